@@ -1,0 +1,1 @@
+"""The torch engine: features, GMM alignment, TDNN-F with LF-MMI, embeddings."""

@@ -1,0 +1,144 @@
+"""The `pyscorer` command: one subcommand a stage, made from the stage's own signature.
+
+A stage is a public function. Each of its parameters becomes a flag; a dataclass parameter
+contributes one flag for each of its fields, with the field's default. The Snakemake rule of the
+same name calls the subcommand of the same name.
+"""
+
+import argparse
+import dataclasses
+import importlib
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Callable
+from typing import Any
+
+from pyscorer.errors import InputError
+
+STAGES = {
+    "download": "pyscorer.corpora.download",
+    "prepare": "pyscorer.corpora.prepare",
+    "validate": "pyscorer.corpora.validate",
+    "features": "pyscorer.acoustic.features",
+    "train_gmm": "pyscorer.acoustic.gmm",
+    "align": "pyscorer.acoustic.gmm",
+    "textgrids": "pyscorer.acoustic.textgrid",
+    "chain_graphs": "pyscorer.acoustic.denominator",
+    "train_tdnnf": "pyscorer.acoustic.training",
+    "export": "pyscorer.acoustic.embedding",
+    "pool": "pyscorer.pronunciation.pooling",
+    "train_scorer": "pyscorer.pronunciation.training",
+    "evaluate": "pyscorer.evaluation.evaluate",
+    "report": "pyscorer.evaluation.report",
+    "score": "pyscorer.pronunciation.score",
+}
+"""Stage -> module that holds the function of that name."""
+
+
+def load_stage(name: str) -> Callable[..., Any]:
+    """The public function of a stage."""
+    stage: Callable[..., Any] = getattr(importlib.import_module(STAGES[name]), name)
+    return stage
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def _add_argument(
+    parser: argparse.ArgumentParser, name: str, hint: Any, default: Any, help_text: str = ""
+) -> None:
+    """Add the flag for one parameter or field of type `hint`."""
+    options: dict[str, Any] = {"dest": name, "help": help_text or " "}
+    if default is inspect.Parameter.empty:
+        options["required"] = True
+    else:
+        options["default"] = default
+        if default is not None and default != ():
+            options["help"] += f" (default: {default})"
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        hint = next(a for a in arguments if a is not type(None))
+        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if hint is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif origin in (list, tuple):
+        options |= {
+            "type": arguments[0],
+            "nargs": "*" if default != inspect.Parameter.empty else "+",
+        }
+    elif origin is typing.Literal:
+        options["choices"] = arguments
+    else:
+        options["type"] = hint
+    parser.add_argument(_flag(name), **options)
+
+
+def add_stage(parser: argparse.ArgumentParser, stage: Callable[..., Any]) -> None:
+    """Give `parser` the flags of `stage`."""
+    hints = typing.get_type_hints(stage)
+    for name, parameter in inspect.signature(stage).parameters.items():
+        hint = hints[name]
+        if not dataclasses.is_dataclass(hint):
+            _add_argument(parser, name, hint, parameter.default)
+            continue
+        fields = typing.get_type_hints(hint)
+        for option in dataclasses.fields(hint):
+            default = option.default
+            if option.default_factory is not dataclasses.MISSING:
+                default = option.default_factory()
+            if default is dataclasses.MISSING:
+                default = inspect.Parameter.empty
+            _add_argument(
+                parser, option.name, fields[option.name], default, option.metadata.get("help", "")
+            )
+
+
+def run_stage(stage: Callable[..., Any], arguments: argparse.Namespace) -> Any:
+    """Call `stage` with the parsed flags."""
+    values = vars(arguments)
+    hints = typing.get_type_hints(stage)
+    call = {}
+    for name in inspect.signature(stage).parameters:
+        hint = hints[name]
+        if dataclasses.is_dataclass(hint):
+            fields = {f.name: _as_field(values[f.name]) for f in dataclasses.fields(hint)}
+            call[name] = typing.cast(Any, hint)(**fields)
+        else:
+            call[name] = values[name]
+    return stage(**call)
+
+
+def _as_field(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one stage; bad input ends with a message and status 2."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="pyscorer", description=__doc__.partition("\n")[0])
+    subparsers = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
+    for name in STAGES:
+        # Only the stage that is called is imported: torch alone takes seconds.
+        if argv[:1] != [name]:
+            subparsers.add_parser(name, add_help=False)
+            continue
+        stage = load_stage(name)
+        doc = inspect.getdoc(stage) or ""
+        subparser = subparsers.add_parser(
+            name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        add_stage(subparser, stage)
+    arguments = parser.parse_args(argv)
+    try:
+        run_stage(load_stage(arguments.stage), arguments)
+    except InputError as error:
+        print(f"pyscorer {arguments.stage}: error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Corpus readers: a published corpus in, Kaldi data directories and label tables out."""
