@@ -1,0 +1,2 @@
+# So that `snakemake --cores N` works from the root.
+include: "workflow/Snakefile"
