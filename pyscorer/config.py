@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import yaml
@@ -50,9 +50,9 @@ def _explain(error: jsonschema.ValidationError) -> str:
     where = ".".join(str(part) for part in error.absolute_path)
     if error.validator != "additionalProperties":
         return f"{where}: {error.message}"
-    known = list(error.schema["properties"])
+    known = list(cast(dict[str, Any], error.schema)["properties"])
     parts = []
-    for key in sorted(set(error.instance) - set(known)):
+    for key in sorted(set(cast(dict[str, Any], error.instance)) - set(known)):
         close = get_close_matches(key, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
         parts.append(f"{where}.{key}".lstrip(".") + f": unknown key; {hint}")

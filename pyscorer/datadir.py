@@ -217,5 +217,5 @@ def read_labels(path: Path, level: str) -> pd.DataFrame:
         raise InputError(f"{file}: no such label table; this corpus split has no {level} scores")
     text = {"utterance": str, "word": str, "phone": str}
     # NA handling is per column: "NA", "NULL" and the like can be words.
-    aspects = dict.fromkeys(UTTERANCE_ASPECTS + WORD_ASPECTS, [""])
+    aspects = {aspect: [""] for aspect in UTTERANCE_ASPECTS + WORD_ASPECTS}
     return pd.read_csv(file, dtype=text, keep_default_na=False, na_values=aspects)

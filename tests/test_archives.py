@@ -49,7 +49,7 @@ def test_an_archive_cut_in_the_middle_names_the_utterance(tmp_path):
     os.truncate(tmp_path / "feats.ark", (tmp_path / "feats.ark").stat().st_size - 10)
     stream = read_matrices(scp)
     next(stream), next(stream)
-    with pytest.raises(InputError, match="utt0002: cannot read .* cut short or damaged"):
+    with pytest.raises(InputError, match=r"utt0002: cannot read .* cut short or damaged"):
         next(stream)
 
 

@@ -91,7 +91,7 @@ def test_the_environment_names_the_corpora_root(root, monkeypatch):
 
 
 def test_a_named_corpus_that_is_not_there_is_an_error(root):
-    with pytest.raises(InputError, match="librispeech is not in .* pyscorer download"):
+    with pytest.raises(InputError, match=r"librispeech is not in .* pyscorer download"):
         resolve_run(changed(corpora_root=str(root), corpus="librispeech"))
 
 

@@ -16,8 +16,9 @@ CONDA_NAMES = {"matplotlib": "matplotlib-base", "soundfile": "pysoundfile", "tor
 
 
 def requirement(line):
-    name, version = re.fullmatch(r"([A-Za-z0-9_.-]+)\s*(?:={1,2}\s*([0-9.]+))?[^=]*", line).groups()
-    return name.lower(), version
+    name = re.match(r"[A-Za-z0-9_.-]+", line).group().lower()
+    pin = re.search(r"(?<![<>!=])={1,2}([0-9.]+)", line)
+    return name, pin and pin.group(1)
 
 
 def environment():
