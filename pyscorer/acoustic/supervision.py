@@ -1,7 +1,7 @@
 """What the numerator of LF-MMI may say: the aligned phones of a chunk, within a tolerance."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 
 from pyscorer.acoustic.tree import ContextTree
 from pyscorer.alignment import Segment
+from pyscorer.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,35 @@ class NumeratorGraph:
 
 @dataclass(frozen=True)
 class NumeratorBatch:
-    """Numerator graphs of a minibatch, joined: states and arcs numbered through."""
+    """Numerator graphs of a minibatch, joined, as tensors on one device.
+
+    States are numbered by time, then sequence: the start of sequence b is state b, and the states
+    at time t are `state_offset[t]` up to `state_offset[t + 1]`. Arcs are sorted by frame: those of
+    frame t are `arc_offset[t]` up to `arc_offset[t + 1]`.
+    """
 
     sequences: int
     frames: int
+    arc_offset: tuple[int, ...]
+    state_offset: tuple[int, ...]
+    arc_sequence: torch.Tensor
+    frame: torch.Tensor
+    source: torch.Tensor
+    destination: torch.Tensor
+    pdf: torch.Tensor
+    weight: torch.Tensor
+    """Log-probabilities, float64."""
+    final: torch.Tensor
+    """One entry a state, float64."""
 
     def to(self, device: torch.device | str) -> "NumeratorBatch":
         """The same batch on another device."""
-        raise NotImplementedError
+        moved = {
+            field.name: value.to(device)
+            for field in fields(self)
+            if isinstance(value := getattr(self, field.name), torch.Tensor)
+        }
+        return replace(self, **moved)
 
 
 class Normalization:
@@ -78,4 +100,38 @@ def normalize(
 
 def batch_numerators(graphs: Sequence[NumeratorGraph]) -> NumeratorBatch:
     """Join graphs of equal length into a minibatch. Raises InputError if lengths differ."""
-    raise NotImplementedError
+    lengths = {graph.frames for graph in graphs}
+    if len(lengths) != 1:
+        raise InputError(
+            f"a minibatch holds chunks of one length, not of {sorted(lengths)} output frames"
+        )
+    frames = lengths.pop()
+    first = np.cumsum([0] + [len(graph.final) for graph in graphs])
+    sizes = [len(graph.frame) for graph in graphs]
+    sequence = np.repeat(np.arange(len(graphs)), sizes)
+    shift = np.repeat(first[:-1], sizes)
+    frame, source, destination, pdf, weight = (
+        np.concatenate([getattr(graph, name) for graph in graphs])
+        for name in ("frame", "source", "destination", "pdf", "weight")
+    )
+    source, destination = source + shift, destination + shift
+    time = np.zeros(first[-1], dtype=np.int64)
+    time[destination] = frame + 1
+    by_time = np.argsort(time, kind="stable")
+    number = np.empty_like(by_time)
+    number[by_time] = np.arange(len(by_time))
+    by_frame = np.argsort(frame, kind="stable")
+    final = np.concatenate([graph.final for graph in graphs])
+    return NumeratorBatch(
+        sequences=len(graphs),
+        frames=frames,
+        arc_offset=tuple(np.searchsorted(frame[by_frame], np.arange(frames + 1)).tolist()),
+        state_offset=tuple(np.searchsorted(time[by_time], np.arange(frames + 2)).tolist()),
+        arc_sequence=torch.from_numpy(sequence[by_frame]),
+        frame=torch.from_numpy(frame[by_frame]),
+        source=torch.from_numpy(number[source[by_frame]]),
+        destination=torch.from_numpy(number[destination[by_frame]]),
+        pdf=torch.from_numpy(pdf[by_frame]),
+        weight=torch.from_numpy(weight[by_frame]),
+        final=torch.from_numpy(final[by_time]),
+    )
