@@ -24,18 +24,20 @@ class Run:
     name: str
     corpus: str
     corpora_root: Path
+    work_root: Path
+    results_root: Path
     note: str
     """What was chosen and why, for the user to read."""
 
     @property
     def work(self) -> Path:
         """Everything that stages exchange; removing it starts the run afresh."""
-        return Path("work") / self.name
+        return self.work_root / self.name
 
     @property
     def results(self) -> Path:
         """The report and its tables."""
-        return Path("results") / self.name
+        return self.results_root / self.name
 
 
 def check_config(config: Mapping[str, Any], schema: Path = SCHEMA) -> None:
@@ -77,12 +79,13 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
             f"it with: pyscorer download --corpus {corpus} --root {root}"
         )
     if corpus == SAMPLE:
-        note = "the generated sample corpus: SYNTHETIC speech, no human scores"
-        return Run(SAMPLE, SAMPLE, root, note)
-    if speakers:
+        name, note = SAMPLE, "the generated sample corpus: SYNTHETIC speech, no human scores"
+    elif speakers:
+        name = f"{corpus}-{speakers}spk"
         note = f"a part of {corpus}: {speakers} whole speakers a split"
-        return Run(f"{corpus}-{speakers}spk", corpus, root, note)
-    return Run(corpus, corpus, root, f"all of {corpus}")
+    else:
+        name, note = corpus, f"all of {corpus}"
+    return Run(name, corpus, root, Path(config["work_root"]), Path(config["results_root"]), note)
 
 
 def flags(options: Mapping[str, Any]) -> str:
