@@ -23,7 +23,7 @@ STAGES = {
     "validate": "pyscorer.corpora.validate",
     "features": "pyscorer.acoustic.features",
     "train_gmm": "pyscorer.acoustic.gmm",
-    "align": "pyscorer.acoustic.gmm",
+    "align": "pyscorer.acoustic.align",
     "textgrids": "pyscorer.acoustic.textgrid",
     "chain_graphs": "pyscorer.acoustic.denominator",
     "train_tdnnf": "pyscorer.acoustic.training",
