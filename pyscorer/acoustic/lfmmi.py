@@ -7,8 +7,9 @@ chain-training.cc.
 
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -36,7 +37,7 @@ def initial_probabilities(graph: Acceptor, iterations: int = 100) -> np.ndarray:
     if not (total > 0).all():
         raise InputError("denominator graph: a state has neither arcs nor a final weight")
     step = probability / total[graph.source]
-    current = np.zeros(graph.num_states)
+    current: np.ndarray = np.zeros(graph.num_states)
     current[graph.start] = 1.0
     average = np.zeros(graph.num_states)
     for _ in range(iterations):
@@ -73,6 +74,11 @@ class DenominatorGraph:
     """(pdfs, entries) CSR of ones: sums entries by pdf."""
     blocks: tuple[tuple[int, int], ...]
     """(first entry, number of entries) of each block."""
+    workspace: dict[tuple[int, ...], torch.Tensor] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """Memory of the forward pass, kept because fresh pages cost more than the arithmetic. One
+    thread at a time may use a graph."""
 
     @classmethod
     def from_fst(cls, path: Path, num_pdfs: int) -> "DenominatorGraph":
@@ -144,17 +150,30 @@ def _csr(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
         return torch.sparse_csr_tensor(
-            torch.from_numpy(matrix.indptr).long(),
-            torch.from_numpy(matrix.indices).long(),
+            torch.from_numpy(matrix.indptr),
+            torch.from_numpy(matrix.indices),
             torch.tensor(matrix.data, dtype=dtype),
             shape,
             check_invariants=True,
         )
 
 
+def _workspace(graph: DenominatorGraph, shape: tuple[int, ...]) -> torch.Tensor:
+    if shape not in graph.workspace:
+        graph.workspace.clear()
+        graph.workspace[shape] = graph.initial.new_zeros(shape)
+    return graph.workspace[shape]
+
+
+def _multiply(matrix: torch.Tensor, dense: torch.Tensor, out: torch.Tensor) -> None:
+    """out = matrix @ dense; `torch.mm` into `out` would clear and copy it first."""
+    torch.addmm(out, matrix, dense, beta=0, out=out)
+
+
 def _sum_blocks(graph: DenominatorGraph, entries: torch.Tensor, states: torch.Tensor) -> None:
     """states[q] = sum of the entries of state q, in place."""
-    states[graph.blocks[0][1] :] = 0
+    if graph.blocks[0][1] < graph.num_states:
+        states[graph.blocks[0][1] :] = 0  # states that no arc enters
     for block, (first, size) in enumerate(graph.blocks):
         part = entries[first : first + size]
         if block == 0:
@@ -187,23 +206,24 @@ def denominator_forward_backward(
     alpha = graph.initial[:, None].expand(states, sequences).clone()
     total = alpha.sum(0)
     totals = [total]
-    alpha.addr_(graph.initial, total, alpha=leaky)
-    scaled, emission = new((entries, sequences)), new((entries, sequences))
-    visited = new((frames, entries, sequences)) if derivatives else None
+    leak = leaky * graph.initial[:, None]
+    alpha.addcmul_(leak, total)
+    scaled, emission = output.new_zeros((entries, sequences)), new((entries, sequences))
+    visited = _workspace(graph, (frames, entries, sequences)) if derivatives else None
     for t in range(frames):
         arrived = scaled if visited is None else visited[t]
-        torch.mm(graph.into, alpha, out=arrived)
+        _multiply(graph.into, alpha, arrived)
         torch.index_select(likelihood[t] / total, 0, graph.pdf, out=emission)
         arrived *= emission
         _sum_blocks(graph, arrived, alpha)
         total = alpha.sum(0)
         totals.append(total)
-        alpha.addr_(graph.initial, total, alpha=leaky)
+        alpha.addcmul_(leak, total)
     last = alpha.sum(0)
     log_probability = last.log() + torch.stack(totals[:-1]).double().log().sum(0)
     if visited is None:
         return log_probability, None, log_probability.isfinite()
-    occupation = new((frames, graph.num_pdfs, sequences))
+    occupation = output.new_zeros((frames, graph.num_pdfs, sequences))
     beta = (1.0 / last).expand(states, sequences).clone()
     beta += leaky * (graph.initial @ beta)
     ahead = new((entries, sequences))
@@ -211,8 +231,8 @@ def denominator_forward_backward(
         _spread_blocks(graph, beta, ahead)
         torch.index_select(likelihood[t] / totals[t], 0, graph.pdf, out=emission)
         emission *= ahead
-        torch.mm(graph.to_pdf, ahead.mul_(visited[t]), out=occupation[t])
-        torch.mm(graph.out_of, emission, out=beta)
+        _multiply(graph.to_pdf, ahead.mul_(visited[t]), occupation[t])
+        _multiply(graph.out_of, emission, beta)
         beta += leaky * (graph.initial @ beta)
     # Each frame's occupation sums to one; Kaldi checks the first, where errors have added up.
     ok = log_probability.isfinite() & ((occupation.sum(1) - 1.0).abs().amax(0) < 0.1)
@@ -270,8 +290,8 @@ class _Objective(torch.autograd.Function):
     """(B,) objectives whose gradient was computed along with them."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx,
+    def forward(
+        ctx: Any,
         output: torch.Tensor,
         value: torch.Tensor,
         gradient: torch.Tensor,
@@ -280,10 +300,8 @@ class _Objective(torch.autograd.Function):
         return value.clone()
 
     @staticmethod
-    def backward(  # type: ignore[override]
-        ctx: torch.autograd.function.FunctionCtx, upstream: torch.Tensor
-    ) -> tuple[torch.Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
         return gradient * upstream[:, None, None], None, None
 
 
