@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import importlib
 import inspect
+import logging
 import sys
 import types
 import typing
@@ -132,6 +133,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         add_stage(subparser, stage)
     arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         run_stage(load_stage(arguments.stage), arguments)
     except InputError as error:
