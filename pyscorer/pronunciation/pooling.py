@@ -2,103 +2,30 @@
 
 import csv
 import logging
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from pyscorer.alignment import FRAME_SHIFT, Segment, read_ctm
 from pyscorer.archives import Matrices, write_archive
-from pyscorer.datadir import PHONE_ID, SILENCE
+from pyscorer.datadir import PHONE_ID
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_open, read_lines, read_table
+from pyscorer.files import atomic_open, read_table
+from pyscorer.segments import (
+    DURATION_COLUMNS,
+    PhoneSegment,
+    check_length,
+    durations,
+    read_frame_shift,
+    read_segments,
+    segment_means,
+)
 
-EXTRAS = ("log_duration", "pause_before", "pause_after", "log_posterior", "log_rival")
+EXTRAS = (*DURATION_COLUMNS, "log_posterior", "log_rival")
 """Columns after the deep features, see `extra_inputs`."""
 
 SEGMENT_COLUMNS = ["utterance", "word_index", "phone_index", "phone", "start", "length"]
-
-_LENGTH_TOLERANCE = 2.0
-"""Output frames by which alignment and deep features may differ (edges of an utterance)."""
-
-
-@dataclass(frozen=True)
-class PhoneSegment:
-    """One phone of one word; times in 10 ms frames."""
-
-    word_index: int
-    phone_index: int
-    """Place of the phone in its word, from 0."""
-    phone: str
-    start: int
-    length: int
-    pause_before: int
-    """Frames of silence between this phone and the one before it (or the start)."""
-    pause_after: int
-
-
-def phone_segments(key: str, phones: list[Segment], words: list[Segment]) -> list[PhoneSegment]:
-    """The phones of an utterance, silence left out, each placed in its word.
-
-    Raises InputError naming the utterance if it has no phone but silence or if a phone lies in no
-    word.
-    """
-    spoken = [p for p in phones if p.label != SILENCE]
-    if not spoken:
-        raise InputError(
-            f"utterance {key}: aligned to silence alone, so there is nothing to score; check its "
-            "audio and text, or drop it from the data directory"
-        )
-    end = phones[-1].end
-    rows: list[PhoneSegment] = []
-    word, place = -1, 0
-    for i, p in enumerate(spoken):
-        inside = word >= 0 and p.start < words[word].end
-        if not inside:
-            word, place = word + 1, 0
-        if word >= len(words) or not words[word].start <= p.start < p.end <= words[word].end:
-            raise InputError(
-                f"utterance {key}: phone {p.label} at {p.start * FRAME_SHIFT:.2f} s lies in no "
-                "word: phones.ctm and words.ctm are not of the same alignment"
-            )
-        before = p.start - (spoken[i - 1].end if i else 0)
-        after = (spoken[i + 1].start if i + 1 < len(spoken) else end) - p.end
-        rows.append(PhoneSegment(word, place, p.label, p.start, p.length, before, after))
-        place += 1
-    if word + 1 != len(words):
-        raise InputError(f"utterance {key}: word {words[word + 1].label} has no phones")
-    return rows
-
-
-def segment_means(
-    frames: np.ndarray, segments: list[PhoneSegment], frame_shift: float
-) -> np.ndarray:
-    """Mean of `frames` (T x D, one row a `frame_shift` seconds) over each segment: phones x D.
-
-    Row i covers the time from i to i + 1 frame shifts; rows that a segment shares with its
-    neighbours are weighted by the overlap, so that the shortest phone has a mean as well. Where a
-    segment runs past the last row, the last row is repeated.
-    """
-    ratio = FRAME_SHIFT / frame_shift
-    start = np.array([s.start for s in segments]) * ratio
-    end = np.array([s.start + s.length for s in segments]) * ratio
-    short = math.ceil(end.max()) - len(frames)
-    if short > 0:
-        frames = np.concatenate([frames, np.repeat(frames[-1:], short, axis=0)])
-    total = np.zeros((len(frames) + 1, frames.shape[1]))
-    np.cumsum(frames, axis=0, dtype=np.float64, out=total[1:])
-    # The last row again, so that an end exactly at the last frame has a right neighbour.
-    total = np.concatenate([total, total[-1:]])
-
-    def integral(x: np.ndarray) -> np.ndarray:
-        left = np.floor(x).astype(int)
-        part = (x - left)[:, None]
-        return (1 - part) * total[left] + part * total[left + 1]
-
-    return (integral(end) - integral(start)) / (end - start)[:, None]
 
 
 def extra_inputs(
@@ -106,9 +33,8 @@ def extra_inputs(
 ) -> np.ndarray:
     """The columns EXTRAS of each phone: phones x 5.
 
-    log_duration: log of the number of 10 ms frames; pause_before, pause_after: log(1 + frames of
-    silence); log_posterior: mean over the frames of the log-posterior of the aligned phone;
-    log_rival: the highest such mean of any other phone (silence is a rival too).
+    Those of `segments.durations`; log_posterior: mean over the frames of the log-posterior of the
+    aligned phone; log_rival: the highest such mean of any other phone (silence is a rival too).
     `log_posteriors` is T' x 41 over the phone ids 1..41.
     """
     means = segment_means(log_posteriors, segments, frame_shift)
@@ -116,16 +42,7 @@ def extra_inputs(
     rows = np.arange(len(segments))
     aligned = means[rows, own].copy()
     means[rows, own] = -np.inf
-    return np.stack(
-        [
-            np.log([s.length for s in segments]),
-            np.log1p([s.pause_before for s in segments]),
-            np.log1p([s.pause_after for s in segments]),
-            aligned,
-            means.max(axis=1),
-        ],
-        axis=1,
-    )
+    return np.column_stack([durations(segments), aligned, means.max(axis=1)])
 
 
 def pool_utterance(
@@ -141,43 +58,11 @@ def pool_utterance(
     `frames` is the number of 10 ms frames of the alignment. Raises InputError naming the utterance
     if embeddings or posteriors do not have the length that the alignment asks for.
     """
-    expected = frames * FRAME_SHIFT / frame_shift
-    for name, matrix in (("embed", embeddings), ("post", log_posteriors)):
-        if abs(len(matrix) - expected) > _LENGTH_TOLERANCE:
-            raise InputError(
-                f"utterance {key}: {name}.scp has {len(matrix)} frames of {frame_shift} s, the "
-                f"alignment {frames} of {FRAME_SHIFT} s: they are not of the same audio; run the "
-                "stages features, align and export again"
-            )
+    check_length(key, "embed.scp", len(embeddings), frames, frame_shift)
+    check_length(key, "post.scp", len(log_posteriors), frames, frame_shift)
     deep = segment_means(embeddings, segments, frame_shift)
     extras = extra_inputs(log_posteriors, segments, frame_shift)
     return np.concatenate([deep, extras], axis=1).astype(np.float32)
-
-
-def read_segments(ali: Path) -> Iterator[tuple[str, list[PhoneSegment], int]]:
-    """Yield (utterance, its phones, 10 ms frames of the utterance) of an alignment directory.
-
-    Raises InputError if phones.ctm and words.ctm do not hold the same utterances in one order.
-    """
-    words = read_ctm(ali / "words.ctm")
-    for key, phones in read_ctm(ali / "phones.ctm"):
-        if all(p.label == SILENCE for p in phones):
-            phone_segments(key, phones, [])  # raises
-        word_key, word_segments = next(words, ("nothing", []))
-        if word_key != key:
-            raise InputError(
-                f"{ali}/words.ctm: {word_key} where phones.ctm has {key}; run align again"
-            )
-        yield key, phone_segments(key, phones, word_segments), phones[-1].end
-
-
-def read_frame_shift(deep: Path) -> float:
-    """Seconds between rows of embed.scp and post.scp, from the file `frame_shift` beside them."""
-    text = " ".join(line for _, line in read_lines(deep / "frame_shift"))
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(f"{deep}/frame_shift: {text!r} is not a number of seconds") from None
 
 
 def pool(data: Path, ali: Path, deep: Path, out: Path) -> None:

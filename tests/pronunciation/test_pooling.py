@@ -9,14 +9,8 @@ from pyscorer.archives import Matrices, write_archive
 from pyscorer.datadir import PHONE_ID
 from pyscorer.errors import InputError
 from pyscorer.files import write_table
-from pyscorer.pronunciation.pooling import (
-    EXTRAS,
-    PhoneSegment,
-    extra_inputs,
-    phone_segments,
-    pool,
-    segment_means,
-)
+from pyscorer.pronunciation.pooling import EXTRAS, extra_inputs, pool
+from pyscorer.segments import PhoneSegment, phone_segments, segment_means
 
 
 def segment(start: int, length: int, phone: str = "AA") -> PhoneSegment:
