@@ -45,7 +45,7 @@ def initial_probabilities(graph: Acceptor, iterations: int = 100) -> np.ndarray:
         current = np.bincount(
             graph.destination, current[graph.source] * step, minlength=graph.num_states
         )
-        current /= current.sum()
+        current = current / current.sum()
     return average
 
 
