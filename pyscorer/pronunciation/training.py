@@ -1,6 +1,5 @@
 """Training of the scoring module over speaker-disjoint folds and several seeds."""
 
-import csv
 import functools
 import logging
 import time
@@ -13,22 +12,14 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
-from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
-from pyscorer.files import atomic_open, atomic_path
+from pyscorer.files import atomic_path
 from pyscorer.parallel import ordered_map
+from pyscorer.pooled import PooledSet, read_columns, read_pooled, read_targets, select_columns
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
-from pyscorer.pronunciation.pooled import (
-    Batches,
-    PooledSet,
-    read_columns,
-    read_pooled,
-    read_targets,
-    select_columns,
-)
+from pyscorer.pronunciation.pooled import Batches
+from pyscorer.scores import SCALE, speaker_folds, write_rows, write_scores
 
-SCALE = 10.0
-"""Utterance scores run from 0 to this."""
 _PREDICTION_BATCH = 256
 
 log = logging.getLogger(__name__)
@@ -64,29 +55,6 @@ class Trained:
     epoch: int
     state: dict[str, torch.Tensor]
     curve: list[dict[str, float]]
-
-
-def speaker_folds(
-    speakers: np.ndarray, scores: np.ndarray, folds: int, seed: int = 0
-) -> np.ndarray:
-    """The fold of each utterance: whole speakers, dealt so that each fold has the like scores.
-
-    Speakers are sorted by their mean score and dealt in blocks of `folds`, each block in an order
-    drawn from `seed`. Raises InputError if there are fewer speakers than folds.
-    """
-    names, index = np.unique(speakers, return_inverse=True)
-    if len(names) < folds:
-        raise InputError(
-            f"{len(names)} speakers cannot make {folds} speaker-disjoint folds; ask for fewer folds"
-        )
-    means = np.bincount(index, weights=scores) / np.bincount(index)
-    generator = np.random.default_rng(seed)
-    dealt = np.empty(len(names), dtype=np.int64)
-    order = np.argsort(means, kind="stable")
-    for start in range(0, len(names), folds):
-        block = order[start : start + folds]
-        dealt[block] = generator.permutation(folds)[: len(block)]
-    return dealt[index]
 
 
 def predict(module: ScoringModule, batches: Batches, utterances: np.ndarray) -> np.ndarray:
@@ -172,26 +140,6 @@ def predict_all(model: dict[str, Any], pooled: PooledSet) -> np.ndarray:
     batches = Batches(pooled, model["mean"].numpy(), model["deviation"].numpy())
     everything = np.arange(len(pooled.keys))
     return np.stack([predict(m, batches, everything) for m in load_modules(model)], axis=1)
-
-
-def _write_scores(
-    path: Path, keys: list[str], speakers: np.ndarray, human: np.ndarray, by_seed: np.ndarray
-) -> None:
-    with atomic_open(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        seeds = [f"seed_{i}" for i in range(by_seed.shape[1])]
-        writer.writerow(["utterance", "speaker", "human", "predicted", *seeds])
-        for i, key in enumerate(keys):
-            row = [by_seed[i].mean(), *by_seed[i]]
-            writer.writerow([key, speakers[i], f"{human[i]:g}", *(f"{value:.4f}" for value in row)])
-
-
-def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    with atomic_open(path) as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
 
 
 @dataclass(frozen=True)
@@ -302,8 +250,8 @@ def _write_results(
     on_test = predict_all(model, test).reshape(-1, n_seeds, n_folds)
     rows = np.arange(len(train.scores))
     out_of_fold = on_train[rows[:, None], np.arange(n_seeds), train.folds[:, None]]
-    _write_scores(out / "scores.csv", test.keys, test_speakers, human, on_test.mean(axis=2))
-    _write_scores(
+    write_scores(out / "scores.csv", test.keys, test_speakers, human, on_test.mean(axis=2))
+    write_scores(
         out / "out_of_fold.csv", train.pooled.keys, train.speakers, train.scores, out_of_fold
     )
     modules = [
@@ -316,6 +264,6 @@ def _write_results(
         }
         for t in trained
     ]
-    _write_rows(out / "modules.csv", modules)
+    write_rows(out / "modules.csv", modules)
     curves = [{"seed": t.seed, "fold": t.fold, **point} for t in trained for point in t.curve]
-    _write_rows(out / "train_log.csv", curves)
+    write_rows(out / "train_log.csv", curves)

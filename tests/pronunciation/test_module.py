@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from pyscorer.pooled import PooledSet, make_pooled
 from pyscorer.pronunciation.module import (
     EMBEDDED_PHONES,
     Batch,
@@ -12,7 +13,7 @@ from pyscorer.pronunciation.module import (
     masked_mean,
     pad,
 )
-from pyscorer.pronunciation.pooled import Batches, PooledSet, make_pooled
+from pyscorer.pronunciation.pooled import Batches
 
 
 def pooled_set(seed: int = 0, utterances: int = 6, inputs: int = 8) -> PooledSet:
