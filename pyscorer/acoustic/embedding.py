@@ -33,20 +33,22 @@ class ExportOptions:
 def export(model: Path, feats: Path, out: Path, options: ExportOptions) -> None:
     """Compute the deep features and phone log-posteriors of the utterances of `feats`.
 
-    `model` is a `.pt` of train_tdnnf or a Kaldi `.mdl`; `feats` an scp of 40-dimensional MFCCs.
+    `model` is a `.pt` of train_tdnnf or a Kaldi `.mdl`; `feats` a directory of the stage `features`
+    (kind mfcc40).
     Writes `out/embed.scp` (T' x 256), `out/post.scp` (T' x 41: log-posteriors of phone ids 1..41)
     and `out/frame_shift` (seconds). T' is ceil(T / 3). Streams.
     """
-    names = Matrices(feats)
-    if not names:
-        raise InputError(f"{feats}: no utterances")
+    scp = feats / "feats.scp"
+    names = Matrices(scp)
+    if not len(names):
+        raise InputError(f"{scp}: no utterances")
     load_model(model)  # a faulty model is reported before any work
     started, frames = time.monotonic(), 0
     jobs = options.jobs if options.device == "cpu" else 1
     with ExitStack() as stack:
         write_embedding = stack.enter_context(archive_writer(out / "embed.scp"))
         write_posteriors = stack.enter_context(archive_writer(out / "post.scp"))
-        tasks = ((model, feats, key, options.device) for key in names)
+        tasks = ((model, scp, key, options.device) for key in names)
         results: Iterable[tuple[str, int, np.ndarray, np.ndarray]] = ordered_map(
             _embed, tasks, jobs
         )

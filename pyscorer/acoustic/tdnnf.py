@@ -6,6 +6,7 @@ Parameters carry the names of Kaldi's nodes, with `_` for `-`.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -224,20 +225,28 @@ class Tdnnf(nn.Module):
         for layer in self.factored:
             layer.dropout = proportion
 
-    def embed(self, x: Tensor, subsampling: int = 3) -> Tensor:
+    def embed(
+        self,
+        x: Tensor,
+        subsampling: int = 3,
+        augment: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
         """The deep features: output of `prefinal-l`.
 
         `x` is (batch, time, input_dim) and starts `context` frames before the first output and
         ends at least `context` frames after the last. Returns (batch, n, embedding_dim) for the
         times 0, subsampling, 2 subsampling, ... Inner layers are computed only at the times that
-        the output needs.
+        the output needs. `augment` changes the normalised log mel energies in training.
         """
         steps = [subsampling]
         for stride in reversed(self.config.time_strides):
             steps.insert(0, math.gcd(steps[0], stride))
         if x.shape[1] < 2 * self.context + 1:
             raise ValueError(f"{x.shape[1]} frames; the network needs {2 * self.context + 1}")
-        x = self.tdnn1(self.batchnorm0(self.idct(x)))
+        x = self.batchnorm0(self.idct(x))
+        if augment is not None:
+            x = augment(x)
+        x = self.tdnn1(x)
         x = x[:, :: steps[0]]
         for layer, (step_in, step_out) in zip(self.factored, pairwise(steps), strict=True):
             x = layer(x, step_in, step_out)
@@ -251,9 +260,14 @@ class Tdnnf(nn.Module):
         """Log-softmax of the cross-entropy branch of `embed`'s result."""
         return self.output_xent(self.prefinal_xent(embedding)).log_softmax(dim=-1)
 
-    def forward(self, x: Tensor, subsampling: int = 3) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        x: Tensor,
+        subsampling: int = 3,
+        augment: Callable[[Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Chain output and cross-entropy log-posteriors, both (batch, n, num_pdfs)."""
-        embedding = self.embed(x, subsampling)
+        embedding = self.embed(x, subsampling, augment)
         return self.chain(embedding), self.log_posteriors(embedding)
 
 

@@ -35,7 +35,7 @@ def test_export_of_kaldis_model_equals_nnet3_compute(tmp_path: Path, conformance
     for jobs in (1, 2):
         export(
             conformance / "e_tdnnf" / "final.mdl",
-            tmp_path / "feats.scp",
+            tmp_path,
             tmp_path / "out",
             ExportOptions(jobs=jobs),
         )
@@ -96,9 +96,7 @@ def test_the_utterance_at_fault_is_named(tmp_path: Path, model: AcousticModel):
         [("good", np.ones((9, 40), np.float32)), ("bad", np.ones((9, 13), np.float32))],
     )
     with pytest.raises(InputError, match=r"bad: features of shape \(9, 13\)"):
-        export(
-            tmp_path / "final.pt", tmp_path / "feats.scp", tmp_path / "out", ExportOptions(jobs=1)
-        )
+        export(tmp_path / "final.pt", tmp_path, tmp_path / "out", ExportOptions(jobs=1))
     assert not (tmp_path / "out" / "embed.scp").exists()
 
 
