@@ -243,6 +243,15 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
         (part / "complete.json").write_text(json.dumps(asdict(options)) + "\n", encoding="utf-8")
 
 
+def is_generated(folder: Path, options: SampleOptions) -> bool:
+    """Whether `folder` holds the whole corpus, generated with these options."""
+    try:
+        found = json.loads((folder / "complete.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(found == asdict(options))
+
+
 def _lexicon() -> dict[str, list[tuple[str, ...]]]:
     return {
         word: [tuple(strip_stress(p) for p in phones) for phones in variants]
