@@ -95,9 +95,12 @@ def read_frame_shift(deep: Path) -> float:
     """Seconds between rows of embed.scp and post.scp, from the file `frame_shift` beside them."""
     text = " ".join(line for _, line in read_lines(deep / "frame_shift"))
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise InputError(f"{deep}/frame_shift: {text!r} is not a number of seconds") from None
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise InputError(f"{deep}/frame_shift: {text!r} is not a number of seconds")
+    return seconds
 
 
 def check_length(key: str, name: str, rows: int, frames: int, frame_shift: float) -> None:
