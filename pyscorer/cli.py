@@ -29,6 +29,8 @@ STAGES = {
     "chain_graphs": "pyscorer.acoustic.denominator",
     "train_tdnnf": "pyscorer.acoustic.training",
     "export": "pyscorer.acoustic.embedding",
+    "gop": "pyscorer.gop.stage",
+    "train_baseline": "pyscorer.gop.baselines",
     "pool": "pyscorer.pronunciation.pooling",
     "train_scorer": "pyscorer.pronunciation.training",
     "evaluate": "pyscorer.evaluation.evaluate",
