@@ -12,6 +12,7 @@ import torch
 from torch.nn import functional
 from tqdm import tqdm
 
+from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.files import atomic_path
 from pyscorer.parallel import ordered_map
@@ -123,6 +124,21 @@ def train_module(
         if epoch - best_epoch >= options.patience:
             break
     return Trained(seed, fold, best_epoch, best, curve)
+
+
+def load_scorer(path: Path) -> dict[str, Any]:
+    """The content of a model.pt. Raises InputError if it is missing or damaged."""
+    if not path.exists():
+        raise InputError(f"{path}: no such scorer; train_scorer makes it")
+    try:
+        model: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        load_modules(model)
+    except Exception as error:
+        raise InputError(
+            f"{path}: not a scorer, or damaged ({type(error).__name__}: {error}); run train_scorer "
+            "again"
+        ) from None
+    return model
 
 
 def load_modules(model: dict[str, Any]) -> list[ScoringModule]:
