@@ -61,17 +61,13 @@ def download(corpus: str, root: Path, options: DownloadOptions) -> None:
         digests = ["generated"]
     else:
         archives = _wanted(manifest, options.splits)
-        if not manifest.missing(root) and not _begun(manifest, root):
-            print(f"corpus {corpus} is already in {root / manifest.folder}: nothing to download")
-            digests = ["not downloaded by this stage, not checked"]
-        else:
-            digests = [_obtain(manifest, archive, root, options) for archive in archives]
-            missing = manifest.missing(root)
-            if missing:
-                raise InputError(
-                    f"{root / manifest.folder}: unpacked, but lacks {missing[0]}, which manifest "
-                    f"{corpus} requires; is it the corpus's own archive?"
-                )
+        digests = [_obtain(manifest, archive, root, options) for archive in archives]
+        missing = manifest.missing(root)
+        if missing:
+            raise InputError(
+                f"{root / manifest.folder}: unpacked, but lacks {missing[0]}, which manifest "
+                f"{corpus} requires; is it the corpus's own archive?"
+            )
     with atomic_open(marker) as stream:
         stream.writelines(f"{line}\n" for line in digests)
 
@@ -104,14 +100,16 @@ def _done_marker(archive: Archive, root: Path) -> Path:
     return root / f".{archive.file}.done"
 
 
-def _begun(manifest: Manifest, root: Path) -> bool:
-    """Whether this stage has put any part of the corpus below `root`."""
-    return any(
-        _done_marker(a, root).exists()
-        or (root / a.file).exists()
-        or (root / f"{a.file}.part").exists()
-        for a in manifest.archives
-    )
+def _is_there(manifest: Manifest, archive: Archive, root: Path) -> bool:
+    """Whether what the archive holds is below `root` without this stage having put it there."""
+    if (root / archive.file).exists() or (root / f"{archive.file}.part").exists():
+        return False  # begun by this stage, or waiting to be checked and unpacked
+    folder = root / manifest.folder
+    if archive.splits:
+        return all((folder / split).is_dir() for split in archive.splits)
+    if not archive.unpack:
+        return (folder / archive.file).exists()
+    return not manifest.missing(root)
 
 
 def _obtain(manifest: Manifest, archive: Archive, root: Path, options: DownloadOptions) -> str:
@@ -120,6 +118,9 @@ def _obtain(manifest: Manifest, archive: Archive, root: Path, options: DownloadO
     if done.exists():
         print(f"{archive.file}: already unpacked")
         return done.read_text(encoding="utf-8").strip()
+    if _is_there(manifest, archive, root):
+        print(f"{archive.file}: its content is already in {root / manifest.folder}")
+        return f"{archive.file} not downloaded by this stage, not checked"
     target = root / archive.file
     root.mkdir(parents=True, exist_ok=True)
     if not target.exists():
