@@ -11,8 +11,8 @@ CHILD_BELOW = 16
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
     """Pearson correlation coefficient (PCC); NaN if either side is constant."""
-    a = np.asarray(x, dtype=np.float64) - np.mean(x, dtype=np.float64)
-    b = np.asarray(y, dtype=np.float64) - np.mean(y, dtype=np.float64)
+    a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    a, b = a - a.mean(), b - b.mean()
     # Not exactly zero for a constant whose mean is rounded.
     if max(abs(a)) < 1e-12 or max(abs(b)) < 1e-12:
         return float("nan")
