@@ -1,11 +1,26 @@
 """The graphs of LF-MMI training: context tree, phone LM, denominator and normalization graph."""
 
-import numpy as np
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from pyscorer.acoustic.fst import Acceptor
+import numpy as np
+from tqdm import tqdm
+
+from pyscorer.acoustic.features import gmm_features
+from pyscorer.acoustic.fst import Acceptor, write_fst
 from pyscorer.acoustic.lfmmi import initial_probabilities
-from pyscorer.acoustic.tree import FORWARD, SELF_LOOP, ContextTree
+from pyscorer.acoustic.phone_lm import estimate_phone_lm
+from pyscorer.acoustic.tree import FORWARD, SELF_LOOP, ContextTree, monophone_tree, write_tree
+from pyscorer.acoustic.tree_building import accumulate, build_tree, empty_statistics
+from pyscorer.alignment import Segment, read_ctm
+from pyscorer.archives import Matrices
+from pyscorer.datadir import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
+from pyscorer.files import atomic_directory, atomic_open
+
+logger = logging.getLogger(__name__)
 
 STAY = 0.5
 """Self-loop probability of Kaldi's chain topology; leaving has the rest."""
@@ -78,3 +93,115 @@ def normalization_fst(denominator: Acceptor) -> Acceptor:
         np.concatenate([denominator.weight, weight[best]]),
         final,
     )
+
+
+@dataclass(frozen=True)
+class GraphOptions:
+    """How large the context tree and the phone LM are."""
+
+    num_leaves: int = field(
+        default=250, metadata={"help": "pdfs of the left-biphone tree; 0: monophone, 2 a phone"}
+    )
+    min_leaf_count: float = field(
+        default=50.0, metadata={"help": "least number of 30 ms frames of a leaf"}
+    )
+    ngram_order: int = field(default=4, metadata={"help": "order of the phone LM"})
+    no_prune_order: int = field(
+        default=3, metadata={"help": "histories of this order are kept whatever they cost"}
+    )
+    extra_lm_states: int = field(
+        default=2000, metadata={"help": "LM states beyond those; fewer make training faster"}
+    )
+
+
+TREE_CEPSTRA = 13
+"""The tree is grown on this many MFCCs and their deltas, whatever kind the features are."""
+
+
+def _aligned(ali: Path) -> Iterator[tuple[str, list[Segment]]]:
+    """Phone alignments of a directory, checked: known phones, no gaps."""
+    path = ali / "phones.ctm"
+    empty = True
+    for key, segments in read_ctm(path):
+        empty = False
+        end = 0
+        for segment in segments:
+            if segment.label not in PHONE_ID:
+                raise InputError(f"{path}: {key}: unknown phone {segment.label}")
+            if segment.start != end or segment.length < 1:
+                raise InputError(
+                    f"{path}: {key}: a gap or an empty phone at frame {end}: phones, SIL included, "
+                    "must cover the utterance"
+                )
+            end = segment.end
+        yield key, segments
+    if empty:
+        raise InputError(f"{path}: no alignments; run align first")
+
+
+def _grown_tree(ali: list[Path], feats: list[Path], options: GraphOptions) -> ContextTree:
+    stats = None
+    for ali_dir, feats_dir in zip(ali, feats, strict=True):
+        matrices = Matrices(feats_dir / "feats.scp")
+        aligned = tqdm(_aligned(ali_dir), f"tree statistics {ali_dir}", mininterval=1)
+        for key, segments in aligned:
+            features = matrices[key]
+            if len(features) != segments[-1].end:
+                raise InputError(
+                    f"{matrices.scp}: {key}: {len(features)} frames of features, "
+                    f"{segments[-1].end} of alignment"
+                )
+            cepstra = gmm_features(features[:, :TREE_CEPSTRA])
+            if stats is None:
+                stats = empty_statistics(len(PHONES), cepstra.shape[1])
+            accumulate(stats, cepstra, segments, PHONE_ID)
+    if stats is None:
+        raise InputError("chain_graphs: no alignment directories given")
+    silences = [PHONE_ID[SILENCE], PHONE_ID[UNKNOWN_PHONE]]
+    return build_tree(stats, PHONES, options.num_leaves, options.min_leaf_count, silences)
+
+
+def chain_graphs(
+    ali: list[Path], feats: list[Path], out: Path, options: GraphOptions = GraphOptions()
+) -> None:
+    """Make the context tree, phone LM, denominator and normalization graph of chain training.
+
+    `ali` are directories with phones.ctm, `feats` as many directories with feats.scp (raw MFCC of
+    either kind) of the same utterances. Include everything that is trained on or validated on: the
+    phone LM has no smoothing. Writes `out/tree.json`, `phone_lm.fst`, `den.fst`,
+    `normalization.fst` (label = pdf + 1) and `summary.txt`.
+
+    Raises InputError for alignments with gaps or unknown phones, and for features that are missing
+    or of another length.
+    """
+    if len(ali) != len(feats):
+        raise InputError(
+            f"chain_graphs: {len(ali)} alignment, but {len(feats)} feature directories"
+        )
+    tree = _grown_tree(ali, feats, options) if options.num_leaves else monophone_tree(PHONES)
+    lm = estimate_phone_lm(
+        ([PHONE_ID[s.label] for s in segments] for d in ali for _, segments in _aligned(d)),
+        options.ngram_order,
+        options.no_prune_order,
+        options.extra_lm_states,
+    )
+    denominator = denominator_fst(lm.acceptor, tree)
+    unseen = tree.num_pdfs - len(np.unique(denominator.label))
+    summary = {
+        "pdfs": tree.num_pdfs,
+        "pdfs not in the denominator graph": unseen,
+        "phone LM states": lm.acceptor.num_states,
+        "phone LM arcs": len(lm.acceptor.label),
+        "phone LM perplexity": f"{lm.perplexity:.4f}",
+        "denominator states": denominator.num_states,
+        "denominator arcs": len(denominator.label),
+    }
+    with atomic_directory(out) as part:
+        write_tree(part / "tree.json", tree)
+        write_fst(part / "phone_lm.fst", lm.acceptor)
+        write_fst(part / "den.fst", denominator)
+        write_fst(part / "normalization.fst", normalization_fst(denominator))
+        with atomic_open(part / "summary.txt") as stream:
+            for name, value in summary.items():
+                stream.write(f"{name}: {value}\n")
+                logger.info("%s: %s", name, value)
