@@ -188,7 +188,10 @@ def check_labels(
     for level in ASPECTS:
         path = data / f"{level}_scores.csv"
         if path.exists():
-            _check_label_table(path, level, text, canonical, faults)
+            try:
+                _check_label_table(path, level, text, canonical, faults)
+            except UnicodeDecodeError as error:
+                faults.append(Fault(str(path), 0, "", f"not UTF-8 text ({error.reason})"))
 
 
 def _check_label_table(

@@ -163,13 +163,17 @@ def _audio_faults(item: tuple[str, str, int], options: ValidateOptions) -> tuple
     if not file.exists():
         return 0.0, [f"missing audio {name}"]
     try:
-        samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        with soundfile.SoundFile(file) as sound:
+            rate, stated = sound.samplerate, sound.frames
+            samples = sound.read(dtype="float32", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:
         return 0.0, [f"unreadable audio {name}: {getattr(error, 'error_string', error)}"]
     seconds = len(samples) / rate
     if len(samples) == 0:
         return seconds, [f"empty audio {name}: no samples"]
     wrong = []
+    if len(samples) < stated or _riff_is_cut(file):
+        wrong.append(f"audio {name} is cut short: its header states more than the file holds")
     if rate != SAMPLE_RATE:
         wrong.append(f"wrong rate {rate} Hz instead of {SAMPLE_RATE} Hz in {name}")
     level = np.abs(samples)
@@ -188,6 +192,15 @@ def _audio_faults(item: tuple[str, str, int], options: ValidateOptions) -> tuple
             f"(at least {needed})"
         )
     return seconds, wrong
+
+
+def _riff_is_cut(file: Path) -> bool:
+    """Whether a WAV file is shorter than its header says, which libsndfile passes over."""
+    with file.open("rb") as stream:
+        header = stream.read(8)
+    # Writers to a pipe cannot know the size and state one near 2 or 4 GB.
+    size = int.from_bytes(header[4:], "little")
+    return header[:4] == b"RIFF" and size < 0x7FFF0000 and size + 8 > file.stat().st_size
 
 
 def _write_report(report: Path, actions: Iterable[tuple[Fault, str]]) -> None:

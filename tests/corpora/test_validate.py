@@ -106,6 +106,13 @@ def test_audio_cut_in_the_header(data):
     assert fault[:3] == ("wav.scp", 1, "a1") and fault[3].startswith("unreadable audio")
 
 
+def test_audio_cut_in_the_middle(data):
+    path = data.parent / "a1.wav"
+    path.write_bytes(path.read_bytes()[:9000])
+    (fault,) = _faults(data)
+    assert fault[:3] == ("wav.scp", 1, "a1") and "cut short" in fault[3]
+
+
 def test_wrong_rate(data):
     _write_wav(data.parent / "b1.wav", 0.3 * np.sin(np.arange(8000) / 5), rate=8000)
     assert [f[:3] for f in _faults(data)] == [("wav.scp", 3, "b1")]
@@ -134,7 +141,6 @@ def test_audio_too_short_for_its_text(data):
     _write_wav(data.parent / "a1.wav", tone[: 400 + 11 * 160])
     _run(data)
     _write_wav(data.parent / "a1.wav", tone[: 400 + 11 * 160 - 1])
-    (data.parent / "valid/text").unlink()
     with pytest.raises(InputError, match=r"a1: .*too short for its text: 11 frames for 4 phones"):
         _run(data)
 
@@ -244,6 +250,12 @@ def test_utterance_without_label_and_label_without_utterance(data):
 def test_missing_column(data):
     _change(data / "utterance_scores.csv", "fluency", "fluence")
     assert _faults(data) == [("utterance_scores.csv", 1, "", "no column fluency")]
+
+
+def test_a_label_table_that_is_not_text(data):
+    (data / "word_scores.csv").write_bytes(b"utterance,word_index,word\xff\n")
+    (fault,) = _faults(data)
+    assert fault[0] == "word_scores.csv" and fault[3].startswith("not UTF-8")
 
 
 def test_canonical_phones(data):
