@@ -33,6 +33,7 @@ STAGES = {
     "train_baseline": "pyscorer.gop.baselines",
     "pool": "pyscorer.pronunciation.pooling",
     "train_scorer": "pyscorer.pronunciation.training",
+    "bundle": "pyscorer.pronunciation.bundle",
     "evaluate": "pyscorer.evaluation.evaluate",
     "report": "pyscorer.evaluation.report",
     "score": "pyscorer.pronunciation.score",

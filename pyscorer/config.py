@@ -17,6 +17,9 @@ SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "config.schema.
 SAMPLE = "sample"
 
 
+DOWNLOADS = Path("downloads")
+
+
 @dataclass(frozen=True)
 class Run:
     """Which corpus a configuration stands for on this machine, and where its files go."""
@@ -24,20 +27,14 @@ class Run:
     name: str
     corpus: str
     corpora_root: Path
-    work_root: Path
-    results_root: Path
+    fetch: bool
+    """Whether stage `download` has to bring the corpus to `corpora_root` first."""
+    work: Path
+    """Everything that stages exchange; removing it starts the run afresh."""
+    results: Path
+    """The report and its tables."""
     note: str
-    """What was chosen and why, for the user to read."""
-
-    @property
-    def work(self) -> Path:
-        """Everything that stages exchange; removing it starts the run afresh."""
-        return self.work_root / self.name
-
-    @property
-    def results(self) -> Path:
-        """The report and its tables."""
-        return self.results_root / self.name
+    """What was chosen, for the user to read."""
 
 
 def check_config(config: Mapping[str, Any], schema: Path = SCHEMA) -> None:
@@ -62,22 +59,17 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 
 def resolve_run(config: Mapping[str, Any]) -> Run:
-    """Decide which corpus a run takes.
+    """Decide which corpus a run takes, and from where.
 
     The environment variable PYSCORER_CORPORA, where set, replaces `corpora_root`. `corpus: auto`
-    takes speechocean762 where the corpora root has it, else the generated sample. Raises InputError
-    for a named corpus that is not there.
+    takes speechocean762 where the corpora root has it, else the generated sample. A corpus asked
+    for by name that is not there is to be downloaded.
     """
     root = Path(os.environ.get("PYSCORER_CORPORA") or config["corpora_root"])
     corpus: str = config["corpus"]
     speakers: int = config["prepare"]["speakers"]
     if corpus == "auto":
         corpus = "speechocean762" if (root / "speechocean762").is_dir() else SAMPLE
-    elif corpus != SAMPLE and not (root / corpus).is_dir():
-        raise InputError(
-            f"corpus: {corpus} is not in {root}; set corpora_root (or PYSCORER_CORPORA), or fetch "
-            f"it with: pyscorer download --corpus {corpus} --root {root}"
-        )
     if corpus == SAMPLE:
         name, note = SAMPLE, "the generated sample corpus: SYNTHETIC speech, no human scores"
     elif speakers:
@@ -85,7 +77,12 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
         note = f"a part of {corpus}: {speakers} whole speakers a split"
     else:
         name, note = corpus, f"all of {corpus}"
-    return Run(name, corpus, root, Path(config["work_root"]), Path(config["results_root"]), note)
+    work = Path(config["work_root"]) / name
+    results = Path(config["results_root"]) / name
+    if corpus == SAMPLE:
+        return Run(name, corpus, work / "corpora", True, work, results, note)
+    there = (root / corpus).is_dir()
+    return Run(name, corpus, root if there else DOWNLOADS, not there, work, results, note)
 
 
 def flags(options: Mapping[str, Any]) -> str:

@@ -90,9 +90,17 @@ def test_the_environment_names_the_corpora_root(root, monkeypatch):
     assert resolve_run(changed(corpora_root="nowhere")).corpus == "speechocean762"
 
 
-def test_a_named_corpus_that_is_not_there_is_an_error(root):
-    with pytest.raises(InputError, match=r"librispeech is not in .* pyscorer download"):
-        resolve_run(changed(corpora_root=str(root), corpus="librispeech"))
+def test_a_named_corpus_that_is_not_there_is_to_be_downloaded(root):
+    run = resolve_run(changed(corpora_root=str(root), corpus="speechocean762"))
+    assert run.fetch and run.corpora_root == Path("downloads")
+    (root / "speechocean762").mkdir()
+    run = resolve_run(changed(corpora_root=str(root), corpus="speechocean762"))
+    assert not run.fetch and run.corpora_root == root
+
+
+def test_the_sample_ignores_the_choice_of_speakers(root):
+    run = resolve_run(changed(corpora_root=str(root), corpus="sample"))
+    assert run.name == "sample" and run.fetch and run.corpora_root == Path("work/sample/corpora")
 
 
 def test_flags_spell_every_kind_of_value():

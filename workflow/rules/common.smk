@@ -11,6 +11,9 @@ try:
 except InputError as error:
     sys.exit(f"error: {error}")
 
+if workflow.is_main_process:
+    print(f"run {RUN.name}: {RUN.note}", file=sys.stderr)
+
 WORK, RESULTS, CORPUS = RUN.work, RUN.results, RUN.corpus
 LOGS, BENCHMARKS = WORK / "logs", WORK / "benchmarks"
 
