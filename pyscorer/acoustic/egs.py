@@ -254,7 +254,7 @@ def _matrices(scp: Path) -> Matrices:
 
 @lru_cache(maxsize=1)
 def _tree(graphs: Path) -> ContextTree:
-    return read_tree(graphs / "tree")
+    return read_tree(graphs / "tree.json")
 
 
 @lru_cache(maxsize=1)

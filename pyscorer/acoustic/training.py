@@ -105,7 +105,7 @@ def train_tdnnf(
         *(len(training), _hours(training), len(heldout), len({u.speaker for u in heldout})),
         _hours(heldout),
     )
-    tree = read_tree(graphs / "tree")
+    tree = read_tree(graphs / "tree.json")
     run = _Run(options, tree, graphs, out, training, heldout)
     run.resume()
     run.train()
