@@ -144,7 +144,7 @@ def classic_gop(
 
     GOP(p) = log( p(O | p) / max over q of p(O | q) ) / NF(O), NF(O) the frames of the segment:
     S. M. Witt & S. J. Young, "Phone-level pronunciation scoring and assessment for interactive
-    language learning", Speech Communication 30, 2000, equation 4, with equal phone priors. They
+    language learning", Speech Communication 30, 2000, with equal phone priors. They
     take the absolute value and a phone loop for the denominator; here the sign is kept, so that
     higher is better as in all other forms (0 where p is the best phone), and the maximum is that of
     the formula, over the phones q on the same segment. SIL and SPN are no rivals.

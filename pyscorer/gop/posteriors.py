@@ -26,7 +26,7 @@ def phone_log_posteriors(pdf_log_posteriors: np.ndarray, pdf_phone: np.ndarray) 
     log p(p | o_t) = log sum over the pdfs s of phone p of p(s | o_t); `pdf_phone` is the phone id
     of each pdf. Hu et al., "Improved mispronunciation detection with deep neural network trained
     acoustic models and transfer learning based logistic regression classifiers", Speech
-    Communication 67, 2015, section 3.1; Kaldi's compute-gop. Phones without a pdf get -infinity.
+    Communication 67, 2015; Kaldi's compute-gop. Phones without a pdf get -infinity.
 
     Raises InputError for phone ids outside the inventory.
     """
@@ -49,9 +49,9 @@ def log_phone_posteriors(
 ) -> np.ndarray:
     """LPP of every phone over every segment: phones of the utterance x 41.
 
-    LPP(q) = 1 / (t_e - t_s + 1) * sum over t from t_s to t_e of log p(q | o_t), Hu et al. 2015,
-    equation 8; Kaldi's compute-gop. `log_posteriors` is T x 41, one row a `frame_shift` seconds;
-    rows that straddle a boundary count by their overlap.
+    LPP(q) = 1 / (t_e - t_s + 1) * sum over t from t_s to t_e of log p(q | o_t): the LPP of Hu et
+    al. 2015 and of Kaldi's compute-gop. `log_posteriors` is T x 41, one row a `frame_shift`
+    seconds; rows that straddle a boundary count by their overlap.
     """
     return segment_means(log_posteriors, segments, frame_shift)
 
@@ -69,8 +69,8 @@ def canonical_lpp(lpp: np.ndarray, canonical: np.ndarray) -> np.ndarray:
 def log_posterior_ratio(lpp: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     """GOP(p) = LPP(p) - max over q of LPP(q), at most 0 and 0 where p is the best phone.
 
-    Hu et al. 2015, equation 9; the `gop` of Kaldi's compute-gop with SIL and SPN skipped: their LPP
-    counts as -10 in the maximum.
+    The GOP of Hu et al. 2015, and the `gop` of Kaldi's compute-gop with SIL and SPN skipped: their
+    LPP counts as -10 in the maximum.
     """
     own = canonical_lpp(lpp, canonical)
     return own - np.maximum(np.maximum(lpp[:, SPEECH].max(axis=1), own), SKIPPED)
@@ -79,8 +79,8 @@ def log_posterior_ratio(lpp: np.ndarray, canonical: np.ndarray) -> np.ndarray:
 def kaldi_features(lpp: np.ndarray, canonical: np.ndarray) -> np.ndarray:
     """The feature vectors of Kaldi's compute-gop: N x 85.
 
-    Column 0 is the phone id p, then LPP(q) of the ids q from 0 to 41 (Hu et al. 2015, equation
-    8), then the log posterior ratios LPR(p | q) = LPP(p) - LPP(q) (equation 10). `<eps>`, SIL and
+    Column 0 is the phone id p, then LPP(q) of the ids q from 0 to 41 (Hu et al. 2015), then
+    the log posterior ratios LPR(p | q) = LPP(p) - LPP(q). `<eps>`, SIL and
     SPN are skipped: their LPP is -10.
     """
     table = np.full((len(lpp), len(PHONES)), SKIPPED)
