@@ -49,7 +49,7 @@ def as_uri(figure: Figure, kind: str = "svg") -> str:
 def intervals(results: pd.DataFrame, ceiling: float | None) -> str:
     """PCC of each scorer with its intervals: thick over utterances, thin over speakers."""
     with matplotlib.rc_context(_STYLE):
-        figure = _figure(7.2, 1.3 + 0.5 * len(results))
+        figure = _figure(5.6, 1.3 + 0.5 * len(results))
         axes = figure.subplots()
         for y, row in enumerate(results.to_dict("records")):
             speaker = [row["speaker_low"], row["speaker_high"]]

@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _MOST_SECONDS = 20
 """Of a recording that the page carries; longer ones are cut."""
+_TEXT = ["scorer", "attribute", "group", "aspect", "utterance", "speaker", "text"]
+"""Columns of the tables that are not numbers."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,10 @@ def _table(name: str, results: Path) -> pd.DataFrame:
     path = results / f"{name}.csv"
     if not path.exists():
         raise InputError(f"{path}: no such table; run evaluate")
-    if not path.read_text().strip():
-        return pd.DataFrame()
-    return pd.read_csv(path, dtype={"utterance": str, "speaker": str}, keep_default_na=False,
-                       na_values={"pcc_sd": [""]})  # fmt: skip
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # "NA" can be a name
+    for column in table.columns.difference(_TEXT):
+        table[column] = pd.to_numeric(table[column])
+    return table
 
 
 def _log(path: Path, columns: list[str]) -> pd.DataFrame:
@@ -77,7 +79,7 @@ def headline(results: pd.DataFrame) -> int:
     """
     if "out_of_fold_pcc" not in results:
         return 0
-    held_out = pd.to_numeric(results["out_of_fold_pcc"], errors="coerce")
+    held_out = results["out_of_fold_pcc"]
     return 0 if held_out.isna().all() else int(held_out.argmax())
 
 
@@ -150,10 +152,13 @@ def report(
         if (scorer / "train_log.csv").exists()
     }
     name = str(table["scorer"][best])
+    train_speakers = set(read_table(train_data / "utt2spk").values())
+    known = len(train_speakers & set(read_table(test_data / "utt2spk").values()))
     page = _template().render(
         options=options,
         headline=table.loc[best].to_dict(),
         human=human,
+        known_speakers=known,
         child_below=CHILD_BELOW,
         results=table.to_dict("records"),
         groups=tables["groups"].to_dict("records"),

@@ -163,6 +163,7 @@ def test_a_scorer_without_a_name_is_an_error(run: Path) -> None:
 
 def test_the_report_is_self_contained_and_has_the_tables_numbers(run: Path) -> None:
     page = run_report(run)
+    assert "6 speakers, 6 of them in training" in page
     results = pd.read_csv(run / "results/results.csv")
     for value in [*results.pcc, *results.speaker_low, *results.mse]:
         assert f"{value:.3f}" in page
