@@ -1,7 +1,9 @@
 """Work spread over processes, with results in order and bounded memory."""
 
 import itertools
+import multiprocessing
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,6 +16,18 @@ Result = TypeVar("Result")
 def cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _end_with_parent() -> None:
+    # A killed run (kill -9) must leave no processes behind that wait for work for ever.
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def ordered_map(
@@ -29,7 +43,7 @@ def ordered_map(
         yield from map(function, tasks)
         return
     remaining = iter(tasks)
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
         pending: deque[Future[Result]] = deque()
         try:
             for task in itertools.islice(remaining, 3 * jobs):
