@@ -121,13 +121,16 @@ def segment_means(
 ) -> np.ndarray:
     """Mean of `frames` (T x D, one row a `frame_shift` seconds) over each segment: phones x D.
 
-    Row i covers the time from i to i + 1 frame shifts; rows that a segment shares with its
-    neighbours are weighted by the overlap, so that the shortest phone has a mean as well. Where a
-    segment runs past the last row, the last row is repeated.
+    Row i is computed at the 10 ms frame i * frame_shift / 10 ms, so it stands for one frame shift
+    of time with that frame in its middle: at 30 ms, row i for the frames 3 i - 1 to 3 i + 1. Rows
+    that a segment shares with its neighbours are weighted by the overlap, so that the shortest
+    phone has a mean as well. Where a segment runs past the last row, the last row is repeated.
     """
     ratio = FRAME_SHIFT / frame_shift
-    start = np.array([s.start for s in segments]) * ratio
-    end = np.array([s.start + s.length for s in segments]) * ratio
+    # Frames by which row 0 begins before frame 0.
+    early = (1 / ratio - 1) / 2
+    start = (np.array([s.start for s in segments]) + early) * ratio
+    end = (np.array([s.start + s.length for s in segments]) + early) * ratio
     short = math.ceil(end.max()) - len(frames)
     if short > 0:
         frames = np.concatenate([frames, np.repeat(frames[-1:], short, axis=0)])

@@ -130,8 +130,8 @@ def test_silence_is_no_rival() -> None:
 
 def test_posteriors_of_a_coarser_frame_shift_count_by_overlap() -> None:
     frames = log_posteriors({"B": 0.5}, {"B": 0.1})
-    # 10 ms frames 2 to 5 with rows of 30 ms: one third row 0, two thirds row 1 ... less its end.
-    lpp = gop.log_phone_posteriors(frames, segments(["B"], [3], start=2), 0.03)
+    # Rows of 30 ms computed at frames 0 and 3 stand for frames -1 to 1 and 2 to 4.
+    lpp = gop.log_phone_posteriors(frames, segments(["B"], [3], start=1), 0.03)
     expected = math.log(0.5) / 3 + 2 * math.log(0.1) / 3
     assert lpp[0, PHONE_ID["B"] - 1] == pytest.approx(expected)
 

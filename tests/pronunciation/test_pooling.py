@@ -18,9 +18,10 @@ def segment(start: int, length: int, phone: str = "AA") -> PhoneSegment:
 
 
 def test_rows_are_weighted_by_their_overlap_with_the_phone() -> None:
-    # Rows of 30 ms cover frames 0-2, 3-5, 6-8. Frames 2..6 take 1, 3 and 1 of them.
+    # Rows of 30 ms, computed at frames 0, 3, 6, cover frames 0-1, 2-4, 5-7. Frames 1..5 take 1, 3
+    # and 1 of them.
     frames = np.array([[10.0], [20.0], [40.0]])
-    means = segment_means(frames, [segment(2, 5), segment(4, 1), segment(3, 3)], 0.03)
+    means = segment_means(frames, [segment(1, 5), segment(3, 1), segment(2, 3)], 0.03)
     assert means[:, 0] == pytest.approx([(10 + 3 * 20 + 40) / 5, 20, 20])
 
 
@@ -125,7 +126,10 @@ def test_pool_writes_a_row_a_phone(corpus: Path) -> None:
     assert columns == [f"deep_{i}" for i in range(256)] + list(EXTRAS)
     assert matrices["u1"].shape == (3, 261)
     embedding = Matrices(corpus / "deep/embed.scp")["u1"]
-    np.testing.assert_allclose(matrices["u1"][:, :256], embedding, rtol=1e-6)
+    # Frames 0-2 are two of row 0 and one of row 1; the last row is repeated.
+    following = np.concatenate([embedding[1:], embedding[-1:]])
+    expected = (2 * embedding + following) / 3
+    np.testing.assert_allclose(matrices["u1"][:, :256], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_features_of_another_length_are_an_error(corpus: Path) -> None:
