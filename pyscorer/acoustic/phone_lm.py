@@ -213,7 +213,7 @@ def estimate_phone_lm(
         if min(sentence, default=1) <= BOUNDARY:
             raise InputError(f"phone LM: sequence {number} has a phone id below 1")
         estimator.count(sentence)
-    if not estimator.states or not any(len(state.history) > 1 for state in estimator.states):
+    if all(state.counts.keys() <= {BOUNDARY} for state in estimator.states):
         raise InputError("phone LM: no phones to estimate from")
     estimator.count_parents()
     estimator.prune(extra_states)
