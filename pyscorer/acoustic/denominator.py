@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from pyscorer.acoustic.features import gmm_features
 from pyscorer.acoustic.fst import Acceptor, write_fst
-from pyscorer.acoustic.lfmmi import initial_probabilities
+from pyscorer.acoustic.lfmmi_denominator import initial_probabilities
 from pyscorer.acoustic.phone_lm import estimate_phone_lm
 from pyscorer.acoustic.tree import FORWARD, SELF_LOOP, ContextTree, monophone_tree, write_tree
 from pyscorer.acoustic.tree_building import accumulate, build_tree, empty_statistics
@@ -143,7 +143,9 @@ def _grown_tree(ali: list[Path], feats: list[Path], options: GraphOptions) -> Co
     stats = None
     for ali_dir, feats_dir in zip(ali, feats, strict=True):
         matrices = Matrices(feats_dir / "feats.scp")
-        aligned = tqdm(_aligned(ali_dir), f"tree statistics {ali_dir}", mininterval=1)
+        aligned = tqdm(
+            _aligned(ali_dir), f"tree statistics {ali_dir}", len(matrices), mininterval=1
+        )
         for key, segments in aligned:
             features = matrices[key]
             if len(features) != segments[-1].end:

@@ -13,7 +13,7 @@ from pyscorer.acoustic.denominator import (
     normalization_fst,
 )
 from pyscorer.acoustic.fst import Acceptor, read_fst, write_fst
-from pyscorer.acoustic.lfmmi import (
+from pyscorer.acoustic.lfmmi_denominator import (
     DenominatorGraph,
     denominator_forward_backward,
     initial_probabilities,

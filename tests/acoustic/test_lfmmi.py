@@ -11,12 +11,11 @@ import pytest
 import torch
 
 from pyscorer.acoustic.fst import Acceptor, write_fst
-from pyscorer.acoustic.lfmmi import (
+from pyscorer.acoustic.lfmmi import lfmmi_loss, numerator_forward_backward
+from pyscorer.acoustic.lfmmi_denominator import (
     DenominatorGraph,
     denominator_forward_backward,
     initial_probabilities,
-    lfmmi_loss,
-    numerator_forward_backward,
 )
 from pyscorer.acoustic.supervision import NumeratorGraph, batch_numerators
 from pyscorer.errors import InputError
