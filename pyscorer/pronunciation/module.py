@@ -26,28 +26,33 @@ class ModuleConfig:
     attention: bool = True
     """False: phones and words are averaged without attending to each other (an ablation)."""
     dropout: float = 0.0
-    """Probability of dropping an input column of a phone, in training."""
+    """Probability of dropping an input column of an utterance, in training."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Several utterances, flat over phones.
+    """Several utterances, flat: N phones, W words, U utterances, each in order.
 
-    With N phones, W words and U utterances in the batch: `features` N x inputs; `phones` N ids from
-    0 to EMBEDDED_PHONES - 1; `word_of_phone` N and `place_in_word` N; `utterance_of_word` W and
-    `place_in_utterance` W.
+    The attention masks are kept sparse, as the pairs that they let through: pairs cost a tenth of
+    padding every word to the longest.
     """
 
     features: Tensor
+    """N x inputs."""
     phones: Tensor
+    """N ids from 0 to EMBEDDED_PHONES - 1."""
     word_of_phone: Tensor
-    place_in_word: Tensor
+    """N, ascending."""
+    phone_pairs: Tensor
+    """2 x P: every phone with every phone of its word, itself included."""
     utterance_of_word: Tensor
-    place_in_utterance: Tensor
+    """W, ascending."""
+    word_pairs: Tensor
+    """2 x Q: every word with every word of its utterance."""
 
 
 class SelfAttention(nn.Module):
-    """Multi-head self-attention with biases among the items of each padded sequence."""
+    """Multi-head self-attention with biases, among the items that `pairs` lets see each other."""
 
     def __init__(self, dimension: int, heads: int) -> None:
         super().__init__()
@@ -57,31 +62,29 @@ class SelfAttention(nn.Module):
         nn.init.xavier_uniform_(self.project.weight, gain=1 / math.sqrt(2))
         nn.init.zeros_(self.project.bias)
 
-    def forward(self, items: Tensor, present: Tensor) -> Tensor:
-        """`items` B x L x dimension, `present` B x L (False: padding) -> B x L x dimension."""
-        batch, length, dimension = items.shape
-        heads = self.project(items).view(batch, length, 3, self.heads, dimension // self.heads)
-        query, key, value = heads.permute(2, 0, 3, 1, 4)
-        # For short sequences on a CPU this is faster than PyTorch's fused attention.
-        energy = query @ key.transpose(2, 3) / math.sqrt(dimension // self.heads)
-        weights = energy.masked_fill(~present[:, None, None, :], -torch.inf).softmax(3)
-        mixed = weights @ value
-        return self.output(mixed.transpose(1, 2).reshape(batch, length, dimension))
+    def forward(self, items: Tensor, pairs: Tensor) -> Tensor:
+        """`items` N x dimension, `pairs` 2 x P (who looks, at whom) -> N x dimension."""
+        number, dimension = items.shape
+        size = dimension // self.heads
+        query, key, value = self.project(items).view(number, 3, self.heads, size).unbind(1)
+        looking, seen = pairs
+        energy = (query[looking] * key[seen]).sum(2) / math.sqrt(size)
+        # softmax over the items seen
+        rows = looking.unsqueeze(1).expand(-1, self.heads)
+        top = energy.new_full((number, self.heads), -torch.inf)
+        top = top.scatter_reduce(0, rows, energy.detach(), "amax")
+        weight = (energy - top[looking]).exp()
+        total = weight.new_zeros(number, self.heads).index_add(0, looking, weight)
+        mixed = value.new_zeros(number, self.heads, size)
+        mixed = mixed.index_add(0, looking, weight.unsqueeze(2) * value[seen])
+        return self.output((mixed / total.unsqueeze(2)).reshape(number, dimension))
 
 
-def pad(items: Tensor, sequence: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
-    """Put flat `items` (N x D) at [sequence, place]: padded B x L x D and present B x L."""
-    shape = (int(sequence.max()) + 1, int(place.max()) + 1)
-    padded = items.new_zeros(*shape, items.shape[1]).index_put((sequence, place), items)
-    present = torch.zeros(shape, dtype=torch.bool, device=items.device)
-    present[sequence, place] = True
-    return padded, present
-
-
-def masked_mean(items: Tensor, present: Tensor) -> Tensor:
-    """Mean over the present items of each sequence: B x L x D -> B x D."""
-    weights = present.to(items.dtype)
-    return torch.einsum("bld,bl->bd", items, weights) / weights.sum(1, keepdim=True)
+def group_mean(items: Tensor, group: Tensor) -> Tensor:
+    """Mean of the `items` (N x D) of each group: groups x D. `group` is ascending from 0."""
+    sizes = torch.bincount(group)
+    total = items.new_zeros(len(sizes), items.shape[1]).index_add(0, group, items)
+    return total / sizes.unsqueeze(1)
 
 
 class ScoringModule(nn.Module):
@@ -111,16 +114,20 @@ class ScoringModule(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores in 0..1, one an utterance."""
-        features = functional.dropout(batch.features, self.config.dropout, self.training)
+        features = batch.features
+        if self.training and self.config.dropout:
+            utterances = int(batch.utterance_of_word[-1]) + 1
+            kept = features.new_ones(utterances, features.shape[1])
+            kept = functional.dropout(kept, self.config.dropout)
+            features = features * kept[batch.utterance_of_word[batch.word_of_phone]]
         phones = self.input_norm(self.input(features)) + self.phone_embedding(batch.phones)
-        padded, present = pad(phones, batch.word_of_phone, batch.place_in_word)
         if self.config.attention:
-            padded = padded + self.phone_attention(padded, present)
-        words = functional.relu(self.word(masked_mean(self.phone_norm(padded), present)))
-        padded, present = pad(words, batch.utterance_of_word, batch.place_in_utterance)
+            phones = phones + self.phone_attention(phones, batch.phone_pairs)
+        words = group_mean(self.phone_norm(phones), batch.word_of_phone)
+        words = functional.relu(self.word(words))
         if self.config.attention:
-            padded = padded + self.word_attention(padded, present)
-        utterances = functional.relu(self.utterance(masked_mean(padded, present)))
+            words = words + self.word_attention(words, batch.word_pairs)
+        utterances = functional.relu(self.utterance(group_mean(words, batch.utterance_of_word)))
         return torch.sigmoid(self.score(self.utterance_norm(utterances))).squeeze(1)
 
 

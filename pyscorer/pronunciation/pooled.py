@@ -22,14 +22,21 @@ class Batches:
         # Rows of the phones: each utterance's start, plus 0, 1, 2, ... within it.
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = np.repeat(self.starts[utterances], counts) + within
-        first_word = np.cumsum(words) - words
-        word = p.word_index[rows] + np.repeat(first_word, counts)
-        place = np.arange(words.sum()) - np.repeat(first_word, words)
+        word = p.word_index[rows] + np.repeat(np.cumsum(words) - words, counts)
         return Batch(
             self.features[torch.from_numpy(rows)],
             torch.from_numpy(p.phones[rows]),
             torch.from_numpy(word),
-            torch.from_numpy(p.phone_index[rows]),
+            torch.from_numpy(pairs(np.bincount(word))),
             torch.from_numpy(np.repeat(np.arange(len(utterances)), words)),
-            torch.from_numpy(place),
+            torch.from_numpy(pairs(words)),
         )
+
+
+def pairs(sizes: np.ndarray) -> np.ndarray:
+    """Pairs of items of the same group, of groups of these sizes that follow each other: 2 x P."""
+    partners = np.repeat(sizes, sizes)
+    looking = np.repeat(np.arange(len(partners)), partners)
+    group_start = np.repeat(np.repeat(np.cumsum(sizes) - sizes, sizes), partners)
+    within = np.arange(len(looking)) - np.repeat(np.cumsum(partners) - partners, partners)
+    return np.stack([looking, group_start + within])

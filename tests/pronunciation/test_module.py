@@ -10,10 +10,9 @@ from pyscorer.pronunciation.module import (
     ScoringModule,
     SelfAttention,
     count_parameters,
-    masked_mean,
-    pad,
+    group_mean,
 )
-from pyscorer.pronunciation.pooled import Batches
+from pyscorer.pronunciation.pooled import Batches, pairs
 
 
 def pooled_set(seed: int = 0, utterances: int = 6, inputs: int = 8) -> PooledSet:
@@ -78,13 +77,15 @@ def test_an_utterance_scores_the_same_alone_and_in_a_batch(attention: bool) -> N
     assert together.std() > 0
 
 
-def test_padding_gets_no_gradient_and_every_phone_does() -> None:
+def test_a_phone_has_a_say_in_its_own_utterance_and_in_no_other() -> None:
     made = batches(pooled_set(1))
     batch = made.take(np.arange(6))
     batch.features.requires_grad_(True)
-    ScoringModule(ModuleConfig(inputs=8)).eval()(batch).sum().backward()
+    ScoringModule(ModuleConfig(inputs=8)).eval()(batch)[2].backward()
     assert batch.features.grad is not None
-    assert (batch.features.grad.abs().sum(1) > 0).all()
+    touched = batch.features.grad.abs().sum(1) > 0
+    mine = batch.utterance_of_word[batch.word_of_phone] == 2
+    assert torch.equal(touched, mine)
 
 
 def test_self_attention_equals_pytorchs_multi_head_attention() -> None:
@@ -93,19 +94,24 @@ def test_self_attention_equals_pytorchs_multi_head_attention() -> None:
     theirs = torch.nn.MultiheadAttention(32, 4, batch_first=True).eval()
     theirs.in_proj_weight, theirs.in_proj_bias = ours.project.weight, ours.project.bias
     theirs.out_proj.weight, theirs.out_proj.bias = ours.output.weight, ours.output.bias
-    items = torch.randn(5, 7, 32)
-    present = torch.arange(7) < torch.tensor([7, 1, 3, 2, 6])[:, None]
-    expected, _ = theirs(items, items, items, key_padding_mask=~present)
-    torch.testing.assert_close(ours(items, present)[present], expected[present])
+    sizes = [7, 1, 3, 2, 6]
+    items = torch.randn(sum(sizes), 32)
+    padded = torch.nn.utils.rnn.pad_sequence(list(items.split(sizes)), batch_first=True)
+    present = torch.arange(7) < torch.tensor(sizes)[:, None]
+    expected, _ = theirs(padded, padded, padded, key_padding_mask=~present)
+    found = ours(items, torch.from_numpy(pairs(np.array(sizes))))
+    torch.testing.assert_close(found, expected[present])
     assert count_parameters(ours) == 4_224
 
 
-def test_pad_and_mean_by_hand() -> None:
+def test_pairs_by_hand() -> None:
+    expected = [[0, 1, 1, 2, 2], [0, 1, 2, 1, 2]]
+    assert pairs(np.array([1, 2])).tolist() == expected
+
+
+def test_group_mean_by_hand() -> None:
     items = torch.tensor([[1.0], [2.0], [3.0]])
-    padded, present = pad(items, torch.tensor([0, 0, 1]), torch.tensor([0, 1, 0]))
-    assert padded.tolist() == [[[1.0], [2.0]], [[3.0], [0.0]]]
-    assert present.tolist() == [[True, True], [True, False]]
-    assert masked_mean(padded, present).tolist() == [[1.5], [3.0]]
+    assert group_mean(items, torch.tensor([0, 0, 1])).tolist() == [[1.5], [3.0]]
 
 
 def test_batches_number_words_and_phones_within_the_batch() -> None:
@@ -121,7 +127,7 @@ def test_batches_number_words_and_phones_within_the_batch() -> None:
     batch: Batch = batches(pooled).take(np.array([2, 0]))
     assert batch.features[:, 0].tolist() == [4, 5, 0, 1, 2]
     assert batch.word_of_phone.tolist() == [0, 1, 2, 3, 3]
-    assert batch.place_in_word.tolist() == [0, 0, 0, 0, 1]
+    assert batch.phone_pairs.tolist() == [[0, 1, 2, 3, 3, 4, 4], [0, 1, 2, 3, 4, 3, 4]]
     assert batch.utterance_of_word.tolist() == [0, 0, 1, 1]
-    assert batch.place_in_utterance.tolist() == [0, 1, 0, 1]
+    assert batch.word_pairs.tolist() == [[0, 0, 1, 1, 2, 2, 3, 3], [0, 1, 0, 1, 2, 3, 2, 3]]
     assert batch.phones.max() < EMBEDDED_PHONES
