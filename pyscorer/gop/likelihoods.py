@@ -70,7 +70,10 @@ def phone_hmms(model: Gmm) -> PhoneHmms:
 
 def pdf_log_likelihoods(model: Gmm, features: np.ndarray) -> np.ndarray:
     """log p(o_t | s) of every pdf s: (frames, dim) features -> (frames, pdfs)."""
-    parts = component_log_likelihoods(features, model.weights, model.means, model.variances)
+    parameters = (model.weights, model.means, model.variances)
+    parts = component_log_likelihoods(
+        features.astype(np.float32), *(value.astype(np.float32) for value in parameters)
+    )
     _, starts = np.unique(model.pdf, return_index=True)
     top = np.maximum.reduceat(parts, starts, axis=1)
     counts = np.diff([*starts, len(model.pdf)])
@@ -101,33 +104,42 @@ def segment_scores(
     `log_likelihoods` is (10 ms frames, pdfs).
     """
     rows, lengths = _frames(segments, len(log_likelihoods) - 1)
-    count = np.arange(len(segments))
     own = canonical_columns(segments)
-    absent = hmms.pdf < 0
-    score = np.full((len(segments), *hmms.pdf.shape), -np.inf)
+    states = hmms.pdf.shape[1]
+    # Longest first, so that those still running are a slice.
+    order = np.argsort(-lengths, kind="stable")
+    count = np.arange(len(segments))
     result = np.empty((len(segments), len(hmms.pdf)))
-    came_from = np.zeros((rows.shape[1], len(segments), hmms.pdf.shape[1]), dtype=np.int64)
+    came_from = np.zeros((rows.shape[1], len(segments), states), dtype=np.int64)
     last_state = np.zeros(len(segments), dtype=np.int64)
+    emissions = np.where(hmms.pdf < 0, -np.inf, log_likelihoods[:, hmms.pdf])
+    # Laid out source state first: the maximum over sources is then one of whole arrays.
+    transitions_from = np.moveaxis(hmms.log_transitions, 1, 0)[:, None]
+    score = np.full((len(segments), *hmms.pdf.shape), -np.inf)
+    score[:, :, 0] = emissions[rows[order, 0], :, 0]
     for t in range(rows.shape[1]):
-        emitted = np.where(absent, -np.inf, log_likelihoods[rows[:, t]][:, hmms.pdf])
-        if t == 0:
-            score[:, :, 0] = emitted[:, :, 0]
-        else:
-            paths = score[..., None] + hmms.log_transitions
-            came_from[t] = paths[count, own].argmax(axis=1)
-            score = paths.max(axis=2) + emitted
-        done = lengths == t + 1
+        running = int((lengths > t).sum())
+        now = order[:running]
+        if t:
+            score = score[:running]
+            paths = score[count[:running], own[now], :, None] + hmms.log_transitions[own[now]]
+            came_from[t, now] = paths.argmax(axis=1)
+            best = score[:, :, :1] + transitions_from[0]
+            for source in range(1, states):
+                np.maximum(best, score[:, :, source, None] + transitions_from[source], out=best)
+            score = best + emissions[rows[now, t]]
+        done = lengths[now] == t + 1
         ending = score[done] + hmms.log_exit
-        result[done] = ending.max(axis=2)
-        last_state[done] = ending[np.arange(done.sum()), own[done]].argmax(axis=1)
+        result[now[done]] = ending.max(axis=2)
+        last_state[now[done]] = ending[count[: done.sum()], own[now[done]]].argmax(axis=1)
     pdfs, transitions = [], []
     for i, length in enumerate(lengths):
-        states = np.empty(length, dtype=np.int64)
-        states[-1] = last_state[i]
+        path = np.empty(length, dtype=np.int64)
+        path[-1] = last_state[i]
         for t in range(length - 1, 0, -1):
-            states[t - 1] = came_from[t, i, states[t]]
-        pdfs.append(hmms.pdf[own[i], states])
-        transitions.append([*hmms.log_transitions[own[i], states[:-1], states[1:]], 0.0])
+            path[t - 1] = came_from[t, i, path[t]]
+        pdfs.append(hmms.pdf[own[i], path])
+        transitions.append([*hmms.log_transitions[own[i], path[:-1], path[1:]], 0.0])
     return SegmentScores(result, np.concatenate(pdfs), np.concatenate(transitions), lengths)
 
 
