@@ -26,6 +26,7 @@ from pyscorer.acoustic.egs import (
 )
 from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
 from pyscorer.acoustic.model import AcousticModel, save_model
+from pyscorer.acoustic.optimiser import AdamW
 from pyscorer.acoustic.supervision import batch_numerators
 from pyscorer.acoustic.tdnnf import (
     SIZES,
@@ -185,18 +186,11 @@ class _Run:
         self.denominator = DenominatorGraph.from_fst(graphs / "den.fst", tree.num_pdfs).to(
             options.device
         )
-        matrices = [p for p in self.model.parameters() if p.ndim > 1 and p.requires_grad]
-        vectors = [p for p in self.model.parameters() if p.ndim == 1 and p.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            [
-                {"params": matrices, "weight_decay": options.weight_decay},
-                {"params": vectors, "weight_decay": 0.0},
-            ],
-            betas=(0.9, 0.98),
-        )
+        trained = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimiser = AdamW(trained, options.weight_decay)
         self.augment = Augmentation(options.warp, options.frequency_mask, options.time_mask)
         self.epoch, self.step_in_epoch, self.step = 0, 0, 0
-        self.sums = _Sums()
+        self.sums, self.learning_rate = _Sums(), options.learning_rate
         self.rows: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
         log.info("network %s: %d parameters", options.network, self.model.num_parameters())
@@ -311,12 +305,9 @@ class _Run:
         )
         xent_objective = (result.posterior * xent).sum()
         loss = -(result.objective + options.xent_regularize * xent_objective) / result.frames
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate(progress)
-        self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), options.max_gradient)
-        self.optimiser.step()
+        self.learning_rate = self._learning_rate(progress)
+        self.optimiser.step(self.learning_rate, options.max_gradient)
         with torch.no_grad():
             if self.step % ORTHONORMAL_EVERY == 0:
                 for weight in orthonormal_weights(self.model):
@@ -339,7 +330,7 @@ class _Run:
             "time": time.strftime("%Y-%m-%dT%H:%M:%S"),
             "epoch": self.epoch,
             "step": self.step,
-            "learning_rate": f"{self.optimiser.param_groups[0]['lr']:.3g}",
+            "learning_rate": f"{self.learning_rate:.3g}",
             "train_objf": round(sums.objective / sums.frames, 5),
             "train_xent": round(sums.xent / sums.frames, 5),
             "valid_objf": round(valid.objective / valid.frames, 5),

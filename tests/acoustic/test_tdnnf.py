@@ -9,6 +9,7 @@ from pyscorer.acoustic.tdnnf import (
     SIZES,
     Tdnnf,
     TdnnfConfig,
+    TdnnfLayer,
     constrain_orthonormal,
     idct_matrix,
     orthonormal_weights,
@@ -112,6 +113,19 @@ def test_an_output_depends_on_its_context_and_on_nothing_else():
     chain[0, 0].sum().backward()
     reached = x.grad.abs().sum(dim=2)[0] > 0
     assert reached.tolist() == [True] * 19 + [False] * 3
+
+
+@pytest.mark.parametrize(("stride", "step_in", "step_out"), [(1, 1, 1), (1, 1, 3), (3, 3, 3)])
+def test_gradients_are_those_of_finite_differences(stride: int, step_in: int, step_out: int):
+    torch.manual_seed(1)
+    layer = TdnnfLayer(3, 2, stride, 0.66).double().eval()
+    x = torch.randn(2, 7, 3, dtype=torch.float64, requires_grad=True)
+    weight = layer.linear.weight.detach().clone().requires_grad_()
+
+    def run(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+        return torch.func.functional_call(layer, {"linear.weight": weight}, (x, step_in, step_out))
+
+    assert torch.autograd.gradcheck(run, (x, weight))
 
 
 def test_too_short_input_is_refused():
