@@ -42,8 +42,7 @@ def write_scorer(path: Path, human: np.ndarray, noise: float, out_of_fold: float
         pd.DataFrame(log).to_csv(path / "train_log.csv", index=False)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
+def build(tmp_path: Path) -> Path:
     """Data, alignments, training logs and two scorers; `sharp` is better than `dull`."""
     rng = np.random.default_rng(1)
     keys = [f"{s}{i}" for s in SPEAKERS for i in range(5)]
@@ -74,6 +73,24 @@ def run(tmp_path: Path) -> Path:
     write_scorer(tmp_path / "sharp", human, 1.0, out_of_fold=None)
     write_scorer(tmp_path / "dull", human, 3.0, out_of_fold=0.1)
     return tmp_path
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    return build(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with its results and report.html."""
+    root = build(tmp_path_factory.mktemp("run"))
+    run_report(root)
+    return root
+
+
+@pytest.fixture
+def page(reported: Path) -> str:
+    return (reported / "report.html").read_text()
 
 
 def run_evaluate(run: Path) -> Path:
@@ -161,10 +178,9 @@ def test_a_scorer_without_a_name_is_an_error(run: Path) -> None:
         evaluate(run / "data/test", [run / "sharp"], ["a", "b"], run / "results", OPTIONS)
 
 
-def test_the_report_is_self_contained_and_has_the_tables_numbers(run: Path) -> None:
-    page = run_report(run)
+def test_the_report_is_self_contained_and_has_the_tables_numbers(reported: Path, page: str) -> None:
     assert "6 speakers, 6 of them in training" in page
-    results = pd.read_csv(run / "results/results.csv")
+    results = pd.read_csv(reported / "results/results.csv")
     for value in [*results.pcc, *results.speaker_low, *results.mse]:
         assert f"{value:.3f}" in page
     sources = re.findall(r'(?:src|href)="([^"]*)"', page)
@@ -175,26 +191,24 @@ def test_the_report_is_self_contained_and_has_the_tables_numbers(run: Path) -> N
     assert len(page) < 10e6
 
 
-def test_text_in_the_report_is_escaped(run: Path) -> None:
-    page = run_report(run)
+def test_text_in_the_report_is_escaped(page: str) -> None:
     assert "TOM &amp; &lt;JERRY&gt;" in page
     assert "<JERRY>" not in page
 
 
-def test_the_headline_is_chosen_on_train_speakers_never_on_test(run: Path) -> None:
+def test_the_headline_is_chosen_on_train_speakers_never_on_test(page: str) -> None:
     # `sharp` is far better on test, but only `dull` has held-out figures.
-    assert "Worst errors of “dull”" in run_report(run)
+    assert "Worst errors of “dull”" in page
 
 
-def test_a_synthetic_corpus_is_said_to_be_one(run: Path) -> None:
+def test_a_synthetic_corpus_is_said_to_be_one(run: Path, page: str) -> None:
     assert "Synthetic corpus" in run_report(run, synthetic=True)
-    page = run_report(run)
     assert "Synthetic" not in page
     assert "made up" in page
 
 
-def test_the_same_run_gives_the_same_page(run: Path) -> None:
-    assert run_report(run) == run_report(run)
+def test_the_same_run_gives_the_same_page(run: Path, page: str) -> None:
+    assert run_report(run) == page
 
 
 def test_a_missing_log_is_an_error_that_names_it(run: Path) -> None:
