@@ -116,8 +116,8 @@ class ScoringModule(nn.Module):
         """Scores in 0..1, one an utterance."""
         features = batch.features
         if self.training and self.config.dropout:
-            utterances = int(batch.utterance_of_word[-1]) + 1
-            kept = features.new_ones(utterances, features.shape[1])
+            number = int(batch.utterance_of_word[-1]) + 1
+            kept = features.new_ones(number, features.shape[1])
             kept = functional.dropout(kept, self.config.dropout)
             features = features * kept[batch.utterance_of_word[batch.word_of_phone]]
         phones = self.input_norm(self.input(features)) + self.phone_embedding(batch.phones)

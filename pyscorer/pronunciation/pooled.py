@@ -15,21 +15,33 @@ class Batches:
         self.features = torch.from_numpy((pooled.features - mean) / deviation)
         self.starts = np.concatenate([[0], np.cumsum(pooled.phone_counts)])
 
-    def take(self, utterances: np.ndarray) -> Batch:
-        """The batch of the utterances at these indices."""
+    def take(self, utterances: np.ndarray, dropped: np.ndarray | None = None) -> Batch:
+        """The batch of the utterances at these indices.
+
+        `dropped` marks words to leave out, of all words of these utterances in order; an utterance
+        keeps at least one word, its first if all are marked.
+        """
         p = self.pooled
         counts, words = p.phone_counts[utterances], p.word_counts[utterances]
         # Rows of the phones: each utterance's start, plus 0, 1, 2, ... within it.
         within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
         rows = np.repeat(self.starts[utterances], counts) + within
         word = p.word_index[rows] + np.repeat(np.cumsum(words) - words, counts)
+        utterance = np.repeat(np.arange(len(utterances)), words)
+        if dropped is not None:
+            kept = ~dropped
+            empty = np.bincount(utterance[kept], minlength=len(words)) == 0
+            kept[(np.cumsum(words) - words)[empty]] = True
+            present = kept[word]
+            rows, word = rows[present], (np.cumsum(kept) - 1)[word[present]]
+            utterance = utterance[kept]
         return Batch(
             self.features[torch.from_numpy(rows)],
             torch.from_numpy(p.phones[rows]),
             torch.from_numpy(word),
             torch.from_numpy(pairs(np.bincount(word))),
-            torch.from_numpy(np.repeat(np.arange(len(utterances)), words)),
-            torch.from_numpy(pairs(words)),
+            torch.from_numpy(utterance),
+            torch.from_numpy(pairs(np.bincount(utterance))),
         )
 
 

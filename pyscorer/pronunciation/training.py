@@ -38,13 +38,22 @@ class ScorerOptions:
     attention: bool = field(default=True, metadata={"help": "off: averaging alone"})
     seeds: int = field(default=5, metadata={"help": "seeds 0, 1, ..., each with all folds"})
     folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
-    epochs: int = field(default=30, metadata={"help": "most epochs a module is trained"})
-    patience: int = field(default=6, metadata={"help": "epochs without a better held-out loss"})
-    batch_size: int = field(default=32, metadata={"help": "utterances a step"})
-    learning_rate: float = field(default=2e-3, metadata={"help": "Adam's, at the start"})
+    epochs: int = field(default=12, metadata={"help": "passes over the train split"})
+    min_steps: int = field(
+        default=350, metadata={"help": "a small train split is passed over more often"}
+    )
+    patience: int = field(
+        default=0,
+        metadata={"help": "stop after epochs without a better held-out loss; 0: never"},
+    )
+    batch_size: int = field(default=64, metadata={"help": "utterances a step"})
+    learning_rate: float = field(default=3e-3, metadata={"help": "Adam's, at its highest"})
     weight_decay: float = field(default=1e-2, metadata={"help": "decoupled, as in AdamW"})
+    dropout: float = field(default=0.5, metadata={"help": "of the input columns of an utterance"})
+    word_dropout: float = field(
+        default=0.3, metadata={"help": "share of an utterance's words left out, anew each epoch"}
+    )
     jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
-    dropout: float = field(default=0.2, metadata={"help": "of the input columns"})
 
 
 @dataclass(frozen=True)
@@ -78,31 +87,35 @@ def train_module(
 ) -> Trained:
     """Train one module on the utterances outside `valid` (a mask), keep its best epoch on `valid`.
 
-    Loss: mean squared error to score / 10. AdamW with a cosine schedule.
+    Loss: mean squared error to score / 10. AdamW; the learning
+    rate rises over a tenth of the steps, then falls to zero (one cycle).
     """
     torch.manual_seed(1000 * seed + fold)
     shuffle = np.random.default_rng([seed, fold])
     module = ScoringModule(config)
     train = np.flatnonzero(~valid)
     steps = -(-len(train) // options.batch_size)
+    epochs = max(options.epochs, -(-options.min_steps // steps))
     optimiser = torch.optim.AdamW(
         module.parameters(),
         lr=options.learning_rate,
         weight_decay=options.weight_decay,
         fused=True,
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.epochs * steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, options.learning_rate, total_steps=epochs * steps, pct_start=0.1
+    )
     targets = torch.from_numpy(scores / SCALE)
     best: dict[str, torch.Tensor] = {}
     best_epoch, best_loss = 0, float("inf")
     curve: list[dict[str, float]] = []
-    for epoch in range(1, options.epochs + 1):
+    for epoch in range(1, epochs + 1):
         module.train()
         total = 0.0
         for chosen in np.array_split(shuffle.permutation(train), steps):
-            loss = functional.mse_loss(
-                module(batches.take(chosen)), targets[torch.from_numpy(chosen)]
-            )
+            words = batches.pooled.word_counts[chosen].sum()
+            batch = batches.take(chosen, shuffle.random(words) < options.word_dropout)
+            loss = functional.mse_loss(module(batch), targets[torch.from_numpy(chosen)])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -121,7 +134,7 @@ def train_module(
         if valid_loss < best_loss:
             best_epoch, best_loss = epoch, valid_loss
             best = {name: value.clone() for name, value in module.state_dict().items()}
-        if epoch - best_epoch >= options.patience:
+        if 0 < options.patience <= epoch - best_epoch:
             break
     return Trained(seed, fold, best_epoch, best, curve)
 

@@ -131,3 +131,18 @@ def test_batches_number_words_and_phones_within_the_batch() -> None:
     assert batch.utterance_of_word.tolist() == [0, 0, 1, 1]
     assert batch.word_pairs.tolist() == [[0, 0, 1, 1, 2, 2, 3, 3], [0, 1, 0, 1, 2, 3, 2, 3]]
     assert batch.phones.max() < EMBEDDED_PHONES
+
+
+def test_dropped_words_leave_the_batch_but_no_utterance_does() -> None:
+    made = batches(pooled_set(2))
+    words = made.pooled.word_counts
+    dropped = np.zeros(words.sum(), dtype=bool)
+    dropped[: words[0]] = True  # all of utterance 0: its first word stays
+    dropped[words[0] + 1 : words[0] + words[1]] = True  # all but the first word of utterance 1
+    batch = made.take(np.arange(6), dropped)
+    counts = torch.bincount(batch.utterance_of_word).tolist()
+    assert counts == [1, 1, *words[2:]]
+    whole = made.take(np.arange(6))
+    first = whole.word_of_phone == 0
+    assert torch.equal(batch.features[batch.word_of_phone == 0], whole.features[first])
+    assert torch.equal(batch.phone_pairs, torch.from_numpy(pairs(np.bincount(batch.word_of_phone))))

@@ -22,7 +22,7 @@ from pyscorer.pronunciation.training import (
 
 COLUMNS = ["deep_0", "deep_1", "deep_2", "log_duration", "log_posterior"]
 OPTIONS = ScorerOptions(
-    seeds=2, folds=2, epochs=8, patience=8, batch_size=16, learning_rate=2e-2, jobs=1
+    seeds=2, folds=2, epochs=8, min_steps=0, batch_size=16, learning_rate=2e-2, dropout=0.0, jobs=1
 )
 
 
@@ -111,6 +111,17 @@ def test_the_saved_model_gives_the_scores_that_were_written(corpus: Path, scorer
     assert predicted.shape == (72, 4)
     written = pd.read_csv(scorer / "scores.csv")["predicted"]
     np.testing.assert_allclose(predicted.mean(axis=1), written, atol=1e-4)
+
+
+def test_patience_and_least_number_of_steps(corpus: Path) -> None:
+    few = dataclasses.replace(OPTIONS, seeds=1, epochs=1, min_steps=30)
+    run(corpus, corpus / "steps", few)
+    # 60 utterances outside the fold make 4 batches of at most 16; 8 passes give 32 steps.
+    assert pd.read_csv(corpus / "steps/train_log.csv").epoch.max() == 8
+    run(corpus, corpus / "patience", dataclasses.replace(few, patience=1, learning_rate=0.5))
+    log = pd.read_csv(corpus / "patience/train_log.csv")
+    for row in pd.read_csv(corpus / "patience/modules.csv").itertuples():
+        assert log[log.fold == row.fold].epoch.max() == min(row.epoch + 1, 8)
 
 
 def test_inputs_are_normalised_by_the_train_split_alone(corpus: Path, scorer: Path) -> None:
