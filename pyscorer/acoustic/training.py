@@ -26,7 +26,6 @@ from pyscorer.acoustic.egs import (
 )
 from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
 from pyscorer.acoustic.model import AcousticModel, save_model
-from pyscorer.acoustic.optimiser import AdamW
 from pyscorer.acoustic.supervision import batch_numerators
 from pyscorer.acoustic.tdnnf import (
     SIZES,
@@ -103,8 +102,8 @@ def train_tdnnf(
     training, heldout = hold_out(read_utterances(data, feats, ali), options.heldout, options.seed)
     log.info(
         "%d utterances to train on (%.2f h), %d of %d speakers held out (%.2f h)",
-        *(len(training), _hours(training), len(heldout), len({u.speaker for u in heldout})),
-        _hours(heldout),
+        *(len(training), _hours(training), len({u.speaker for u in heldout})),
+        *(len({u.speaker for u in training + heldout}), _hours(heldout)),
     )
     tree = read_tree(graphs / "tree.json")
     run = _Run(options, tree, graphs, out, training, heldout)
@@ -187,7 +186,14 @@ class _Run:
             options.device
         )
         trained = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimiser = AdamW(trained, options.weight_decay)
+        matrices, vectors = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
+        self.optimiser = torch.optim.AdamW(
+            [
+                {"params": matrices, "weight_decay": options.weight_decay},
+                {"params": vectors, "weight_decay": 0.0},
+            ],
+            betas=(0.9, 0.98),
+        )
         self.augment = Augmentation(options.warp, options.frequency_mask, options.time_mask)
         self.epoch, self.step_in_epoch, self.step = 0, 0, 0
         self.sums, self.learning_rate = _Sums(), options.learning_rate
@@ -305,9 +311,13 @@ class _Run:
         )
         xent_objective = (result.posterior * xent).sum()
         loss = -(result.objective + options.xent_regularize * xent_objective) / result.frames
+        self.optimiser.zero_grad()
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), options.max_gradient)
         self.learning_rate = self._learning_rate(progress)
-        self.optimiser.step(self.learning_rate, options.max_gradient)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate
+        self.optimiser.step()
         with torch.no_grad():
             if self.step % ORTHONORMAL_EVERY == 0:
                 for weight in orthonormal_weights(self.model):
