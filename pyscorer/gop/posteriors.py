@@ -16,6 +16,8 @@ from pyscorer.segments import PhoneSegment, segment_means
 
 SKIPPED = -10.0
 """What compute-gop writes as LPP of a phone that it is told to skip."""
+IMPOSSIBLE = -1e5
+"""Log-posterior of a phone that no pdf stands for; finite, so that averages stay numbers."""
 SPEECH = np.array([PHONE_ID[phone] - 1 for phone in ARPABET])
 """Columns of the 39 ARPAbet phones: SIL and SPN are nobody's rivals."""
 
@@ -26,7 +28,7 @@ def phone_log_posteriors(pdf_log_posteriors: np.ndarray, pdf_phone: np.ndarray) 
     log p(p | o_t) = log sum over the pdfs s of phone p of p(s | o_t); `pdf_phone` is the phone id
     of each pdf. Hu et al., "Improved mispronunciation detection with deep neural network trained
     acoustic models and transfer learning based logistic regression classifiers", Speech
-    Communication 67, 2015; Kaldi's compute-gop. Phones without a pdf get -infinity.
+    Communication 67, 2015; Kaldi's compute-gop. Phones without a pdf get IMPOSSIBLE.
 
     Raises InputError for phone ids outside the inventory.
     """
@@ -37,11 +39,15 @@ def phone_log_posteriors(pdf_log_posteriors: np.ndarray, pdf_phone: np.ndarray) 
         )
     if pdf_phone.min() < 1 or pdf_phone.max() >= len(PHONES):
         raise InputError(f"pdfs of phones outside the inventory, ids 1 to {len(PHONES) - 1}")
-    total = np.zeros((len(pdf_log_posteriors), len(PHONES) - 1))
-    posteriors = np.exp(pdf_log_posteriors, dtype=np.float64)
-    np.add.at(total.T, pdf_phone - 1, posteriors.T)
-    with np.errstate(divide="ignore"):
-        return np.log(total)
+    order = np.argsort(pdf_phone, kind="stable")
+    phones, starts, counts = np.unique(pdf_phone[order], return_index=True, return_counts=True)
+    sorted_pdfs = np.asarray(pdf_log_posteriors, dtype=np.float64)[:, order]
+    # Relative to each phone's best pdf: a GMM's posteriors can be too small for exp.
+    best = np.maximum.reduceat(sorted_pdfs, starts, axis=1)
+    sums = np.add.reduceat(np.exp(sorted_pdfs - np.repeat(best, counts, axis=1)), starts, axis=1)
+    table = np.full((len(pdf_log_posteriors), len(PHONES) - 1), IMPOSSIBLE)
+    table[:, phones - 1] = best + np.log(sums)
+    return table
 
 
 def log_phone_posteriors(

@@ -101,7 +101,13 @@ def test_posterior_of_a_phone_is_the_sum_over_its_pdfs() -> None:
     phones = gop.phone_log_posteriors(pdfs, np.array([PHONE_ID["B"], PHONE_ID["K"], PHONE_ID["B"]]))
     assert phones[0, PHONE_ID["B"] - 1] == pytest.approx(math.log(0.8))
     assert phones[0, PHONE_ID["K"] - 1] == pytest.approx(math.log(0.2))
-    assert phones[0, PHONE_ID["AA"] - 1] == -math.inf
+    assert phones[0, PHONE_ID["AA"] - 1] == gop.IMPOSSIBLE
+
+
+def test_posteriors_too_small_for_exp_stay_finite() -> None:
+    pdfs = np.array([[-2000.0, -2000.0, 0.0]])
+    phones = gop.phone_log_posteriors(pdfs, np.array([PHONE_ID["B"], PHONE_ID["B"], 1]))
+    assert phones[0, PHONE_ID["B"] - 1] == pytest.approx(-2000 + math.log(2))
 
 
 def test_pdfs_of_another_model_or_of_unknown_phones_are_refused() -> None:
