@@ -84,7 +84,9 @@ def test_the_run_ends_with_a_report_tables_and_a_model(whole):
     assert not re.search(r"""(src|href)=["']https?:""", page), "the page must be self-contained"
     table = pd.read_csv(results / "tables" / "results.csv")
     assert list(table["scorer"]) == ["deep", "deep+extras", "trees"]
-    assert table["pcc"].between(-1, 1).all()
+    # So few utterances may give no tree at all: a constant prediction has no correlation.
+    assert table["pcc"].fillna(0).between(-1, 1).all() and table["pcc"][:2].notna().all()
+    assert (results / "faults.train.csv").exists() and (results / "faults.test.csv").exists()
     scores = pd.read_csv(whole / "work" / "sample" / "scorers" / "deep" / "scores.csv")
     assert len(scores) == 4 * 4 and scores["predicted"].between(0, 10).all()
 

@@ -49,7 +49,7 @@ rule validate:
     params:
         data=subpath(input.text, parent=True),
         out=subpath(output.text, parent=True),
-        report=RESULTS / "faults.{split}.csv",
+        report=lambda wildcards: RESULTS / f"faults.{wildcards.split}.csv",
         options=options("validate"),
     threads: workflow.cores
     log:

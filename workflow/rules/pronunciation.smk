@@ -148,6 +148,8 @@ rule report:
         scorers=SCORERS,
         names=NAMES,
         results=subpath(input.results, parent=True),
+        note=RUN.note,
+        synthetic="--synthetic" if CORPUS == "sample" else "",
         options=options("report"),
     log:
         LOGS / "report.log",
@@ -157,7 +159,8 @@ rule report:
         "pyscorer report --train-data {params.data}/train --test-data {params.data}/test"
         " --train-ali {params.ali}/train --test-ali {params.ali}/test --gmm {params.gmm}"
         " --tdnnf {params.tdnnf} --scorers {params.scorers} --names {params.names}"
-        " --results {params.results} --out {output} {params.options} 2>&1 | tee {log}"
+        " --results {params.results} --out {output} --note {params.note:q} {params.synthetic}"
+        " {params.options} 2>&1 | tee {log}"
 
 
 rule bundle:
