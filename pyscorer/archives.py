@@ -6,7 +6,7 @@ Everything streams: one utterance is in memory at a time, whatever the size of t
 import contextlib
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +22,9 @@ with contextlib.redirect_stderr(io.StringIO()):
     os.environ["PATH"] = _path
 
 
-def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
-    """Write `items` to `<stem>.ark` beside `scp`, and `scp` itself; returns their number.
+@contextlib.contextmanager
+def archive_writer(scp: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
+    """Give a function that appends (key, array) to `<stem>.ark` beside `scp`.
 
     Two-dimensional arrays become float matrices, one-dimensional int32 arrays integer vectors,
     other one-dimensional arrays float vectors. The scp appears last and whole, so its presence
@@ -34,7 +35,8 @@ def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
     lines: list[str] = []
     scp.unlink(missing_ok=True)  # an old index must not point into the new archive
     with atomic_open(ark, "wb") as stream:
-        for key, value in items:
+
+        def write(key: str, value: np.ndarray) -> None:
             stream.write(f"{key} ".encode())
             lines.append(f"{key} {ark}:{stream.tell()}\n")
             if value.ndim == 2:
@@ -43,9 +45,20 @@ def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
                 kaldi_io.write_vec_int(stream, value)
             else:
                 kaldi_io.write_vec_flt(stream, value)
+
+        yield write
     with atomic_open(scp) as stream:
         stream.writelines(lines)
-    return len(lines)
+
+
+def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
+    """Write all `items` as `archive_writer` does; returns their number."""
+    count = 0
+    with archive_writer(scp) as write:
+        for key, value in items:
+            write(key, value)
+            count += 1
+    return count
 
 
 def _load(key: str, extended: str, integer: bool, source: Path) -> np.ndarray:

@@ -9,6 +9,7 @@ import argparse
 import dataclasses
 import importlib
 import inspect
+import logging
 import sys
 import types
 import typing
@@ -23,13 +24,16 @@ STAGES = {
     "validate": "pyscorer.corpora.validate",
     "features": "pyscorer.acoustic.features",
     "train_gmm": "pyscorer.acoustic.gmm",
-    "align": "pyscorer.acoustic.gmm",
+    "align": "pyscorer.acoustic.align",
     "textgrids": "pyscorer.acoustic.textgrid",
     "chain_graphs": "pyscorer.acoustic.denominator",
     "train_tdnnf": "pyscorer.acoustic.training",
     "export": "pyscorer.acoustic.embedding",
+    "gop": "pyscorer.gop.stage",
+    "train_baseline": "pyscorer.gop.baselines",
     "pool": "pyscorer.pronunciation.pooling",
     "train_scorer": "pyscorer.pronunciation.training",
+    "bundle": "pyscorer.pronunciation.bundle",
     "evaluate": "pyscorer.evaluation.evaluate",
     "report": "pyscorer.evaluation.report",
     "score": "pyscorer.pronunciation.score",
@@ -132,6 +136,7 @@ def main(argv: list[str] | None = None) -> int:
         )
         add_stage(subparser, stage)
     arguments = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
         run_stage(load_stage(arguments.stage), arguments)
     except InputError as error:

@@ -20,7 +20,47 @@ SILENCE = "SIL"
 UNKNOWN_PHONE = "SPN"
 UNKNOWN_WORD = "<UNK>"
 ARPABET = tuple(
-    ["AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH", "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH", "UW", "V", "W", "Y", "Z", "ZH"]
+    [
+        "AA",
+        "AE",
+        "AH",
+        "AO",
+        "AW",
+        "AY",
+        "B",
+        "CH",
+        "D",
+        "DH",
+        "EH",
+        "ER",
+        "EY",
+        "F",
+        "G",
+        "HH",
+        "IH",
+        "IY",
+        "JH",
+        "K",
+        "L",
+        "M",
+        "N",
+        "NG",
+        "OW",
+        "OY",
+        "P",
+        "R",
+        "S",
+        "SH",
+        "T",
+        "TH",
+        "UH",
+        "UW",
+        "V",
+        "W",
+        "Y",
+        "Z",
+        "ZH",
+    ]
 )
 """The 39 stress-stripped ARPAbet phones, in the order of their ids."""
 PHONES = ("<eps>", SILENCE, UNKNOWN_PHONE, *ARPABET)
@@ -177,5 +217,5 @@ def read_labels(path: Path, level: str) -> pd.DataFrame:
         raise InputError(f"{file}: no such label table; this corpus split has no {level} scores")
     text = {"utterance": str, "word": str, "phone": str}
     # NA handling is per column: "NA", "NULL" and the like can be words.
-    aspects = dict.fromkeys(UTTERANCE_ASPECTS + WORD_ASPECTS, [""])
+    aspects = {aspect: [""] for aspect in UTTERANCE_ASPECTS + WORD_ASPECTS}
     return pd.read_csv(file, dtype=text, keep_default_na=False, na_values=aspects)

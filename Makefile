@@ -1,0 +1,39 @@
+# Two commands do everything: `make run` and `make test`. Each sets up .venv by itself.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+CORES ?= $(shell nproc 2>/dev/null || echo 2)
+CONFIG ?=
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
+
+.PHONY: run full sample test lint lock clean
+
+run: $(INSTALLED)  ## The main job: a trained scorer and its report
+	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG))
+
+full: $(INSTALLED)  ## All of speechocean762
+	$(SNAKEMAKE) --configfile config/full.yaml
+
+sample: $(INSTALLED)  ## The generated sample corpus, whatever corpora are at hand
+	$(SNAKEMAKE) --config corpus=sample
+
+test: $(INSTALLED)
+	$(BIN)/pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+$(INSTALLED): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "pyscorer needs Python 3.11 or newer; set PYTHON=...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --requirement requirements.lock
+	$(BIN)/pip install --no-deps --editable .
+	touch $@
+
+lock:  ## Freeze what .venv holds
+	$(BIN)/pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/' > requirements.lock
+
+clean:  ## Remove runs and results, not the environment
+	rm -rf work results .snakemake

@@ -1,0 +1,9 @@
+# `snakemake --cores N` from the root makes the report of the configured run.
+include: "workflow/Snakefile"
+
+
+rule all:
+    default_target: True
+    input:
+        RESULTS / "report.html",
+        expand(RESULTS / "models" / "{scorer}", scorer=config["scorers"]),

@@ -1,0 +1,90 @@
+"""Boundaries of the torch engine's monophone alignment against real Kaldi's, on speechocean762.
+
+    python benchmarks/alignment_vs_kaldi.py --root CORPORA --conformance CONFORMANCE --work DIR
+
+Trains on the 2,500 train utterances with the lexicon that Kaldi had, aligns train and test, and
+compares with Kaldi's mono and tri3 alignments. Stages that DIR already holds are not run again.
+"""
+
+import argparse
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pyscorer.acoustic.align import AlignOptions, align
+from pyscorer.acoustic.boundaries import boundary_differences, read_kaldi_table, read_word_phones
+from pyscorer.acoustic.features import FeatureOptions, features
+from pyscorer.acoustic.gmm import GmmOptions, train_gmm
+from pyscorer.corpora.prepare import PrepareOptions, prepare
+
+
+def once(done: Path, stage: str, run: Callable[[], None]) -> None:
+    if done.exists():
+        return
+    began = time.monotonic()
+    run()
+    print(f"{stage}: {time.monotonic() - began:.0f} s", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--root", type=Path, required=True, help="folder with speechocean762/")
+    parser.add_argument("--conformance", type=Path, required=True, help="Kaldi's golden data")
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--jobs", type=int, default=0)
+    parser.add_argument("--gaussians", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    work, jobs = arguments.work.resolve(), arguments.jobs
+    golden = arguments.conformance / "b_gmm_ali"
+    lexicon = golden / "lexicon_used.txt"
+    for split in ("train", "test"):
+        data, feats = work / "data" / split, work / "mfcc13" / split
+        once(
+            data / "text",
+            f"prepare {split}",
+            lambda data=data, split=split: prepare(
+                "speechocean762", split, data, PrepareOptions(), arguments.root
+            ),
+        )
+        once(
+            feats / "feats.scp",
+            f"features {split}",
+            lambda data=data, feats=feats: features(data, feats, FeatureOptions(jobs=jobs)),
+        )
+    model = work / "gmm"
+    options = GmmOptions(gaussians=arguments.gaussians, seed=arguments.seed, jobs=jobs)
+    once(
+        model / "final.npz",
+        "train_gmm",
+        lambda: train_gmm(work / "data/train", work / "mfcc13/train", lexicon, model, options),
+    )
+    for split, names in (
+        ("test", ("mono_test", "tri3_test")),
+        ("train", ("mono_train500", "tri3_train500")),
+    ):
+        out = work / "ali" / split
+        once(
+            out / "ali.scp",
+            f"align {split}",
+            lambda split=split, out=out: align(
+                work / "data" / split,
+                work / "mfcc13" / split,
+                lexicon,
+                model,
+                out,
+                AlignOptions(jobs=jobs),
+            ),
+        )
+        ours = dict(read_word_phones(out))
+        tables = {name: read_kaldi_table(golden / f"{name}.txt.gz") for name in names}
+        for name, table in tables.items():
+            print(f"ours against {name}: {boundary_differences(ours, table)}")
+        mono, tri3 = tables.values()
+        print(f"{names[0]} against {names[1]}: {boundary_differences(mono, tri3)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,339 @@
+"""The factored time-delay network (TDNN-F) of Kaldi's chain models.
+
+Povey et al., "Semi-Orthogonal Low-Rank Matrix Factorization for Deep Neural Networks", Interspeech
+2018; layer for layer what Kaldi's xconfig `tdnnf-layer`, `prefinal-layer` and `output-layer` make.
+Parameters carry the names of Kaldi's nodes, with `_` for `-`.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+BATCHNORM_EPSILON = 1e-3
+
+
+@dataclass(frozen=True)
+class TdnnfConfig:
+    """Sizes of the network. The default is the paper's 11 layers, 8.2 M parameters at 250 pdfs.
+
+    Layer 1 is `tdnn1` (affine over 3 frames); layer i + 2 is `tdnnf<i + 2>` with
+    `time_strides[i]`.
+    """
+
+    num_pdfs: int
+    input_dim: int = 40
+    dim: int = 1024
+    bottleneck: int = 170
+    time_strides: tuple[int, ...] = (1, 1, 0, 3, 3, 3, 3, 3, 3, 3)
+    bypass_scale: float = 0.66
+    embedding_dim: int = 256
+    prefinal_dim: int = 1024
+    prefinal_bottleneck: int = 256
+
+
+SIZES: dict[str, dict[str, int | tuple[int, ...]]] = {
+    "paper": {},
+    "medium": {"dim": 512, "bottleneck": 80, "prefinal_dim": 512},
+    "small": {
+        "dim": 256,
+        "bottleneck": 64,
+        "prefinal_dim": 256,
+        "prefinal_bottleneck": 128,
+        "time_strides": (1, 1, 0, 3, 3, 3),
+    },
+}
+"""Named network sizes: the paper's (8.2 M), Kaldi's reference here (2.41 M), the sample run's."""
+
+
+def idct_matrix(dim: int, cepstral_lifter: float = 22.0) -> Tensor:
+    """Matrix (dim x dim) that turns liftered MFCCs back into log mel energies.
+
+    As Kaldi's `idct-layer` (xconfig): the inverse of the orthonormal DCT, columns divided by the
+    lifter 1 + Q/2 sin(pi k / Q).
+    """
+    n = torch.arange(dim, dtype=torch.float64).unsqueeze(1)
+    k = torch.arange(dim, dtype=torch.float64)
+    matrix = math.sqrt(2.0 / dim) * torch.cos(math.pi / dim * (n + 0.5) * k)
+    matrix[:, 0] = math.sqrt(1.0 / dim)
+    lifter = 1.0 + 0.5 * cepstral_lifter * torch.sin(math.pi * k / cepstral_lifter)
+    return (matrix / lifter).float()
+
+
+class BatchNorm(nn.Module):
+    """Batch normalisation without scale and offset, over all but the last axis.
+
+    As Kaldi's BatchNormComponent: training normalises with the minibatch, evaluation with running
+    statistics, here exponential averages.
+    """
+
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, dim: int, momentum: float = 0.05) -> None:
+        super().__init__()
+        self.momentum = momentum
+        self.register_buffer("running_mean", torch.zeros(dim))
+        self.register_buffer("running_var", torch.ones(dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `x` (..., dim)."""
+        y = functional.batch_norm(
+            x.reshape(-1, x.shape[-1]),
+            self.running_mean,
+            self.running_var,
+            training=self.training,
+            momentum=self.momentum,
+            eps=BATCHNORM_EPSILON,
+        )
+        return y.view(x.shape)
+
+
+class TdnnfLayer(nn.Module):
+    """Kaldi's `tdnnf-layer`.
+
+    Linear over (t - stride, t), affine over (t, t + stride), ReLU, batch norm, continuous dropout,
+    and the bypass.
+    """
+
+    def __init__(self, dim: int, bottleneck: int, stride: int, bypass_scale: float) -> None:
+        super().__init__()
+        self.stride = stride
+        self.bypass_scale = bypass_scale
+        self.dropout = 0.0
+        spliced = 1 if stride == 0 else 2
+        self.linear = nn.Linear(spliced * dim, bottleneck, bias=False)
+        self.affine = nn.Linear(spliced * bottleneck, dim)
+        self.batchnorm = BatchNorm(dim)
+
+    def forward(self, x: Tensor, step_in: int, step_out: int) -> Tensor:
+        """Compute the layer from frames `step_in` apart at times `step_out` apart.
+
+        `x` is (batch, time, dim) and reaches `stride` frames over the output at both ends;
+        returns (batch, time', dim).
+        """
+        if self.stride == 0:
+            hidden = self.linear(x)
+            bypass = x
+        else:
+            shift, keep = self.stride // step_in, step_out // step_in
+            # The linear part of a splice is a sum: multiply each frame once, then add shifted.
+            before, here = self.linear.weight.chunk(2, dim=1)
+            both = functional.linear(x, torch.cat([before, here]))
+            size = before.shape[0]
+            hidden = both[:, :-shift, :size] + both[:, shift:, size:]
+            hidden = torch.cat([hidden[:, :-shift], hidden[:, shift:]], dim=2)[:, ::keep]
+            bypass = x[:, shift:-shift:keep]
+        y = self.batchnorm(torch.relu(self.affine(hidden)))
+        if self.training and self.dropout > 0:
+            # Kaldi's GeneralDropoutComponent, continuous: one mask for all frames of a sequence.
+            mask = torch.rand(y.shape[0], 1, y.shape[2], device=y.device)
+            y = y * (1.0 + self.dropout * (4.0 * mask - 2.0))
+        return torch.add(y, bypass, alpha=self.bypass_scale)
+
+
+class Prefinal(nn.Module):
+    """Kaldi's `prefinal-layer`: affine, ReLU, batch norm, linear, batch norm."""
+
+    def __init__(self, input_dim: int, big_dim: int, small_dim: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(input_dim, big_dim)
+        self.batchnorm1 = BatchNorm(big_dim)
+        self.linear = nn.Linear(big_dim, small_dim, bias=False)
+        self.batchnorm2 = BatchNorm(small_dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., input_dim) to (..., small_dim)."""
+        return self.batchnorm2(self.linear(self.batchnorm1(torch.relu(self.affine(x)))))
+
+
+class Spliced(nn.Module):
+    """`tdnn1`: affine over the frames -1, 0 and 1, ReLU, batch norm."""
+
+    def __init__(self, input_dim: int, dim: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(3 * input_dim, dim)
+        self.batchnorm = BatchNorm(dim)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, time, input_dim) to (batch, time - 2, dim)."""
+        spliced = torch.cat([x[:, :-2], x[:, 1:-1], x[:, 2:]], dim=2)
+        return self.batchnorm(torch.relu(self.affine(spliced)))
+
+
+class Output(nn.Module):
+    """The affine in front of an output node."""
+
+    def __init__(self, input_dim: int, num_pdfs: int) -> None:
+        super().__init__()
+        self.affine = nn.Linear(input_dim, num_pdfs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(..., input_dim) to (..., num_pdfs)."""
+        return self.affine(x)
+
+
+class Tdnnf(nn.Module):
+    """Network with a chain output, a cross-entropy output and the embedding `prefinal_l`."""
+
+    def __init__(self, config: TdnnfConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.idct = nn.Linear(config.input_dim, config.input_dim).requires_grad_(False)
+        self.batchnorm0 = BatchNorm(config.input_dim)
+        self.tdnn1 = Spliced(config.input_dim, config.dim)
+        self.factored: list[TdnnfLayer] = []
+        for index, stride in enumerate(config.time_strides):
+            layer = TdnnfLayer(config.dim, config.bottleneck, stride, config.bypass_scale)
+            self.factored.append(layer)
+            self.add_module(f"tdnnf{index + 2}", layer)
+        self.prefinal_l = nn.Linear(config.dim, config.embedding_dim, bias=False)
+        sizes = config.embedding_dim, config.prefinal_dim, config.prefinal_bottleneck
+        self.prefinal_chain = Prefinal(*sizes)
+        self.output = Output(config.prefinal_bottleneck, config.num_pdfs)
+        self.prefinal_xent = Prefinal(*sizes)
+        self.output_xent = Output(config.prefinal_bottleneck, config.num_pdfs)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for name, module in self.named_modules():
+            if isinstance(module, nn.Linear):
+                nn.init.normal_(module.weight, std=module.in_features**-0.5)
+                if module.bias is not None:
+                    nn.init.normal_(module.bias, std=0.0 if name == "idct" else 1.0)
+        with torch.no_grad():
+            self.idct.weight.copy_(idct_matrix(self.config.input_dim))
+            for head in (self.output, self.output_xent):
+                head.affine.weight.zero_()
+                head.affine.bias.zero_()
+
+    @property
+    def context(self) -> int:
+        """Input frames that an output needs on each side."""
+        return 1 + sum(self.config.time_strides)
+
+    def num_parameters(self) -> int:
+        """Trained parameters, as nnet3-info counts them."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
+    def set_dropout(self, proportion: float) -> None:
+        """Set Kaldi's dropout-proportion of all factored layers; masks are in 1 +- 2 x it."""
+        for layer in self.factored:
+            layer.dropout = proportion
+
+    def embed(
+        self,
+        x: Tensor,
+        subsampling: int = 3,
+        augment: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
+        """The deep features: output of `prefinal-l`.
+
+        `x` is (batch, time, input_dim) and starts `context` frames before the first output and
+        ends at least `context` frames after the last. Returns (batch, n, embedding_dim) for the
+        times 0, subsampling, 2 subsampling, ... Inner layers are computed only at the times that
+        the output needs. `augment` changes the normalised log mel energies in training.
+        """
+        steps = [subsampling]
+        for stride in reversed(self.config.time_strides):
+            steps.insert(0, math.gcd(steps[0], stride))
+        if x.shape[1] < 2 * self.context + 1:
+            raise ValueError(f"{x.shape[1]} frames; the network needs {2 * self.context + 1}")
+        x = self.batchnorm0(self.idct(x))
+        if augment is not None:
+            x = augment(x)
+        x = self.tdnn1(x)
+        x = x[:, :: steps[0]]
+        for layer, (step_in, step_out) in zip(self.factored, pairwise(steps), strict=True):
+            x = layer(x, step_in, step_out)
+        return self.prefinal_l(x)
+
+    def chain(self, embedding: Tensor) -> Tensor:
+        """Chain output (pseudo log-likelihoods, not normalised) of `embed`'s result."""
+        return self.output(self.prefinal_chain(embedding))
+
+    def log_posteriors(self, embedding: Tensor) -> Tensor:
+        """Log-softmax of the cross-entropy branch of `embed`'s result."""
+        return self.output_xent(self.prefinal_xent(embedding)).log_softmax(dim=-1)
+
+    def forward(
+        self,
+        x: Tensor,
+        subsampling: int = 3,
+        augment: Callable[[Tensor], Tensor] | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Chain output and cross-entropy log-posteriors, both (batch, n, num_pdfs)."""
+        embedding = self.embed(x, subsampling, augment)
+        return self.chain(embedding), self.log_posteriors(embedding)
+
+
+def pad_edges(features: Tensor, context: int) -> Tensor:
+    """Repeat the first and the last row of (time, dim) `context` times, as Kaldi does."""
+    return torch.cat(
+        [
+            features[:1].expand(context, -1),
+            features,
+            features[-1:].expand(context, -1),
+        ]
+    )
+
+
+def constrain_orthonormal(weight: Tensor) -> None:
+    """One step towards a semi-orthogonal matrix times a scale, in place.
+
+    Kaldi's ConstrainOrthonormal with a floating scale (orthonormal-constraint=-1), section 2.3 of
+    the paper: with P = M M^T and alpha^2 = tr(P P^T) / tr(P), M -= 4 nu / alpha^2 (P - alpha^2 I) M
+    with nu = 1/8, halved once or twice where the singular values are spread so widely that the
+    step would overshoot.
+    """
+    tall = weight.shape[0] > weight.shape[1]
+    matrix = weight.t() if tall else weight
+    p = matrix @ matrix.t()
+    trace = p.trace()
+    scale2 = (p * p).sum() / trace
+    ratio = scale2 * p.shape[0] / trace
+    speed = 0.125
+    if ratio > 1.02:
+        speed *= 0.5
+        if ratio > 1.1:
+            speed *= 0.5
+    p.diagonal().sub_(scale2)
+    matrix.sub_(p @ matrix, alpha=float(4.0 * speed / scale2))
+
+
+def orthonormal_weights(model: Tdnnf) -> list[Tensor]:
+    """The matrices that Kaldi's xconfig constrains: every `linear` and `prefinal-l`."""
+    linears = [layer.linear.weight for layer in model.factored]
+    heads = [model.prefinal_chain.linear.weight, model.prefinal_xent.linear.weight]
+    return [*linears, model.prefinal_l.weight, *heads]
+
+
+def config_lines(config: TdnnfConfig) -> list[str]:
+    """The wiring as nnet3 config lines (without objectives), as Kaldi writes them."""
+    lines = [f"input-node name=input dim={config.input_dim}"]
+
+    def node(name: str, source: str) -> str:
+        lines.append(f"component-node name={name} component={name} input={source}")
+        return name
+
+    node("batchnorm0", node("idct", "input"))
+    spliced = "Append(Offset(batchnorm0, -1), batchnorm0, Offset(batchnorm0, 1))"
+    last = node("tdnn1.batchnorm", node("tdnn1.relu", node("tdnn1.affine", spliced)))
+    for index in range(len(config.time_strides)):
+        name = f"tdnnf{index + 2}"
+        hidden = node(f"{name}.affine", node(f"{name}.linear", last))
+        norm = node(f"{name}.batchnorm", node(f"{name}.relu", hidden))
+        last = node(f"{name}.noop", f"Sum(Scale({config.bypass_scale:g}, {last}), {norm})")
+    node("prefinal-l", last)
+    for prefinal, output in (("prefinal-chain", "output"), ("prefinal-xent", "output-xent")):
+        big = node(f"{prefinal}.relu", node(f"{prefinal}.affine", "prefinal-l"))
+        small = node(f"{prefinal}.linear", node(f"{prefinal}.batchnorm1", big))
+        final = node(f"{output}.affine", node(f"{prefinal}.batchnorm2", small))
+        if output == "output-xent":
+            final = node(f"{output}.log-softmax", final)
+        lines.append(f"output-node name={output} input={final}")
+    return lines

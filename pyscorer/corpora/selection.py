@@ -1,0 +1,64 @@
+"""A smaller part of a corpus split: whole speakers, chosen to look like the whole."""
+
+import hashlib
+from collections import defaultdict
+
+from pyscorer.corpora.part import CorpusPart
+from pyscorer.errors import InputError
+
+ADULT = 18
+"""Speakers of this age and above are adults."""
+
+
+def select_speakers(part: CorpusPart, number: int, seed: int) -> list[str]:
+    """Choose `number` whole speakers of `part`, deterministically for `seed`.
+
+    Strata are child/adult x gender, as far as known; each gets its proportional share (largest
+    remainders). Within a stratum speakers are taken at even steps through their order by mean
+    `total` score, or by a hash of their name where there are no scores.
+
+    Raises InputError if there are fewer speakers than asked for.
+    """
+    speakers = sorted({u.speaker for u in part.data.utterances.values()})
+    if not 0 < number <= len(speakers):
+        raise InputError(f"speakers: {number} were asked for, the split has {len(speakers)}")
+    scores = _mean_totals(part)
+    strata: dict[str, list[str]] = defaultdict(list)
+    for speaker in speakers:
+        strata[_stratum(part.data.speakers.get(speaker, {}))].append(speaker)
+    chosen = []
+    for name, quota in _quotas({n: len(s) for n, s in strata.items()}, number).items():
+        order = sorted(strata[name], key=lambda s: (scores.get(s, 0.0), _hash(s, seed)))
+        # The middle of each of `quota` equal slices; the seed shifts it within the slice.
+        shift = 0.5 if seed == 0 else _hash(name, seed)
+        chosen += [order[int((i + shift) * len(order) / quota)] for i in range(quota)]
+    return sorted(chosen)
+
+
+def _hash(text: str, seed: int) -> float:
+    """A number in [0, 1) that depends on nothing but its arguments."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {text}".encode()).digest()[:6]) / 2**48
+
+
+def _stratum(attributes: dict[str, str]) -> str:
+    age = attributes.get("age", "")
+    group = "" if not age.isdecimal() else "child" if int(age) < ADULT else "adult"
+    return f"{group} {attributes.get('gender', '')}".strip()
+
+
+def _mean_totals(part: CorpusPart) -> dict[str, float]:
+    if "utterance" not in part.labels:
+        return {}
+    table = part.labels["utterance"]
+    by = table["utterance"].map({k: u.speaker for k, u in part.data.utterances.items()})
+    return {str(s): float(v) for s, v in table["total"].groupby(by).mean().items()}
+
+
+def _quotas(sizes: dict[str, int], number: int) -> dict[str, int]:
+    total = sum(sizes.values())
+    exact = {name: number * size / total for name, size in sizes.items()}
+    quotas = {name: int(value) for name, value in exact.items()}
+    by_remainder = sorted(sizes, key=lambda n: (quotas[n] - exact[n], n))
+    for name in by_remainder[: number - sum(quotas.values())]:
+        quotas[name] += 1
+    return {name: quota for name, quota in quotas.items() if quota}

@@ -1,0 +1,298 @@
+"""Stage `validate`: nothing goes into the pipeline that is not named as whole.
+
+In the spirit of Kaldi's utils/validate_data_dir.sh and fix_data_dir.sh, with the audio decoded and
+the labels read as well.
+"""
+
+import csv
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from tqdm import tqdm
+
+from pyscorer.audio import SAMPLE_RATE
+from pyscorer.corpora.faults import (
+    ASPECTS,
+    TABLES,
+    Fault,
+    RawTable,
+    check_canonical,
+    check_labels,
+    check_lexicon,
+    check_tables,
+    check_words,
+)
+from pyscorer.datadir import Lexicon, write_lexicon
+from pyscorer.errors import InputError
+from pyscorer.files import atomic_directory, atomic_open, read_lines, write_table
+
+FRAME, SHIFT = 400, 160
+"""Samples of a 25 ms frame and of the 10 ms between frames."""
+SHOWN = 20
+"""Faults that the error message itself lists."""
+
+
+@dataclass(frozen=True)
+class ValidateOptions:
+    """What counts as a fault, and what to do about it."""
+
+    drop_faulty: bool = field(
+        default=False,
+        metadata={"help": "leave out faulty utterances, each listed in the report, and go on"},
+    )
+    unknown_words: bool = field(
+        default=False,
+        metadata={"help": "take words outside the lexicon (they become <UNK>): only warn"},
+    )
+    clipped_share: float = field(
+        default=0.01, metadata={"help": "share of samples at full scale that makes clipped audio"}
+    )
+    silent_peak: float = field(
+        default=0.001, metadata={"help": "audio that never exceeds this (of 1) is empty"}
+    )
+    frames_per_phone: int = field(
+        default=3, metadata={"help": "10 ms frames that a phone of the text needs at least"}
+    )
+    jobs: int = field(default=1, metadata={"help": "threads that decode audio"})
+
+
+def validate(data: Path, lexicon: Path, out: Path, report: Path, options: ValidateOptions) -> None:
+    """Check the data directory `data` and write the valid one to `out`.
+
+    Checked: ids (duplicates, order), text against audio against speakers, spk2utt against utt2spk,
+    audio (missing, unreadable, wrong rate, empty, clipped, too short for its text), words against
+    the lexicon, canonical phones, and labels (range, rows without utterance and the reverse).
+
+    `report` lists all faults: file, line (0: the whole file), utterance, fault, action (error,
+    warning, dropped, repaired); it is written in any case. `out` holds the files of `data`, the
+    lexicon as lexicon.txt, and utt2dur in seconds; it appears whole or not at all.
+
+    Raises InputError for any fault, unless `drop_faulty`: then faulty utterances are left out, and
+    disorder is repaired. It raises also where a fault belongs to no utterance and cannot be
+    repaired so, and where no utterance would be left.
+    """
+    faults: list[Fault] = []
+    tables = check_tables(data, faults)
+    entries = check_lexicon(lexicon, faults)
+    words: list[Fault] = []
+    check_words(data, tables["text"], entries, words)
+    canonical = check_canonical(data, tables["text"], faults)
+    check_labels(data, tables["text"], canonical, faults)
+    phones = {
+        key: _fewest_phones(value.split(), entries, canonical.get(key, {}))
+        for key, value in tables["text"].values.items()
+    }
+    durations = _check_audio(data / "wav.scp", tables["wav.scp"], phones, options, faults)
+
+    warned = words if options.unknown_words else []
+    errors = faults if options.unknown_words else faults + words
+    # Whatever is not an utterance's own is repaired by writing the files anew, but for the lexicon.
+    fatal = [f for f in errors if f.file == str(lexicon) or not _mendable(f)]
+    dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
+    whole = set.intersection(*(set(tables[name].values) for name in TABLES)) - dropped
+    actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
+    actions += [(f, "warning") for f in warned]
+    _write_report(report, actions)
+
+    stopping = fatal if options.drop_faulty else errors
+    if stopping:
+        raise InputError(_message(data, stopping, report, options.drop_faulty))
+    if not whole:
+        raise InputError(f"{data}: no utterance is left; all faults are in {report}")
+    _write_valid(data, out, tables, entries, durations, whole, rewrite=bool(errors))
+    _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
+
+
+def _mendable(fault: Fault) -> bool:
+    return bool(fault.utterance) or not fault.fault.startswith(
+        ("no such file", "not UTF-8", "no column")
+    )
+
+
+def _action(fault: Fault, fatal: list[Fault], drop: bool) -> str:
+    if not drop or fault in fatal:
+        return "error"
+    return "dropped" if fault.utterance else "repaired"
+
+
+def _fewest_phones(
+    words: list[str], lexicon: Lexicon, canonical: dict[int, tuple[str, ...]]
+) -> int:
+    """Phones in the shortest pronunciation of a text."""
+    number = 0
+    for index, word in enumerate(words):
+        variants = [canonical[index]] if index in canonical else lexicon.get(word, [("SPN",)])
+        number += min(len(v) for v in variants)
+    return number
+
+
+def _check_audio(
+    path: Path,
+    table: RawTable,
+    phones: dict[str, int],
+    options: ValidateOptions,
+    faults: list[Fault],
+) -> dict[str, float]:
+    """Decode every file, in threads (libsndfile works outside the GIL); returns seconds by key."""
+    durations = {}
+    items = [(key, value, phones.get(key, 0)) for key, value in table.values.items()]
+    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
+        found = pool.map(partial(_audio_faults, options=options), items)
+        progress = tqdm(found, f"{path.parent.name}: audio", len(items), mininterval=1, unit="utt")
+        for (key, _, _), (seconds, wrong) in zip(items, progress, strict=True):
+            durations[key] = seconds
+            faults += [Fault(str(path), table.lines[key], key, fault) for fault in wrong]
+    return durations
+
+
+def _audio_faults(item: tuple[str, str, int], options: ValidateOptions) -> tuple[float, list[str]]:
+    """Seconds and faults of one audio file."""
+    _, name, phones = item
+    if not name:
+        return 0.0, []  # said already: nothing after the key
+    if name.endswith("|"):
+        return 0.0, [f"a command, not a file: {name}; convert the audio to files first"]
+    file = Path(name)
+    if not file.exists():
+        return 0.0, [f"missing audio {name}"]
+    try:
+        with soundfile.SoundFile(file) as sound:
+            rate, stated = sound.samplerate, sound.frames
+            samples = sound.read(dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        return 0.0, [f"unreadable audio {name}: {getattr(error, 'error_string', error)}"]
+    seconds = len(samples) / rate
+    if len(samples) == 0:
+        return seconds, [f"empty audio {name}: no samples"]
+    wrong = []
+    if len(samples) < stated or _riff_is_cut(file):
+        wrong.append(f"audio {name} is cut short: its header states more than the file holds")
+    if rate != SAMPLE_RATE:
+        wrong.append(f"wrong rate {rate} Hz instead of {SAMPLE_RATE} Hz in {name}")
+    level = np.abs(samples)
+    peak = float(level.max())
+    # Written so that NaN fails it.
+    if not peak >= options.silent_peak:
+        wrong.append(f"empty audio {name}: its peak is {peak:.6f}")
+    share = float(np.mean(level >= 32767 / 32768))
+    if share > options.clipped_share:
+        wrong.append(f"clipped audio {name}: {share:.1%} of the samples at full scale")
+    frames = max(0, 1 + (len(samples) * SAMPLE_RATE // rate - FRAME) // SHIFT)
+    needed = options.frames_per_phone * phones
+    if frames < max(needed, 1):
+        wrong.append(
+            f"audio {name} too short for its text: {frames} frames for {phones} phones "
+            f"(at least {needed})"
+        )
+    return seconds, wrong
+
+
+def _riff_is_cut(file: Path) -> bool:
+    """Whether a WAV file is shorter than its header says, which libsndfile passes over."""
+    with file.open("rb") as stream:
+        header = stream.read(8)
+    # Writers to a pipe cannot know the size and state one near 2 or 4 GB.
+    size = int.from_bytes(header[4:], "little")
+    return header[:4] == b"RIFF" and size < 0x7FFF0000 and size + 8 > file.stat().st_size
+
+
+def _write_report(report: Path, actions: Iterable[tuple[Fault, str]]) -> None:
+    with atomic_open(report) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["file", "line", "utterance", "fault", "action"])
+        for fault, action in actions:
+            writer.writerow([fault.file, fault.line, fault.utterance, fault.fault, action])
+
+
+def _message(data: Path, faults: list[Fault], report: Path, drop: bool) -> str:
+    lines = [f"{data}: {len(faults)} faults" + (" that dropping cannot mend" if drop else "")]
+    lines += [f"  {fault}" for fault in faults[:SHOWN]]
+    if len(faults) > SHOWN:
+        lines.append(f"  ... and {len(faults) - SHOWN} more")
+    lines.append(f"All are listed in {report}.")
+    if not drop:
+        lines.append("Mend them, or set drop_faulty to go on without the utterances concerned.")
+    return "\n".join(lines)
+
+
+def _write_valid(
+    data: Path,
+    out: Path,
+    tables: dict[str, RawTable],
+    lexicon: Lexicon,
+    durations: dict[str, float],
+    whole: set[str],
+    rewrite: bool,
+) -> None:
+    with atomic_directory(out) as folder:
+        names = [*TABLES, "spk2utt", "spk2age", "spk2gender", "canonical"]
+        names += [f"{level}_scores.csv" for level in ASPECTS]
+        present = [name for name in names if (data / name).exists()]
+        if not rewrite:
+            for name in present:
+                shutil.copyfile(data / name, folder / name)
+        else:
+            _rewrite(data, folder, present, tables, whole)
+        write_table(folder / "utt2dur", {k: f"{durations[k]:.3f}" for k in whole})
+        write_lexicon(folder / "lexicon.txt", lexicon)
+
+
+def _rewrite(
+    data: Path, folder: Path, present: list[str], tables: dict[str, RawTable], whole: set[str]
+) -> None:
+    """Write the files anew, sorted, with the utterances of `whole` alone."""
+    for name in TABLES:
+        write_table(folder / name, {k: tables[name].values[k] for k in whole})
+    spk2utt = defaultdict(list)
+    for key in sorted(whole):
+        spk2utt[tables["utt2spk"].values[key]].append(key)
+    write_table(folder / "spk2utt", {s: " ".join(keys) for s, keys in spk2utt.items()})
+    for name in present:
+        if name in ("spk2age", "spk2gender", "canonical"):
+            rows: dict[str, str] = {}
+            for _, line in read_lines(data / name):
+                key, _, value = line.replace("\t", " ").partition(" ")
+                owner = key.rpartition(".")[0] if name == "canonical" else key
+                if owner in (whole if name == "canonical" else spk2utt):
+                    rows.setdefault(key, value.strip())
+            write_table(folder / name, rows)
+        elif name.endswith(".csv"):
+            with (data / name).open(encoding="utf-8", newline="") as source:
+                reader = csv.DictReader(source)
+                with atomic_open(folder / name) as stream:
+                    fields = reader.fieldnames or []
+                    writer = csv.DictWriter(stream, fields, lineterminator="\n")
+                    writer.writeheader()
+                    writer.writerows(row for row in reader if row["utterance"] in whole)
+
+
+def _print_summary(
+    data: Path,
+    out: Path,
+    report: Path,
+    whole: set[str],
+    dropped: set[str],
+    errors: list[Fault],
+    warned: list[Fault],
+) -> None:
+    print(f"{data}: {len(whole)} utterances are valid, written to {out}", flush=True)
+    if errors:
+        repaired = sum(not f.utterance for f in errors)
+        print(f"dropped {len(dropped)} faulty utterances, repaired {repaired} faults of files:")
+        by_utterance = Counter(f.utterance for f in errors if f.utterance)
+        for fault in errors:
+            if fault.utterance in by_utterance:
+                more = by_utterance.pop(fault.utterance) - 1
+                print(f"  dropped {fault}" + (f" (and {more} more faults)" if more else ""))
+            elif not fault.utterance:
+                print(f"  repaired {fault}")
+    if warned:
+        print(f"warnings: {len(warned)} words outside the lexicon")
+    print(f"report: {report}", flush=True)

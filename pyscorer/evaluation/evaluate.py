@@ -1,0 +1,197 @@
+"""Stage `evaluate`: predicted scores held against the human ones, as tables."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pyscorer.datadir import UTTERANCE_ASPECTS, read_labels
+from pyscorer.errors import InputError
+from pyscorer.evaluation.metrics import (
+    age_group,
+    bootstrap,
+    human_ceiling,
+    mean_squared_error,
+    pearson,
+    seed_mean_pearson,
+)
+from pyscorer.files import atomic_directory, read_table
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """How scores are held against the human ones."""
+
+    aspect: str = field(default="total", metadata={"help": "human score of the ceiling"})
+    samples: int = field(default=1000, metadata={"help": "bootstrap samples"})
+    errors: int = field(default=12, metadata={"help": "worst errors listed for each scorer"})
+    seed: int = field(default=0, metadata={"help": "of the bootstrap"})
+
+
+def read_scores(scorer: Path, data: Path) -> pd.DataFrame:
+    """Read scorer/scores.csv: utterance, speaker, human, predicted and a column a seed.
+
+    Raises InputError if a column is missing or the utterances are not those of `data`.
+    """
+    path = scorer / "scores.csv"
+    if not path.exists():
+        raise InputError(f"{path}: no such file; a scorer directory holds scores.csv")
+    table = pd.read_csv(path, dtype={"utterance": str, "speaker": str}, keep_default_na=False)
+    for column in ("utterance", "speaker", "human", "predicted"):
+        if column not in table:
+            raise InputError(f"{path}: no column {column}")
+    wanted, found = set(read_table(data / "text")), set(table["utterance"])
+    if wanted != found:
+        example = min(wanted ^ found)
+        raise InputError(
+            f"{path}: {len(found)} utterances where {data}/text has {len(wanted)}; {example} is in "
+            "only one of them"
+        )
+    if not np.isfinite(table["predicted"].to_numpy(dtype=float)).all():
+        raise InputError(f"{path}: a predicted score is not a number")
+    return table
+
+
+def seed_columns(table: pd.DataFrame) -> np.ndarray:
+    """Predictions by seed, utterances x seeds; of a scorer without seeds, `predicted` alone."""
+    seeds = [column for column in table if str(column).startswith("seed_")] or ["predicted"]
+    return table[seeds].to_numpy(dtype=float)
+
+
+def score_row(name: str, scorer: Path, table: pd.DataFrame, options: EvaluateOptions) -> dict:
+    """PCC of one scorer with its uncertainty: one row of results.csv."""
+    human, by_seed = table["human"].to_numpy(dtype=float), seed_columns(table)
+    values = [pearson(column, human) for column in by_seed.T]
+
+    def statistic(rows: np.ndarray) -> float:
+        return seed_mean_pearson(by_seed[rows], human[rows])
+
+    by_utterance = bootstrap(statistic, np.arange(len(table)), options.samples, options.seed)
+    speakers = table["speaker"].to_numpy(dtype=str)
+    by_speaker = bootstrap(statistic, speakers, options.samples, options.seed)
+    predicted = table["predicted"].to_numpy(dtype=float)
+    row = {
+        "scorer": name,
+        "utterances": len(table),
+        "speakers": len(np.unique(speakers)),
+        "seeds": len(values),
+        "pcc": np.mean(values),
+        "pcc_sd": np.std(values, ddof=1) if len(values) > 1 else np.nan,
+        "utterance_low": by_utterance[0],
+        "utterance_high": by_utterance[1],
+        "speaker_low": by_speaker[0],
+        "speaker_high": by_speaker[1],
+        "pcc_all_seeds": pearson(predicted, human),
+        "mse": np.mean([mean_squared_error(column, human) for column in by_seed.T]),
+    }
+    modules = scorer / "modules.csv"
+    if modules.exists():
+        single = pd.read_csv(modules)["test_pcc"]
+        row |= {"single_module_pcc": single.mean(), "single_module_pcc_sd": single.std()}
+    held_out = scorer / "out_of_fold.csv"
+    if held_out.exists():
+        training = pd.read_csv(held_out)
+        row["out_of_fold_pcc"] = seed_mean_pearson(
+            seed_columns(training), training["human"].to_numpy(dtype=float)
+        )
+    return row
+
+
+def group_rows(name: str, table: pd.DataFrame, data: Path) -> list[dict]:
+    """PCC (mean over seeds) by age group and gender: rows of groups.csv."""
+    ages, genders = (
+        read_table(data / file) if (data / file).exists() else {}
+        for file in ("spk2age", "spk2gender")
+    )
+    speakers = table["speaker"]
+    groups = {
+        "age": speakers.map(lambda s: age_group(ages.get(s))),
+        "gender": speakers.map(lambda s: genders.get(s, "unknown")),
+    }
+    human, by_seed = table["human"].to_numpy(dtype=float), seed_columns(table)
+    rows = []
+    for attribute, values in groups.items():
+        for group in sorted(set(values)):
+            chosen = (values == group).to_numpy()
+            rows.append(
+                {
+                    "scorer": name,
+                    "attribute": attribute,
+                    "group": group,
+                    "speakers": speakers[chosen].nunique(),
+                    "utterances": int(chosen.sum()),
+                    "human_mean": human[chosen].mean(),
+                    "predicted_mean": by_seed[chosen].mean(),
+                    "pcc": seed_mean_pearson(by_seed[chosen], human[chosen]),
+                }
+            )
+    return rows
+
+
+def worst_errors(name: str, table: pd.DataFrame, data: Path, count: int) -> pd.DataFrame:
+    """The `count` utterances whose predicted score is farthest from the human one."""
+    text = read_table(data / "text")
+    table = table[["utterance", "speaker", "human", "predicted"]].copy()
+    table["error"] = (table["predicted"] - table["human"]).round(4)
+    table["text"] = table["utterance"].map(text)
+    table.insert(0, "scorer", name)
+    order = table["error"].abs().sort_values(ascending=False, kind="stable").index
+    return table.loc[order[:count]]
+
+
+def ceiling_rows(data: Path, aspects: list[str]) -> list[dict]:
+    """One human expert against the others, an aspect a row; empty without rater scores."""
+    if not (data / "rater_scores.csv").exists():
+        return []
+    ratings = read_labels(data, "rater")
+    return [
+        {
+            "aspect": aspect,
+            "raters": ratings["rater"].nunique(),
+            "pcc": human_ceiling(ratings, aspect),
+        }
+        for aspect in aspects
+        if aspect in ratings and ratings[aspect].notna().any()
+    ]
+
+
+def evaluate(
+    data: Path,
+    scorers: list[Path],
+    names: list[str],
+    out: Path,
+    options: EvaluateOptions = EvaluateOptions(),
+) -> None:
+    """Hold the scores of one or more scorers against the human scores of the test split.
+
+    `scorers` are directories with scores.csv (utterance, speaker, human, predicted, and optionally
+    seed_0, seed_1, ...), `names` what they are called in the tables. The PCC of a scorer is the
+    mean over its seeds; its interval is a 95 % percentile bootstrap of that mean, resampling
+    utterances, and, more honest for new speakers, resampling speakers. Children are speakers below
+    16 years.
+
+    Writes into the directory `out`: results.csv (a row a scorer), groups.csv (PCC by age group and
+    gender), errors.csv (worst errors), ceiling.csv (one expert against the mean of the others).
+    `pcc_all_seeds` is the PCC of the prediction averaged over seeds; `single_module_pcc` the mean
+    over single modules (no averaging at all), where the scorer has them.
+    """
+    if len(scorers) != len(names):
+        raise InputError(f"{len(scorers)} scorers, but {len(names)} names")
+    results, groups, errors = [], [], []
+    for scorer, name in zip(scorers, names, strict=True):
+        table = read_scores(scorer, data)
+        results.append(score_row(name, scorer, table, options))
+        groups += group_rows(name, table, data)
+        errors.append(worst_errors(name, table, data, options.errors))
+        log.info("%s: test PCC %.3f", name, results[-1]["pcc"])
+    ceiling = ceiling_rows(data, UTTERANCE_ASPECTS)
+    with atomic_directory(out) as part:
+        for file, rows in (("results", results), ("groups", groups), ("ceiling", ceiling)):
+            columns = ["aspect", "raters", "pcc"] if file == "ceiling" else None
+            frame = pd.DataFrame(rows, columns=columns)
+            frame.to_csv(part / f"{file}.csv", index=False, float_format="%.4f")
+        pd.concat(errors).to_csv(part / "errors.csv", index=False)

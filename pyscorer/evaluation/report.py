@@ -1,0 +1,197 @@
+"""Stage `report`: the run as one self-contained page."""
+
+import base64
+import io
+import logging
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import soundfile
+
+from pyscorer.audio import SAMPLE_RATE, read_audio
+from pyscorer.errors import InputError
+from pyscorer.evaluation import figures
+from pyscorer.evaluation.evaluate import read_scores
+from pyscorer.evaluation.metrics import CHILD_BELOW
+from pyscorer.evaluation.statistics import alignment_statistics, split_statistics
+from pyscorer.files import atomic_open, read_table
+
+log = logging.getLogger(__name__)
+
+_MOST_SECONDS = 20
+"""Of a recording that the page carries; longer ones are cut."""
+_TEXT = ["scorer", "attribute", "group", "aspect", "utterance", "speaker", "text"]
+"""Columns of the tables that are not numbers."""
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """What the page says of the run."""
+
+    title: str = field(default="Pronunciation scoring", metadata={"help": "of the page"})
+    note: str = field(default="", metadata={"help": "which corpus, and which part of it"})
+    aspect: str = field(default="total", metadata={"help": "human score that was learnt"})
+    synthetic: bool = field(default=False, metadata={"help": "the corpus is generated speech"})
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _table(name: str, results: Path) -> pd.DataFrame:
+    path = results / f"{name}.csv"
+    if not path.exists():
+        raise InputError(f"{path}: no such table; run evaluate")
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # "NA" can be a name
+    for column in table.columns.difference(_TEXT):
+        table[column] = pd.to_numeric(table[column])
+    return table
+
+
+def _log(path: Path, columns: list[str]) -> pd.DataFrame:
+    if not path.exists():
+        raise InputError(f"{path}: no such training log; run the stage that makes it")
+    table = pd.read_csv(path)
+    for column in columns:
+        if column not in table:
+            raise InputError(f"{path}: no column {column}")
+    return table
+
+
+def audio_uri(path: Path) -> str:
+    """A recording as a data: URI: MP3, which browsers on any device play."""
+    samples = read_audio(path, resample=True)[: _MOST_SECONDS * SAMPLE_RATE]
+    stream = io.BytesIO()
+    soundfile.write(stream, samples, SAMPLE_RATE, format="MP3", compression_level=0.7)
+    return f"data:audio/mpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def headline(results: pd.DataFrame) -> int:
+    """Row of the scorer that the page puts first: best on held-out training speakers.
+
+    Never chosen by its test figure; the first scorer where there are no held-out figures.
+    """
+    if "out_of_fold_pcc" not in results:
+        return 0
+    held_out = results["out_of_fold_pcc"]
+    return 0 if held_out.isna().all() else int(held_out.argmax())
+
+
+def _error_rows(errors: pd.DataFrame, scorer: str, data: Path) -> list[dict[str, Any]]:
+    audio = read_table(data / "wav.scp")
+    chosen = errors[errors["scorer"] == scorer]
+    return [
+        {str(k): v for k, v in row.items()} | {"audio": audio_uri(Path(audio[row["utterance"]]))}
+        for row in chosen.to_dict("records")
+    ]
+
+
+def report(
+    train_data: Path,
+    test_data: Path,
+    train_ali: Path,
+    test_ali: Path,
+    gmm: Path,
+    tdnnf: Path,
+    scorers: list[Path],
+    names: list[str],
+    results: Path,
+    out: Path,
+    options: ReportOptions = ReportOptions(),
+) -> None:
+    """Write the run's page: one HTML file without anything outside it.
+
+    `gmm` and `tdnnf` are the directories with the training logs, `scorers` and `names` as for
+    `evaluate`, `results` the directory that `evaluate` wrote: the page shows the numbers of its
+    tables. Corpus and alignment statistics, training curves, PCC with intervals and the human
+    ceiling, predicted against human score, PCC by age group and gender, and the worst errors of the
+    scorer that did best on held-out training speakers, with their audio.
+    """
+    splits = {"train": (train_data, train_ali), "test": (test_data, test_ali)}
+    corpus, alignments = {}, {}
+    for name, (data, ali) in splits.items():
+        alignments[name], seconds = alignment_statistics(name, ali)
+        corpus[name] = split_statistics(name, data, options.aspect, seconds)
+    tables = {name: _table(name, results) for name in ("results", "groups", "ceiling", "errors")}
+    table = tables["results"]
+    ceiling = tables["ceiling"]
+    human = None
+    if len(ceiling) and (ceiling["aspect"] == options.aspect).any():
+        human = float(ceiling.loc[ceiling["aspect"] == options.aspect, "pcc"].iloc[0])
+    best = headline(table)
+    gmm_log = _log(gmm / "log.csv", ["iteration", "log_likelihood"])
+    tdnnf_log = _log(tdnnf / "log.csv", ["epoch", "train_objf", "valid_objf"])
+    plots = {
+        "intervals": figures.intervals(table, human),
+        "scores": figures.score_histogram({k: s.scores for k, s in corpus.items()}, options.aspect),
+        "durations": figures.duration_histogram({k: a.durations for k, a in alignments.items()}),
+        "gmm": figures.curves(
+            gmm_log, "iteration", {"log_likelihood": "train"}, "log-likelihood a frame"
+        ),
+        "tdnnf": figures.curves(
+            tdnnf_log,
+            "epoch",
+            {"train_objf": "train", "valid_objf": "held-out speakers"},
+            "LF-MMI objective a frame",
+            best="valid_objf",
+        ),
+    }
+    scatters = [
+        figures.scatter(read_scores(scorer, test_data), name, pcc)
+        for scorer, name, pcc in zip(scorers, names, table["pcc"], strict=True)
+    ]
+    scorer_logs = {
+        name: _scorer_curve(scorer / "train_log.csv")
+        for scorer, name in zip(scorers, names, strict=True)
+        if (scorer / "train_log.csv").exists()
+    }
+    name = str(table["scorer"][best])
+    train_speakers = set(read_table(train_data / "utt2spk").values())
+    known = len(train_speakers & set(read_table(test_data / "utt2spk").values()))
+    page = _template().render(
+        options=options,
+        headline=table.loc[best].to_dict(),
+        human=human,
+        known_speakers=known,
+        child_below=CHILD_BELOW,
+        results=table.to_dict("records"),
+        groups=tables["groups"].to_dict("records"),
+        ceiling=ceiling.to_dict("records"),
+        corpus=[s.row for s in corpus.values()],
+        alignments=[a.row for a in alignments.values()],
+        plots=plots,
+        scatters=scatters,
+        scorer_logs=scorer_logs,
+        tdnnf_best=tdnnf_log["valid_objf"].max(),
+        errors=_error_rows(tables["errors"], name, test_data),
+    )
+    with atomic_open(out) as stream:
+        stream.write(page)
+    log.info("%s: %.1f MB", out, len(page.encode()) / 1e6)
+
+
+def _scorer_curve(path: Path) -> str:
+    """Mean losses over modules by epoch, while at least half of the modules were still training."""
+    table = _log(path, ["epoch", "train_loss", "valid_loss"])
+    by_epoch = table.groupby("epoch")[["train_loss", "valid_loss"]]
+    mean = by_epoch.mean()[by_epoch.size() * 2 >= by_epoch.size().max()].reset_index()
+    lines = {"train_loss": "train", "valid_loss": "held-out speakers"}
+    return figures.curves(mean, "epoch", lines, "squared error of score / 10")
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["number"] = _number
+    return environment.get_template("report.html.jinja")

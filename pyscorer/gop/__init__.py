@@ -1,0 +1,1 @@
+"""Goodness of pronunciation, and the baselines built on it."""

@@ -1,0 +1,64 @@
+"""Work spread over processes, with results in order and bounded memory."""
+
+import itertools
+import multiprocessing
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _end_with_parent() -> None:
+    # A killed run (kill -9) must leave no processes behind that wait for work for ever.
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def ordered_map(
+    function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int
+) -> Iterator[Result]:
+    """Yield `function(task)` in the order of `tasks`, computed by `jobs` processes (0: all cores).
+
+    At most `3 * jobs` tasks are drawn ahead of the one yielded, so memory is bounded whatever the
+    number of tasks. `function` must be a module-level function; its exceptions are raised here.
+    """
+    jobs = jobs or cores()
+    if jobs == 1:
+        yield from map(function, tasks)
+        return
+    remaining = iter(tasks)
+    with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
+        pending: deque[Future[Result]] = deque()
+        try:
+            for task in itertools.islice(remaining, 3 * jobs):
+                pending.append(pool.submit(function, task))
+            while pending:
+                yield pending.popleft().result()
+                for task in itertools.islice(remaining, 1):
+                    pending.append(pool.submit(function, task))
+        finally:
+            for future in pending:
+                future.cancel()
+
+
+def chunks(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:
+    """Cut `tasks` into lists of `size` (the last may be shorter)."""
+    remaining = iter(tasks)
+    while chunk := list(itertools.islice(remaining, size)):
+        yield chunk

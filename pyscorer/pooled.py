@@ -1,0 +1,147 @@
+"""Pooled phone vectors: one vector a phone, in a directory and in memory.
+
+A pooled directory holds `phones.scp` (float matrices, phones x columns), `columns.txt` (names of
+the columns) and `segments.csv` (SEGMENT_COLUMNS; its rows are the rows of the matrices, times are
+in 10 ms frames). The stages `pool` and `gop` write such directories; every scorer reads them.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pyscorer.archives import read_matrices, write_archive
+from pyscorer.datadir import PHONE_ID, UNKNOWN_PHONE, read_labels
+from pyscorer.errors import InputError
+from pyscorer.files import atomic_open, read_lines, read_table
+from pyscorer.segments import PhoneSegment
+
+SEGMENT_COLUMNS = ["utterance", "word_index", "phone_index", "phone", "start", "length"]
+
+_FIRST = PHONE_ID[UNKNOWN_PHONE]
+
+
+@dataclass(frozen=True)
+class PooledSet:
+    """The phones of several utterances, flat, in the order of `keys`."""
+
+    keys: list[str]
+    features: np.ndarray
+    """N x inputs, float32."""
+    phones: np.ndarray
+    """N entries of the phone embedding: phone id less that of SPN."""
+    word_index: np.ndarray
+    """N: index of the phone's word in its utterance."""
+    phone_index: np.ndarray
+    """N: index of the phone in its word."""
+    phone_counts: np.ndarray
+    """Phones of each utterance."""
+    word_counts: np.ndarray
+    """Words of each utterance."""
+
+
+def make_pooled(
+    keys: list[str],
+    features: np.ndarray,
+    utterance: np.ndarray,
+    phones: list[str],
+    word_index: np.ndarray,
+    phone_index: np.ndarray,
+) -> PooledSet:
+    """A PooledSet of flat phones; `utterance` is the index into `keys` of each, ascending."""
+    counts = np.bincount(utterance, minlength=len(keys))
+    words = np.zeros(len(keys), dtype=np.int64)
+    np.maximum.at(words, utterance, word_index + 1)
+    ids = np.array([PHONE_ID[p] - _FIRST for p in phones], dtype=np.int64)
+    return PooledSet(keys, features, ids, word_index, phone_index, counts, words)
+
+
+def read_columns(pool: Path) -> list[str]:
+    """Names of the columns of pool/phones.scp."""
+    return [line for _, line in read_lines(pool / "columns.txt")]
+
+
+def select_columns(
+    pool: Path, columns: list[str], deep: bool, extras: tuple[str, ...]
+) -> list[str]:
+    """The columns asked for, in the order of the file: the deep features, and extras by name."""
+    unknown = [name for name in extras if name not in columns]
+    if unknown:
+        known = ", ".join(c for c in columns if not c.startswith("deep_"))
+        raise InputError(f"{pool}/columns.txt: no column {unknown[0]}; it has deep_* and {known}")
+    chosen = [c for c in columns if (deep and c.startswith("deep_")) or c in extras]
+    if not chosen:
+        raise InputError("neither deep features nor extra inputs asked for: nothing to learn from")
+    return chosen
+
+
+def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
+    """Read the named columns of every utterance of a pooled directory.
+
+    Raises InputError if segments.csv does not fit phones.scp.
+    """
+    place = {name: i for i, name in enumerate(read_columns(pool))}
+    chosen = [place[name] for name in columns]
+    keys: list[str] = []
+    parts: list[np.ndarray] = []
+    for key, matrix in read_matrices(pool / "phones.scp"):
+        keys.append(key)
+        parts.append(matrix[:, chosen])
+    # "NA" and the like are text here.
+    table = pd.read_csv(
+        pool / "segments.csv", dtype={"utterance": str, "phone": str}, keep_default_na=False
+    )
+    utterance = np.repeat(np.arange(len(keys)), [len(part) for part in parts])
+    if list(table["utterance"]) != [keys[i] for i in utterance]:
+        raise InputError(f"{pool}: segments.csv and phones.scp differ; run pool again")
+    return make_pooled(
+        keys,
+        np.concatenate(parts).astype(np.float32),
+        utterance,
+        list(table["phone"]),
+        table["word_index"].to_numpy(),
+        table["phone_index"].to_numpy(),
+    )
+
+
+def read_targets(data: Path, aspect: str, keys: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Human scores 0..10 and speakers of the utterances `keys` of a data directory.
+
+    Raises InputError naming the utterance without a score or speaker.
+    """
+    table = read_labels(data, "utterance").set_index("utterance")[aspect]
+    speakers = read_table(data / "utt2spk")
+    for key in keys:
+        if key not in table.index or pd.isna(table[key]):
+            raise InputError(f"{data}/utterance_scores.csv: no {aspect} score of utterance {key}")
+        if key not in speakers:
+            raise InputError(f"{data}/utt2spk: lacks utterance {key}")
+    scores = table.loc[keys].to_numpy(dtype=np.float32)
+    return scores, np.array([speakers[key] for key in keys])
+
+
+def write_pooled(
+    out: Path, columns: Iterable[str], rows: Iterable[tuple[str, list[PhoneSegment], np.ndarray]]
+) -> None:
+    """Write a pooled directory from (utterance, its phones, phones x columns), streaming.
+
+    phones.scp appears last: its presence means that the directory is whole.
+    """
+    (out / "phones.scp").unlink(missing_ok=True)
+    with atomic_open(out / "columns.txt") as stream:
+        stream.writelines(f"{name}\n" for name in columns)
+    with atomic_open(out / "segments.csv") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(SEGMENT_COLUMNS)
+
+        def matrices() -> Iterator[tuple[str, np.ndarray]]:
+            for key, segments, matrix in rows:
+                table.writerows(
+                    (key, s.word_index, s.phone_index, s.phone, s.start, s.length) for s in segments
+                )
+                yield key, matrix.astype(np.float32)
+
+        write_archive(out / "phones.scp", matrices())

@@ -1,0 +1,61 @@
+"""What every scorer shares: speaker-disjoint folds, and the table of scores that it writes."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyscorer.errors import InputError
+from pyscorer.files import atomic_open
+
+SCALE = 10.0
+"""Utterance scores run from 0 to this."""
+
+
+def speaker_folds(
+    speakers: np.ndarray, scores: np.ndarray, folds: int, seed: int = 0
+) -> np.ndarray:
+    """The fold of each utterance: whole speakers, dealt so that each fold has the like scores.
+
+    Speakers are sorted by their mean score and dealt in blocks of `folds`, each block in an order
+    drawn from `seed`. Raises InputError if there are fewer speakers than folds.
+    """
+    names, index = np.unique(speakers, return_inverse=True)
+    if len(names) < folds:
+        raise InputError(
+            f"{len(names)} speakers cannot make {folds} speaker-disjoint folds; ask for fewer folds"
+        )
+    means = np.bincount(index, weights=scores) / np.bincount(index)
+    generator = np.random.default_rng(seed)
+    dealt = np.empty(len(names), dtype=np.int64)
+    order = np.argsort(means, kind="stable")
+    for start in range(0, len(names), folds):
+        block = order[start : start + folds]
+        dealt[block] = generator.permutation(folds)[: len(block)]
+    return dealt[index]
+
+
+def write_scores(
+    path: Path, keys: list[str], speakers: np.ndarray, human: np.ndarray, by_seed: np.ndarray
+) -> None:
+    """Write scores.csv: utterance, speaker, human, predicted (the mean over seeds), seed_0, ...
+
+    `by_seed` is utterances x seeds, scores 0..10.
+    """
+    with atomic_open(path) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        seeds = [f"seed_{i}" for i in range(by_seed.shape[1])]
+        writer.writerow(["utterance", "speaker", "human", "predicted", *seeds])
+        for i, key in enumerate(keys):
+            row = [by_seed[i].mean(), *by_seed[i]]
+            writer.writerow([key, speakers[i], f"{human[i]:g}", *(f"{value:.4f}" for value in row)])
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write a CSV table; the keys of the first row are its columns."""
+    with atomic_open(path) as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})

@@ -1,0 +1,27 @@
+"""Fixtures that every test shares: where the golden data and the real corpora are."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def _folder(variable: str, default: str) -> Path:
+    path = Path(os.environ.get(variable) or REPOSITORY.parent / "shared" / default)
+    if not path.is_dir():
+        pytest.skip(f"{path} is absent: set {variable} to the folder to run this test")
+    return path
+
+
+@pytest.fixture(scope="session")
+def conformance() -> Path:
+    """Golden output of real Kaldi; the test is skipped where it is absent."""
+    return _folder("PYSCORER_CONFORMANCE", "conformance")
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """Root folder of the real corpora; the test is skipped where it is absent."""
+    return _folder("PYSCORER_CORPORA", "corpora")

@@ -1,0 +1,329 @@
+"""Stage validate: every kind of bad data is named by file, line and utterance."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pyscorer.cli import main
+from pyscorer.corpora.validate import ValidateOptions, validate
+from pyscorer.datadir import read_data_dir, read_labels, read_lexicon
+from pyscorer.errors import InputError
+
+KEYS = ("a1", "a2", "b1")
+
+
+def _write_wav(path: Path, samples: np.ndarray, rate: int = 16000) -> None:
+    soundfile.write(path, samples, rate, subtype="PCM_16")
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Three sound utterances `GO YOU` of two speakers, half a second each, fully labelled."""
+    data = tmp_path / "data"
+    data.mkdir()
+    tone = 0.3 * np.sin(np.arange(8000) / 5)
+    for key in KEYS:
+        _write_wav(tmp_path / f"{key}.wav", tone)
+    files = {
+        "text": "".join(f"{k} GO YOU\n" for k in KEYS),
+        "wav.scp": "".join(f"{k} {tmp_path}/{k}.wav\n" for k in KEYS),
+        "utt2spk": "a1 a\na2 a\nb1 b\n",
+        "spk2utt": "a a1 a2\nb b1\n",
+        "spk2gender": "a f\nb m\n",
+        "canonical": "".join(f"{k}.0 G OW\n{k}.1 Y UW\n" for k in KEYS),
+        "lexicon.txt": "GO G OW\nYOU Y UW\n",
+        "utterance_scores.csv": "utterance,accuracy,completeness,fluency,prosodic,total\n"
+        + "".join(f"{k},8,10.0,7,8,8\n" for k in KEYS),
+        "word_scores.csv": "utterance,word_index,word,accuracy,stress,total\n"
+        + "".join(f"{k},0,GO,8,10,8\n{k},1,YOU,9,10,9\n" for k in KEYS),
+        "phone_scores.csv": "utterance,word_index,phone_index,phone,accuracy\n"
+        + "".join(f"{k},0,0,G,2.0\n{k},0,1,OW,1.8\n{k},1,0,Y,\n{k},1,1,UW,\n" for k in KEYS),
+    }
+    for name, content in files.items():
+        (data / name).write_text(content)
+    return data
+
+
+def _run(data: Path, **options) -> tuple[Path, list[dict[str, str]]]:
+    """Validate; returns the valid directory and the report, whether or not it raised."""
+    out, report = data.parent / "valid", data.parent / "report.csv"
+    try:
+        validate(data, data / "lexicon.txt", out, report, ValidateOptions(**options))
+    finally:
+        with report.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    return out, rows
+
+
+def _faults(data: Path, **options) -> list[tuple[str, int, str, str]]:
+    """Faults of a directory that must be refused: (file name, line, utterance, fault)."""
+    with pytest.raises(InputError):
+        _run(data, **options)
+    assert not (data.parent / "valid").exists()
+    with (data.parent / "report.csv").open(newline="") as stream:
+        return [
+            (Path(r["file"]).name, int(r["line"]), r["utterance"], r["fault"])
+            for r in csv.DictReader(stream)
+        ]
+
+
+def _change(path: Path, old: str, new: str) -> None:
+    content = path.read_text()
+    assert old in content
+    path.write_text(content.replace(old, new))
+
+
+def test_sound_data_pass_unchanged(data):
+    out, report = _run(data)
+    assert report == []
+    for file in data.iterdir():
+        assert (out / file.name).read_bytes() == file.read_bytes()
+    assert (out / "utt2dur").read_text() == "a1 0.500\na2 0.500\nb1 0.500\n"
+    assert set(read_data_dir(out).utterances) == set(KEYS)
+    assert read_lexicon(out / "lexicon.txt") == {"GO": [("G", "OW")], "YOU": [("Y", "UW")]}
+
+
+def test_missing_audio(data):
+    (data.parent / "a2.wav").unlink()
+    (fault,) = _faults(data)
+    assert fault[:3] == ("wav.scp", 2, "a2")
+    assert fault[3].startswith("missing audio") and "a2.wav" in fault[3]
+
+
+def test_unreadable_audio(data):
+    (data.parent / "a2.wav").write_bytes(b"this is not audio at all")
+    (fault,) = _faults(data)
+    assert fault[:3] == ("wav.scp", 2, "a2") and fault[3].startswith("unreadable audio")
+
+
+def test_audio_cut_in_the_header(data):
+    path = data.parent / "a1.wav"
+    path.write_bytes(path.read_bytes()[:20])
+    (fault,) = _faults(data)
+    assert fault[:3] == ("wav.scp", 1, "a1") and fault[3].startswith("unreadable audio")
+
+
+def test_audio_cut_in_the_middle(data):
+    path = data.parent / "a1.wav"
+    path.write_bytes(path.read_bytes()[:9000])
+    (fault,) = _faults(data)
+    assert fault[:3] == ("wav.scp", 1, "a1") and "cut short" in fault[3]
+
+
+def test_wrong_rate(data):
+    _write_wav(data.parent / "b1.wav", 0.3 * np.sin(np.arange(8000) / 5), rate=8000)
+    assert [f[:3] for f in _faults(data)] == [("wav.scp", 3, "b1")]
+    assert "wrong rate 8000 Hz instead of 16000 Hz" in _faults(data)[0][3]
+
+
+@pytest.mark.parametrize("samples", [np.zeros(0), np.zeros(8000), np.full(8000, 1e-4)])
+def test_empty_audio(data, samples):
+    _write_wav(data.parent / "a1.wav", samples)
+    (fault,) = _faults(data)
+    assert fault[:3] == ("wav.scp", 1, "a1") and fault[3].startswith("empty audio")
+
+
+def test_clipped_audio_is_judged_by_its_share_of_full_scale_samples(data):
+    samples = 0.3 * np.sin(np.arange(8000) / 5)
+    samples[:200] = 1.0
+    _write_wav(data.parent / "a1.wav", samples)
+    (fault,) = _faults(data)
+    assert "clipped audio" in fault[3] and "2.5% of the samples" in fault[3]
+    _run(data, clipped_share=0.03)
+
+
+def test_audio_too_short_for_its_text(data):
+    # 4 phones need 12 frames: 400 + 11 * 160 samples.
+    tone = 0.3 * np.sin(np.arange(8000) / 5)
+    _write_wav(data.parent / "a1.wav", tone[: 400 + 11 * 160])
+    _run(data)
+    _write_wav(data.parent / "a1.wav", tone[: 400 + 11 * 160 - 1])
+    with pytest.raises(InputError, match=r"a1: .*too short for its text: 11 frames for 4 phones"):
+        _run(data)
+
+
+def test_a_command_in_wav_scp(data):
+    _change(data / "wav.scp", f"{data.parent}/a1.wav", "sox a1.sph -t wav - |")
+    (fault,) = _faults(data)
+    assert fault[:3] == ("wav.scp", 1, "a1") and "a command, not a file" in fault[3]
+
+
+def test_text_without_audio(data):
+    _change(data / "wav.scp", f"a2 {data.parent}/a2.wav\n", "")
+    assert _faults(data) == [("wav.scp", 0, "a2", "no audio, though in text and utt2spk")]
+
+
+def test_audio_without_text(data):
+    _change(data / "text", "a2 GO YOU\n", "")
+    faults = _faults(data)
+    assert ("text", 0, "a2", "no text, though in wav.scp and utt2spk") in faults
+    # Its labels and phones have lost their utterance, too, each named by its line.
+    assert ("utterance_scores.csv", 3, "a2", "label without utterance") in faults
+    assert ("canonical", 3, "a2", "phones, but no text") in faults
+
+
+def test_empty_text(data):
+    _change(data / "text", "a2 GO YOU\n", "a2\n")
+    assert ("text", 2, "a2", "nothing after a2") in _faults(data)
+
+
+def test_duplicate_id(data):
+    _change(data / "text", "a2 GO YOU\n", "a2 GO YOU\na2 YOU GO\n")
+    assert _faults(data) == [("text", 3, "a2", "duplicate id a2, first on line 2")]
+
+
+def test_unsorted_file(data):
+    (data / "text").write_text("a2 GO YOU\na1 GO YOU\nb1 GO YOU\n")
+    (fault,) = _faults(data)
+    assert fault[:3] == ("text", 2, "")
+    assert fault[3].startswith("unsorted: a1 stands after a2")
+
+
+def test_order_is_that_of_bytes_not_of_a_language(data):
+    for name in ("text", "wav.scp", "utt2spk"):
+        _change(data / name, "b1", "B1")
+    for name in ("spk2utt", "canonical"):
+        _change(data / name, "b1", "B1")
+    for name in ("utterance", "word", "phone"):
+        _change(data / f"{name}_scores.csv", "b1", "B1")
+    assert {(f, line) for f, line, _, _ in _faults(data)} == {
+        ("text", 3), ("wav.scp", 3), ("utt2spk", 3), ("canonical", 5), ("canonical", 6),
+    }  # fmt: skip
+
+
+def test_utt2spk_against_spk2utt(data):
+    _change(data / "spk2utt", "a a1 a2", "a a1")
+    assert _faults(data) == [("spk2utt", 0, "a2", "not listed; utt2spk gives it to a")]
+    (data / "spk2utt").write_text("a a1 a2 b1\n")
+    assert _faults(data) == [("spk2utt", 1, "b1", "of speaker a here, of b in utt2spk")]
+
+
+def test_word_outside_the_lexicon(data):
+    _change(data / "text", "b1 GO YOU", "b1 GO ZOO")
+    _change(data / "word_scores.csv", "b1,1,YOU", "b1,1,ZOO")
+    assert _faults(data) == [("text", 3, "b1", "word ZOO is not in the lexicon")]
+    out, report = _run(data, unknown_words=True)
+    assert [r["action"] for r in report] == ["warning"]
+    assert "b1" in read_data_dir(out).utterances
+
+
+def test_lexicon_lines(data):
+    (data / "lexicon.txt").write_text("GO G OW\nNO\nYOU Y UW\nZOO Z QQ\n")
+    assert _faults(data) == [
+        ("lexicon.txt", 2, "", "NO: no phones"),
+        ("lexicon.txt", 4, "", "ZOO: unknown phone QQ"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "line", "fault"),
+    [
+        ("utterance", "a2,8,", "a2,11,", 3, "accuracy 11 is out of range 0..10"),
+        ("utterance", "b1,8,10.0", "b1,8,-1", 4, "completeness -1 is out of range 0..10"),
+        ("utterance", "b1,8,10.0", "b1,8,nan", 4, "completeness nan is out of range 0..10"),
+        ("utterance", "b1,8,10.0", "b1,8,good", 4, "completeness is 'good', not a number"),
+        ("phone", "a1,0,0,G,2.0", "a1,0,0,G,2.1", 2, "accuracy 2.1 is out of range 0..2"),
+        ("phone", "a1,0,0,G", "a1,0,0,K", 2, "phone K, canonical has G"),
+        ("phone", "a1,0,1,OW", "a1,0,2,OW", 3, "phone_index '2', canonical has 2 phones"),
+        ("word", "a1,1,YOU", "a1,2,YOU", 3, "word_index '2', text has 2 words"),
+        ("word", "a1,1,YOU", "a1,1,TWO", 3, "word TWO, text has YOU"),
+        ("word", "a1,1,YOU", "a1,0,GO", 3, "duplicate row, first on line 2"),
+    ],
+)
+def test_labels(data, file, old, new, line, fault):
+    _change(data / f"{file}_scores.csv", old, new)
+    ((name, number, _, found),) = _faults(data)
+    assert (name, number, found) == (f"{file}_scores.csv", line, fault)
+
+
+def test_utterance_without_label_and_label_without_utterance(data):
+    _change(data / "utterance_scores.csv", "b1,8", "c1,8")
+    assert _faults(data) == [
+        ("utterance_scores.csv", 4, "c1", "label without utterance"),
+        ("utterance_scores.csv", 0, "b1", "utterance without label"),
+    ]
+
+
+def test_missing_column(data):
+    _change(data / "utterance_scores.csv", "fluency", "fluence")
+    assert _faults(data) == [("utterance_scores.csv", 1, "", "no column fluency")]
+
+
+def test_a_label_table_that_is_not_text(data):
+    (data / "word_scores.csv").write_bytes(b"utterance,word_index,word\xff\n")
+    (fault,) = _faults(data)
+    assert fault[0] == "word_scores.csv" and fault[3].startswith("not UTF-8")
+
+
+def test_canonical_phones(data):
+    _change(data / "canonical", "a2.1 Y UW\n", "")
+    assert _faults(data)[0] == ("canonical", 0, "a2", "phones of 1 words, text has 2")
+
+
+def test_missing_and_non_utf8_files(data):
+    (data / "utt2spk").unlink()
+    assert ("utt2spk", 0, "", "no such file") in _faults(data)
+    (data / "utt2spk").write_bytes(b"a1 a\xff\n")
+    assert any(f[0] == "utt2spk" and "not UTF-8" in f[3] for f in _faults(data))
+
+
+def test_all_faults_are_reported_at_once_and_the_first_20_shown(data):
+    (data.parent / "a1.wav").unlink()
+    _change(data / "utterance_scores.csv", "a2,8,", "a2,11,")
+    _change(data / "text", "b1 GO YOU", "b1 GO NO")
+    with pytest.raises(InputError) as error:
+        _run(data)
+    message = str(error.value)
+    for expected in ("wav.scp:1: a1: missing", "utterance_scores.csv:3: a2", "text:3: b1: word NO"):
+        assert expected in message
+    assert str(data.parent / "report.csv") in message and "drop_faulty" in message
+
+
+def test_faulty_utterances_are_dropped_only_when_asked_and_each_is_named(data, capsys):
+    (data.parent / "a1.wav").unlink()
+    _change(data / "phone_scores.csv", "b1,0,0,G,2.0", "b1,0,0,G,2.1")
+    out, report = _run(data, drop_faulty=True)
+    assert [(r["utterance"], r["action"]) for r in report] == [("b1", "dropped"), ("a1", "dropped")]
+    assert list(read_data_dir(out).utterances) == ["a2"]
+    for name in ("text", "wav.scp", "utt2spk", "utt2dur"):
+        assert [line.split()[0] for line in (out / name).read_text().splitlines()] == ["a2"]
+    assert (out / "spk2utt").read_text() == "a a2\n"
+    assert (out / "spk2gender").read_text() == "a f\n"
+    assert (out / "canonical").read_text() == "a2.0 G OW\na2.1 Y UW\n"
+    for level in ("utterance", "word", "phone"):
+        assert set(read_labels(out, level)["utterance"]) == {"a2"}
+    said = capsys.readouterr().out
+    assert "dropped 2 faulty utterances" in said
+    assert "a1: missing audio" in said and "b1: accuracy 2.1" in said
+
+
+def test_what_was_dropped_validates_and_disorder_is_repaired(data):
+    (data / "text").write_text("a2 GO YOU\na1 GO YOU\nb1 GO YOU\n")
+    out, report = _run(data, drop_faulty=True)
+    assert [r["action"] for r in report] == ["repaired"]
+    assert (out / "text").read_text() == "a1 GO YOU\na2 GO YOU\nb1 GO YOU\n"
+    again = out.parent / "again"
+    validate(out, out / "lexicon.txt", again, again.with_suffix(".csv"), ValidateOptions())
+
+
+def test_dropping_does_not_hide_a_broken_lexicon_or_an_empty_result(data):
+    (data / "lexicon.txt").write_text("GO G OW\nYOU Y UW\nZOO\n")
+    with pytest.raises(InputError, match="that dropping cannot mend"):
+        _run(data, drop_faulty=True)
+    (data / "lexicon.txt").write_text("GO G OW\nYOU Y UW\n")
+    for key in KEYS:
+        (data.parent / f"{key}.wav").unlink()
+    with pytest.raises(InputError, match="no utterance is left"):
+        _run(data, drop_faulty=True)
+
+
+def test_the_command_line_prints_the_faults_and_exits_with_2(data, capsys):
+    (data.parent / "a1.wav").unlink()
+    folder = data.parent
+    argv = ["validate", "--data", data, "--lexicon", data / "lexicon.txt"]
+    argv += ["--out", folder / "valid", "--report", folder / "report.csv"]
+    assert main([str(a) for a in argv]) == 2
+    assert "wav.scp:1: a1: missing audio" in capsys.readouterr().err

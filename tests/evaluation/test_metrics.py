@@ -1,0 +1,108 @@
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pyscorer.corpora import speechocean762
+from pyscorer.evaluation.metrics import (
+    age_group,
+    bootstrap,
+    human_ceiling,
+    mean_squared_error,
+    pearson,
+    seed_mean_pearson,
+)
+
+
+def test_pearson_by_hand() -> None:
+    # Deviations (-1, 0, 1) and (-1, 1, 0): 1 / sqrt(2 * 2).
+    assert pearson(np.array([1, 2, 3]), np.array([1, 3, 2])) == pytest.approx(0.5)
+
+
+def test_pearson_is_invariant_to_scale_and_of_one_sign() -> None:
+    x = np.random.default_rng(0).normal(size=50)
+    assert pearson(x, 3 * x + 2) == pytest.approx(1)
+    assert pearson(x, -x) == pytest.approx(-1)
+
+
+def test_pearson_of_a_constant_is_nan() -> None:
+    assert math.isnan(pearson(np.full(7, 0.1), np.arange(7)))
+
+
+def test_mean_squared_error_by_hand() -> None:
+    assert mean_squared_error(np.array([1, 2]), np.array([2, 4])) == 2.5
+
+
+def test_seed_mean_pearson_averages_over_columns() -> None:
+    human = np.array([1.0, 2, 3])
+    predicted = np.array([[1.0, 1], [2, 3], [3, 2]])
+    assert seed_mean_pearson(predicted, human) == pytest.approx((1 + 0.5) / 2)
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
+    x = np.random.default_rng(1).normal(size=400)
+    low, high = bootstrap(lambda rows: float(x[rows].mean()), np.arange(400), 2000)
+    assert low == pytest.approx(x.mean() - 1.96 / 20, abs=0.015)
+    assert high == pytest.approx(x.mean() + 1.96 / 20, abs=0.015)
+
+
+def test_resampling_speakers_widens_the_interval_where_their_utterances_agree() -> None:
+    rng = np.random.default_rng(2)
+    speakers = np.repeat([f"s{i}" for i in range(20)], 20)
+    x = np.repeat(rng.normal(size=20), 20) + 0.1 * rng.normal(size=400)
+    y = np.repeat(rng.normal(size=20), 20) + x
+
+    def statistic(rows: np.ndarray) -> float:
+        return pearson(x[rows], y[rows])
+
+    by_utterance = bootstrap(statistic, np.arange(400), 300)
+    by_speaker = bootstrap(statistic, speakers, 300)
+    assert by_speaker[1] - by_speaker[0] > 2 * (by_utterance[1] - by_utterance[0])
+
+
+def test_whole_speakers_are_drawn() -> None:
+    seen: list[int] = []
+    speakers = np.array(["b", "a", "b", "c"])
+
+    def statistic(rows: np.ndarray) -> float:
+        assert np.sum(rows == 0) == np.sum(rows == 2)
+        seen.extend(rows)
+        return 0.0
+
+    bootstrap(statistic, speakers, 20)
+    assert set(seen) == {0, 1, 2, 3}
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    x = np.arange(30.0)
+    one, two = (bootstrap(lambda r: float(x[r].mean()), np.arange(30), 50) for _ in range(2))
+    assert one == two
+
+
+def test_human_ceiling_by_hand() -> None:
+    # Raters 1 and 2 agree; rater 3 is the 0.5 of test_pearson_by_hand against both.
+    scores = {1: [1, 2, 3], 2: [1, 2, 3], 3: [1, 3, 2]}
+    table = pd.DataFrame(
+        [(f"u{i}", r, s) for r, row in scores.items() for i, s in enumerate(row)],
+        columns=["utterance", "rater", "total"],
+    )
+    # 1 against the mean of (1,2,3) and (1,3,2) = (1,2.5,2.5): sqrt(3)/2.
+    expected = (2 * math.sqrt(3) / 2 + 0.5) / 3
+    assert human_ceiling(table, "total") == pytest.approx(expected)
+
+
+def test_human_ceiling_of_speechocean762(corpora: Path) -> None:
+    ratings = speechocean762.read(corpora / "speechocean762", "test").labels["rater"]
+    expected = {"total": 0.807, "accuracy": 0.749, "fluency": 0.768, "prosodic": 0.758}
+    found = {aspect: round(human_ceiling(ratings, aspect), 3) for aspect in expected}
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "age, group",
+    [("6", "child"), ("15", "child"), ("16", "adult"), (None, "unknown"), ("?", "unknown")],
+)
+def test_age_groups(age: str | None, group: str) -> None:
+    assert age_group(age) == group

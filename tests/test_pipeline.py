@@ -1,0 +1,128 @@
+"""The whole pipeline on a small sample corpus: from nothing to a report, and through kills."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+TINY = {
+    "corpus": "sample",
+    "download": {"sample_speakers": 12, "sample_utterances": 4},
+    "train_gmm": {"iterations": 12, "gaussians": 100, "canonical": True},
+    "chain_graphs": {"num_leaves": 60},
+    "train_tdnnf": {"network": "small", "epochs": 2, "checkpoint_minutes": 0},
+    "train_scorer": {"seeds": 2, "folds": 2, "epochs": 3},
+    "train_baseline": {"seeds": 2, "folds": 2, "iterations": 20},
+    "evaluate": {"samples": 50},
+}
+STAGES = ["download", "features", "train_gmm", "align", "train_tdnnf", "export", "train_scorer"]
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.Popen:
+    config = TINY | {"work_root": str(folder / "work"), "results_root": str(folder / "results")}
+    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
+    scripts = Path(sys.executable).parent
+    command = [
+        str(scripts / "snakemake"),
+        "--cores",
+        "2",
+        "--configfile",
+        str(folder / "tiny.yaml"),
+    ]
+    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    with (folder / "log").open("ab") as log:
+        return subprocess.Popen(
+            [*command, *arguments],
+            cwd=ROOT,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def finish(folder: Path, *arguments: str) -> str:
+    process = snakemake(folder, *arguments)
+    assert process.wait() == 0, (folder / "log").read_text()[-5000:]
+    return (folder / "log").read_text()
+
+
+def kill_in(folder: Path, stage: str) -> None:
+    """Start the run, and kill -9 all its processes soon after `stage` has begun."""
+    process = snakemake(folder)
+    begun = time.monotonic()
+    try:
+        while not re.search(rf"^(local)?rule {stage}:", (folder / "log").read_text(), re.MULTILINE):
+            assert process.poll() is None, "the run ended before " + stage
+            assert time.monotonic() - begun < 300
+            time.sleep(0.1)
+        time.sleep(1.5)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    finish(folder)
+    return folder
+
+
+def test_the_run_ends_with_a_report_tables_and_a_model(whole):
+    results = whole / "results" / "sample"
+    page = (results / "report.html").read_text()
+    assert "synthetic" in page.lower()
+    assert not re.search(r"""(src|href)=["']https?:""", page), "the page must be self-contained"
+    table = pd.read_csv(results / "tables" / "results.csv")
+    assert list(table["scorer"]) == ["deep", "deep+extras", "trees"]
+    assert table["pcc"].between(-1, 1).all()
+    scores = pd.read_csv(whole / "work" / "sample" / "scorers" / "deep" / "scores.csv")
+    assert len(scores) == 4 * 4 and scores["predicted"].between(0, 10).all()
+
+
+def test_a_second_call_has_nothing_to_do(whole):
+    before = (whole / "log").stat().st_size
+    finish(whole)
+    assert "Nothing to be done" in (whole / "log").read_text()[before:]
+
+
+def test_a_run_killed_in_any_stage_resumes_and_ends_the_same(whole, tmp_path):
+    for stage in STAGES:
+        (tmp_path / "log").write_text("")
+        kill_in(tmp_path, stage)
+    finish(tmp_path)
+    for name in ("deep", "deep+extras"):
+        path = Path("work") / "sample" / "scorers" / name / "scores.csv"
+        assert (tmp_path / path).read_text() == (whole / path).read_text()
+
+
+def test_the_bundle_scores_one_recording(whole):
+    wav = next((whole / "work" / "sample" / "corpora").rglob("*.wav"))
+    text = whole / "work" / "sample" / "data" / "sample"
+    lines = [line for split in ("train", "test") for line in (text / split / "text").open()]
+    words = next(line.split(maxsplit=1)[1] for line in lines if line.startswith(wav.stem))
+    command = ["score", "--model", str(whole / "results" / "sample" / "models" / "deep")]
+    done = subprocess.run(
+        [Path(sys.executable).parent / "pyscorer", *command, "--wav", str(wav), "--text", words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0 <= float(re.search(r"\d+\.\d+", done.stdout).group()) <= 10
+
+
+def test_a_wrong_key_stops_the_run_before_anything_is_made(tmp_path):
+    process = snakemake(tmp_path, "--config", "corpsu=sample")
+    assert process.wait() != 0
+    assert "corpsu: unknown key; did you mean corpus?" in (tmp_path / "log").read_text()
+    assert not (tmp_path / "work").exists()
