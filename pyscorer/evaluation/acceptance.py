@@ -79,8 +79,10 @@ class Acceptance:
 
     def as_row(self) -> dict[str, float]:
         """Counts and metrics by name, for a table."""
-        names = ("ca", "fr", "cr", "pfa", "gfa", "fa", "d", "d_a", "d_full")
-        names += ("accuracy", "f1", "f1_weighted", "recall", "rejection")
+        names = (
+            *("ca", "fr", "cr", "pfa", "gfa", "fa", "d", "d_a", "d_full"),
+            *("accuracy", "f1", "f1_weighted", "recall", "rejection"),
+        )
         return {name: float(getattr(self, name)) for name in names}
 
 
@@ -128,14 +130,15 @@ def choose_threshold(
     weights: ArrayLike | None = None,
     min_recall: float = 0.85,
     min_rejection: float = 0.5,
-    smoothing: float = 1.0,
+    smoothing: float = 0.005,
 ) -> float:
     """The acceptance threshold with the highest D_full under constraints; accept if score >= it.
 
     scores: n, higher for acceptance. weights: n, how often each item counts. Candidates lie midway
-    between neighbouring scores. `smoothing` is added to each of the four counts, so that a
-    threshold with few errors of a kind by luck does not win. Where nothing meets the constraints,
-    the candidate closest to meeting both wins. Raises ValueError unless both kinds are present.
+    between neighbouring scores. `smoothing`, a share of the total weight, is added to each of the
+    four counts, so that a threshold with few errors of a kind by luck does not win. Where nothing
+    meets the constraints, the candidate closest to meeting both wins. Raises ValueError unless both
+    kinds are present.
     """
     score, label = np.asarray(scores, float), np.asarray(labels, np.int64)
     weight = np.ones(len(score)) if weights is None else np.asarray(weights, float)
@@ -152,7 +155,8 @@ def choose_threshold(
     cuts = np.flatnonzero(np.concatenate([[True], ordered[1:] > ordered[:-1], [True]]))
     fr, cr = rejected_right[cuts], rejected_wrong[cuts]
     ca, fa = rejected_right[-1] - fr, rejected_cost[-1] - rejected_cost[cuts]
-    value = d_full_of(ca + smoothing, fr + smoothing, cr + smoothing, fa + smoothing)
+    extra = smoothing * weight.sum()
+    value = d_full_of(ca + extra, fr + extra, cr + extra, fa + extra)
     lack = np.maximum(min_recall - ca / rejected_right[-1], 0)
     lack = lack + np.maximum(min_rejection - cr / rejected_wrong[-1], 0)
     value = np.where(lack <= lack.min() + 1e-12, value, -np.inf)
@@ -210,6 +214,23 @@ def paired_bootstrap(
     weights[1:] = rng.multinomial(len(label), np.full(len(label), 1 / len(label)), samples)
     difference = _mean_d_full(one, label, weights) - _mean_d_full(two, label, weights)
     return float(difference[0]), float((difference[1:] <= 0).mean())
+
+
+def mean_d_full_interval(
+    accepted: ArrayLike, labels: ArrayLike, samples: int = 1000, seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval, over the items, of D_full averaged over seeds.
+
+    accepted: seeds x n decisions. Counts get 0.5 each, which keeps resamples without an error of
+    some kind finite.
+    """
+    label = np.asarray(labels, np.int64)
+    yes = np.atleast_2d(np.asarray(accepted, bool))
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(len(label), np.full(len(label), 1 / len(label)), samples)
+    values = _mean_d_full(yes, label, weights.astype(float))
+    tail = (1 - level) / 2
+    return float(np.quantile(values, tail)), float(np.quantile(values, 1 - tail))
 
 
 def _mean_d_full(accepted: NDArray, labels: NDArray, weights: NDArray) -> NDArray:

@@ -40,11 +40,15 @@ EXPERTS: dict[str, Architecture] = {
     "LSTM-W2V-M": Architecture("w2v_marked", (75, 25, 25, 20), True, dropout=0.0, paper_input=301),
     "FFN-BOW-WC": Architecture("counts", (150, 150, 150, 170, 15), epochs=10, paper_input=2040),
     "FFN-BOW-TFIDF": Architecture("tfidf", (210, 130, 150, 170, 15), epochs=10, paper_input=2040),
-    "LSTM-BERT": Architecture("bert", (100, 100, 20, 20), True, dropout=0.1, epochs=8, paper_input=769),
+    "LSTM-BERT": Architecture(
+        "bert", (100, 100, 20, 20), True, dropout=0.1, epochs=8, paper_input=769
+    ),
     "LSTM-BERT-DE": Architecture(
         "bert_german", (100, 100, 20, 20), True, dropout=0.1, epochs=8, paper_input=769
     ),
-    "FFN-SPM": Architecture("units", (64,), gross_factor=3.0, dropout=0.5, epochs=12, weight_decay=1e-3),
+    "FFN-SPM": Architecture(
+        "units", (64,), gross_factor=3.0, dropout=0.5, epochs=12, weight_decay=1e-3
+    ),
 }
 """Expert -> default architecture. FFN-SPM is our own; LSTM-BERT-DE reads the German prompt."""
 

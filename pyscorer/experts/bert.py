@@ -109,7 +109,9 @@ def word_pieces(text: str, vocabulary: dict[str, int]) -> list[int]:
     return ids
 
 
-def encode_ids(encoder: Encoder, ids: torch.Tensor, types: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+def encode_ids(
+    encoder: Encoder, ids: torch.Tensor, types: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
     """Last hidden states, B x T x size, of token ids, segment types and mask (B x T each)."""
     w = encoder.weights
 
@@ -118,7 +120,9 @@ def encode_ids(encoder: Encoder, ids: torch.Tensor, types: torch.Tensor, mask: t
 
     def norm(x: torch.Tensor, name: str) -> torch.Tensor:
         shape = (encoder.size,)
-        return functional.layer_norm(x, shape, w[name + ".weight"], w[name + ".bias"], encoder.epsilon)
+        return functional.layer_norm(
+            x, shape, w[name + ".weight"], w[name + ".bias"], encoder.epsilon
+        )
 
     batch, time = ids.shape
     x = w["embeddings.word_embeddings.weight"][ids]
@@ -127,13 +131,18 @@ def encode_ids(encoder: Encoder, ids: torch.Tensor, types: torch.Tensor, mask: t
     blocked = torch.where(mask, 0.0, -math.inf)[:, None, None]
     for layer in range(encoder.layers):
         name = f"encoder.layer.{layer}."
-        parts = [
-            linear(x, f"{name}attention.self.{part}").view(batch, time, encoder.heads, -1).transpose(1, 2)
+        query, key, value = (
+            linear(x, f"{name}attention.self.{part}")
+            .view(batch, time, encoder.heads, -1)
+            .transpose(1, 2)
             for part in ("query", "key", "value")
-        ]
-        context = functional.scaled_dot_product_attention(*parts, attn_mask=blocked)
+        )
+        context = functional.scaled_dot_product_attention(query, key, value, attn_mask=blocked)
         context = context.transpose(1, 2).reshape(batch, time, -1)
-        x = norm(x + linear(context, name + "attention.output.dense"), name + "attention.output.LayerNorm")
+        x = norm(
+            x + linear(context, name + "attention.output.dense"),
+            name + "attention.output.LayerNorm",
+        )
         inner = functional.gelu(linear(x, name + "intermediate.dense"))
         x = norm(x + linear(inner, name + "output.dense"), name + "output.LayerNorm")
     return x
@@ -141,7 +150,11 @@ def encode_ids(encoder: Encoder, ids: torch.Tensor, types: torch.Tensor, mask: t
 
 @torch.inference_mode()
 def contextual_sequences(
-    encoder: Encoder, prompts: Sequence[str], responses: Sequence[str], batch: int = 64, longest: int = 64
+    encoder: Encoder,
+    prompts: Sequence[str],
+    responses: Sequence[str],
+    batch: int = 64,
+    longest: int = 64,
 ) -> list[NDArray[np.float32]]:
     """Token states of `[CLS] prompt [SEP] response [SEP]`: a T_i x (size + 1) matrix each.
 

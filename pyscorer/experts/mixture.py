@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 
 from pyscorer.experts.loss import GROSS_FACTOR, expert_loss
-from pyscorer.experts.networks import Network
+from pyscorer.experts.networks import BatchedLinear, Network
 from pyscorer.experts.pairs import PairTable
 from pyscorer.experts.training import batches, training_items
 
@@ -51,9 +51,7 @@ def mix(credits: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
     return (credits[..., None] * parts).sum(dim=-2)
 
 
-def train_gate(
-    outputs: NDArray[np.float32], table: PairTable, options: GateOptions
-) -> Network:
+def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOptions) -> Network:
     """Train gates for every seed and without every fold on out-of-fold expert outputs.
 
     outputs: seeds x N x 4k. Member s * folds + f sees seed s's outputs and is trained without fold
@@ -70,6 +68,7 @@ def train_gate(
     with torch.no_grad():
         # Start from the plain average of the experts.
         last = gate.layers[-1]
+        assert isinstance(last, BatchedLinear)
         last.weight.mul_(0.1)
         last.bias.fill_(float(np.log((1 / k) / (1 - 1 / k + 1e-6))) if k > 1 else 3.0)
     optimizer = torch.optim.AdamW(gate.parameters(), lr=options.learning_rate, weight_decay=1e-3)

@@ -4,6 +4,7 @@ Seeds and folds of an expert are members of one batched network: every weight ha
 axis, and members share nothing but the matrix multiplication.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -77,7 +78,7 @@ class Network(nn.Module):
         self.lstm = BatchedLstm(members, sizes[0], sizes[1]) if recurrent else None
         rest = sizes[1:] if recurrent else sizes
         self.layers = nn.ModuleList(
-            BatchedLinear(members, a, b) for a, b in zip(rest[:-1], rest[1:], strict=True)
+            BatchedLinear(members, a, b) for a, b in itertools.pairwise(rest)
         )
         self.dropout = nn.Dropout(dropout)
         self.sigmoid = sigmoid

@@ -95,7 +95,9 @@ def features(model: NgramModel, sentence: Sequence[str]) -> list[float]:
     total = known_total = 0.0
     unknown = steps = 0
     for i in range(1, len(marked)):
-        log_probability, backed = word_score(model, marked[max(0, i - model.order + 1) : i], marked[i])
+        log_probability, backed = word_score(
+            model, marked[max(0, i - model.order + 1) : i], marked[i]
+        )
         total += log_probability
         steps += backed
         if marked[i] in model.vocabulary:

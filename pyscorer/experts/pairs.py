@@ -61,9 +61,7 @@ class PairTable:
         return {p: i for i, p in enumerate(zip(self.prompts, self.responses, strict=True))}
 
 
-def build_pairs(
-    train: list[Response], test: list[Response], n_folds: int, seed: int
-) -> PairTable:
+def build_pairs(train: list[Response], test: list[Response], n_folds: int, seed: int) -> PairTable:
     """Collect the distinct pairs (training pairs first, each group sorted) and draw the folds.
 
     Folds hold equally many training pairs, within 1. Raises InputError if there are fewer pairs

@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 class ResponseOptions:
     """How to prepare prompt-response data."""
 
-    train: Path | None = field(default=None, metadata={"help": "training responses (CSV of the task)"})
+    train: Path | None = field(
+        default=None, metadata={"help": "training responses (CSV of the task)"}
+    )
     test: Path | None = field(default=None, metadata={"help": "test responses (CSV of the task)"})
     grammar: Path | None = field(default=None, metadata={"help": "reference grammar (XML)"})
     generic_text: Path | None = field(

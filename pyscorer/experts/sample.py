@@ -72,7 +72,9 @@ def make_sample(
         label = int(rng.choice([0, 2, 3], p=[0.65, 0.20, 0.15]))
         source = prompt
         if label == 3:
-            source = prompts[(prompts.index(prompt) + 1 + int(rng.integers(len(prompts) - 1))) % len(prompts)]
+            source = prompts[
+                (prompts.index(prompt) + 1 + int(rng.integers(len(prompts) - 1))) % len(prompts)
+            ]
         accepted = grammar[source].responses
         words = accepted[int(rng.integers(len(accepted)))].split()
         if label == 2:

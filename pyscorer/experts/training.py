@@ -1,6 +1,7 @@
 """Stage `train_expert`: one expert, all seeds and folds, as one batched network."""
 
 import dataclasses
+import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -145,13 +146,15 @@ def predict(network: Network, inputs: Inputs, batch: int = 512) -> NDArray[np.fl
 def group_size(n_in: int, shape: Architecture) -> int:
     """How many members are trained together."""
     sizes = (n_in, *shape.hidden, 4)
-    parameters = sum(a * b for a, b in zip(sizes, sizes[1:], strict=False))
+    parameters = sum(a * b for a, b in itertools.pairwise(sizes))
     if shape.recurrent:
         parameters += 3 * sizes[0] * sizes[1] + 4 * sizes[1] ** 2
     return max(1, GROUP_PARAMETERS // parameters)
 
 
-def train_expert(data: Path, features: Path, expert: str, out: Path, options: ExpertOptions) -> None:
+def train_expert(
+    data: Path, features: Path, expert: str, out: Path, options: ExpertOptions
+) -> None:
     """Train an expert for every seed and without every fold.
 
     Writes out/outputs.npy (seeds x folds x N x 4 float32: what the member trained without that

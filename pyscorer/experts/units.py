@@ -7,6 +7,7 @@ the same prompt were, and how they were judged.
 """
 
 import io
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -51,7 +52,7 @@ def tokens(
 ) -> set[str]:
     """The bag of one response: `prompt` is the prompt in English, edits come from `closest`."""
     pieces = ["<s>", *units.encode(response, out_type=str), "</s>"]
-    found = {f"w {p}" for p in pieces} | {f"b {p} {q}" for p, q in zip(pieces, pieces[1:], strict=False)}
+    found = {f"w {p}" for p in pieces} | {f"b {p} {q}" for p, q in itertools.pairwise(pieces)}
     found |= {f"p {p}" for p in units.encode(prompt, out_type=str)}
     changed = [e for e in edits if e.reference != e.response]
     found.add(f"edits {min(len(changed), 4)}")

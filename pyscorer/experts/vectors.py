@@ -119,7 +119,10 @@ def write_vectors(path: Path, vectors: Vectors) -> None:
 
 
 def sequences(
-    prompts: Iterable[Sequence[str]], responses: Iterable[Sequence[str]], vectors: Vectors, marker: bool,
+    prompts: Iterable[Sequence[str]],
+    responses: Iterable[Sequence[str]],
+    vectors: Vectors,
+    marker: bool,
     longest: int = 40,
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Prompt and response words as one sequence of vectors: (N x T x D, N lengths).
