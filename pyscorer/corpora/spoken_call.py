@@ -12,6 +12,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
@@ -186,6 +187,13 @@ def missing_prompts(responses: list[Response], grammar: Grammar) -> list[Respons
         if response.prompt not in grammar:
             first.setdefault(response.prompt, response)
     return list(first.values())
+
+
+def read(folder: Path, split: str) -> NoReturn:
+    """Refuse: the corpus comes without audio, so there is no Kaldi data directory to make."""
+    raise InputError(
+        f"{folder}: {split}: spoken_call has transcripts only: use `pyscorer prepare_responses`"
+    )
 
 
 def write_grammar(path: Path, grammar: Grammar) -> None:

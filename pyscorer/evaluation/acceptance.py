@@ -159,7 +159,7 @@ def choose_threshold(
     value = d_full_of(ca + extra, fr + extra, cr + extra, fa + extra)
     lack = np.maximum(min_recall - ca / rejected_right[-1], 0)
     lack = lack + np.maximum(min_rejection - cr / rejected_wrong[-1], 0)
-    value = np.where(lack <= lack.min() + 1e-12, value, -np.inf)
+    value = np.where((lack <= lack.min() + 1e-12) & ~np.isnan(value), value, -np.inf)
     cut = int(cuts[int(np.argmax(value))])
     if cut == 0:
         return float(ordered[0])

@@ -19,6 +19,9 @@ from pyscorer.experts.pairs import build_pairs
 from pyscorer.experts.sample import make_sample
 from pyscorer.files import atomic_directory
 
+FILES = ("scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml")
+"""Training responses, test responses and grammar in a corpus folder."""
+
 log = logging.getLogger(__name__)
 
 
@@ -26,6 +29,12 @@ log = logging.getLogger(__name__)
 class ResponseOptions:
     """How to prepare prompt-response data."""
 
+    corpus: Path | None = field(
+        default=None,
+        metadata={
+            "help": "folder with the task's files; a sample is generated where it does not exist"
+        },
+    )
     train: Path | None = field(
         default=None, metadata={"help": "training responses (CSV of the task)"}
     )
@@ -48,19 +57,27 @@ class ResponseOptions:
 def prepare_responses(out: Path, options: ResponseOptions) -> None:
     """Read, check and write responses: out/{train.csv,test.csv,grammar.xml,generic.txt,folds.json}.
 
-    Without train, test and grammar a small sample is generated. Raises InputError for faulty files
+    The files are those named, else those of the corpus folder (`FILES`); without either a small
+    sample is generated. Raises InputError for faulty files
     (see pyscorer.corpora.spoken_call), for a prompt that the grammar lacks (naming the response)
     unless allow_missing_prompts is set, and for an id that is in both training and test rows.
     """
     given = [options.train, options.test, options.grammar]
     if any(given) and not all(given):
         raise InputError("train, test and grammar go together: give all three or none")
-    if options.train and options.test and options.grammar:
-        train, test = read_responses(options.train), read_responses(options.test)
-        grammar = read_grammar(options.grammar)
-        names = {"train": options.train, "test": options.test}
+    files = [path for path in given if path]
+    if not files and options.corpus and options.corpus.is_dir():
+        files = [options.corpus / name for name in FILES]
+    if files:
+        log.info("responses: %s", ", ".join(map(str, files)))
+        train, test = read_responses(files[0]), read_responses(files[1])
+        grammar = read_grammar(files[2])
+        names = {"train": files[0], "test": files[1]}
     else:
-        log.warning("no responses given: generating a small sample; its figures mean nothing")
+        log.warning(
+            "no responses at %s: generating a small sample; its figures mean nothing",
+            options.corpus,
+        )
         train, test, grammar = make_sample(options.seed)
         names = {"train": Path("sample"), "test": Path("sample")}
     for name, rows in (("train", train), ("test", test)):

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,10 @@ def summarise(accepted: NDArray, labels: NDArray, prefix: str = "") -> dict[str,
     rows = pd.DataFrame([count_decisions(a, labels).as_row() for a in accepted])
     summary: dict[str, float] = {}
     for name in METRICS:
-        summary[f"{prefix}{name}"] = float(rows[name].mean())
-        summary[f"{prefix}{name}_sd"] = float(rows[name].std(ddof=1)) if len(rows) > 1 else 0.0
+        values = rows[name].to_numpy()
+        summary[f"{prefix}{name}"] = float(values.mean())
+        spread = len(values) > 1 and np.isfinite(values).all()
+        summary[f"{prefix}{name}_sd"] = float(values.std(ddof=1)) if spread else math.nan
     return summary | {f"{prefix}{name}": float(rows[name].mean()) for name in COUNTS}
 
 
