@@ -7,16 +7,17 @@ training rows and grammar; `encode` turns any prompt and response into the input
 import logging
 import pickle
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import sentencepiece
 from numpy.typing import NDArray
 
 from pyscorer.corpora.spoken_call import Grammar, normalise
 from pyscorer.errors import InputError
 from pyscorer.experts import bags, bert, fbk, units, vectors
-from pyscorer.experts.edits import closest
 from pyscorer.experts.pairs import UNSEEN, PairTable, load_data
 from pyscorer.files import atomic_directory, read_lines
 
@@ -46,6 +47,9 @@ class FeatureOptions:
     unit_vocabulary: int = field(default=400, metadata={"help": "SentencePiece units"})
     unit_tokens: int = field(default=4000, metadata={"help": "size of the bag of units and edits"})
     seed: int = field(default=1, metadata={"help": "seed of the vectors"})
+    kinds: tuple[str, ...] = field(
+        default=(), metadata={"help": "input kinds to write beside fbk and units; all if empty"}
+    )
 
 
 @dataclass
@@ -132,7 +136,12 @@ def fit_encoders(
     training = np.flatnonzero(table.folds != UNSEEN)
     texts = [[*prompts[i].split(), *table.responses[i].split()] for i in training]
     _fit_words(encoders, texts, weights[training], options)
-    encoders.bert = _load_bert(options.encoder)
+    wanted = options.kinds or KINDS
+    unknown = set(wanted) - set(KINDS)
+    if unknown:
+        raise InputError(f"no input kind {min(unknown)!r}; known: {', '.join(KINDS)}")
+    if any(kind.startswith("bert") for kind in wanted):
+        encoders.bert = _load_bert(options.encoder)
     accepted = (r for unit in grammar.values() for r in unit.responses)
     spoken = (table.responses[i] for i in training if table.responses[i])
     encoders.unit_model = units.train_units([*accepted, *spoken], options.unit_vocabulary)
@@ -147,7 +156,7 @@ def fit_encoders(
     scaled = _standardise(neighbours, encoders.scale["units"])
     bag = _token_matrix(found, encoders.unit_tokens)
     inputs["units"] = Inputs(np.hstack([bag, scaled]))
-    for kind in KINDS:
+    for kind in wanted:
         if kind not in inputs and not (kind.startswith("bert") and encoders.bert is None):
             log.info("inputs: %s", kind)
             inputs[kind] = encode(encoders, kind, table.prompts, table.responses)
@@ -183,8 +192,22 @@ def _load_bert(folder: Path | None) -> bert.Encoder | None:
     return bert.load_encoder(found)
 
 
-def encode(encoders: Encoders, kind: str, prompts: list[str], responses: list[str]) -> Inputs:
-    """Encode new pairs as one of `KINDS`; label-based parts use all training rows."""
+@lru_cache(maxsize=2)
+def _processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
+    return units.load_units(model)
+
+
+def encode(
+    encoders: Encoders,
+    kind: str,
+    prompts: list[str],
+    responses: list[str],
+    alignments: list | None = None,
+) -> Inputs:
+    """Encode new pairs as one of `KINDS`; label-based parts use all training rows.
+
+    alignments: `edits.closest` of each pair, where it is known already.
+    """
     english = [encoders.english(p) for p in prompts]
     prompt_words, words = [p.split() for p in english], [r.split() for r in responses]
     if kind in ("counts", "tfidf"):
@@ -201,15 +224,13 @@ def encode(encoders: Encoders, kind: str, prompts: list[str], responses: list[st
         shown = prompts if kind == "bert_german" else english
         return Inputs(*vectors.pad(bert.contextual_sequences(encoders.bert, shown, responses)))
     references = encoders.references
-    alignments = [
-        closest(tuple(w), references.responses.get(p, []))
-        for p, w in zip(prompts, words, strict=True)
-    ]
+    if alignments is None:
+        alignments = fbk.align_pairs(references, prompts, responses)
     if kind == "fbk":
         raw = fbk.fbk_features(references, prompts, responses, alignments, encoders.models)
         return Inputs(_standardise(raw, encoders.scale["fbk"]))
     if kind == "units":
-        processor = units.load_units(encoders.unit_model)
+        processor = _processor(encoders.unit_model)
         found = [
             units.tokens(processor, prompt, response, edits)
             for prompt, response, (_, edits) in zip(english, responses, alignments, strict=True)

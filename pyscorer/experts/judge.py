@@ -126,14 +126,15 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
         raise InputError("the prompt is empty")
     known = prompt in judge.encoders.grammar
     references = judge.encoders.references.responses.get(prompt, [])
-    _, edits = closest(tuple(words.split()), references)
+    alignment = closest(tuple(words.split()), references)
+    edits = alignment[1]
     threshold = float(np.mean(judge.thresholds))
     shown = " ".join(e.reference for e in edits if e.reference)
     if not words:
         return Judgement(False, 0.0, threshold, known, shown, "", {})
     said = []
     for member in judge.members:
-        inputs = encode(judge.encoders, member.kind, [prompt], [words])
+        inputs = encode(judge.encoders, member.kind, [prompt], [words], [alignment])
         outputs = np.concatenate([predict(network, inputs) for network in member.networks])
         said.append(outputs.reshape(member.seeds, -1, 1, 4).mean(axis=1))
     mixed, credits = apply_gate(judge.gate, concatenate(said))

@@ -29,8 +29,8 @@ th:first-child,td:first-child,td.text{text-align:left}img{max-width:100%}
 
 def write_plot(path: Path, frame: pd.DataFrame) -> None:
     """D_full of every system: mean over seeds with its bootstrap interval."""
-    finite = np.isfinite(frame[["d_full", "d_full_low", "d_full_high"]]).all(axis=1)
-    rows = frame[(frame["table"] > 0) & finite].sort_values("d_full")
+    rows = frame[frame["table"] > 0].replace([np.inf, -np.inf], np.nan)
+    rows = rows.dropna(subset=["d_full", "d_full_low", "d_full_high"]).sort_values("d_full")
     figure, axes = plt.subplots(figsize=(9, 1.2 + 0.24 * len(rows)), layout="constrained")
     places = np.arange(len(rows))
     low, high = rows["d_full"] - rows["d_full_low"], rows["d_full_high"] - rows["d_full"]

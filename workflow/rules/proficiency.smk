@@ -33,7 +33,7 @@ rule prepare_responses:
 
 rule expert_features:
     input:
-        rules.prepare_responses.output,
+        rules.prepare_responses.output[0],
     output:
         P_WORK / "features" / "encoders.pkl",
     params:
@@ -49,13 +49,13 @@ rule expert_features:
 
 rule train_expert:
     input:
-        data=rules.prepare_responses.output,
-        features=rules.expert_features.output,
+        data=rules.prepare_responses.output[0],
+        features=rules.expert_features.output[0],
     output:
         P_WORK / "experts" / "{expert}" / "outputs.npy",
     params:
-        data=subpath(input.data[0], parent=True),
-        features=subpath(input.features[0], parent=True),
+        data=subpath(input.data, parent=True),
+        features=subpath(input.features, parent=True),
         out=subpath(output[0], parent=True),
         options=lambda wildcards: flags(
             PROFICIENCY.get("train_expert", {})
@@ -73,12 +73,12 @@ rule train_expert:
 
 rule train_mixture:
     input:
-        data=rules.prepare_responses.output,
+        data=rules.prepare_responses.output[0],
         experts=[expert / "outputs.npy" for expert in P_EXPERTS],
     output:
         P_WORK / "mixture" / "best.json",
     params:
-        data=subpath(input.data[0], parent=True),
+        data=subpath(input.data, parent=True),
         experts=P_EXPERTS,
         out=subpath(output[0], parent=True),
         options=flags(PROFICIENCY.get("train_mixture", {})),
@@ -93,15 +93,15 @@ rule train_mixture:
 
 rule proficiency_tables:
     input:
-        data=rules.prepare_responses.output,
+        data=rules.prepare_responses.output[0],
         experts=[expert / "outputs.npy" for expert in P_EXPERTS],
-        mixture=rules.train_mixture.output,
+        mixture=rules.train_mixture.output[0],
     output:
         P_RESULTS / "proficiency.html",
     params:
-        data=subpath(input.data[0], parent=True),
+        data=subpath(input.data, parent=True),
         experts=P_EXPERTS,
-        mixture=subpath(input.mixture[0], parent=True),
+        mixture=subpath(input.mixture, parent=True),
         out=subpath(output[0], parent=True),
         options=flags(PROFICIENCY.get("proficiency_tables", {})),
     log:
@@ -114,15 +114,15 @@ rule proficiency_tables:
 
 rule judge_model:
     input:
-        features=rules.expert_features.output,
+        features=rules.expert_features.output[0],
         experts=[expert / "outputs.npy" for expert in P_EXPERTS],
-        mixture=rules.train_mixture.output,
+        mixture=rules.train_mixture.output[0],
     output:
         P_WORK / "model" / "best.json",
     params:
-        features=subpath(input.features[0], parent=True),
+        features=subpath(input.features, parent=True),
         experts=P_EXPERTS,
-        mixture=subpath(input.mixture[0], parent=True),
+        mixture=subpath(input.mixture, parent=True),
         out=subpath(output[0], parent=True),
     log:
         P_LOGS / "judge_model.log",
