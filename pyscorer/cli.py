@@ -37,6 +37,13 @@ STAGES = {
     "evaluate": "pyscorer.evaluation.evaluate",
     "report": "pyscorer.evaluation.report",
     "score": "pyscorer.pronunciation.score",
+    "prepare_responses": "pyscorer.experts.prepare",
+    "expert_features": "pyscorer.experts.inputs",
+    "train_expert": "pyscorer.experts.training",
+    "train_mixture": "pyscorer.experts.mixing",
+    "proficiency_tables": "pyscorer.experts.tables",
+    "judge_model": "pyscorer.experts.judge",
+    "judge": "pyscorer.experts.judge",
 }
 """Stage -> module that holds the function of that name."""
 

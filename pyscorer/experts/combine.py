@@ -1,0 +1,127 @@
+"""Decisions from posteriors, calibration, the pseudo-joint model and the memory of known pairs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from pyscorer.evaluation.acceptance import GROSS_WEIGHT, choose_threshold
+from pyscorer.experts.pairs import PairTable
+
+FLOOR = 1e-4
+"""Smallest posterior, so that one expert cannot veto a class."""
+PRIOR_FLOOR = 0.01
+"""Smallest prior: one class has a single training row, and dividing by its prior would rule all."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Constraints of the threshold's choice, on validation rows."""
+
+    min_recall: float = 0.85
+    min_rejection: float = 0.5
+
+
+def acceptance_score(outputs: NDArray) -> NDArray:
+    """Score of acceptance, in [0, 1], of class posteriors (... x 4, any positive scale).
+
+    The share of class 0 where classes of wrong meaning count three times, as D_full counts them.
+    """
+    wrong = outputs[..., 2] + GROSS_WEIGHT * (outputs[..., 1] + outputs[..., 3])
+    score: NDArray = outputs[..., 0] / np.maximum(outputs[..., 0] + wrong, 1e-12)
+    return score
+
+
+def normalise_outputs(outputs: NDArray) -> NDArray:
+    """Floor at FLOOR and scale each item's outputs to sum 1."""
+    floored = np.maximum(outputs, FLOOR)
+    result: NDArray = floored / floored.sum(axis=-1, keepdims=True)
+    return result
+
+
+def class_priors(table: PairTable) -> NDArray:
+    """Share of each class among the training rows, at least PRIOR_FLOOR, summing to 1."""
+    shares = np.maximum(table.counts.sum(axis=0) / table.counts.sum(), PRIOR_FLOOR)
+    priors: NDArray = shares / shares.sum()
+    return priors
+
+
+def pseudo_joint(outputs: Sequence[NDArray], priors: NDArray) -> NDArray:
+    """Eq. 1 of Papi et al.: product of k models' posteriors over priors**(k-1), scaled to sum 1.
+
+    outputs: k arrays of ... x classes. Computed in log space. The models are taken as independent
+    given the class.
+    """
+    if not len(outputs):
+        raise ValueError("the pseudo-joint model needs at least one model")
+    logs = np.sum([np.log(normalise_outputs(o)) for o in outputs], axis=0)
+    logs = logs - (len(outputs) - 1) * np.log(priors)
+    joint = np.exp(logs - logs.max(axis=-1, keepdims=True))
+    scaled: NDArray = joint / joint.sum(axis=-1, keepdims=True)
+    return scaled
+
+
+def temperature(outputs: NDArray, counts: NDArray) -> float:
+    """The exponent that makes posteriors most likely: outputs**t scaled to sum 1.
+
+    outputs: N x C out-of-fold posteriors; counts: N x C rows of each class.
+    """
+    logs = np.log(normalise_outputs(outputs))
+
+    def cost(log_t: float) -> float:
+        scaled = logs * np.exp(log_t)
+        top = scaled.max(axis=1, keepdims=True)
+        scaled = scaled - top - np.log(np.exp(scaled - top).sum(axis=1, keepdims=True))
+        return float(-(counts * scaled).sum() / counts.sum())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-3, 3), method="bounded").x))
+
+
+def apply_temperature(outputs: NDArray, exponent: float) -> NDArray:
+    """outputs**exponent, scaled to sum 1."""
+    powered = normalise_outputs(outputs) ** exponent
+    scaled: NDArray = powered / powered.sum(axis=-1, keepdims=True)
+    return scaled
+
+
+def remember(outputs: NDArray, counts: NDArray, strength: float) -> NDArray:
+    """Posterior after seeing the labels that equal pairs received: (n + a p) / (n + a).
+
+    The mean of a Dirichlet posterior whose prior is the model's word `outputs` (N x C, sums 1) with
+    the weight of `strength` observations; counts: N x C.
+    """
+    total = counts.sum(axis=-1, keepdims=True)
+    result: NDArray = (counts + strength * outputs) / (total + strength)
+    return result
+
+
+def other_rows(table: PairTable) -> NDArray:
+    """For each training row, the class counts of the other rows of its pair: rows x C."""
+    counts = table.counts[table.train_rows]
+    counts[np.arange(len(counts)), table.train_labels] -= 1
+    return counts
+
+
+def fit_strength(outputs: NDArray, table: PairTable) -> float:
+    """The memory strength that makes each training row most likely given the pair's other rows.
+
+    outputs: N x C out-of-fold posteriors. No label is used to predict itself: the model never saw
+    the pair, and the row's own label is left out of the counts.
+    """
+    p, others = normalise_outputs(outputs)[table.train_rows], other_rows(table)
+    rows = np.arange(len(p))
+
+    def cost(log_a: float) -> float:
+        said = remember(p, others, float(np.exp(log_a)))
+        return float(-np.log(np.maximum(said[rows, table.train_labels], FLOOR)).mean())
+
+    return float(np.exp(minimize_scalar(cost, bounds=(-2, 5), method="bounded").x))
+
+
+def tune(scores: NDArray, table: PairTable, limits: Limits) -> float:
+    """The threshold for scores of training rows (out of fold)."""
+    return choose_threshold(
+        scores, table.train_labels, None, limits.min_recall, limits.min_rejection
+    )

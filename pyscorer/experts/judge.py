@@ -1,0 +1,188 @@
+"""Stage `judge`: one new response, judged by the best mixture."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pyscorer.corpora.spoken_call import normalise
+from pyscorer.errors import InputError
+from pyscorer.experts.architectures import Architecture
+from pyscorer.experts.combine import acceptance_score, normalise_outputs, remember
+from pyscorer.experts.edits import closest, marked
+from pyscorer.experts.inputs import Encoders, encode, load_encoders
+from pyscorer.experts.mixture import apply_gate, concatenate, gate_sizes
+from pyscorer.experts.networks import Network
+from pyscorer.experts.training import predict
+from pyscorer.files import atomic_directory
+
+
+@dataclass
+class Member:
+    """One expert of the mixture: its input kind and its groups of networks."""
+
+    name: str
+    kind: str
+    networks: list[Network]
+    seeds: int
+
+
+@dataclass
+class Judge:
+    """Everything loaded: call `judge_response` as often as needed."""
+
+    encoders: Encoders
+    members: list[Member]
+    gate: Network
+    thresholds: list[float]
+    memory: float
+    memory_threshold: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The decision and its reasons."""
+
+    accepted: bool
+    score: float
+    threshold: float
+    known_prompt: bool
+    closest_accepted: str
+    edits: str
+    experts: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """A few lines for people."""
+        decision = "accept" if self.accepted else "reject"
+        lines = [f"{decision} (score {self.score:.3f}, accepted from {self.threshold:.3f})"]
+        if not self.known_prompt:
+            lines.append("the prompt is not in the grammar: judged by its words alone")
+        else:
+            lines.append(f"closest accepted response: {self.closest_accepted or '(none)'}")
+            lines.append(f"edits: {self.edits or '(empty response)'}")
+        for name, said in self.experts.items():
+            lines.append(f"{name}: {said['score']:.3f}, credit {said['credit']:.3f}")
+        return "\n".join(lines)
+
+
+def _shape(settings: dict[str, Any]) -> tuple[Architecture, int, int]:
+    extra = {"expert", "n_in", "seeds"}
+    values: dict[str, Any] = {
+        k: tuple(v) if k == "hidden" else v for k, v in settings.items() if k not in extra
+    }
+    return Architecture(**values), int(settings["n_in"]), int(settings["seeds"])
+
+
+def load_member(folder: Path) -> Member:
+    """Load the networks of one expert."""
+    settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
+    shape, n_in, seeds = _shape(settings)
+    networks = []
+    for state in torch.load(folder / "model.pt", weights_only=True):
+        members = next(iter(state.values())).shape[0]
+        network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
+        network.load_state_dict(state)
+        networks.append(network.eval())
+    return Member(settings["expert"], shape.kind, networks, seeds)
+
+
+def load_judge(model: Path) -> Judge:
+    """Load the folder that `judge_model` wrote. Raises InputError if it is not one."""
+    if not (model / "best.json").exists():
+        raise InputError(f"{model}/best.json: no such file: name a folder written by judge_model")
+    best = json.loads((model / "best.json").read_text(encoding="utf-8"))
+    systems = json.loads((model / "systems.json").read_text(encoding="utf-8"))["systems"]
+    thresholds = {s["name"]: s["thresholds"] for s in systems}
+    members = [load_member(model / "experts" / name) for name in best["members"]]
+    state = torch.load(model / "gate.pt", weights_only=True)
+    gate = Network(
+        next(iter(state.values())).shape[0],
+        gate_sizes(len(members), best["gate_hidden"]),
+        sigmoid=True,
+    )
+    gate.load_state_dict(state)
+    return Judge(
+        encoders=load_encoders(model),
+        members=members,
+        gate=gate.eval(),
+        thresholds=thresholds[best["best"]],
+        memory=best["memory"],
+        memory_threshold=float(np.mean(thresholds[best["best"] + " + memory"])),
+    )
+
+
+def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
+    """Judge one response (a transcript; punctuation is dropped).
+
+    Seeds and folds are averaged. An empty response is rejected without asking the experts: all
+    empty responses of the task are wrong. A prompt that the grammar lacks is judged by its words.
+    """
+    words = normalise("".join(c if c.isalnum() or c in "'- " else " " for c in response))
+    prompt = " ".join(prompt.split())
+    if not prompt:
+        raise InputError("the prompt is empty")
+    known = prompt in judge.encoders.grammar
+    references = judge.encoders.references.responses.get(prompt, [])
+    alignment = closest(tuple(words.split()), references)
+    edits = alignment[1]
+    threshold = float(np.mean(judge.thresholds))
+    shown = " ".join(e.reference for e in edits if e.reference)
+    if not words:
+        return Judgement(False, 0.0, threshold, known, shown, "", {})
+    said = []
+    for member in judge.members:
+        inputs = encode(judge.encoders, member.kind, [prompt], [words], [alignment])
+        outputs = np.concatenate([predict(network, inputs) for network in member.networks])
+        said.append(outputs.reshape(member.seeds, -1, 1, 4).mean(axis=1))
+    mixed, credits = apply_gate(judge.gate, concatenate(said))
+    score = float(acceptance_score(mixed.mean(axis=1))[:, 0].mean())
+    experts = {
+        member.name: {
+            "score": float(acceptance_score(outputs.mean(axis=0))[0]),
+            "credit": float(credits[..., 0, k].mean()),
+        }
+        for k, (member, outputs) in enumerate(zip(judge.members, said, strict=True))
+    }
+    counts = dict(judge.encoders.known.get(prompt, [])).get(tuple(words.split()))
+    if counts is not None and judge.memory:
+        mean = normalise_outputs(mixed.mean(axis=(0, 1)))[0]
+        score = float(acceptance_score(remember(mean, np.asarray(counts), judge.memory)))
+        threshold = judge.memory_threshold
+        experts["memory"] = {
+            "score": float(counts[0] / counts.sum()),
+            "credit": float(counts.sum()),
+        }
+    return Judgement(score >= threshold, score, threshold, known, shown, marked(edits), experts)
+
+
+def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
+    """Gather what judging needs into one folder: encoders, the best mixture's experts and gate."""
+    best = json.loads((mixture / "best.json").read_text(encoding="utf-8"))
+    folders = {
+        json.loads((f / "architecture.json").read_text(encoding="utf-8"))["expert"]: f
+        for f in experts
+    }
+    missing = [m for m in best["members"] if m not in folders]
+    if missing:
+        raise InputError(f"the best mixture needs the experts {', '.join(missing)}")
+    with atomic_directory(out) as part:
+        _link_or_copy(features / "encoders.pkl", part / "encoders.pkl")
+        for name in ("best.json", "systems.json", "gate.pt"):
+            _link_or_copy(mixture / name, part / name)
+        for member in best["members"]:
+            (part / "experts" / member).mkdir(parents=True)
+            for name in ("architecture.json", "model.pt"):
+                _link_or_copy(folders[member] / name, part / "experts" / member / name)
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    target.write_bytes(source.read_bytes())
+
+
+def judge(model: Path, prompt: str, response: str) -> None:
+    """Judge one response with a folder written by `judge_model` and print the decision and why."""
+    torch.set_num_threads(1)
+    print(judge_response(load_judge(model), prompt, response).text())

@@ -1,0 +1,122 @@
+"""Metrics of acceptance: the definitions on counts worked out by hand, and their edge cases."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pyscorer.evaluation.acceptance import (
+    Acceptance,
+    choose_threshold,
+    count_decisions,
+    d_full_interval,
+    mean_d_full_interval,
+    paired_bootstrap,
+)
+
+
+def test_metrics_of_counts_worked_out_by_hand():
+    found = Acceptance(ca=670, fr=80, cr=191, pfa=51, gfa=8)
+    assert found.fa == 51 + 3 * 8
+    assert found.d == pytest.approx((191 / 266) / (80 / 750))
+    assert found.d_a == pytest.approx((670 / 750) / (75 / 266))
+    assert found.d_full == pytest.approx(math.sqrt(670 * 191 / (80 * 75)))
+    assert found.d_full == pytest.approx(math.sqrt(found.d * found.d_a))
+    assert found.accuracy == pytest.approx(861 / 1000)
+    assert found.f1 == pytest.approx(2 * 670 / (2 * 670 + 80 + 59))
+    assert found.f1_weighted == pytest.approx(2 * 670 / (2 * 670 + 80 + 75))
+    assert found.recall == pytest.approx(670 / 750)
+    assert found.rejection == pytest.approx(191 / 250)
+
+
+def test_every_class_is_counted_where_it_belongs():
+    accepted = [True, False, True, False, True, False, True, False]
+    labels = [0, 0, 1, 1, 2, 2, 3, 3]
+    found = count_decisions(accepted, labels)
+    assert (found.ca, found.fr, found.cr, found.pfa, found.gfa) == (1, 1, 3, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("counts", "name", "value"),
+    [
+        ((5, 0, 5, 1, 0), "d", math.inf),  # no right response rejected
+        ((5, 0, 5, 1, 0), "d_full", math.inf),
+        ((5, 1, 5, 0, 0), "d_full", math.inf),  # no false accept
+        ((0, 0, 0, 0, 0), "d_full", math.nan),
+        ((5, 0, 0, 5, 0), "d", math.nan),  # everything accepted: 0 / 0
+        ((5, 0, 0, 5, 0), "d_full", math.nan),
+        ((0, 0, 3, 1, 0), "recall", math.nan),
+        ((0, 4, 3, 1, 0), "d_full", 0.0),
+        ((0, 0, 3, 0, 0), "f1", math.nan),
+    ],
+)
+def test_undefined_and_infinite_cases(counts, name, value):
+    assert getattr(Acceptance(*counts), name) == pytest.approx(value, nan_ok=True)
+
+
+def test_bad_decisions_are_refused():
+    with pytest.raises(ValueError, match="decisions for"):
+        count_decisions([True], [0, 0])
+    with pytest.raises(ValueError, match="0 to 3"):
+        count_decisions([True], [4])
+
+
+def test_threshold_matches_exhaustive_search():
+    rng = np.random.default_rng(0)
+    labels = rng.choice([0, 2, 3], 300, p=[0.7, 0.2, 0.1])
+    scores = np.round(rng.normal(labels == 0, 0.8), 1)
+
+    def value(threshold):
+        c = count_decisions(scores >= threshold, labels)
+        if c.recall < 0.85 or c.rejection < 0.5:
+            return -1
+        ca, fr, cr, fa = (x + 1.5 for x in (c.ca, c.fr, c.cr, c.fa))
+        return ca * cr / (fr * fa)
+
+    best = max(value(t) for t in np.unique(scores))
+    assert value(choose_threshold(scores, labels, smoothing=0.005)) == pytest.approx(best)
+
+
+def test_weights_count_as_repetitions():
+    rng = np.random.default_rng(1)
+    labels = rng.choice([0, 2, 3], 60, p=[0.6, 0.2, 0.2])
+    scores, weights = rng.normal(labels == 0, 1.0), rng.integers(1, 5, 60)
+    repeated = choose_threshold(np.repeat(scores, weights), np.repeat(labels, weights))
+    assert choose_threshold(scores, labels, weights) == pytest.approx(repeated)
+
+
+def test_constraints_keep_the_threshold_from_extremes():
+    # Rejecting only the three lowest costs no right response: D_full is infinite, and useless.
+    labels = np.array([2] * 3 + [0, 2] * 50 + [0] * 200)
+    scores = np.concatenate([np.full(3, 0.1), np.tile([0.6, 0.5], 50), np.full(200, 0.9)])
+    scores[3], labels[4] = 0.3, 0
+    free = choose_threshold(scores, labels, min_recall=0, min_rejection=0, smoothing=0)
+    assert free == pytest.approx(0.2)
+    chosen = choose_threshold(scores, labels, smoothing=0)
+    assert chosen == pytest.approx(0.55)
+    assert count_decisions(scores >= chosen, labels).rejection == 1
+    with pytest.raises(ValueError, match="right and wrong"):
+        choose_threshold([0.1, 0.2], [0, 0])
+
+
+def test_intervals_hold_the_observed_value_and_repeat_with_the_seed():
+    labels = np.array([0] * 750 + [2] * 139 + [3] * 111)
+    accepted = np.zeros(1000, bool)
+    accepted[:670] = True
+    accepted[750:801] = True
+    accepted[890:898] = True
+    low, high = d_full_interval(accepted, labels)
+    assert low < count_decisions(accepted, labels).d_full < high
+    assert (low, high) == d_full_interval(accepted, labels)
+    assert 1.0 < high - low < 3.0
+    assert mean_d_full_interval(accepted[None], labels) == pytest.approx((low, high), abs=0.3)
+
+
+def test_a_clearly_better_system_wins_the_paired_bootstrap():
+    rng = np.random.default_rng(0)
+    labels = rng.choice([0, 2, 3], 500, p=[0.75, 0.14, 0.11])
+    good = (labels == 0) ^ (rng.random(500) < 0.05)
+    bad = (labels == 0) ^ (rng.random(500) < 0.25)
+    difference, p = paired_bootstrap([good], [bad], labels, samples=300)
+    assert difference > 1 and p < 0.01
+    assert paired_bootstrap([good], [good], labels, samples=50) == (0.0, 1.0)
