@@ -27,6 +27,8 @@ class ModuleConfig:
     """False: phones and words are averaged without attending to each other (an ablation)."""
     dropout: float = 0.0
     """Probability of dropping an input column of an utterance, in training."""
+    kept_inputs: int = 0
+    """Last columns, the extra inputs, that are never dropped: each of them matters."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ class ScoringModule(nn.Module):
         if self.training and self.config.dropout:
             number = int(batch.utterance_of_word[-1]) + 1
             kept = features.new_ones(number, features.shape[1])
-            kept = functional.dropout(kept, self.config.dropout)
+            dropped = features.shape[1] - self.config.kept_inputs
+            kept[:, :dropped] = functional.dropout(kept[:, :dropped], self.config.dropout)
             features = features * kept[batch.utterance_of_word[batch.word_of_phone]]
         phones = self.input_norm(self.input(features)) + self.phone_embedding(batch.phones)
         if self.config.attention:

@@ -49,7 +49,9 @@ class ScorerOptions:
     batch_size: int = field(default=64, metadata={"help": "utterances a step"})
     learning_rate: float = field(default=3e-3, metadata={"help": "Adam's, at its highest"})
     weight_decay: float = field(default=1e-2, metadata={"help": "decoupled, as in AdamW"})
-    dropout: float = field(default=0.5, metadata={"help": "of the input columns of an utterance"})
+    dropout: float = field(
+        default=0.5, metadata={"help": "of the deep features' columns, by utterance"}
+    )
     word_dropout: float = field(
         default=0.3, metadata={"help": "share of an utterance's words left out, anew each epoch"}
     )
@@ -195,7 +197,12 @@ def load_training_data(data: Path, pool: Path, options: ScorerOptions) -> Traini
     folds = speaker_folds(speakers, scores, options.folds)
     mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
     batches = Batches(pooled, mean, deviation)
-    config = ModuleConfig(len(columns), attention=options.attention, dropout=options.dropout)
+    config = ModuleConfig(
+        len(columns),
+        attention=options.attention,
+        dropout=options.dropout,
+        kept_inputs=len([name for name in columns if name in options.extras]),
+    )
     return TrainingData(pooled, scores, speakers, folds, columns, mean, deviation, batches, config)
 
 

@@ -146,3 +146,21 @@ def test_dropped_words_leave_the_batch_but_no_utterance_does() -> None:
     first = whole.word_of_phone == 0
     assert torch.equal(batch.features[batch.word_of_phone == 0], whole.features[first])
     assert torch.equal(batch.phone_pairs, torch.from_numpy(pairs(np.bincount(batch.word_of_phone))))
+
+
+def test_dropout_takes_whole_columns_of_an_utterance_and_spares_the_last() -> None:
+    torch.manual_seed(0)
+    config = ModuleConfig(inputs=8, dropout=0.5, kept_inputs=3)
+    module = ScoringModule(config).train()
+    seen: list[torch.Tensor] = []
+    module.input.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    batch = batches(pooled_set()).take(np.arange(6))
+    module(batch)
+    ratio = seen[0] / batch.features
+    assert set(ratio[:, :5].unique().tolist()) == {0.0, 2.0}
+    assert set(ratio[:, 5:].unique().tolist()) == {1.0}
+    utterance = batch.utterance_of_word[batch.word_of_phone]
+    for u in range(6):
+        assert (ratio[utterance == u] == ratio[utterance == u][0]).all()
+    module.eval()(batch)
+    assert torch.equal(seen[1], batch.features)
