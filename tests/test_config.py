@@ -19,7 +19,7 @@ def changed(**sections):
     config = copy.deepcopy(DEFAULT)
     for name, value in sections.items():
         if isinstance(value, dict):
-            config[name] |= value
+            config[name] = config.get(name, {}) | value
         else:
             config[name] = value
     return config
@@ -59,6 +59,7 @@ def test_all_faults_are_listed_at_once():
 
 def test_the_sections_of_the_schema_are_options_of_their_stages():
     sections = yaml.safe_load(SCHEMA.read_text())["properties"]
+    sections |= sections["proficiency"]["properties"]
     for stage in set(sections) & set(cli.STAGES):
         function = cli.load_stage(stage)
         hints = typing.get_type_hints(function)

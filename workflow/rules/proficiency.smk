@@ -1,9 +1,4 @@
-# Spoken proficiency: Tables 1 to 3 of Papi et al. from prompts and transcripts. Runs by itself:
-#   snakemake --cores 2 -s workflow/rules/proficiency.smk --configfile config/proficiency.yaml
-# No stage logic here.
-from pathlib import Path
-
-from pyscorer.config import flags
+"""Spoken proficiency (Papi et al., Interspeech 2020): Tables 1 to 3 from prompts and transcripts."""
 
 PROFICIENCY = config["proficiency"]
 P_WORK = Path(config.get("work_root", "work")) / PROFICIENCY["name"]
