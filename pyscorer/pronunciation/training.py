@@ -38,9 +38,9 @@ class ScorerOptions:
     attention: bool = field(default=True, metadata={"help": "off: averaging alone"})
     seeds: int = field(default=5, metadata={"help": "seeds 0, 1, ..., each with all folds"})
     folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
-    epochs: int = field(default=12, metadata={"help": "passes over the train split"})
+    epochs: int = field(default=25, metadata={"help": "passes over the train split"})
     min_steps: int = field(
-        default=350, metadata={"help": "a small train split is passed over more often"}
+        default=700, metadata={"help": "a small train split is passed over more often"}
     )
     patience: int = field(
         default=0,
