@@ -11,7 +11,7 @@ from pyscorer.datadir import UTTERANCE_ASPECTS, read_labels
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import (
     age_group,
-    bootstrap,
+    bootstrap_pearson,
     human_ceiling,
     mean_squared_error,
     pearson,
@@ -67,12 +67,11 @@ def score_row(name: str, scorer: Path, table: pd.DataFrame, options: EvaluateOpt
     human, by_seed = table["human"].to_numpy(dtype=float), seed_columns(table)
     values = [pearson(column, human) for column in by_seed.T]
 
-    def statistic(rows: np.ndarray) -> float:
-        return seed_mean_pearson(by_seed[rows], human[rows])
-
-    by_utterance = bootstrap(statistic, np.arange(len(table)), options.samples, options.seed)
-    speakers = table["speaker"].to_numpy(dtype=str)
-    by_speaker = bootstrap(statistic, speakers, options.samples, options.seed)
+    rows, speakers = np.arange(len(table)), table["speaker"].to_numpy(dtype=str)
+    by_utterance, by_speaker = (
+        bootstrap_pearson(by_seed, human, units, options.samples, options.seed)
+        for units in (rows, speakers)
+    )
     predicted = table["predicted"].to_numpy(dtype=float)
     row = {
         "scorer": name,

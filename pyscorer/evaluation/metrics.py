@@ -1,7 +1,5 @@
 """Correlation with human scores, its uncertainty, and what humans themselves reach."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pandas as pd
 
@@ -25,29 +23,41 @@ def mean_squared_error(predicted: np.ndarray, human: np.ndarray) -> float:
     return float(np.mean(difference**2))
 
 
-def bootstrap(
-    statistic: Callable[[np.ndarray], float],
+def bootstrap_pearson(
+    predicted: np.ndarray,
+    human: np.ndarray,
     units: np.ndarray,
     samples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
 ) -> tuple[float, float]:
-    """Percentile interval of `statistic` under resampling of whole units with replacement.
+    """Percentile interval of `seed_mean_pearson` under resampling of whole units.
 
-    `units` names the unit of each row: row numbers to resample utterances, speaker names to
-    resample speakers (wider, and the right one for a claim about new speakers, as utterances of a
-    speaker are alike). `statistic` takes row indices.
+    `predicted` is utterances x seeds. `units` names the unit of each utterance: row numbers to
+    resample utterances, speaker names to resample speakers (wider, and the right one for a claim
+    about new speakers, as the utterances of a speaker are alike).
     """
+    x = np.asarray(predicted, dtype=np.float64)
+    y = np.asarray(human, dtype=np.float64)[:, None]
+    x, y = x - x.mean(axis=0), y - y.mean()
     names, index = np.unique(units, return_inverse=True)
-    order = np.argsort(index, kind="stable")
-    rows = np.split(order, np.cumsum(np.bincount(index))[:-1])
-    generator = np.random.default_rng(seed)
-    values = [
-        statistic(
-            np.concatenate([rows[i] for i in generator.integers(len(names), size=len(names))])
-        )
-        for _ in range(samples)
-    ]
+
+    def by_unit(values: np.ndarray) -> np.ndarray:
+        total = np.zeros((len(names), values.shape[1]))
+        np.add.at(total, index, values)
+        return total
+
+    # How often each unit is drawn; a sample's sums are the units' sums, so weighted.
+    share = np.full(len(names), 1 / len(names))
+    drawn = np.random.default_rng(seed).multinomial(len(names), share, samples).astype(float)
+    n = drawn @ by_unit(np.ones_like(y))
+    mean_x, mean_y = drawn @ by_unit(x) / n, drawn @ by_unit(y) / n
+    covariance = drawn @ by_unit(x * y) / n - mean_x * mean_y
+    variance_x = drawn @ by_unit(x**2) / n - mean_x**2
+    variance_y = drawn @ by_unit(y**2) / n - mean_y**2
+    # A sample without variance has no correlation, and no say.
+    spread = np.sqrt(np.maximum(variance_x * variance_y, 0))
+    values = np.where(spread > 1e-12, covariance / np.maximum(spread, 1e-12), np.nan).mean(axis=1)
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)

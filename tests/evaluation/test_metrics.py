@@ -8,7 +8,7 @@ import pytest
 from pyscorer.corpora import speechocean762
 from pyscorer.evaluation.metrics import (
     age_group,
-    bootstrap,
+    bootstrap_pearson,
     human_ceiling,
     mean_squared_error,
     pearson,
@@ -41,11 +41,28 @@ def test_seed_mean_pearson_averages_over_columns() -> None:
     assert seed_mean_pearson(predicted, human) == pytest.approx((1 + 0.5) / 2)
 
 
-def test_the_interval_of_a_mean_is_that_of_the_normal_distribution() -> None:
-    x = np.random.default_rng(1).normal(size=400)
-    low, high = bootstrap(lambda rows: float(x[rows].mean()), np.arange(400), 2000)
-    assert low == pytest.approx(x.mean() - 1.96 / 20, abs=0.015)
-    assert high == pytest.approx(x.mean() + 1.96 / 20, abs=0.015)
+def test_the_interval_is_that_of_fishers_transformation() -> None:
+    # Of normal variables, atanh(PCC) has standard deviation 1 / sqrt(n - 3).
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=(1000, 1))
+    y = x[:, 0] + rng.normal(size=1000)
+    centre = math.atanh(pearson(x[:, 0], y))
+    expected = [math.tanh(centre + sign * 1.96 / math.sqrt(997)) for sign in (-1, 1)]
+    assert bootstrap_pearson(x, y, np.arange(1000), 2000) == pytest.approx(expected, abs=0.008)
+
+
+def test_the_interval_is_that_of_drawing_rows() -> None:
+    # Six units of two utterances, two seeds: the same multinomial draws, taken row by row.
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(12, 2)), rng.normal(size=12)
+    units = np.repeat(list("fbdace"), 2)
+    values = []
+    for times in np.random.default_rng(0).multinomial(6, np.full(6, 1 / 6), 40):
+        rows = [r for unit, n in zip("abcdef", times, strict=True)
+                for r in np.flatnonzero(units == unit).tolist() * n]  # fmt: skip
+        values.append(seed_mean_pearson(x[rows], y[rows]))
+    expected = np.quantile(values, [0.025, 0.975])
+    assert bootstrap_pearson(x, y, units, 40) == pytest.approx(expected)
 
 
 def test_resampling_speakers_widens_the_interval_where_their_utterances_agree() -> None:
@@ -53,32 +70,9 @@ def test_resampling_speakers_widens_the_interval_where_their_utterances_agree() 
     speakers = np.repeat([f"s{i}" for i in range(20)], 20)
     x = np.repeat(rng.normal(size=20), 20) + 0.1 * rng.normal(size=400)
     y = np.repeat(rng.normal(size=20), 20) + x
-
-    def statistic(rows: np.ndarray) -> float:
-        return pearson(x[rows], y[rows])
-
-    by_utterance = bootstrap(statistic, np.arange(400), 300)
-    by_speaker = bootstrap(statistic, speakers, 300)
+    by_utterance = bootstrap_pearson(x[:, None], y, np.arange(400), 300)
+    by_speaker = bootstrap_pearson(x[:, None], y, speakers, 300)
     assert by_speaker[1] - by_speaker[0] > 2 * (by_utterance[1] - by_utterance[0])
-
-
-def test_whole_speakers_are_drawn() -> None:
-    seen: list[int] = []
-    speakers = np.array(["b", "a", "b", "c"])
-
-    def statistic(rows: np.ndarray) -> float:
-        assert np.sum(rows == 0) == np.sum(rows == 2)
-        seen.extend(rows)
-        return 0.0
-
-    bootstrap(statistic, speakers, 20)
-    assert set(seen) == {0, 1, 2, 3}
-
-
-def test_the_same_seed_gives_the_same_interval() -> None:
-    x = np.arange(30.0)
-    one, two = (bootstrap(lambda r: float(x[r].mean()), np.arange(30), 50) for _ in range(2))
-    assert one == two
 
 
 def test_human_ceiling_by_hand() -> None:
