@@ -1,9 +1,10 @@
 """Training speed of TDNN-F with LF-MMI, in input frames (10 ms) a second.
 
-    python benchmarks/lfmmi_speed.py [--graphs work/<run>/graphs] [--network medium] [--threads 1]
+    python benchmarks/lfmmi_speed.py [--network medium] [--threads 1]
+        [--data DATA --feats MFCC40 --ali ALI --graphs GRAPHS]
 
-Data are synthetic: phone sequences drawn from a random bigram, features around a mean for each
-phone. Without --graphs, tree and graphs are made from them. Kaldi's nnet3-chain-train does 4,870
+Without directories of a run, data are synthetic: phone sequences drawn from a random bigram,
+features around a mean for each phone, and graphs made from them. Kaldi's nnet3-chain-train does 4,870
 frames a CPU second with the network `medium` (2.41 M parameters), 64 chunks of up to 150 frames a
 minibatch and a denominator graph of 3,035 states and 19,114 arcs.
 """
@@ -22,7 +23,7 @@ import torch
 
 from pyscorer.acoustic.augment import Augmentation
 from pyscorer.acoustic.denominator import GraphOptions, chain_graphs
-from pyscorer.acoustic.egs import EgsSource, Utterance, plan_epoch, prepare
+from pyscorer.acoustic.egs import EgsSource, Utterance, plan_epoch, prepare, read_utterances
 from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
 from pyscorer.acoustic.supervision import batch_numerators
 from pyscorer.acoustic.tdnnf import SIZES, Tdnnf, TdnnfConfig
@@ -114,7 +115,8 @@ def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--graphs", type=Path, help="directory of chain_graphs")
+    for name in ("data", "feats", "ali", "graphs"):
+        parser.add_argument(f"--{name}", type=Path, help="directory of a run; give all four")
     parser.add_argument("--network", choices=list(SIZES), default="medium")
     parser.add_argument("--minibatch", type=int, default=64)
     parser.add_argument("--width", type=int, default=150, help="longest chunk, 10 ms frames")
@@ -129,7 +131,8 @@ def main() -> None:
             graphs = root / "graphs"
             chain_graphs([root / "ali"], [root / "feats"], graphs, GraphOptions())
         else:
-            corpus, graphs = synthetic_corpus(root, 400), arguments.graphs
+            corpus = read_utterances([arguments.data], [arguments.feats], [arguments.ali])
+            graphs = arguments.graphs
         model, denominator, frames, wall, seconds = measure(
             corpus,
             graphs,
