@@ -19,7 +19,7 @@ TINY = {
     "train_gmm": {"iterations": 12, "gaussians": 100, "canonical": True},
     "chain_graphs": {"num_leaves": 60},
     "train_tdnnf": {"network": "small", "epochs": 2, "checkpoint_minutes": 0},
-    "train_scorer": {"seeds": 2, "folds": 2, "epochs": 3},
+    "train_scorer": {"seeds": 2, "folds": 2, "epochs": 3, "min_steps": 10},
     "train_baseline": {"seeds": 2, "folds": 2, "iterations": 20},
     "evaluate": {"samples": 50},
 }
