@@ -4,9 +4,11 @@
         [--data DATA --feats MFCC40 --ali ALI --graphs GRAPHS]
 
 Without directories of a run, data are synthetic: phone sequences drawn from a random bigram,
-features around a mean for each phone, and graphs made from them. Kaldi's nnet3-chain-train does 4,870
-frames a CPU second with the network `medium` (2.41 M parameters), 64 chunks of up to 150 frames a
-minibatch and a denominator graph of 3,035 states and 19,114 arcs.
+features around a mean for each phone, and graphs made from them.
+
+Kaldi's nnet3-chain-train does 4,870 frames a CPU second with the network `medium` (2.41 M
+parameters), 64 chunks of up to 150 frames a minibatch and a denominator graph of 3,035 states and
+19,114 arcs.
 """
 
 import argparse
@@ -127,7 +129,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         if arguments.graphs is None:
-            corpus = synthetic_corpus(root, 400)
+            corpus = synthetic_corpus(root, 200)
             graphs = root / "graphs"
             chain_graphs([root / "ali"], [root / "feats"], graphs, GraphOptions())
         else:
