@@ -104,8 +104,12 @@ def train_module(
         weight_decay=options.weight_decay,
         fused=True,
     )
+    total_steps = max(epochs * steps, 2)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, options.learning_rate, total_steps=epochs * steps, pct_start=0.1
+        optimiser,
+        options.learning_rate,
+        total_steps=total_steps,
+        pct_start=max(0.1, 2 / total_steps),  # a rise of one step would divide by zero
     )
     targets = torch.from_numpy(scores / SCALE)
     best: dict[str, torch.Tensor] = {}
