@@ -41,19 +41,20 @@ class BaselineOptions:
         },
     )
     measures: tuple[str, ...] = field(
-        default=("gop",), metadata={"help": "columns that are the GOP, by name in columns.txt"}
+        default=("lpp", "gmm_gop"),
+        metadata={"help": "columns that are the GOP, by name in columns.txt"},
     )
     aspect: str = field(default="total", metadata={"help": "human score to learn"})
     seeds: int = field(default=5, metadata={"help": "seeds 0, 1, ..., each with all folds"})
     folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
-    iterations: int = field(default=150, metadata={"help": "trees of a boosted regressor"})
+    iterations: int = field(default=400, metadata={"help": "trees of a boosted regressor"})
     tree_rate: float = field(default=0.05, metadata={"help": "learning rate of the trees"})
-    leaves: int = field(default=8, metadata={"help": "most leaves of a tree"})
+    leaves: int = field(default=4, metadata={"help": "most leaves of a tree"})
     min_leaf: int = field(default=20, metadata={"help": "fewest utterances of a leaf"})
-    column_share: float = field(default=0.3, metadata={"help": "columns drawn for a split"})
+    column_share: float = field(default=0.1, metadata={"help": "columns drawn for a split"})
     epochs: int = field(default=20, metadata={"help": "most epochs of the network"})
     patience: int = field(default=5, metadata={"help": "epochs without a better held-out loss"})
-    batch_size: int = field(default=32, metadata={"help": "utterances a step of the network"})
+    batch_size: int = field(default=64, metadata={"help": "utterances a step of the network"})
     learning_rate: float = field(default=2e-3, metadata={"help": "the network's, AdamW"})
     weight_decay: float = field(default=1e-2, metadata={"help": "of the network"})
     hidden: int = field(default=32, metadata={"help": "units of each direction of a BLSTM"})

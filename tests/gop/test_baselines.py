@@ -20,7 +20,16 @@ from pyscorer.pooled import read_pooled, write_pooled
 from pyscorer.segments import DURATION_COLUMNS, PhoneSegment
 
 COLUMNS = ("gop", *DURATION_COLUMNS)
-QUICK = {"seeds": 2, "folds": 3, "iterations": 30, "min_leaf": 5, "epochs": 3, "jobs": 1}
+QUICK = {
+    "measures": ("gop",),
+    "seeds": 2,
+    "folds": 3,
+    "iterations": 30,
+    "min_leaf": 5,
+    "column_share": 1.0,
+    "epochs": 3,
+    "jobs": 1,
+}
 
 
 def write_split(root: Path, speakers: range, seed: int) -> None:
@@ -125,6 +134,8 @@ def test_an_utterance_without_a_label_is_named(corpus: Path) -> None:
 def test_an_unknown_measure_is_named(corpus: Path) -> None:
     with pytest.raises(InputError, match=r"no column fluency; it has gop, log_duration"):
         run(corpus, measures=("fluency",))
+    with pytest.raises(InputError, match="no measures"):
+        run(corpus, measures=())
 
 
 def test_too_few_speakers_for_the_folds(corpus: Path) -> None:
