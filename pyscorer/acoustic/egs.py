@@ -201,7 +201,8 @@ class Examples:
 def prepare(task: tuple[Sequence[Chunk], EgsSource]) -> Examples:
     """Read the features of chunks of one width, and build their numerators.
 
-    Raises InputError where features and alignment differ in length.
+    Raises InputError where features and alignment differ in length, and for a chunk whose phone
+    sequence the denominator graph does not have.
     """
     chunks, source = task
     frames = math.ceil(chunks[0].width / SUBSAMPLING)
@@ -217,7 +218,8 @@ def prepare(task: tuple[Sequence[Chunk], EgsSource]) -> Examples:
         )
         for chunk in chunks
     ]
-    numerators = normalize(graphs, _normalization(source.graphs))
+    names = [f"{c.utterance.key}, frames {c.start} to {c.start + c.width}" for c in chunks]
+    numerators = normalize(graphs, _normalization(source.graphs), names)
     features = np.stack([_features(chunk, frames, source.context) for chunk in chunks])
     return Examples(features, numerators, chunks[0].width)
 

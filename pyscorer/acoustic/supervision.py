@@ -225,21 +225,21 @@ def _determinized(
 
 
 def normalize(
-    graphs: Sequence[NumeratorGraph], normalization: Normalization
+    graphs: Sequence[NumeratorGraph], normalization: Normalization, names: Sequence[str] = ()
 ) -> list[NumeratorGraph]:
     """Compose each acceptor with the normalization graph: numerator <= denominator from then on.
 
     A pdf sequence gets the weight of its best path through the normalization graph, as in Kaldi's
-    AddWeightToSupervisionFst. Raises InputError naming the index of a graph none of whose phone
-    sequences the denominator graph has.
+    AddWeightToSupervisionFst. Raises InputError naming the graph (of `names`, else its index) none
+    of whose phone sequences the denominator graph has.
     """
     composed = []
     for index, graph in enumerate(graphs):
         result = _compose(graph, normalization)
         if result is None:
             raise InputError(
-                f"supervision {index}: its phone sequence is not in the denominator graph; was the "
-                "phone LM estimated from these alignments?"
+                f"{names[index] if names else f'supervision {index}'}: its phone sequence is not in "
+                "the denominator graph; was the phone LM estimated from these alignments?"
             )
         composed.append(result)
     return composed

@@ -245,6 +245,8 @@ def test_phones_that_the_language_model_never_saw_are_refused() -> None:
     bad = supervise(segments_of(("SIL", 9), ("B", 9)), 0, 6, TREE)
     with pytest.raises(InputError, match="supervision 1: its phone sequence"):
         normalize([good, bad], Normalization(normalization))
+    with pytest.raises(InputError, match="utt2, frames 0 to 18: its phone sequence"):
+        normalize([good, bad], Normalization(normalization), ["utt1", "utt2, frames 0 to 18"])
 
 
 def test_a_batch_has_one_length() -> None:
