@@ -237,9 +237,10 @@ def normalize(
     for index, graph in enumerate(graphs):
         result = _compose(graph, normalization)
         if result is None:
+            name = names[index] if names else f"supervision {index}"
             raise InputError(
-                f"{names[index] if names else f'supervision {index}'}: its phone sequence is not in "
-                "the denominator graph; was the phone LM estimated from these alignments?"
+                f"{name}: its phone sequence is not in the denominator graph; was the phone LM "
+                "estimated from these alignments?"
             )
         composed.append(result)
     return composed
