@@ -27,9 +27,9 @@ from pyscorer.acoustic.augment import Augmentation
 from pyscorer.acoustic.denominator import GraphOptions, chain_graphs
 from pyscorer.acoustic.egs import EgsSource, Utterance, plan_epoch, prepare, read_utterances
 from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
+from pyscorer.acoustic.schedule import TrainingOptions
 from pyscorer.acoustic.supervision import batch_numerators
 from pyscorer.acoustic.tdnnf import SIZES, Tdnnf, TdnnfConfig
-from pyscorer.acoustic.training import TrainingOptions
 from pyscorer.acoustic.tree import read_tree
 from pyscorer.alignment import Segment, write_ctm
 from pyscorer.archives import write_archive

@@ -5,9 +5,9 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -26,14 +26,10 @@ from pyscorer.acoustic.egs import (
 )
 from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
 from pyscorer.acoustic.model import AcousticModel, save_model
+from pyscorer.acoustic.orthonormal import constrain_orthonormal, orthonormal_weights
+from pyscorer.acoustic.schedule import TrainingOptions, dropout_at, learning_rate_at
 from pyscorer.acoustic.supervision import batch_numerators
-from pyscorer.acoustic.tdnnf import (
-    SIZES,
-    Tdnnf,
-    TdnnfConfig,
-    constrain_orthonormal,
-    orthonormal_weights,
-)
+from pyscorer.acoustic.tdnnf import SIZES, Tdnnf, TdnnfConfig
 from pyscorer.acoustic.tree import ContextTree, read_tree
 from pyscorer.datadir import PHONE_ID
 from pyscorer.errors import InputError
@@ -44,43 +40,6 @@ log = logging.getLogger(__name__)
 
 ORTHONORMAL_EVERY = 4
 """Steps from one application of the semi-orthogonal constraint to the next, as in Kaldi."""
-
-
-@dataclass(frozen=True)
-class TrainingOptions:
-    """Options of `train_tdnnf`."""
-
-    network: Literal["paper", "medium", "small"] = field(
-        default="paper", metadata={"help": "size: 8.2 M, 2.41 M or 0.72 M parameters"}
-    )
-    epochs: int = field(default=20, metadata={"help": "passes over the data"})
-    minibatch: int = field(default=64, metadata={"help": "chunks a step"})
-    chunk_width: int = field(default=150, metadata={"help": "longest chunk, in 10 ms frames"})
-    learning_rate: float = field(default=2e-3, metadata={"help": "of Adam, after the warm-up"})
-    final_learning_rate: float = field(default=1e-4, metadata={"help": "at the last step"})
-    warmup: int = field(default=50, metadata={"help": "steps of rising learning rate"})
-    # Kaldi's l2-regularize 0.01 takes 2 x 0.01 x 64 sequences = 1.3 times the learning rate a step.
-    weight_decay: float = field(default=1.0, metadata={"help": "decoupled, times learning rate"})
-    max_gradient: float = field(default=1.0, metadata={"help": "norm at which it is clipped"})
-    average: float = field(
-        default=0.98, metadata={"help": "decay a step of the averaged model that is kept"}
-    )
-    xent_regularize: float = field(default=0.1, metadata={"help": "weight of the cross-entropy"})
-    leaky: float = field(default=0.1, metadata={"help": "leaky-HMM coefficient"})
-    l2_regularize: float = field(default=5e-5, metadata={"help": "of the chain output"})
-    dropout: str = field(
-        default="0,0@0.2,0.3@0.5,0",
-        metadata={"help": "proportion over the course of training: value@share,..."},
-    )
-    warp: float = field(default=0.1, metadata={"help": "frequency warping, at most"})
-    frequency_mask: float = field(default=0.2, metadata={"help": "share of bins masked, at most"})
-    time_mask: float = field(default=0.1, metadata={"help": "share of frames masked"})
-    heldout: float = field(default=0.05, metadata={"help": "share of speakers held out"})
-    seed: int = field(default=0, metadata={"help": "of all that is random"})
-    checkpoint_minutes: float = field(default=10.0, metadata={"help": "between checkpoints"})
-    threads: int = field(default=0, metadata={"help": "of torch; 0: as many as there are cores"})
-    workers: int = field(default=0, metadata={"help": "processes that prepare minibatches"})
-    device: str = field(default="cpu", metadata={"help": "torch device: cpu, cuda"})
 
 
 def train_tdnnf(
@@ -130,25 +89,6 @@ def pdf_to_phone(tree: ContextTree) -> np.ndarray:
             raise InputError(f"the tree shares pdfs of phone {phone} with another phone")
         owner[pdfs] = PHONE_ID[phone]
     return owner
-
-
-def dropout_at(schedule: str, progress: float) -> float:
-    """Value of Kaldi's dropout schedule (`0,0@0.2,0.5@0.5,0`) at `progress` in 0..1.
-
-    Linear between the points; the first and the last value stand for 0 and 1. Raises InputError
-    for a malformed schedule.
-    """
-    parts = [part.partition("@") for part in schedule.split(",")]
-    try:
-        values = [float(value) for value, _, _ in parts]
-        places = [float(p) if p else float(i > 0) for i, (_, _, p) in enumerate(parts)]
-    except ValueError:
-        raise InputError(
-            f"dropout schedule {schedule!r}: not value,value@share,...,value"
-        ) from None
-    if places != sorted(places) or not all(0 <= v <= 0.5 for v in values):
-        raise InputError(f"dropout schedule {schedule!r}: shares must rise, values be in 0..0.5")
-    return float(np.interp(progress, places, values))
 
 
 @dataclass
@@ -293,11 +233,6 @@ class _Run:
         tasks = ((chunks, self.source) for chunks in plan)
         return ordered_map(prepare, tasks, max(1, self.options.workers))
 
-    def _learning_rate(self, progress: float) -> float:
-        options = self.options
-        ratio = options.final_learning_rate / options.learning_rate
-        return options.learning_rate * ratio**progress * min(1.0, (self.step + 1) / options.warmup)
-
     def _train_step(self, batch: Examples, progress: float) -> None:
         options = self.options
         # One seed a step: to go on from a checkpoint, no generator's state is needed.
@@ -315,7 +250,7 @@ class _Run:
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), options.max_gradient)
-        self.learning_rate = self._learning_rate(progress)
+        self.learning_rate = learning_rate_at(options, self.step, progress)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate
         self.optimiser.step()

@@ -5,14 +5,13 @@ import pytest
 import torch
 
 from pyscorer.acoustic.nnet3 import read_nnet3, tdnnf_from_nnet3
+from pyscorer.acoustic.orthonormal import constrain_orthonormal, orthonormal_weights
 from pyscorer.acoustic.tdnnf import (
     SIZES,
     Tdnnf,
     TdnnfConfig,
     TdnnfLayer,
-    constrain_orthonormal,
     idct_matrix,
-    orthonormal_weights,
     pad_edges,
 )
 from pyscorer.archives import kaldi_io

@@ -12,7 +12,8 @@ import torch
 
 from pyscorer.acoustic.denominator import GraphOptions, chain_graphs
 from pyscorer.acoustic.model import load_model
-from pyscorer.acoustic.training import TrainingOptions, dropout_at, pdf_to_phone, train_tdnnf
+from pyscorer.acoustic.schedule import TrainingOptions, dropout_at
+from pyscorer.acoustic.training import pdf_to_phone, train_tdnnf
 from pyscorer.acoustic.tree import monophone_tree
 from pyscorer.alignment import Segment, write_ctm
 from pyscorer.archives import write_archive
