@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pyscorer.acoustic.features import GmmFeatures
 from pyscorer.acoustic.gmm_model import Gmm, KaldiModel, kaldi_model
@@ -28,6 +27,7 @@ from pyscorer.datadir import PHONE_ID, PHONES, Lexicon, Utterance, read_data_dir
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
 from pyscorer.parallel import chunks, ordered_map
+from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +177,7 @@ def align(
         work = partial(
             _align_chunk, model=Gmm.load(model / "final.npz"), feats=feats, options=options
         )
-        with tqdm(total=len(tasks), desc=f"align {data}", mininterval=1) as progress:
+        with progress_bar(total=len(tasks), desc=f"align {data}") as progress:
             for chunk in ordered_map(work, chunks(tasks, _CHUNK), options.jobs):
                 for key, result in chunk:
                     if isinstance(result, str):

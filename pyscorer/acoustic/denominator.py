@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pyscorer.acoustic.features import gmm_features
 from pyscorer.acoustic.fst import Acceptor, write_fst
@@ -19,6 +18,7 @@ from pyscorer.archives import Matrices
 from pyscorer.datadir import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_directory, atomic_open
+from pyscorer.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -143,9 +143,7 @@ def _grown_tree(ali: list[Path], feats: list[Path], options: GraphOptions) -> Co
     stats = None
     for ali_dir, feats_dir in zip(ali, feats, strict=True):
         matrices = Matrices(feats_dir / "feats.scp")
-        aligned = tqdm(
-            _aligned(ali_dir), f"tree statistics {ali_dir}", len(matrices), mininterval=1
-        )
+        aligned = progress_bar(_aligned(ali_dir), f"tree statistics {ali_dir}", len(matrices))
         for key, segments in aligned:
             features = matrices[key]
             if len(features) != segments[-1].end:

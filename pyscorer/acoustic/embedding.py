@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from pyscorer.acoustic.model import SUBSAMPLING, AcousticModel, embed_features, load_model
 from pyscorer.alignment import FRAME_SHIFT
@@ -18,6 +17,7 @@ from pyscorer.archives import Matrices, archive_writer
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
 from pyscorer.parallel import ordered_map
+from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ def export(model: Path, feats: Path, out: Path, options: ExportOptions) -> None:
         results: Iterable[tuple[str, int, np.ndarray, np.ndarray]] = ordered_map(
             _embed, tasks, jobs
         )
-        for key, length, embedding, posteriors in tqdm(
-            results, total=len(names), desc="export", unit="utt", mininterval=1.0
+        for key, length, embedding, posteriors in progress_bar(
+            results, total=len(names), desc="export", unit="utt"
         ):
             write_embedding(key, embedding)
             write_posteriors(key, posteriors)

@@ -13,13 +13,13 @@ from typing import Literal
 
 import kaldi_native_fbank as knf
 import numpy as np
-from tqdm import tqdm
 
 from pyscorer.archives import Matrices, write_archive
 from pyscorer.audio import SAMPLE_RATE
 from pyscorer.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.errors import InputError
 from pyscorer.parallel import chunks, ordered_map
+from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ def features(data: Path, out: Path, options: FeatureOptions = FeatureOptions()) 
     def stream() -> Iterator[tuple[str, np.ndarray]]:
         nonlocal frames
         work = partial(_extract, kind=options.kind)
-        with tqdm(total=len(utterances), desc=f"{options.kind} {data}", mininterval=1) as progress:
+        with progress_bar(total=len(utterances), desc=f"{options.kind} {data}") as progress:
             for chunk in ordered_map(work, chunks(utterances.values(), _CHUNK), options.jobs):
                 for key, speaker, matrix in chunk:
                     stats = cmvn_stats(matrix)

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pyscorer.acoustic.features import GmmFeatures
 from pyscorer.acoustic.gmm_estimation import estimate, pdf_occupancy, split
@@ -30,6 +29,7 @@ from pyscorer.datadir import Lexicon, Utterance, read_data_dir, read_lexicon
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
 from pyscorer.parallel import chunks
+from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def _iterate(
     start = len(model.weights)
     # Kaldi grows the model up to iteration 30 of 40.
     last_growth = max(1, options.iterations * 3 // 4)
-    for iteration in tqdm(range(options.iterations), desc="train_gmm", mininterval=1):
+    for iteration in progress_bar(range(options.iterations), desc="train_gmm"):
         began = time.monotonic()
         beam = 0.0 if iteration not in REALIGN else FIRST_BEAM if iteration == 1 else BEAM
         stats, failed = run_pass(shards, model, beam, options.boost_silence, options.jobs)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from praatio import textgrid
 from praatio.data_classes.textgrid import Textgrid
-from tqdm import tqdm
 
 from pyscorer.alignment import FRAME_SHIFT, Segment, read_ctm
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_path
+from pyscorer.progress import progress_bar
 
 
 def _tier(name: str, segments: list[Segment], end: float) -> textgrid.IntervalTier:
@@ -34,7 +34,7 @@ def textgrids(ali: Path, out: Path) -> None:
     word tier. Raises InputError if `ali` lacks phones.ctm or words.ctm, or if they disagree.
     """
     words = read_ctm(ali / "words.ctm")
-    for key, phones in tqdm(read_ctm(ali / "phones.ctm"), desc="textgrids", mininterval=1):
+    for key, phones in progress_bar(read_ctm(ali / "phones.ctm"), desc="textgrids"):
         other, segments = next(words, ("nothing", []))
         if other != key:
             raise InputError(

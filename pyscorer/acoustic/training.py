@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from pyscorer.acoustic.augment import Augmentation
 from pyscorer.acoustic.egs import (
@@ -35,6 +34,7 @@ from pyscorer.datadir import PHONE_ID
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open, atomic_path
 from pyscorer.parallel import cores, ordered_map
+from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -198,8 +198,8 @@ class _Run:
         # Every epoch has about as many minibatches; the schedule needs a number before the end.
         total = len(plan) * options.epochs
         saved = time.monotonic()
-        with tqdm(
-            total=total, initial=self.step, desc="train_tdnnf", unit="step", mininterval=1.0
+        with progress_bar(
+            total=total, initial=self.step, desc="train_tdnnf", unit="step"
         ) as progress:
             while self.epoch < options.epochs:
                 examples = self._examples(plan[self.step_in_epoch :])

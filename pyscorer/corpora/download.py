@@ -13,11 +13,10 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pyscorer.corpora.manifests import Archive, Manifest, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
+from pyscorer.progress import progress_bar
 
 _BLOCK = 1 << 20
 
@@ -195,9 +194,8 @@ def _fetch_once(url: str, part: Path, timeout: float) -> bool:
         total_size = start + int(length) if length else None
         with (
             part.open("ab" if resumed else "wb") as stream,
-            tqdm(
+            progress_bar(
                 desc=part.name, total=total_size, initial=start, unit="B", unit_scale=True,
-                mininterval=1,
             ) as progress,
         ):  # fmt: skip
             while block := response.read(_BLOCK):
@@ -245,7 +243,7 @@ def _unpack(archive: Path, root: Path) -> None:
     try:
         with tarfile.open(archive) as tar:
             # The filter refuses absolute paths, `..`, links to the outside, and devices.
-            for member in tqdm(tar, f"unpacking {archive.name}", unit=" files", mininterval=1):
+            for member in progress_bar(tar, f"unpacking {archive.name}", unit=" files"):
                 tar.extract(member, part, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:
         shutil.rmtree(part, ignore_errors=True)

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import soundfile
-from tqdm import tqdm
 
 from pyscorer.audio import SAMPLE_RATE
 from pyscorer.corpora.mispronunciation import (
@@ -41,6 +40,7 @@ from pyscorer.datadir import (
 )
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_directory
+from pyscorer.progress import progress_bar
 
 ACCENTS = ("en-us", "en", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland")
 VARIANTS = {
@@ -232,7 +232,7 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
         # the samples independent of which speakers came before.
         with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
             done = pool.imap(_render_speaker, tasks, chunksize=1)
-            for _ in tqdm(done, "sample corpus: speakers", len(tasks), mininterval=1):
+            for _ in progress_bar(done, "sample corpus: speakers", len(tasks)):
                 pass
         planned = [u for s in speakers for u in plan_speaker(s, options)]
         for split in ("train", "test"):

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from tqdm import tqdm
 
 from pyscorer.audio import SAMPLE_RATE
 from pyscorer.corpora.faults import (
@@ -32,6 +31,7 @@ from pyscorer.corpora.faults import (
 from pyscorer.datadir import Lexicon, write_lexicon
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_directory, atomic_open, read_lines, write_table
+from pyscorer.progress import progress_bar
 
 FRAME, SHIFT = 400, 160
 """Samples of a 25 ms frame and of the 10 ms between frames."""
@@ -145,7 +145,7 @@ def _check_audio(
     items = [(key, value, phones.get(key, 0)) for key, value in table.values.items()]
     with ThreadPoolExecutor(max(1, options.jobs)) as pool:
         found = pool.map(partial(_audio_faults, options=options), items)
-        progress = tqdm(found, f"{path.parent.name}: audio", len(items), mininterval=1, unit="utt")
+        progress = progress_bar(found, f"{path.parent.name}: audio", len(items), unit="utt")
         for (key, _, _), (seconds, wrong) in zip(items, progress, strict=True):
             durations[key] = seconds
             faults += [Fault(str(path), table.lines[key], key, fault) for fault in wrong]

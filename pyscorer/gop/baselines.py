@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-from tqdm import tqdm
 
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
@@ -20,6 +19,7 @@ from pyscorer.gop.blstm import BlstmConfig, FittedBlstm, Training, fit_blstm
 from pyscorer.gop.statistics import duration_norms, paper_statistics, rich_statistics
 from pyscorer.parallel import ordered_map
 from pyscorer.pooled import PooledSet, read_columns, read_pooled, read_targets
+from pyscorer.progress import progress_bar
 from pyscorer.scores import SCALE, speaker_folds, write_rows, write_scores
 from pyscorer.segments import DURATION_COLUMNS
 
@@ -225,7 +225,7 @@ def train_baseline(
         for fold in range(options.folds)
     ]
     fits: Iterator[Any] = ordered_map(_fit, tasks, options.jobs)
-    fitted = list(tqdm(fits, "train_baseline", len(tasks), mininterval=1, unit="model"))
+    fitted = list(progress_bar(fits, "train_baseline", len(tasks), unit="model"))
     models = [
         tuple(fitted[seed * options.folds : (seed + 1) * options.folds])
         for seed in range(options.seeds)

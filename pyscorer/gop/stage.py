@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pyscorer.acoustic.features import GmmFeatures
 from pyscorer.acoustic.gmm_model import Gmm, transition_tables
@@ -19,6 +18,7 @@ from pyscorer.files import atomic_open
 from pyscorer.gop import likelihoods as gmm_gop
 from pyscorer.gop import posteriors as dnn_gop
 from pyscorer.pooled import write_pooled
+from pyscorer.progress import progress_bar
 from pyscorer.segments import (
     DURATION_COLUMNS,
     PhoneSegment,
@@ -174,9 +174,7 @@ def gop(
         table.writerow(["utterance", "phone_index", "phone", *measures])
 
         def rows() -> Iterator[tuple[str, list[PhoneSegment], np.ndarray]]:
-            progress = tqdm(
-                read_segments(ali), "gop", len(text.utterances), mininterval=1, unit="utt"
-            )
+            progress = progress_bar(read_segments(ali), "gop", len(text.utterances), unit="utt")
             for key, segments, frames in progress:
                 if key not in text.utterances:
                     continue

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pyscorer.archives import Matrices, write_archive
 from pyscorer.datadir import PHONE_ID
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open, read_table
+from pyscorer.progress import progress_bar
 from pyscorer.segments import (
     DURATION_COLUMNS,
     PhoneSegment,
@@ -94,7 +94,7 @@ def pool(data: Path, ali: Path, deep: Path, out: Path) -> None:
 
         def pooled() -> Iterator[tuple[str, np.ndarray]]:
             nonlocal dimension
-            progress = tqdm(read_segments(ali), "pool", len(wanted), mininterval=1, unit="utt")
+            progress = progress_bar(read_segments(ali), "pool", len(wanted), unit="utt")
             for key, segments, frames in progress:
                 if key not in wanted:
                     continue

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn import functional
-from tqdm import tqdm
 
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.files import atomic_path
 from pyscorer.parallel import ordered_map
 from pyscorer.pooled import PooledSet, read_columns, read_pooled, read_targets, select_columns
+from pyscorer.progress import progress_bar
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
 from pyscorer.pronunciation.pooled import Batches
 from pyscorer.scores import SCALE, speaker_folds, write_rows, write_scores
@@ -255,7 +255,7 @@ def train_scorer(
         for fold in range(options.folds)
     ]
     modules = ordered_map(_train_task, tasks, options.jobs)
-    for t in tqdm(modules, "train_scorer", len(tasks), mininterval=1, unit="module"):
+    for t in progress_bar(modules, "train_scorer", len(tasks), unit="module"):
         trained.append(t)
         pcc, elapsed = t.curve[t.epoch - 1]["valid_pcc"], time.monotonic() - began
         log.info(
