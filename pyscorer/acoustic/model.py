@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from pyscorer.acoustic.nnet3 import read_nnet3, tdnnf_from_nnet3
+from pyscorer.acoustic.nnet3 import read_nnet3
+from pyscorer.acoustic.nnet3_tdnnf import tdnnf_from_nnet3
 from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfConfig, pad_edges
 from pyscorer.datadir import PHONES
 from pyscorer.errors import InputError

@@ -1,22 +1,23 @@
-"""Kaldi's nnet3 model files: text and binary, with and without a transition model.
+"""Kaldi's nnet3 model files: read in text and binary, written in binary.
 
-`read_nnet3` parses a file into plain data: the wiring (config lines) and the components' fields.
-`tdnnf_from_nnet3` turns that into a `Tdnnf`, and refuses a network that is not one.
-Sources: Kaldi's nnet3/nnet-nnet.cc (Nnet::Read), hmm/transition-model.cc, hmm/hmm-topology.cc.
+A file is parsed into plain data, the wiring (config lines) and the components' fields, with the
+transition model of a `.mdl` in front. `nnet3_tdnnf` turns that into a network and back.
+Sources: Kaldi's nnet3/nnet-nnet.cc (Nnet::Read, Write), nnet3/am-nnet-simple.cc.
 """
 
-import gzip
-import struct
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
-from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfConfig, config_lines
-from pyscorer.errors import InputError
+from pyscorer.acoustic.kaldi_stream import KaldiReader, KaldiWriter
+from pyscorer.acoustic.kaldi_transitions import (
+    TransitionModel,
+    read_transition_model,
+    write_transition_model,
+)
+from pyscorer.files import atomic_open
 
 COMPONENT_FIELDS = {
     "<Dim>": "int",
@@ -84,31 +85,6 @@ class Component:
 
 
 @dataclass(frozen=True)
-class TransitionModel:
-    """The transition model in front of the network of a `.mdl` file.
-
-    `tuples` is n x 4: phone, HMM state, forward pdf, self-loop pdf; `log_probs` is indexed by
-    transition id.
-    """
-
-    tuples: np.ndarray
-    log_probs: np.ndarray
-
-    def pdf_to_phone(self) -> np.ndarray:
-        """Phone id of each pdf, int32. Raises InputError where phones share a pdf."""
-        phone = np.zeros(self.tuples[:, 2:].max() + 1, dtype=np.int32)
-        for owner, _, *pdfs in self.tuples:
-            for pdf in pdfs:
-                if phone[pdf] not in (0, owner):
-                    raise InputError(
-                        f"pdf {pdf} is shared by phones {phone[pdf]} and {owner}: posteriors of "
-                        "phones need a tree whose phones have roots of their own"
-                    )
-                phone[pdf] = owner
-        return phone
-
-
-@dataclass(frozen=True)
 class Nnet3:
     """A parsed model file."""
 
@@ -117,131 +93,9 @@ class Nnet3:
     """Lines `input-node ...`, `component-node ...`, `output-node ...`."""
     components: dict[str, Component]
     transition_model: TransitionModel | None
-
-
-class _Reader:
-    """Tokens and values of one Kaldi file, text or binary."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        try:
-            opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
-            with opener(path, "rb") as stream:
-                self.data: bytes = stream.read()
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
-        except (OSError, EOFError) as error:
-            raise InputError(f"{path}: cannot be read: {error}") from None
-        self.binary = self.data[:2] == b"\0B"
-        self.at = 2 if self.binary else 0
-        self.where = "the beginning"
-
-    def fail(self, what: str) -> InputError:
-        return InputError(f"{self.path}: {self.where}: {what}")
-
-    def take(self, size: int) -> bytes:
-        if self.at + size > len(self.data):
-            raise self.fail("the file ends in the middle; copy or train the model again")
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def skip_space(self) -> None:
-        while self.data[self.at : self.at + 1].isspace():
-            self.at += 1
-
-    def token(self) -> str:
-        self.skip_space()
-        start = self.at
-        while not self.take(1).isspace():
-            pass
-        return self.data[start : self.at - 1].decode("ascii", "replace")
-
-    def peek(self) -> str:
-        at = self.at
-        token = self.token()
-        self.at = at
-        return token
-
-    def expect(self, token: str) -> None:
-        found = self.token()
-        if found != token:
-            raise self.fail(f"expected {token}, found {found[:40]}")
-
-    def line(self) -> str:
-        end = self.data.find(b"\n", self.at)
-        if end < 0:
-            raise self.fail("the file ends in the middle; copy or train the model again")
-        return self.take(end + 1 - self.at).decode("utf-8", "replace").strip()
-
-    def value(self, kind: str) -> Any:
-        if kind == "flag":
-            return True
-        if " " in kind:
-            return tuple(self.value(part) for part in kind.split())
-        if kind == "vector":
-            return self.vector() if self.binary else self.text_array()[0]
-        if kind == "matrix":
-            return self.matrix() if self.binary else self.text_array()
-        if kind == "bool":
-            return self.boolean()
-        if kind == "ints":
-            return self.integers()
-        return self.number(kind)
-
-    def boolean(self) -> bool:
-        letter = self.take(1).decode("latin1") if self.binary else self.token()
-        if letter not in ("T", "F"):
-            raise self.fail(f"expected T or F, found {letter!r}")
-        return letter == "T"
-
-    def number(self, kind: str) -> Any:
-        if not self.binary:
-            try:
-                return {"int": int, "float": float}[kind](self.token())
-            except ValueError as error:
-                raise self.fail(str(error)) from None
-        size = self.take(1)[0]
-        code = {("int", 4): "<i", ("float", 4): "<f", ("float", 8): "<d"}.get((kind, size))
-        if code is None:
-            raise self.fail(f"{kind} of {size} bytes, which this reader does not know")
-        return struct.unpack(code, self.take(size))[0]
-
-    def integers(self) -> list[int]:
-        if not self.binary:
-            return [int(x) for x in self.text_array().ravel()]
-        size = self.take(1)[0]
-        count = struct.unpack("<i", self.take(4))[0]
-        if size != 4:
-            raise self.fail(f"integers of {size} bytes, which this reader does not know")
-        return [int(x) for x in np.frombuffer(self.take(4 * count), dtype="<i4")]
-
-    def _array(self, codes: dict[str, str], dims: int) -> np.ndarray:
-        code = self.token()
-        if code not in codes:
-            raise self.fail(f"unknown precision {code[:8]!r}: expected one of {', '.join(codes)}")
-        shape = [self.number("int") for _ in range(dims)]
-        kind = np.dtype(codes[code])
-        data = self.take(kind.itemsize * int(np.prod(shape)))
-        return np.frombuffer(data, dtype=kind).reshape(shape).astype(np.float32)
-
-    def vector(self) -> np.ndarray:
-        return self._array({"FV": "<f4", "DV": "<f8"}, 1)
-
-    def matrix(self) -> np.ndarray:
-        return self._array({"FM": "<f4", "DM": "<f8"}, 2)
-
-    def text_array(self) -> np.ndarray:
-        self.expect("[")
-        end = self.data.find(b"]", self.at)
-        if end < 0:
-            raise self.fail("an array without its closing bracket: the file is cut short")
-        body = self.take(end + 1 - self.at)[:-1]
-        rows = [row for row in body.decode("ascii", "replace").split("\n") if row.strip()]
-        try:
-            array = np.array([row.split() for row in rows], dtype=np.float64)
-        except ValueError as error:
-            raise self.fail(f"a malformed array ({error})") from None
-        return array.reshape(max(len(rows), 1), -1).astype(np.float32)
+    left_context: int = 0
+    """Input frames that an output needs before it; only in a file with a transition model."""
+    right_context: int = 0
 
 
 def read_nnet3(path: Path) -> Nnet3:
@@ -250,10 +104,10 @@ def read_nnet3(path: Path) -> Nnet3:
     Raises InputError naming the node for an unknown component, field or precision and for a file
     that is cut short.
     """
-    reader = _Reader(path)
+    reader = KaldiReader(path)
     transition_model = None
     if reader.peek() == "<TransitionModel>":
-        transition_model = _read_transition_model(reader)
+        transition_model = read_transition_model(reader)
     reader.where = "the wiring"
     reader.expect("<Nnet3>")
     reader.skip_space()
@@ -262,16 +116,26 @@ def read_nnet3(path: Path) -> Nnet3:
         config.append(line)
     reader.expect("<NumComponents>")
     components = {}
-    for _ in range(reader.number("int")):
+    for _ in range(reader.integer()):
         reader.expect("<ComponentName>")
         name = reader.token()
         reader.where = f"node {name}"
         components[name] = _read_component(reader)
+    reader.where = "the end"
     reader.expect("</Nnet3>")
-    return Nnet3(path, config, components, transition_model)
+    if transition_model is None:
+        return Nnet3(path, config, components, None)
+    reader.expect("<LeftContext>")
+    left = reader.integer()
+    reader.expect("<RightContext>")
+    right = reader.integer()
+    reader.expect("<Priors>")
+    if len(reader.value("vector")):
+        raise reader.fail("priors, which a chain model does not have: not a chain model")
+    return Nnet3(path, config, components, transition_model, left, right)
 
 
-def _read_component(reader: _Reader) -> Component:
+def _read_component(reader: KaldiReader) -> Component:
     kind = reader.token().strip("<>")
     if kind not in COMPONENT_TYPES:
         raise reader.fail(f"component type {kind}, which this reader does not know")
@@ -283,126 +147,32 @@ def _read_component(reader: _Reader) -> Component:
     return Component(kind, fields)
 
 
-def _read_transition_model(reader: _Reader) -> TransitionModel:
-    reader.where = "the transition model"
-    reader.expect("<TransitionModel>")
-    reader.expect("<Topology>")
-    if reader.binary:
-        _skip_topology(reader)
-    else:
-        while reader.peek() != "</Topology>":
-            reader.token()
-    reader.expect("</Topology>")
-    form = reader.token()
-    columns = {"<Tuples>": 4, "<Triples>": 3}.get(form)
-    if columns is None:
-        raise reader.fail(f"expected <Tuples> or <Triples>, found {form[:40]}")
-    rows = [[reader.number("int") for _ in range(columns)] for _ in range(reader.number("int"))]
-    tuples = np.array(rows, dtype=np.int64).reshape(-1, columns)
-    if columns == 3:  # both pdfs of a state are the same
-        tuples = np.concatenate([tuples, tuples[:, 2:]], axis=1)
-    reader.expect(form.replace("<", "</"))
-    reader.expect("<LogProbs>")
-    log_probs = reader.value("vector")
-    reader.expect("</LogProbs>")
-    reader.expect("</TransitionModel>")
-    return TransitionModel(tuples, log_probs)
-
-
-def _skip_topology(reader: _Reader) -> None:
-    reader.integers()
-    reader.integers()
-    entries = reader.number("int")
-    hmm = entries != -1  # -1 announces the extended format with a self-loop pdf class
-    if not hmm:
-        entries = reader.number("int")
-    for _ in range(entries):
-        for _ in range(reader.number("int")):
-            reader.number("int")
-            if not hmm:
-                reader.number("int")
-            for _ in range(reader.number("int")):
-                reader.number("int")
-                reader.number("float")
-
-
-def tdnnf_from_nnet3(nnet: Nnet3) -> Tdnnf:
-    """A `Tdnnf` with the parameters and batch-norm statistics of `nnet`, in evaluation mode.
-
-    Raises InputError naming the first node that a `Tdnnf` does not have or wires differently.
-    """
-    config = _config_of(nnet)
-    found = {_normal(line) for line in nnet.config}
-    expected = {_normal(line) for line in config_lines(config)}
-    for line in (*nnet.config, *config_lines(config)):
-        if _normal(line) not in found & expected:
-            state = "lacks" if _normal(line) in expected else "has, unlike a TDNN-F,"
-            raise InputError(f"{nnet.path}: the network {state}: {line}")
-    model = Tdnnf(config)
-    state_dict = model.state_dict()
-    for name, component in nnet.components.items():
-        for key, value in _tensors(nnet.path, name, component).items():
-            target = f"{name.replace('-', '_')}.{key}"
-            if target not in state_dict or state_dict[target].shape != value.shape:
-                raise InputError(
-                    f"{nnet.path}: node {name}: {component.type} of {tuple(value.shape)} where "
-                    f"a TDNN-F has {tuple(state_dict.get(target, torch.empty(0)).shape)}"
-                )
-            state_dict[target] = torch.from_numpy(np.array(value))
-    model.load_state_dict(state_dict)
-    return model.eval()
-
-
-def _normal(line: str) -> str:
-    words = line.replace(" objective=linear", "").split()
-    return " ".join(words)
-
-
-def _config_of(nnet: Nnet3) -> TdnnfConfig:
-    def matrix(name: str, field: str = "LinearParams") -> np.ndarray:
-        if name not in nnet.components or field not in nnet.components[name].fields:
-            raise InputError(f"{nnet.path}: no node {name} with {field}: not a TDNN-F")
-        value: np.ndarray = nnet.components[name].fields[field]
-        return value
-
-    strides: list[int] = []
-    while f"tdnnf{len(strides) + 2}.affine" in nnet.components:
-        name = f"tdnnf{len(strides) + 2}.affine"
-        strides.append(int(nnet.components[name].fields.get("TimeOffsets", [0])[-1]))
-    bypass = [line for line in nnet.config if "Scale(" in line]
-    try:
-        scale = float(bypass[0].partition("Scale(")[2].partition(",")[0])
-    except (IndexError, ValueError):
-        raise InputError(f"{nnet.path}: no bypass Sum(Scale(...), ...): not a TDNN-F") from None
-    dim, tdnn1_in = matrix("tdnn1.affine").shape
-    big, _ = matrix("prefinal-chain.affine").shape
-    return TdnnfConfig(
-        num_pdfs=matrix("output.affine").shape[0],
-        input_dim=tdnn1_in // 3,
-        dim=dim,
-        bottleneck=matrix("tdnnf2.linear").shape[0],
-        time_strides=tuple(strides),
-        bypass_scale=scale,
-        embedding_dim=matrix("prefinal-l", "Params").shape[0],
-        prefinal_dim=big,
-        prefinal_bottleneck=matrix("prefinal-chain.linear", "Params").shape[0],
-    )
-
-
-def _tensors(path: Path, name: str, component: Component) -> dict[str, np.ndarray]:
-    """State-dict entries of one component."""
-    fields = component.fields
-    if component.type == "BatchNormComponent":
-        usual = (fields["TargetRms"], fields["BlockDim"]) == (1.0, fields["Dim"])
-        if not usual or abs(fields["Epsilon"] - 1e-3) > 1e-6:
-            raise InputError(
-                f"{path}: node {name}: batch norm with target-rms, block-dim or epsilon other "
-                "than 1, dim and 0.001"
-            )
-        return {"running_mean": fields["StatsMean"], "running_var": fields["StatsVar"]}
-    if "Params" in fields:
-        return {"weight": fields["Params"]}
-    if "LinearParams" in fields:
-        bias = fields["BiasParams"]
-        return {"weight": fields["LinearParams"]} | ({"bias": bias} if bias.size else {})
-    return {}
+def write_nnet3(path: Path, nnet: Nnet3) -> None:
+    """Write `nnet` in Kaldi's binary format: a `.mdl` if it has a transition model, else raw."""
+    with atomic_open(path, "wb") as stream:
+        writer = KaldiWriter(stream)
+        writer.header()
+        if nnet.transition_model is not None:
+            write_transition_model(writer, nnet.transition_model)
+        writer.token("<Nnet3>")
+        for line in ("", *nnet.config, ""):
+            writer.line(line)
+        writer.token("<NumComponents>")
+        writer.integer(len(nnet.components))
+        for name, component in nnet.components.items():
+            writer.token("<ComponentName>")
+            writer.token(name)
+            writer.token(f"<{component.type}>")
+            for field, value in component.fields.items():
+                writer.token(f"<{field}>")
+                writer.value(COMPONENT_FIELDS[f"<{field}>"], value)
+            writer.token(f"</{component.type}>")
+        writer.token("</Nnet3>")
+        if nnet.transition_model is None:
+            return
+        writer.token("<LeftContext>")
+        writer.integer(nnet.left_context)
+        writer.token("<RightContext>")
+        writer.integer(nnet.right_context)
+        writer.token("<Priors>")
+        writer.value("vector", np.zeros(0, dtype=np.float32))

@@ -1,12 +1,11 @@
 """Phonetic context: which pdf a phone has, given the phone to its left.
 
 A tree is Kaldi's EventMap as nested tuples, so that it can be read from and written to Kaldi's
-`tree` files; for use it is flattened into a table.
+`tree` files (`kaldi_tree`); for use it is flattened into a table.
 """
 
 import json
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,103 +148,3 @@ def read_tree(path: Path) -> ContextTree:
         raise InputError(f"{path}: no such file") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a tree written by chain_graphs ({error!r})") from None
-
-
-def read_kaldi_tree(path: Path, phones: Sequence[str]) -> ContextTree:
-    """Read Kaldi's `tree` (text or binary) of a monophone or left-biphone system.
-
-    `phones` are the phone symbols by id, `<eps>` first. Raises InputError for a file that is not a
-    tree, and for any wider context.
-    """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    reader = _Reader(data[2:], True) if data[:2] == b"\0B" else _Reader(data, False)
-    try:
-        reader.expect("ContextDependency")
-        width, central = reader.integer(), reader.integer()
-        if (width, central) not in ((1, 0), (2, 1)):
-            raise InputError(
-                f"{path}: context width {width}, central position {central}: only monophone (1, 0) "
-                "and left-biphone (2, 1) trees can be used"
-            )
-        reader.expect("ToPdf")
-        # In a monophone tree the only phone has key 0.
-        root = reader.node(lambda key: CENTRAL if (width, key) == (1, 0) else key)
-        reader.expect("EndContextDependency")
-    except (ValueError, IndexError, struct.error) as error:
-        raise InputError(f"{path}: not a Kaldi tree ({error})") from None
-    if root is None:
-        raise InputError(f"{path}: an empty tree")
-    return make_tree(phones, root)
-
-
-class _Reader:
-    """Tokens and integers of a Kaldi file, text or binary."""
-
-    def __init__(self, data: bytes, binary: bool) -> None:
-        self.data, self.binary, self.position = data, binary, 0
-
-    def token(self) -> str:
-        while not self.binary and self.data[self.position : self.position + 1].isspace():
-            self.position += 1
-        end = self.position
-        while end < len(self.data) and not self.data[end : end + 1].isspace():
-            end += 1
-        token = self.data[self.position : end].decode("ascii")
-        if not token:
-            raise ValueError("ends too early")
-        self.position = end + 1
-        return token
-
-    def expect(self, token: str) -> None:
-        found = self.token()
-        if found != token:
-            raise ValueError(f"expected {token}, found {found}")
-
-    def integer(self) -> int:
-        if not self.binary:
-            return int(self.token())
-        if self.data[self.position] not in (4, 252):
-            raise ValueError(f"expected a 4-byte integer at byte {self.position}")
-        (value,) = struct.unpack_from("<i", self.data, self.position + 1)
-        self.position += 5
-        return int(value)
-
-    def integers(self) -> list[int]:
-        if self.binary:
-            if self.data[self.position] != 4:
-                raise ValueError(f"expected 4-byte integers at byte {self.position}")
-            (size,) = struct.unpack_from("<i", self.data, self.position + 1)
-            values = struct.unpack_from(f"<{size}i", self.data, self.position + 5)
-            self.position += 5 + 4 * size
-            return list(values)
-        self.expect("[")
-        numbers = []
-        while (token := self.token()) != "]":
-            numbers.append(int(token))
-        return numbers
-
-    def node(self, rename: Callable[[int], int]) -> Node | None:
-        kind = self.token()
-        if kind == "NULL":
-            return None
-        if kind == "CE":
-            return self.integer()
-        key = rename(self.integer())
-        if kind == "TE":
-            size = self.integer()
-            self.expect("(")
-            children = tuple(self.node(rename) for _ in range(size))
-            self.expect(")")
-            return Branch(key, children)
-        if kind != "SE":
-            raise ValueError(f"unknown node {kind}")
-        values = frozenset(self.integers())
-        self.expect("{")
-        yes, no = self.node(rename), self.node(rename)
-        self.expect("}")
-        if yes is None or no is None:
-            raise ValueError("a split without two children")
-        return Split(key, values, yes, no)

@@ -13,6 +13,7 @@ from pyscorer.acoustic.denominator import (
     normalization_fst,
 )
 from pyscorer.acoustic.fst import Acceptor, read_fst, write_fst
+from pyscorer.acoustic.kaldi_tree import read_kaldi_tree
 from pyscorer.acoustic.lfmmi_denominator import (
     DenominatorGraph,
     denominator_forward_backward,
@@ -20,7 +21,7 @@ from pyscorer.acoustic.lfmmi_denominator import (
 )
 from pyscorer.acoustic.phone_lm import estimate_phone_lm
 from pyscorer.acoustic.supervision import Normalization
-from pyscorer.acoustic.tree import ContextTree, monophone_tree, read_kaldi_tree, read_tree
+from pyscorer.acoustic.tree import ContextTree, monophone_tree, read_tree
 from pyscorer.alignment import Segment, write_ctm
 from pyscorer.archives import write_archive
 from pyscorer.datadir import PHONES

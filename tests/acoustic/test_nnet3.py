@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from pyscorer.acoustic.nnet3 import read_nnet3, tdnnf_from_nnet3
+from pyscorer.acoustic.nnet3 import read_nnet3, write_nnet3
+from pyscorer.acoustic.nnet3_tdnnf import nnet3_from_tdnnf, tdnnf_from_nnet3
+from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfConfig
 from pyscorer.errors import InputError
 
 TEXT = """<Nnet3>
@@ -135,3 +137,47 @@ def test_a_network_that_is_not_a_tdnnf_is_refused(tmp_path: Path, conformance: P
 def test_missing_file_is_named(tmp_path: Path):
     with pytest.raises(InputError, match=r"none\.mdl: no such file"):
         read_nnet3(tmp_path / "none.mdl")
+
+
+def test_a_model_read_and_written_is_byte_for_byte_kaldis(tmp_path: Path, conformance: Path):
+    original = conformance / "e_tdnnf" / "final.mdl"
+    write_nnet3(tmp_path / "final.mdl", read_nnet3(original))
+    assert (tmp_path / "final.mdl").read_bytes() == original.read_bytes()
+
+
+def test_a_network_written_for_kaldi_has_the_structure_and_values_of_kaldis_own(conformance: Path):
+    nnet = read_nnet3(conformance / "e_tdnnf" / "final.mdl")
+    made = nnet3_from_tdnnf(tdnnf_from_nnet3(nnet), nnet.transition_model)
+    assert (made.config, list(made.components)) == (nnet.config, list(nnet.components))
+    assert (made.left_context, made.right_context) == (24, 24)
+    # What training leaves behind: gathered statistics, and how many frames they are from.
+    statistics = {"ValueAvg", "DerivAvg", "OderivRms", "Count"}
+    for name, component in nnet.components.items():
+        other = made.components[name]
+        assert (other.type, list(other.fields)) == (component.type, list(component.fields)), name
+        for field in component.fields.keys() - statistics:
+            value, found = component.fields[field], other.fields[field]
+            np.testing.assert_allclose(found, value, rtol=1e-6, err_msg=f"{name} {field}")
+
+
+@pytest.mark.parametrize("strides", [(0,), (1, 0, 3)])
+def test_a_network_survives_the_way_through_a_kaldi_file_bit_for_bit(tmp_path: Path, strides):
+    config = TdnnfConfig(
+        num_pdfs=5, input_dim=4, dim=6, bottleneck=3, time_strides=strides,
+        bypass_scale=0.75, embedding_dim=2, prefinal_dim=7, prefinal_bottleneck=3,
+    )  # fmt: skip
+    network = Tdnnf(config).eval()
+    network.batchnorm0.running_mean.normal_()
+    write_nnet3(tmp_path / "net.raw", nnet3_from_tdnnf(network, None))
+    again = tdnnf_from_nnet3(read_nnet3(tmp_path / "net.raw"))
+    assert again.config == config
+    for (name, value), other in zip(
+        network.state_dict().items(), again.state_dict().values(), strict=True
+    ):
+        assert torch.equal(value, other), name
+
+
+def test_a_network_and_the_tree_of_another_are_refused(conformance: Path):
+    nnet = read_nnet3(conformance / "e_tdnnf" / "final.mdl")
+    with pytest.raises(InputError, match="the network has 7 pdfs, its tree 248"):
+        nnet3_from_tdnnf(Tdnnf(TdnnfConfig(num_pdfs=7)), nnet.transition_model)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pyscorer.acoustic.denominator import denominator_fst, normalization_fst
 from pyscorer.acoustic.fst import Acceptor
+from pyscorer.acoustic.kaldi_tree import read_kaldi_tree
 from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
 from pyscorer.acoustic.phone_lm import estimate_phone_lm
 from pyscorer.acoustic.supervision import (
@@ -21,7 +22,7 @@ from pyscorer.acoustic.supervision import (
     normalize,
     supervise,
 )
-from pyscorer.acoustic.tree import ContextTree, monophone_tree, read_kaldi_tree
+from pyscorer.acoustic.tree import ContextTree, monophone_tree
 from pyscorer.alignment import Segment
 from pyscorer.errors import InputError
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pyscorer.acoustic.nnet3 import read_nnet3, tdnnf_from_nnet3
+from pyscorer.acoustic.nnet3 import read_nnet3
+from pyscorer.acoustic.nnet3_tdnnf import tdnnf_from_nnet3
 from pyscorer.acoustic.orthonormal import constrain_orthonormal, orthonormal_weights
 from pyscorer.acoustic.tdnnf import (
     SIZES,

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyscorer.acoustic.kaldi_tree import read_kaldi_tree, write_kaldi_tree
 from pyscorer.acoustic.tree import (
     FORWARD,
     LEFT,
@@ -14,7 +15,6 @@ from pyscorer.acoustic.tree import (
     Split,
     make_tree,
     monophone_tree,
-    read_kaldi_tree,
     read_tree,
     write_tree,
 )
@@ -72,7 +72,7 @@ def test_a_kaldi_monophone_tree_asks_about_the_phone_under_key_0(tmp_path: Path)
     ("content", "fault"),
     [
         (b"ContextDependency 3 1 ToPdf CE 0 EndContextDependency ", "width 3"),
-        (TEXT.encode(), "ends too early"),
+        (TEXT.encode(), "ends in the middle"),
         (TEXT.replace("SE", "XX").encode(), "unknown node XX"),
         (b"\0BContextDependency \x04" + struct.pack("<i", 2), "not a Kaldi tree"),
         (b"Tree ", "expected ContextDependency"),
@@ -82,6 +82,12 @@ def test_files_that_are_no_usable_tree(tmp_path: Path, content: bytes, fault: st
     (tmp_path / "tree").write_bytes(content)
     with pytest.raises(InputError, match=fault):
         read_kaldi_tree(tmp_path / "tree", PHONES)
+
+
+def test_a_written_kaldi_tree_is_byte_for_byte_kaldis(tmp_path: Path, conformance: Path) -> None:
+    original = conformance / "d_lfmmi" / "tree"
+    write_kaldi_tree(tmp_path / "tree", read_kaldi_tree(original, ["<eps>"]))
+    assert (tmp_path / "tree").read_bytes() == original.read_bytes()
 
 
 def test_json_that_is_no_tree(tmp_path: Path) -> None:

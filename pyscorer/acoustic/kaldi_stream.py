@@ -1,0 +1,222 @@
+"""Tokens and values of Kaldi's model files: text and binary in, binary out.
+
+Sources: Kaldi's base/io-funcs-inl.h, matrix/kaldi-matrix.cc (Read, Write).
+"""
+
+import gzip
+import struct
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from pyscorer.errors import InputError
+
+
+class KaldiReader:
+    """Reads one file from front to back. `where` says in errors what is being read."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            opener: Callable[..., Any] = gzip.open if path.suffix == ".gz" else open
+            with opener(path, "rb") as stream:
+                self.data: bytes = stream.read()
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file") from None
+        except (OSError, EOFError) as error:
+            raise InputError(f"{path}: cannot be read: {error}") from None
+        self.binary = self.data[:2] == b"\0B"
+        self.at = 2 if self.binary else 0
+        self.where = "the beginning"
+
+    def fail(self, what: str) -> InputError:
+        """The error to raise for `what`."""
+        return InputError(f"{self.path}: {self.where}: {what}")
+
+    def take(self, size: int) -> bytes:
+        """The next `size` bytes."""
+        if size < 0:
+            raise self.fail(f"a size of {size}: the file is damaged; copy or train it again")
+        if self.at + size > len(self.data):
+            raise self.fail("the file ends in the middle; copy or train the model again")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def skip_space(self) -> None:
+        """Go to the next byte that is not white space."""
+        while self.data[self.at : self.at + 1].isspace():
+            self.at += 1
+
+    def at_end(self) -> bool:
+        """Whether nothing but white space is left."""
+        return not self.data[self.at :].strip()
+
+    def token(self) -> str:
+        """The next word, such as `<Nnet3>`."""
+        self.skip_space()
+        start = self.at
+        while not self.take(1).isspace():
+            pass
+        return self.data[start : self.at - 1].decode("ascii", "replace")
+
+    def peek(self) -> str:
+        """The next word, which is read again."""
+        at = self.at
+        token = self.token()
+        self.at = at
+        return token
+
+    def expect(self, token: str) -> None:
+        """Read `token`, or fail."""
+        found = self.token()
+        if found != token:
+            raise self.fail(f"expected {token}, found {found[:40]}")
+
+    def line(self) -> str:
+        """The rest of the line."""
+        end = self.data.find(b"\n", self.at)
+        if end < 0:
+            raise self.fail("the file ends in the middle; copy or train the model again")
+        return self.take(end + 1 - self.at).decode("utf-8", "replace").strip()
+
+    def value(self, kind: str) -> Any:
+        """A value of `kind`: flag, bool, int, float, ints, vector, matrix, or several of them."""
+        if kind == "flag":
+            return True
+        if " " in kind:
+            return tuple(self.value(part) for part in kind.split())
+        if kind == "vector":
+            return self._array({"FV": "<f4", "DV": "<f8"}, 1) if self.binary else self._rows()[0]
+        if kind == "matrix":
+            return self._array({"FM": "<f4", "DM": "<f8"}, 2) if self.binary else self._rows()
+        if kind == "bool":
+            return self._boolean()
+        if kind == "ints":
+            return self.integers()
+        return self._number(kind)
+
+    def integer(self) -> int:
+        """A 32-bit integer."""
+        return int(self._number("int"))
+
+    def float(self) -> float:
+        """A float of 4 or 8 bytes; one of 8 bytes is a numpy.float64, so that it stays one."""
+        number: float = self._number("float")
+        return number
+
+    def integers(self) -> list[int]:
+        """A vector of 32-bit integers."""
+        if not self.binary:
+            return [int(x) for x in self._rows().ravel()]
+        size = self.take(1)[0]
+        count = struct.unpack("<i", self.take(4))[0]
+        if size != 4:
+            raise self.fail(f"integers of {size} bytes, which this reader does not know")
+        return [int(x) for x in np.frombuffer(self.take(4 * count), dtype="<i4")]
+
+    def _boolean(self) -> bool:
+        letter = self.take(1).decode("latin1") if self.binary else self.token()
+        if letter not in ("T", "F"):
+            raise self.fail(f"expected T or F, found {letter!r}")
+        return letter == "T"
+
+    def _number(self, kind: str) -> Any:
+        if not self.binary:
+            try:
+                return {"int": int, "float": float}[kind](self.token())
+            except ValueError as error:
+                raise self.fail(str(error)) from None
+        size = self.take(1)[0]
+        # 252 is -4, which marks an unsigned integer.
+        code = {("int", 4): "<i", ("int", 252): "<i", ("float", 4): "<f", ("float", 8): "<d"}.get(
+            (kind, size)
+        )
+        if code is None:
+            raise self.fail(f"{kind} of {size} bytes, which this reader does not know")
+        (number,) = struct.unpack(code, self.take(4 if size == 252 else size))
+        return np.float64(number) if code == "<d" else number
+
+    def _array(self, codes: dict[str, str], dims: int) -> np.ndarray:
+        code = self.token()
+        if code not in codes:
+            raise self.fail(f"unknown precision {code[:8]!r}: expected one of {', '.join(codes)}")
+        shape = [self.integer() for _ in range(dims)]
+        kind = np.dtype(codes[code])
+        data = self.take(kind.itemsize * int(np.prod(shape)))
+        return np.frombuffer(data, dtype=kind).reshape(shape)
+
+    def _rows(self) -> np.ndarray:
+        self.expect("[")
+        end = self.data.find(b"]", self.at)
+        if end < 0:
+            raise self.fail("an array without its closing bracket: the file is cut short")
+        body = self.take(end + 1 - self.at)[:-1]
+        rows = [row for row in body.decode("ascii", "replace").split("\n") if row.strip()]
+        try:
+            array = np.array([row.split() for row in rows], dtype=np.float64)
+        except ValueError as error:
+            raise self.fail(f"a malformed array ({error})") from None
+        return array.reshape(max(len(rows), 1), -1).astype(np.float32)
+
+
+class KaldiWriter:
+    """Writes Kaldi's binary format to an open stream; floats take 4 bytes unless numpy.float64."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.stream = stream
+
+    def header(self) -> None:
+        """The mark of a binary file."""
+        self.stream.write(b"\0B")
+
+    def token(self, token: str) -> None:
+        """A word."""
+        self.stream.write(f"{token} ".encode("ascii"))
+
+    def line(self, line: str) -> None:
+        """A line of text, as the wiring of a network is written even in binary."""
+        self.stream.write(f"{line}\n".encode())
+
+    def integer(self, value: int) -> None:
+        """A 32-bit integer."""
+        self.stream.write(struct.pack("<bi", 4, value))
+
+    def unsigned(self, value: int) -> None:
+        """An unsigned 32-bit integer."""
+        self.stream.write(struct.pack("<bI", -4, value))
+
+    def float(self, value: float) -> None:
+        """A float of 4 bytes, of 8 bytes if it is a numpy.float64."""
+        double = isinstance(value, np.float64)
+        self.stream.write(struct.pack("<bd" if double else "<bf", 8 if double else 4, value))
+
+    def integers(self, values: Sequence[int]) -> None:
+        """A vector of 32-bit integers."""
+        self.stream.write(struct.pack("<bi", 4, len(values)))
+        self.stream.write(np.asarray(values, dtype="<i4").tobytes())
+
+    def value(self, kind: str, value: Any) -> None:
+        """What `KaldiReader.value` reads."""
+        if " " in kind:
+            for part, item in zip(kind.split(), value, strict=True):
+                self.value(part, item)
+        elif kind in ("vector", "matrix"):
+            self._array(np.asarray(value), kind)
+        elif kind == "bool":
+            self.stream.write(b"T" if value else b"F")
+        elif kind != "flag":
+            writers: dict[str, Callable[[Any], None]] = {
+                "int": self.integer,
+                "float": self.float,
+                "ints": self.integers,
+            }
+            writers[kind](value)
+
+    def _array(self, array: np.ndarray, kind: str) -> None:
+        double = array.dtype == np.float64
+        self.token(("D" if double else "F") + {"vector": "V", "matrix": "M"}[kind])
+        for size in array.shape:
+            self.integer(size)
+        self.stream.write(np.ascontiguousarray(array, "<f8" if double else "<f4").tobytes())
