@@ -11,24 +11,36 @@ from typing import Any, cast
 import jsonschema
 import yaml
 
+from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "config.schema.yaml"
+MANIFESTS = SCHEMA.parent.parent.parent / "data_manifests"
 SAMPLE = "sample"
-
-
 DOWNLOADS = Path("downloads")
 
 
 @dataclass(frozen=True)
+class Source:
+    """Where a corpus lies."""
+
+    root: Path
+    """The folder that holds the corpus's own."""
+    fetch: bool
+    """Whether stage `download` has to bring it there first."""
+
+
+@dataclass(frozen=True)
 class Run:
-    """Which corpus a configuration stands for on this machine, and where its files go."""
+    """Which corpora a configuration stands for on this machine, and where its files go."""
 
     name: str
     corpus: str
-    corpora_root: Path
-    fetch: bool
-    """Whether stage `download` has to bring the corpus to `corpora_root` first."""
+    """The corpus that is scored."""
+    acoustic: tuple[str, ...]
+    """Datasets (corpus/split) that the acoustic model is trained on; the GMM on the first."""
+    sources: dict[str, Source]
+    """Of every corpus."""
     work: Path
     """Everything that stages exchange; removing it starts the run afresh."""
     results: Path
@@ -59,17 +71,21 @@ def _explain(error: jsonschema.ValidationError) -> str:
 
 
 def resolve_run(config: Mapping[str, Any]) -> Run:
-    """Decide which corpus a run takes, and from where.
+    """Decide which corpora a run takes, and from where.
 
     The environment variable PYSCORER_CORPORA, where set, replaces `corpora_root`. `corpus: auto`
     takes speechocean762 where the corpora root has it, else the generated sample. A corpus asked
-    for by name that is not there is to be downloaded.
+    for by name that is not there is to be downloaded. The acoustic model is trained on the corpus's
+    train split, or on the datasets of `acoustic_data`; the sample has native speakers for it.
+
+    Raises InputError for a corpus without a manifest, and a split that its manifest does not have.
     """
     root = Path(os.environ.get("PYSCORER_CORPORA") or config["corpora_root"])
     corpus: str = config["corpus"]
-    speakers: int = config["prepare"]["speakers"]
     if corpus == "auto":
-        corpus = "speechocean762" if (root / "speechocean762").is_dir() else SAMPLE
+        there = not load_manifest("speechocean762", MANIFESTS).missing(root)
+        corpus = "speechocean762" if there else SAMPLE
+    speakers: int = config["prepare"]["speakers"]
     if corpus == SAMPLE:
         name, note = SAMPLE, "the generated sample corpus: SYNTHETIC speech, no human scores"
     elif speakers:
@@ -77,12 +93,26 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
         note = f"a part of {corpus}: {speakers} whole speakers a split"
     else:
         name, note = corpus, f"all of {corpus}"
+    asked: list[str] = config.get("acoustic_data", [])
+    acoustic = asked or [f"{corpus}/{'native' if corpus == SAMPLE else 'train'}"]
+    if asked:
+        name += "".join("+" + dataset.replace("/", "-") for dataset in asked)
+    note += f"; acoustic model of {', '.join(acoustic)}"
     work = Path(config["work_root"]) / name
+    sources = {}
+    for dataset in (f"{corpus}/train", f"{corpus}/test", *acoustic):
+        owner, _, split = dataset.partition("/")
+        manifest = load_manifest(owner, MANIFESTS)
+        if split not in manifest.splits:
+            raise InputError(
+                f"{dataset}: {owner} has no split {split}: {', '.join(manifest.splits)}"
+            )
+        fetch = owner == SAMPLE or bool(manifest.missing(root))
+        sources[owner] = Source(
+            work / "corpora" if owner == SAMPLE else DOWNLOADS if fetch else root, fetch
+        )
     results = Path(config["results_root"]) / name
-    if corpus == SAMPLE:
-        return Run(name, corpus, work / "corpora", True, work, results, note)
-    there = (root / corpus).is_dir()
-    return Run(name, corpus, root if there else DOWNLOADS, not there, work, results, note)
+    return Run(name, corpus, tuple(acoustic), sources, work, results, note)
 
 
 def flags(options: Mapping[str, Any]) -> str:

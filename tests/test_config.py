@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from pyscorer import cli
-from pyscorer.config import SCHEMA, check_config, flags, resolve_run
+from pyscorer.config import MANIFESTS, SCHEMA, Source, check_config, flags, resolve_run
+from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 
 CONFIGS = sorted((SCHEMA.parents[2] / "config").glob("*.yaml"))
@@ -76,32 +77,59 @@ def root(tmp_path, monkeypatch):
     return tmp_path
 
 
+def real_corpus(root: Path) -> None:
+    """What tells that speechocean762 is there."""
+    for path in load_manifest("speechocean762", MANIFESTS).required:
+        (root / "speechocean762" / path).mkdir(parents=True, exist_ok=True)
+
+
 def test_auto_takes_the_real_corpus_where_it_is(root):
     config = changed(corpora_root=str(root))
     assert resolve_run(config).corpus == "sample"
-    (root / "speechocean762").mkdir()
+    real_corpus(root)
     run = resolve_run(config)
     assert run.corpus == "speechocean762" and run.name == "speechocean762-30spk"
     assert run.work == Path("work/speechocean762-30spk")
+    assert run.acoustic == ("speechocean762/train",)
 
 
 def test_the_environment_names_the_corpora_root(root, monkeypatch):
-    (root / "speechocean762").mkdir()
+    real_corpus(root)
     monkeypatch.setenv("PYSCORER_CORPORA", str(root))
     assert resolve_run(changed(corpora_root="nowhere")).corpus == "speechocean762"
 
 
 def test_a_named_corpus_that_is_not_there_is_to_be_downloaded(root):
     run = resolve_run(changed(corpora_root=str(root), corpus="speechocean762"))
-    assert run.fetch and run.corpora_root == Path("downloads")
-    (root / "speechocean762").mkdir()
+    assert run.sources == {"speechocean762": Source(Path("downloads"), fetch=True)}
+    real_corpus(root)
     run = resolve_run(changed(corpora_root=str(root), corpus="speechocean762"))
-    assert not run.fetch and run.corpora_root == root
+    assert run.sources == {"speechocean762": Source(root, fetch=False)}
 
 
 def test_the_sample_ignores_the_choice_of_speakers(root):
     run = resolve_run(changed(corpora_root=str(root), corpus="sample"))
-    assert run.name == "sample" and run.fetch and run.corpora_root == Path("work/sample/corpora")
+    assert run.name == "sample"
+    assert run.sources == {"sample": Source(Path("work/sample/corpora"), fetch=True)}
+
+
+def test_the_acoustic_model_may_be_trained_on_other_corpora(root):
+    real_corpus(root)
+    native = ["librispeech/train-clean-100", "speechocean762/train"]
+    run = resolve_run(
+        changed(corpora_root=str(root), corpus="speechocean762", acoustic_data=native)
+    )
+    assert run.acoustic == tuple(native)
+    assert run.sources["librispeech"] == Source(Path("downloads"), fetch=True)
+    assert run.sources["speechocean762"] == Source(root, fetch=False)
+    assert run.name != resolve_run(changed(corpora_root=str(root), corpus="speechocean762")).name
+    with pytest.raises(InputError, match="librispeech has no split train-clean-5"):
+        resolve_run(changed(acoustic_data=["librispeech/train-clean-5"]))
+
+
+def test_a_corpus_without_a_manifest_is_an_error_that_names_the_known_ones(root):
+    with pytest.raises(InputError, match=r"no manifest of corpus l2arctic.*speechocean762"):
+        resolve_run(changed(corpora_root=str(root), corpus="l2arctic"))
 
 
 def test_flags_spell_every_kind_of_value():

@@ -15,7 +15,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 TINY = {
     "corpus": "sample",
-    "download": {"sample_speakers": 12, "sample_utterances": 4},
+    "download": {"sample_speakers": 12, "sample_natives": 8, "sample_utterances": 4},
     "train_gmm": {"iterations": 12, "gaussians": 100, "canonical": True},
     "chain_graphs": {"num_leaves": 60},
     "train_tdnnf": {"network": "small", "epochs": 2, "checkpoint_minutes": 0},
@@ -86,7 +86,8 @@ def test_the_run_ends_with_a_report_tables_and_a_model(whole):
     assert list(table["scorer"]) == ["deep", "deep+extras", "trees"]
     # So few utterances may give no tree at all: a constant prediction has no correlation.
     assert table["pcc"].fillna(0).between(-1, 1).all() and table["pcc"][:2].notna().all()
-    assert (results / "faults.train.csv").exists() and (results / "faults.test.csv").exists()
+    for split in ("train", "test", "native"):
+        assert (results / f"faults.sample.{split}.csv").exists()
     scores = pd.read_csv(whole / "work" / "sample" / "scorers" / "deep" / "scores.csv")
     assert len(scores) == 4 * 4 and scores["predicted"].between(0, 10).all()
 

@@ -41,7 +41,9 @@ class AlignOptions:
 
     canonical: bool = field(
         default=False,
-        metadata={"help": "align to the canonical phones of the data, not the lexicon's"},
+        metadata={
+            "help": "align to the canonical phones where the data have them, not the lexicon's"
+        },
     )
     beam: float = field(default=10.0, metadata={"help": "first beam"})
     retry_beam: float = field(
@@ -160,11 +162,11 @@ def align(
     their phones need.
     """
     utterances = list(read_data_dir(data).utterances.values())
-    entries = None if options.canonical else read_lexicon(lexicon)
+    entries = read_lexicon(lexicon)
     unknown: Counter[str] = Counter()
     tasks = []
     for utterance in utterances:
-        words, strange = pronunciations(utterance, entries)
+        words, strange = pronunciations(utterance, entries, options.canonical)
         unknown.update(strange)
         tasks.append(_Task(utterance, tuple(words)))
     report_unknown(unknown, lexicon)

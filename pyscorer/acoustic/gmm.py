@@ -40,7 +40,9 @@ class GmmOptions:
 
     canonical: bool = field(
         default=False,
-        metadata={"help": "train on the canonical phones of the data, not the lexicon's"},
+        metadata={
+            "help": "train on the canonical phones where the data have them, not the lexicon's"
+        },
     )
     iterations: int = field(default=40, metadata={"help": "models made, the equal start included"})
     gaussians: int = field(default=1000, metadata={"help": "Gaussians in the final model, about"})
@@ -61,13 +63,17 @@ def _spread(utterances: list[Utterance], count: int) -> list[Utterance]:
 
 
 def _write_shards(
-    utterances: list[Utterance], read: GmmFeatures, lexicon: Lexicon | None, scratch: Path
+    utterances: list[Utterance],
+    read: GmmFeatures,
+    lexicon: Lexicon,
+    canonical: bool,
+    scratch: Path,
 ) -> tuple[list[Shard], Counter[str]]:
     shards, unknown = [], Counter[str]()
     for number, part in enumerate(chunks(utterances, SHARD)):
         items = []
         for utterance in part:
-            words, strange = pronunciations(utterance, lexicon)
+            words, strange = pronunciations(utterance, lexicon, canonical)
             unknown.update(strange)
             items.append((utterance.key, tuple(words), read(utterance)))
         shards.append(write_shard(scratch / f"{number:05d}", items))
@@ -92,8 +98,10 @@ def train_gmm(
     scratch = out / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     (out / "final.npz").unlink(missing_ok=True)
-    entries = None if options.canonical else read_lexicon(lexicon)
-    shards, unknown = _write_shards(utterances, GmmFeatures(feats), entries, scratch)
+    entries = read_lexicon(lexicon)
+    shards, unknown = _write_shards(
+        utterances, GmmFeatures(feats), entries, options.canonical, scratch
+    )
     report_unknown(unknown, lexicon)
     if not shards:
         raise InputError(f"{data}/text: no utterances")

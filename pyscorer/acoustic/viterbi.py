@@ -20,7 +20,6 @@ import numpy as np
 from pyscorer.acoustic.gmm_model import KaldiModel, transition_tables
 from pyscorer.alignment import Segment
 from pyscorer.datadir import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE, Lexicon, Utterance
-from pyscorer.errors import InputError
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +32,14 @@ WIDEST_BEAM = 1e5
 
 
 def pronunciations(
-    utterance: Utterance, lexicon: Lexicon | None
+    utterance: Utterance, lexicon: Lexicon, canonical: bool
 ) -> tuple[list[Pronunciation], list[str]]:
     """Pronunciations of the words of an utterance, and the words that are in no lexicon.
 
-    Without a lexicon the utterance's canonical phones count; with one, unknown words become SPN.
-    Raises InputError if canonical phones are wanted and missing.
+    `canonical`: its canonical phones, where it has them. Else the lexicon's variants; unknown words
+    become SPN.
     """
-    if lexicon is None:
-        if utterance.canonical is None:
-            raise InputError(
-                f"utterance {utterance.key}: no canonical phones; align with the lexicon instead"
-            )
+    if canonical and utterance.canonical is not None:
         return [(phones,) for phones in utterance.canonical], []
     unknown = [word for word in utterance.words if word not in lexicon]
     return [tuple(lexicon.get(word, [(UNKNOWN_PHONE,)])) for word in utterance.words], unknown

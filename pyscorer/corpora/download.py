@@ -34,9 +34,12 @@ class DownloadOptions:
     retries: int = field(default=5, metadata={"help": "attempts after a broken connection"})
     timeout: float = field(default=30.0, metadata={"help": "seconds without an answer"})
     wait: float = field(default=2.0, metadata={"help": "seconds before the first new attempt"})
-    sample_speakers: int = field(default=24, metadata={"help": "generated corpus: speakers"})
+    sample_speakers: int = field(default=36, metadata={"help": "generated corpus: learners"})
+    sample_natives: int = field(
+        default=24, metadata={"help": "generated corpus: speakers without mistakes"}
+    )
     sample_utterances: int = field(
-        default=20, metadata={"help": "generated corpus: utterances a speaker"}
+        default=12, metadata={"help": "generated corpus: utterances a speaker"}
     )
     seed: int = field(default=0, metadata={"help": "generated corpus: seed"})
     jobs: int = field(default=1, metadata={"help": "generated corpus: processes"})
@@ -75,7 +78,9 @@ def _generate(manifest: Manifest, root: Path, options: DownloadOptions) -> None:
     # Imported here: the library is loaded only where something is generated.
     from pyscorer.corpora.sample import SampleOptions, generate, is_generated
 
-    size = SampleOptions(options.sample_speakers, options.sample_utterances, options.seed)
+    size = SampleOptions(
+        options.sample_speakers, options.sample_natives, options.sample_utterances, options.seed
+    )
     folder = root / manifest.folder
     if is_generated(folder, size):
         print(f"corpus {manifest.name} is already in {folder}, generated with the same options")

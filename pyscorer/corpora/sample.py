@@ -52,14 +52,19 @@ VARIANTS = {
 Variants with `breath` are left out: espeak-ng renders them differently from run to run.
 """
 RATERS = 5
+NATIVE = "native"
+"""Split that acoustic models are trained on."""
 
 
 @dataclass(frozen=True)
 class SampleOptions:
     """Size of the sample corpus."""
 
-    speakers: int = 24
-    utterances: int = 20
+    speakers: int = 36
+    """Learners, who are scored: two thirds in split train, a third in test."""
+    natives: int = 24
+    """Speakers of split native, who make no mistakes and are not scored."""
+    utterances: int = 12
     """Utterances a speaker."""
     seed: int = 0
 
@@ -80,16 +85,19 @@ class Speaker:
 
 
 def make_speakers(options: SampleOptions) -> list[Speaker]:
-    """Speakers in four strata (female/male x child/adult), a third of each in the test split.
+    """Speakers in four strata (female/male x child/adult), a third of the learners in split test.
 
-    Skill is spread evenly within a split, so that both splits hold all of it.
+    Skill is spread evenly within a split, so that both splits hold all of it; natives have all.
     """
     generator = np.random.default_rng([options.seed, 0])
     plan = [
-        ("fm"[i % 2], (i // 2) % 2 == 1, "test" if (i // 4) % 3 == 2 else "train")
-        for i in range(options.speakers)
+        (
+            *("fm"[i % 2], (i // 2) % 2 == 1),
+            NATIVE if i >= options.speakers else "test" if (i // 4) % 3 == 2 else "train",
+        )
+        for i in range(options.speakers + options.natives)
     ]
-    skills: dict[str, list[float]] = {}
+    skills: dict[str, list[float]] = {NATIVE: [1.0] * options.natives}
     for split in ("train", "test"):
         number = sum(p[2] == split for p in plan)
         skills[split] = list(generator.permutation((np.arange(number) + 0.5) / max(number, 1)))
@@ -135,6 +143,8 @@ def plan_speaker(speaker: Speaker, options: SampleOptions) -> list[SpokenUtteran
     planned = []
     for number, sentence in enumerate(sentences[: options.utterances]):
         skill = float(np.clip(speaker.skill + generator.normal(0, 0.08), 0, 1))
+        if speaker.split == NATIVE:
+            skill = 1.0
         words = []
         for text in SENTENCES[sentence].split():
             word = speak_word(text, STRESSED_LEXICON[text][0], skill, habit, generator)
@@ -151,6 +161,10 @@ def plan_speaker(speaker: Speaker, options: SampleOptions) -> list[SpokenUtteran
         )
         tempo = round(float(100 + 65 * skill + generator.normal(0, 8)), 1)
         melody = int(np.clip(10 + 50 * skill + generator.normal(0, 6), 0, 70))
+        if speaker.split == NATIVE:
+            # As slow and as level at times as learners are: an acoustic model has to know both.
+            tempo = round(float(generator.uniform(95, 170)), 1)
+            melody = int(generator.integers(5, 65))
         delivery = Delivery(tempo, melody, pauses)
         scores = utterance_scores(words, delivery)
         raters = tuple(
@@ -228,14 +242,16 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
     speakers = make_speakers(options)
     with atomic_directory(folder) as part:
         tasks = [(speaker, options, part) for speaker in speakers]
-        # espeak-ng carries state from call to call: a process of its own for every speaker makes
-        # the samples independent of which speakers came before.
-        with multiprocessing.get_context("fork").Pool(jobs, maxtasksperchild=1) as pool:
+        # espeak-ng carries state from call to call: a process of its own for every speaker, forked
+        # from one that has not spoken, makes the samples independent of what was said before.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        with context.Pool(jobs, maxtasksperchild=1) as pool:
             done = pool.imap(_render_speaker, tasks, chunksize=1)
             for _ in progress_bar(done, "sample corpus: speakers", len(tasks)):
                 pass
         planned = [u for s in speakers for u in plan_speaker(s, options)]
-        for split in ("train", "test"):
+        for split in ("train", "test", NATIVE):
             write_part(part / split, _tables([u for u in planned if u.speaker.split == split]))
             (part / split / "lexicon.txt").unlink()
         write_lexicon(part / "lexicon.txt", _lexicon())
@@ -273,6 +289,8 @@ def _tables(planned: Sequence[SpokenUtterance]) -> CorpusPart:
             tuple(w.word for w in u.words),
             tuple(w.canonical for w in u.words),
         )
+        if speaker.split == NATIVE:
+            continue
         rounded = {a: int(v + 0.5) for a, v in u.scores.items()}
         completeness = round(u.scores["completeness"], 1)
         rows["utterance"].append({"utterance": u.key} | rounded | {"completeness": completeness})
@@ -286,7 +304,8 @@ def _tables(planned: Sequence[SpokenUtterance]) -> CorpusPart:
                 rows["phone"].append(
                     place | {"phone_index": position, "phone": phone, "accuracy": accuracy}
                 )
-    return CorpusPart(data, {}, {level: pd.DataFrame(r) for level, r in rows.items()})
+    scored = {level: pd.DataFrame(r) for level, r in rows.items() if r}
+    return CorpusPart(data, {}, scored)
 
 
 def _truth(planned: Sequence[SpokenUtterance]) -> pd.DataFrame:
@@ -309,5 +328,6 @@ def read(folder: Path, split: str) -> CorpusPart:
         data.utterances[key] = Utterance(
             key, u.speaker, (folder / u.audio).absolute(), u.words, u.canonical
         )
-    labels = {level: read_labels(folder / split, level) for level in LEVELS}
+    scored = LEVELS if split != NATIVE else ()
+    labels = {level: read_labels(folder / split, level) for level in scored}
     return CorpusPart(data, read_lexicon(folder / "lexicon.txt"), labels)

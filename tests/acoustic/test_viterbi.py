@@ -21,7 +21,6 @@ from pyscorer.acoustic.viterbi import (
 from pyscorer.alignment import Segment
 from pyscorer.archives import kaldi_io
 from pyscorer.datadir import Utterance, read_lexicon
-from pyscorer.errors import InputError
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +151,10 @@ def utterance(canonical: tuple[tuple[str, ...], ...] | None) -> Utterance:
 
 def test_pronunciations_come_from_the_lexicon_or_the_canonical_phones() -> None:
     lexicon = {"A": [("AH",), ("EY",)]}
-    assert pronunciations(utterance(None), lexicon) == ([(("AH",), ("EY",)), (("SPN",),)], ["ZYX"])
+    variants = [(("AH",), ("EY",)), (("SPN",),)], ["ZYX"]
+    assert pronunciations(utterance(None), lexicon, canonical=False) == variants
+    assert pronunciations(utterance(None), lexicon, canonical=True) == variants
     canonical = utterance((("EY",), ("Z", "IH", "K", "S")))
-    assert pronunciations(canonical, None) == ([(("EY",),), (("Z", "IH", "K", "S"),)], [])
-    with pytest.raises(InputError, match="u1: no canonical phones"):
-        pronunciations(utterance(None), None)
+    assert pronunciations(canonical, lexicon, canonical=False) == variants
+    words = [(("EY",),), (("Z", "IH", "K", "S"),)]
+    assert pronunciations(canonical, lexicon, canonical=True) == (words, [])

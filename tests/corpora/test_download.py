@@ -274,7 +274,9 @@ def test_only_archives_of_the_splits_asked_for_are_fetched(source, tmp_path):
 
 
 def test_the_sample_corpus_is_generated_once(tmp_path, capsys):
-    options = DownloadOptions(manifests=MANIFESTS, sample_speakers=12, sample_utterances=1, jobs=2)
+    options = DownloadOptions(
+        manifests=MANIFESTS, sample_speakers=12, sample_natives=1, sample_utterances=1, jobs=2
+    )
     download("sample", tmp_path, options)
     assert (tmp_path / "sample.complete").exists()
     stamp = (tmp_path / "sample/complete.json").stat().st_mtime_ns
@@ -286,7 +288,8 @@ def test_the_sample_corpus_is_generated_once(tmp_path, capsys):
 def test_a_generation_that_was_killed_starts_cleanly(tmp_path):
     command = [sys.executable, "-m", "pyscorer.cli", "download", "--corpus", "sample"]
     command += ["--root", str(tmp_path), "--manifests", str(MANIFESTS)]
-    command += ["--sample-speakers", "12", "--sample-utterances", "2"]
+    command += ["--sample-speakers", "12", "--sample-natives", "0"]
+    command += ["--sample-utterances", "2"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         while not list(tmp_path.glob(".sample.*/wav/*/*.wav")):
             assert process.poll() is None

@@ -27,7 +27,7 @@ from pyscorer.corpora.synthesis import Voice, mnemonics, synthesise
 from pyscorer.datadir import ARPABET, strip_stress
 from pyscorer.errors import InputError
 
-SMALL = SampleOptions(speakers=12, utterances=2, seed=5)
+SMALL = SampleOptions(speakers=12, natives=2, utterances=2, seed=5)
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,17 @@ def test_default_speakers_are_balanced_and_both_splits_hold_all_skills():
         assert sum(s.gender == "f" for s in group) == len(group) / 2
         assert sum(s.age < 18 for s in group) == len(group) / 2
         assert min(s.skill for s in group) < 0.1 and max(s.skill for s in group) > 0.9
+
+
+def test_natives_make_no_mistakes_and_are_not_scored(corpus):
+    part = read(corpus, "native")
+    assert len(part.data.utterances) == SMALL.natives * SMALL.utterances and not part.labels
+    learners = set(read(corpus, "train").data.speakers) | set(read(corpus, "test").data.speakers)
+    assert not learners & set(part.data.speakers)
+    speakers = [s for s in make_speakers(SMALL) if s.split == "native"]
+    for utterance in (u for s in speakers for u in plan_speaker(s, SMALL)):
+        assert all(word.said == tuple((p,) for p in word.canonical) for word in utterance.words)
+        assert not any(utterance.delivery.pauses)
 
 
 def test_a_perfect_speaker_makes_no_mistakes():
@@ -162,7 +173,7 @@ def test_the_same_seed_gives_the_same_files_whatever_the_number_of_processes(cor
 
 def test_another_seed_gives_another_corpus():
     first, second = (
-        plan_speaker(make_speakers(o)[0], o) for o in (SMALL, SampleOptions(12, 2, seed=6))
+        plan_speaker(make_speakers(o)[0], o) for o in (SMALL, SampleOptions(12, 2, 2, seed=6))
     )
     assert [u.words for u in first] != [u.words for u in second]
 

@@ -1,17 +1,17 @@
 rule features:
     input:
-        WORK / "data" / CORPUS / "{split}" / "text",
+        WORK / "data" / "{corpus}" / "{split}" / "text",
     output:
-        WORK / "{kind}" / CORPUS / "{split}" / "feats.scp",
-        WORK / "{kind}" / CORPUS / "{split}" / "cmvn.scp",
+        WORK / "{kind}" / "{corpus}" / "{split}" / "feats.scp",
+        WORK / "{kind}" / "{corpus}" / "{split}" / "cmvn.scp",
     params:
         data=subpath(input[0], parent=True),
         out=subpath(output[0], parent=True),
     threads: workflow.cores
     log:
-        LOGS / "features" / CORPUS / "{split}.{kind}.log",
+        LOGS / "features" / "{corpus}" / "{split}.{kind}.log",
     benchmark:
-        BENCHMARKS / "features" / CORPUS / "{split}.{kind}.tsv"
+        BENCHMARKS / "features" / "{corpus}" / "{split}.{kind}.tsv"
     shell:
         "pyscorer features --data {params.data} --out {params.out} --kind {wildcards.kind}"
         " --jobs {threads} 2>&1 | tee {log}"
@@ -19,9 +19,9 @@ rule features:
 
 rule train_gmm:
     input:
-        text=WORK / "data" / CORPUS / "train" / "text",
-        lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
-        feats=WORK / "mfcc13" / CORPUS / "train" / "feats.scp",
+        text=WORK / "data" / RUN.acoustic[0] / "text",
+        lexicon=WORK / "data" / RUN.acoustic[0] / "lexicon.txt",
+        feats=WORK / "mfcc13" / RUN.acoustic[0] / "feats.scp",
     output:
         WORK / "gmm" / "final.npz",
         WORK / "gmm" / "log.csv",
@@ -43,14 +43,14 @@ rule train_gmm:
 
 rule align:
     input:
-        text=WORK / "data" / CORPUS / "{split}" / "text",
-        lexicon=WORK / "data" / CORPUS / "{split}" / "lexicon.txt",
-        feats=WORK / "mfcc13" / CORPUS / "{split}" / "feats.scp",
+        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
+        feats=WORK / "mfcc13" / "{corpus}" / "{split}" / "feats.scp",
         model=WORK / "gmm" / "final.npz",
     output:
-        WORK / "ali" / CORPUS / "{split}" / "ali.scp",
-        WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
-        WORK / "ali" / CORPUS / "{split}" / "words.ctm",
+        WORK / "ali" / "{corpus}" / "{split}" / "ali.scp",
+        WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
+        WORK / "ali" / "{corpus}" / "{split}" / "words.ctm",
     params:
         data=subpath(input.text, parent=True),
         feats=subpath(input.feats, parent=True),
@@ -59,9 +59,9 @@ rule align:
         options=options("align"),
     threads: workflow.cores
     log:
-        LOGS / "align" / CORPUS / "{split}.log",
+        LOGS / "align" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "align" / CORPUS / "{split}.tsv"
+        BENCHMARKS / "align" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer align --data {params.data} --feats {params.feats} --lexicon {input.lexicon}"
         " --model {params.model} --out {params.out} --jobs {threads} {params.options}"
@@ -70,16 +70,16 @@ rule align:
 
 rule chain_graphs:
     input:
-        ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
-        feats=WORK / "mfcc13" / CORPUS / "train" / "feats.scp",
+        ali=expand(WORK / "ali" / "{dataset}" / "phones.ctm", dataset=RUN.acoustic),
+        feats=expand(WORK / "mfcc13" / "{dataset}" / "feats.scp", dataset=RUN.acoustic),
     output:
         WORK / "graphs" / "tree.json",
         WORK / "graphs" / "phone_lm.fst",
         WORK / "graphs" / "den.fst",
         WORK / "graphs" / "normalization.fst",
     params:
-        ali=subpath(input.ali, parent=True),
-        feats=subpath(input.feats, parent=True),
+        ali=expand(WORK / "ali" / "{dataset}", dataset=RUN.acoustic),
+        feats=expand(WORK / "mfcc13" / "{dataset}", dataset=RUN.acoustic),
         out=subpath(output[0], parent=True),
         options=options("chain_graphs"),
     log:
@@ -93,16 +93,16 @@ rule chain_graphs:
 
 rule train_tdnnf:
     input:
-        text=WORK / "data" / CORPUS / "train" / "text",
-        ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
-        feats=WORK / "mfcc40" / CORPUS / "train" / "feats.scp",
+        text=expand(WORK / "data" / "{dataset}" / "text", dataset=RUN.acoustic),
+        ali=expand(WORK / "ali" / "{dataset}" / "phones.ctm", dataset=RUN.acoustic),
+        feats=expand(WORK / "mfcc40" / "{dataset}" / "feats.scp", dataset=RUN.acoustic),
         graphs=WORK / "graphs" / "normalization.fst",
     output:
         WORK / "tdnnf" / "final.pt",
     params:
-        data=subpath(input.text, parent=True),
-        ali=subpath(input.ali, parent=True),
-        feats=subpath(input.feats, parent=True),
+        data=expand(WORK / "data" / "{dataset}", dataset=RUN.acoustic),
+        ali=expand(WORK / "ali" / "{dataset}", dataset=RUN.acoustic),
+        feats=expand(WORK / "mfcc40" / "{dataset}", dataset=RUN.acoustic),
         graphs=subpath(input.graphs, parent=True),
         out=subpath(output[0], parent=True),
         options=options("train_tdnnf"),
@@ -120,19 +120,19 @@ rule train_tdnnf:
 rule export:
     input:
         model=WORK / "tdnnf" / "final.pt",
-        feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
+        feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
     output:
-        WORK / "deep" / CORPUS / "{split}" / "embed.scp",
-        WORK / "deep" / CORPUS / "{split}" / "post.scp",
-        WORK / "deep" / CORPUS / "{split}" / "frame_shift",
+        WORK / "deep" / "{corpus}" / "{split}" / "embed.scp",
+        WORK / "deep" / "{corpus}" / "{split}" / "post.scp",
+        WORK / "deep" / "{corpus}" / "{split}" / "frame_shift",
     params:
         feats=subpath(input.feats, parent=True),
         out=subpath(output[0], parent=True),
     threads: workflow.cores
     log:
-        LOGS / "export" / CORPUS / "{split}.log",
+        LOGS / "export" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "export" / CORPUS / "{split}.tsv"
+        BENCHMARKS / "export" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer export --model {input.model} --feats {params.feats} --out {params.out}"
         " --jobs {threads} 2>&1 | tee {log}"

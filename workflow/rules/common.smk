@@ -18,6 +18,7 @@ WORK, RESULTS, CORPUS = RUN.work, RUN.results, RUN.corpus
 LOGS, BENCHMARKS = WORK / "logs", WORK / "benchmarks"
 
 wildcard_constraints:
+    corpus="[^/]+",
     split="[^/]+",
     kind="mfcc13|mfcc40",
 
