@@ -7,7 +7,7 @@ a time. As Kaldi's chain egs, but cut anew for every epoch.
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
@@ -43,6 +43,8 @@ class Utterance:
     """Its feats.scp."""
     segments: tuple[Segment, ...]
     """All phones, SIL included, without gaps."""
+    recorded: int = 0
+    """Frames of its features, where `change_tempo` made it of another length; 0: `frames`."""
 
     @property
     def frames(self) -> int:
@@ -130,20 +132,41 @@ def cut(utterance: Utterance, max_width: int, shift: int = 0) -> list[Chunk]:
     return [Chunk(utterance, int(start), width) for start in starts]
 
 
+def change_tempo(utterance: Utterance, factor: float) -> Utterance:
+    """The utterance spoken `factor` times as slowly; its features are interpolated.
+
+    A phone keeps at least the frames that it needs to have an output frame of its own.
+    """
+    bounds = np.array([0, *(s.end for s in utterance.segments)])
+    shortest = np.minimum(np.diff(bounds), SUBSAMPLING).cumsum()
+    ends = np.maximum.accumulate((bounds[1:] * factor).round().astype(int) - shortest) + shortest
+    ends = np.maximum(ends, shortest)
+    starts = [0, *ends[:-1].tolist()]
+    segments = tuple(
+        Segment(s.label, start, end - start)
+        for s, start, end in zip(utterance.segments, starts, ends.tolist(), strict=True)
+    )
+    return replace(utterance, segments=segments, recorded=utterance.frames)
+
+
 def plan_epoch(
     utterances: Sequence[Utterance],
     max_width: int,
     minibatch: int,
     rng: np.random.Generator | None,
+    tempo: float = 0.0,
 ) -> list[list[Chunk]]:
     """Minibatches of one epoch; the chunks of a minibatch have one width.
 
-    With `rng`, utterances are shifted at random and the order is random; chunks that do not fill
-    a minibatch are widened to join the next width, so that one minibatch at most is not full.
-    Without, all is in order, and minibatches may be small.
+    With `rng`, utterances are shifted at random, their tempo is changed by up to the share `tempo`,
+    and the order is random; chunks that do not fill a minibatch are widened to join the next
+    width, so that one minibatch at most is not full. Without, all is in order, and minibatches may
+    be small.
     """
     by_width: dict[int, list[Chunk]] = defaultdict(list)
     for utterance in utterances:
+        if rng is not None and tempo:
+            utterance = change_tempo(utterance, rng.uniform(1.0 - tempo, 1.0 + tempo))
         shift = 0 if rng is None else int(rng.integers(SHIFTS + 1))
         for chunk in cut(utterance, max_width, shift):
             by_width[chunk.width].append(chunk)
@@ -239,14 +262,23 @@ def _repeat_edges(chunk: Chunk) -> tuple[list[Segment], int]:
 
 def _features(chunk: Chunk, frames: int, context: int) -> np.ndarray:
     matrix = _matrices(chunk.utterance.feats)[chunk.utterance.key]
-    if len(matrix) != chunk.utterance.frames:
+    aligned = chunk.utterance.recorded or chunk.utterance.frames
+    if len(matrix) != aligned:
         raise InputError(
             f"{chunk.utterance.feats}: {chunk.utterance.key}: {len(matrix)} frames of features, "
-            f"{chunk.utterance.frames} of alignment: run align on the same audio again"
+            f"{aligned} of alignment: run align on the same audio again"
         )
     times = np.arange(-context, SUBSAMPLING * (frames - 1) + 1 + context) + chunk.start
-    rows = matrix[times.clip(0, len(matrix) - 1)] - matrix.mean(axis=0, dtype=np.float64)
-    return np.asarray(rows, dtype=np.float32)
+    times = times.clip(0, chunk.utterance.frames - 1)
+    if chunk.utterance.recorded:
+        position = times * ((len(matrix) - 1) / max(chunk.utterance.frames - 1, 1))
+        before = position.astype(int)
+        weight = (position - before)[:, None]
+        after = np.minimum(before + 1, len(matrix) - 1)
+        rows = (1.0 - weight) * matrix[before] + weight * matrix[after]
+    else:
+        rows = matrix[times]
+    return np.asarray(rows - matrix.mean(axis=0, dtype=np.float64), dtype=np.float32)
 
 
 @lru_cache(maxsize=16)

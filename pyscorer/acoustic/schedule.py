@@ -34,6 +34,7 @@ class TrainingOptions:
         default="0,0@0.2,0.3@0.5,0",
         metadata={"help": "proportion over the course of training: value@share,..."},
     )
+    tempo: float = field(default=0.0, metadata={"help": "change of tempo, at most"})
     warp: float = field(default=0.1, metadata={"help": "frequency warping, at most"})
     frequency_mask: float = field(default=0.2, metadata={"help": "share of bins masked, at most"})
     time_mask: float = field(default=0.1, metadata={"help": "share of frames masked"})

@@ -227,7 +227,8 @@ class _Run:
 
     def _plan(self) -> list[list[Chunk]]:
         rng = np.random.default_rng([self.options.seed, 1, self.epoch])
-        return plan_epoch(self.training, self.options.chunk_width, self.options.minibatch, rng)
+        options = self.options
+        return plan_epoch(self.training, options.chunk_width, options.minibatch, rng, options.tempo)
 
     def _examples(self, plan: Sequence[list[Chunk]]) -> Iterator[Examples]:
         tasks = ((chunks, self.source) for chunks in plan)

@@ -1,10 +1,22 @@
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pyscorer.acoustic.egs import Utterance, cut, hold_out, plan_epoch
+from pyscorer.acoustic.egs import (
+    Chunk,
+    Utterance,
+    change_tempo,
+    cut,
+    hold_out,
+    plan_epoch,
+)
+from pyscorer.acoustic.egs import _features as features_of
 from pyscorer.alignment import Segment
+from pyscorer.archives import write_archive
 
 
 def utterance(frames: int, speaker: str = "s") -> Utterance:
@@ -93,3 +105,41 @@ def test_speakers_are_held_out_whole():
     assert len(train) + len(valid) == len(utterances)
     assert hold_out(utterances, 0.2, seed=1) == (train, valid)
     assert hold_out(utterances, 0.2, seed=2) != (train, valid)
+
+
+def test_another_tempo_stretches_phones_and_features(tmp_path: Path):
+    """A ramp stays a ramp: frame t of the stretched utterance is frame t / factor of the old."""
+    ramp = np.arange(40, dtype=np.float32)[:, None] * np.ones(3, np.float32)
+    write_archive(tmp_path / "feats.scp", [("u", ramp)])
+    segments = (Segment("SIL", 0, 10), Segment("AA", 10, 20), Segment("B", 30, 10))
+    slow = change_tempo(Utterance("u", "s", tmp_path / "feats.scp", segments), 1.5)
+    assert slow.segments == (Segment("SIL", 0, 15), Segment("AA", 15, 30), Segment("B", 45, 15))
+    assert (slow.frames, slow.recorded) == (60, 40)
+    rows = features_of(Chunk(slow, 0, 60), 20, 0)
+    assert rows.shape == (58, 3)
+    np.testing.assert_allclose(rows[:, 0], np.arange(58) * 39 / 59 - 19.5, atol=1e-4)
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=30), st.floats(0.5, 1.5))
+def test_a_phone_keeps_the_frames_of_an_output_frame(lengths: list[int], factor: float):
+    ends = np.cumsum(lengths).tolist()
+    segments = tuple(
+        Segment("AA", end - length, length) for end, length in zip(ends, lengths, strict=True)
+    )
+    changed = change_tempo(Utterance("u", "s", Path("feats.scp"), segments), factor).segments
+    assert all(a.end == b.start for a, b in pairwise(changed)) and changed[0].start == 0
+    assert all(
+        after.length >= min(before.length, 3)
+        for before, after in zip(segments, changed, strict=True)
+    )
+    assert changed[-1].end >= round(ends[-1] * factor)
+
+
+def test_tempo_is_drawn_anew_for_every_utterance_and_seeded():
+    utterances = [utterance(300, f"s{i}") for i in range(20)]
+    plans = [
+        plan_epoch(utterances, 150, 8, np.random.default_rng(seed), tempo=0.1) for seed in (1, 1, 2)
+    ]
+    assert plans[0] == plans[1] != plans[2]
+    lengths = {chunk.utterance.frames for batch in plans[0] for chunk in batch}
+    assert len(lengths) > 10 and min(lengths) >= 270 and max(lengths) <= 330
