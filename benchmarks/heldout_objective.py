@@ -1,0 +1,96 @@
+"""LF-MMI objective per frame of a trained network on speakers that it has not heard.
+
+    R=work/RUN; D=speechocean762; python benchmarks/heldout_objective.py --model $R/tdnnf/final.pt
+        --tree $R/graphs/tree.json --data $R/data/$D/test --feats $R/mfcc40/$D/test
+        --ali $R/ali/$D/test --texts $R/ali/$D/train $R/ali/$D/test
+
+Without dropout or regularisers, as nnet3-chain-compute-prob computes it. The phone LM has no
+smoothing and holds no other phone sequences than those of `--texts`: Kaldi's recipe estimates it
+from the texts of training and validation utterances alike. Chunks that it lacks are left out and
+counted.
+"""
+
+import argparse
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from pyscorer.acoustic.denominator import (
+    GraphOptions,
+    denominator_fst,
+    normalization_fst,
+)
+from pyscorer.acoustic.egs import EgsSource, plan_epoch, prepare, read_utterances
+from pyscorer.acoustic.fst import write_fst
+from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
+from pyscorer.acoustic.model import load_model
+from pyscorer.acoustic.phone_lm import estimate_phone_lm
+from pyscorer.acoustic.supervision import batch_numerators
+from pyscorer.acoustic.tree import ContextTree, read_tree, write_tree
+from pyscorer.alignment import read_ctm
+from pyscorer.datadir import PHONE_ID
+from pyscorer.errors import InputError
+
+
+def write_graphs(tree: ContextTree, texts: list[Path], out: Path) -> None:
+    """Denominator and normalization graph of the phone sequences of alignment directories."""
+    options = GraphOptions()
+    lm = estimate_phone_lm(
+        (
+            [PHONE_ID[s.label] for s in phones]
+            for d in texts
+            for _, phones in read_ctm(d / "phones.ctm")
+        ),
+        options.ngram_order,
+        options.no_prune_order,
+        options.extra_lm_states,
+    )
+    denominator = denominator_fst(lm.acceptor, tree)
+    write_tree(out / "tree.json", tree)
+    write_fst(out / "den.fst", denominator)
+    write_fst(out / "normalization.fst", normalization_fst(denominator))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    for name in ("model", "tree", "data", "feats", "ali"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--texts", type=Path, required=True, nargs="+")
+    parser.add_argument("--every", type=int, default=1, help="take one utterance of so many")
+    arguments = parser.parse_args()
+    network = load_model(arguments.model).network.eval()
+    tree = read_tree(arguments.tree)
+    utterances = read_utterances([arguments.data], [arguments.feats], [arguments.ali])
+    objective: dict[str, float] = defaultdict(float)
+    frames: dict[str, int] = defaultdict(int)
+    left_out = 0
+    with tempfile.TemporaryDirectory() as folder:
+        graphs = Path(folder)
+        write_graphs(tree, arguments.texts, graphs)
+        denominator = DenominatorGraph.from_fst(graphs / "den.fst", tree.num_pdfs)
+        source = EgsSource(graphs, network.context)
+        for (chunk,) in tqdm(plan_epoch(utterances[:: arguments.every], 150, 1, None)):
+            try:
+                example = prepare(([chunk], source))
+            except InputError:
+                left_out += 1
+                continue
+            with torch.no_grad():
+                chain, _ = network(torch.from_numpy(example.features))
+                result = lfmmi_loss(chain, batch_numerators(example.numerators), denominator, 0.1)
+            objective[chunk.utterance.speaker] += float(result.per_sequence.sum())
+            frames[chunk.utterance.speaker] += result.frames
+    means = torch.tensor([objective[speaker] / frames[speaker] for speaker in frames])
+    error = means.std() / len(means) ** 0.5
+    print(
+        f"{sum(objective.values()) / sum(frames.values()):.4f} per frame over "
+        f"{sum(frames.values())} frames; {len(means)} speakers, mean {means.mean():.4f} +- "
+        f"{error:.4f} (standard error); {left_out} chunks left out"
+    )
+
+
+if __name__ == "__main__":
+    main()
