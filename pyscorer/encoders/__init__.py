@@ -1,0 +1,1 @@
+"""Pretrained speech encoders as sources of deep features."""

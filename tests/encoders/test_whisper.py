@@ -1,0 +1,169 @@
+"""Whisper out of a CTranslate2 directory: reading, encoding, what cannot be read."""
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from pyscorer.archives import read_matrices
+from pyscorer.datadir import DataDir, Utterance, write_data_dir
+from pyscorer.encoders.ctranslate2 import read_weights
+from pyscorer.encoders.encode import EncodeOptions, encode, encode_samples
+from pyscorer.encoders.whisper import load_whisper, log_mel
+from pyscorer.errors import InputError
+
+DIM, MELS, LAYERS, WORDS = 12, 8, 3, 20
+
+
+def write_model(folder: Path, arrays: dict[str, np.ndarray], version: int = 6) -> Path:
+    """A CTranslate2 model.bin, as ctranslate2/specs/model_spec.py writes it."""
+
+    def text(value: str) -> bytes:
+        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
+
+    kinds = {"float32": 0, "int8": 1, "int16": 2, "float16": 4}
+    data = struct.pack("<I", version) + text("WhisperSpec") + struct.pack("<II", 3, len(arrays))
+    for name, array in arrays.items():
+        shape = struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)
+        kind = struct.pack("<BI", kinds[str(array.dtype)], array.nbytes)
+        data += text(name) + shape + kind + array.tobytes()
+    data += (
+        struct.pack("<I", 1) + text("decoder/projection/weight") + text("decoder/embeddings/weight")
+    )
+    folder.mkdir(exist_ok=True)
+    (folder / "model.bin").write_bytes(data)
+    return folder
+
+
+def tiny() -> dict[str, np.ndarray]:
+    """Random weights of a tiny Whisper, under CTranslate2's names."""
+    rng = np.random.default_rng(0)
+
+    def draw(*shape: int) -> np.ndarray:
+        return (rng.normal(size=shape) / 4).astype(np.float32)
+
+    arrays = {
+        "encoder/num_heads": np.int16(2).reshape(()),
+        "encoder/conv1/weight": draw(DIM, MELS, 3),
+        "encoder/conv2/weight": draw(DIM, DIM, 3),
+        "encoder/position_encodings/encodings": draw(60, DIM),
+        "decoder/position_encodings/encodings": draw(10, DIM),
+        "decoder/embeddings/weight": draw(WORDS, DIM),
+    }
+    arrays |= {f"encoder/conv{i}/bias": draw(DIM) for i in (1, 2)}
+    for part in ("encoder", "decoder"):
+        norms = [part]
+        for layer in (f"{part}/layer_{i}" for i in range(LAYERS)):
+            shapes = {
+                "self_attention/linear_0": (3 * DIM, DIM),
+                "self_attention/linear_1": (DIM, DIM),
+            }
+            norms += [f"{layer}/self_attention", f"{layer}/ffn"]
+            if part == "decoder":
+                shapes |= {"attention/linear_0": (DIM, DIM), "attention/linear_1": (2 * DIM, DIM)}
+                shapes |= {"attention/linear_2": (DIM, DIM)}
+                norms.append(f"{layer}/attention")
+            shapes |= {"ffn/linear_0": (4 * DIM, DIM), "ffn/linear_1": (DIM, 4 * DIM)}
+            for name, shape in shapes.items():
+                arrays |= {
+                    f"{layer}/{name}/weight": draw(*shape),
+                    f"{layer}/{name}/bias": draw(shape[0]),
+                }
+        for norm in norms:
+            arrays |= {
+                f"{norm}/layer_norm/gamma": 1 + draw(DIM),
+                f"{norm}/layer_norm/beta": draw(DIM),
+            }
+    return arrays
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    return write_model(tmp_path / "model", tiny())
+
+
+def test_sizes_come_from_the_weights(directory: Path):
+    config = load_whisper(directory).config
+    assert (config.mels, config.dim, config.heads) == (MELS, DIM, 2)
+    assert (config.encoder_layers, config.decoder_layers) == (LAYERS, LAYERS)
+    assert (config.vocabulary, config.longest, config.longest_text) == (WORDS, 60, 10)
+
+
+def test_half_precision_and_int8_are_read_as_numbers(tmp_path: Path):
+    arrays = tiny()
+    weight = arrays["encoder/conv1/weight"]
+    halved = write_model(tmp_path / "half", {n: a.astype(np.float16) for n, a in arrays.items()})
+    np.testing.assert_allclose(
+        read_weights(halved / "model.bin")[1]["encoder/conv1/weight"], weight, atol=1e-3
+    )
+    scale = np.full(DIM, 100, np.float32)
+    quantised = {"w": (weight * 100).round().astype(np.int8), "w_scale": scale}
+    quantised["decoder/embeddings/weight"] = weight
+    read = read_weights(write_model(tmp_path / "int8", quantised) / "model.bin")[1]
+    np.testing.assert_allclose(read["w"], weight, atol=0.006)
+    assert "w_scale" not in read
+
+
+def test_the_decoder_looks_at_earlier_tokens_alone(directory: Path):
+    model = load_whisper(directory)
+    encoded = model.encode(torch.randn(1, 40, MELS))[-1]
+    one, other = (
+        model.decode(torch.tensor([tokens]), encoded) for tokens in ([1, 2, 3], [1, 2, 4])
+    )
+    torch.testing.assert_close(one[:, :2], other[:, :2])
+    assert not torch.allclose(one[:, 2], other[:, 2])
+
+
+def test_states_do_not_depend_on_the_batch(directory: Path):
+    model = load_whisper(directory)
+    mel = torch.randn(3, 40, MELS)
+    together = model.encode(mel)
+    assert [s.shape for s in together] == [(3, 20, DIM)] * LAYERS
+    torch.testing.assert_close(model.encode(mel[1:2])[0], together[0][1:2])
+
+
+def test_the_stage_writes_a_row_every_20_ms(directory: Path, tmp_path: Path):
+    data = DataDir()
+    rng = np.random.default_rng(1)
+    for key, seconds in (("a", 0.5), ("b", 0.333)):
+        audio = tmp_path / f"{key}.wav"
+        soundfile.write(audio, rng.normal(0, 0.1, round(seconds * 16000)), 16000)
+        data.utterances[key] = Utterance(key, "s", audio, ("HI",))
+    (tmp_path / "data").mkdir()
+    write_data_dir(tmp_path / "data", data)
+    encode(tmp_path / "data", directory, tmp_path / "out", EncodeOptions(layers=(1, 3), jobs=1))
+    states = dict(read_matrices(tmp_path / "out" / "embed.scp"))
+    assert {k: v.shape for k, v in states.items()} == {"a": (25, 2 * DIM), "b": (17, 2 * DIM)}
+    assert (tmp_path / "out" / "frame_shift").read_text() == "0.02\n"
+    model = load_whisper(directory)
+    last = encode_samples(model, soundfile.read(tmp_path / "a.wav", dtype="float32")[0], (3,), 0.5)
+    np.testing.assert_allclose(last, states["a"][:, DIM:], atol=1e-5)
+    with pytest.raises(InputError, match="no encoder layer 4; it has 1 to 3"):
+        encode(tmp_path / "data", directory, tmp_path / "out", EncodeOptions(layers=(4,)))
+
+
+def test_a_recording_that_is_too_long_or_empty_is_refused(directory: Path):
+    model = load_whisper(directory)
+    with pytest.raises(InputError, match="2 s of speech; the encoder takes 1 s"):
+        encode_samples(model, np.zeros(32000, np.float32), (1,), 0.5)
+    with pytest.raises(InputError, match="no speech"):
+        log_mel(np.zeros(0, np.float32), MELS, pad=0.0)
+
+
+def test_what_is_no_such_model_is_refused_by_name(directory: Path, tmp_path: Path):
+    path = directory / "model.bin"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"model\.bin: cut off at byte"):
+        load_whisper(directory)
+    path.write_bytes(struct.pack("<I", 77) + whole[4:])
+    with pytest.raises(InputError, match="it says 77"):
+        load_whisper(directory)
+    with pytest.raises(InputError, match="a CTranslate2 directory has it"):
+        load_whisper(tmp_path)
+    lacking = {n: a for n, a in tiny().items() if n != "encoder/layer_1/ffn/linear_0/bias"}
+    with pytest.raises(InputError, match="not the Whisper that is known"):
+        load_whisper(write_model(tmp_path / "lacking", lacking))
