@@ -59,6 +59,15 @@ def make_pooled(
     return PooledSet(keys, features, ids, word_index, phone_index, counts, words)
 
 
+def concatenate(parts: list[PooledSet]) -> PooledSet:
+    """The utterances of all `parts`, one part after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    fields = ("features", "phones", "word_index", "phone_index", "phone_counts", "word_counts")
+    joined = [np.concatenate([getattr(part, name) for part in parts]) for name in fields]
+    return PooledSet([key for part in parts for key in part.keys], *joined)
+
+
 def read_columns(pool: Path) -> list[str]:
     """Names of the columns of pool/phones.scp."""
     return [line for _, line in read_lines(pool / "columns.txt")]

@@ -32,14 +32,14 @@ class EvaluateOptions:
     seed: int = field(default=0, metadata={"help": "of the bootstrap"})
 
 
-def read_scores(scorer: Path, data: Path) -> pd.DataFrame:
-    """Read scorer/scores.csv: utterance, speaker, human, predicted and a column a seed.
+def read_scores(scorer: Path, data: Path, name: str = "scores.csv") -> pd.DataFrame:
+    """Read scorer/`name`: utterance, speaker, human, predicted and a column a seed.
 
     Raises InputError if a column is missing or the utterances are not those of `data`.
     """
-    path = scorer / "scores.csv"
+    path = scorer / name
     if not path.exists():
-        raise InputError(f"{path}: no such file; a scorer directory holds scores.csv")
+        raise InputError(f"{path}: no such file; a scorer directory holds {name}")
     table = pd.read_csv(path, dtype={"utterance": str, "speaker": str}, keep_default_na=False)
     for column in ("utterance", "speaker", "human", "predicted"):
         if column not in table:

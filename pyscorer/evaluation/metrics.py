@@ -23,19 +23,15 @@ def mean_squared_error(predicted: np.ndarray, human: np.ndarray) -> float:
     return float(np.mean(difference**2))
 
 
-def bootstrap_pearson(
-    predicted: np.ndarray,
-    human: np.ndarray,
-    units: np.ndarray,
-    samples: int = 1000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Percentile interval of `seed_mean_pearson` under resampling of whole units.
+def resampled_pearson(
+    predicted: np.ndarray, human: np.ndarray, units: np.ndarray, samples: int = 1000, seed: int = 0
+) -> np.ndarray:
+    """`seed_mean_pearson` of `samples` resamples of whole units; NaN without variance.
 
     `predicted` is utterances x seeds. `units` names the unit of each utterance: row numbers to
     resample utterances, speaker names to resample speakers (wider, and the right one for a claim
-    about new speakers, as the utterances of a speaker are alike).
+    about new speakers, as the utterances of a speaker are alike). The same `units` and `seed` give
+    the same resamples, so that the difference of two calls is a paired bootstrap.
     """
     x = np.asarray(predicted, dtype=np.float64)
     y = np.asarray(human, dtype=np.float64)[:, None]
@@ -57,10 +53,30 @@ def bootstrap_pearson(
     variance_y = drawn @ by_unit(y**2) / n - mean_y**2
     # A sample without variance has no correlation, and no say.
     spread = np.sqrt(np.maximum(variance_x * variance_y, 0))
-    values = np.where(spread > 1e-12, covariance / np.maximum(spread, 1e-12), np.nan).mean(axis=1)
+    values = np.where(spread > 1e-12, covariance / np.maximum(spread, 1e-12), np.nan)
+    return np.asarray(values.mean(axis=1))
+
+
+def percentile_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The middle `level` of `values`; NaN are left out."""
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)
+
+
+def bootstrap_pearson(
+    predicted: np.ndarray,
+    human: np.ndarray,
+    units: np.ndarray,
+    samples: int = 1000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Percentile interval of `seed_mean_pearson` under resampling of whole units.
+
+    See `resampled_pearson`.
+    """
+    return percentile_interval(resampled_pearson(predicted, human, units, samples, seed), level)
 
 
 def seed_mean_pearson(predicted: np.ndarray, human: np.ndarray) -> float:

@@ -89,7 +89,8 @@ class TrainingSet:
     """The baseline without its models."""
 
 
-def _columns(pool: Path, options: BaselineOptions) -> tuple[str, ...]:
+def columns_of(pool: Path, options: BaselineOptions) -> tuple[str, ...]:
+    """The columns of `pool` that a baseline reads. Raises InputError for one that is not there."""
     wanted = [*options.measures, *(DURATION_COLUMNS if options.kind == "trees" else ())]
     known = read_columns(pool)
     for name in wanted:
@@ -112,7 +113,7 @@ def tree_inputs(baseline: Baseline, pooled: PooledSet) -> tuple[list[str], np.nd
 @functools.lru_cache(maxsize=1)
 def load_training_set(data: Path, pool: Path, options: BaselineOptions) -> TrainingSet:
     """Read the columns that `options` ask for, the scores, and deal the speakers into folds."""
-    columns = _columns(pool, options)
+    columns = columns_of(pool, options)
     pooled = read_pooled(pool, list(columns))
     scores, speakers = read_targets(data, options.aspect, pooled.keys)
     folds = speaker_folds(speakers, scores, options.folds)
@@ -139,10 +140,15 @@ def fit_trees(inputs: np.ndarray, scores: np.ndarray, options: BaselineOptions, 
     return trees.fit(np.where(np.isnan(inputs).all(axis=0), 0, inputs), scores)
 
 
-def _fit(task: tuple[Path, Path, BaselineOptions, int, int]) -> Any:
-    data, pool, options, seed, fold = task
-    train = load_training_set(data, pool, options)
-    valid = train.folds == fold
+def fit_regressor(
+    train: TrainingSet, held_out: np.ndarray, seed: int, place: tuple[int, ...]
+) -> Any:
+    """One regressor of the utterances outside the mask `held_out`.
+
+    Randomness derives from `seed` and `place` (the folds held out). The BLSTM stops early on the
+    utterances held out; trees do not see them at all.
+    """
+    options = train.blank.options
     # The processes share the cores; and sums depend on the number of threads.
     with threadpool_limits(1):
         if options.kind == "blstm":
@@ -157,11 +163,19 @@ def _fit(task: tuple[Path, Path, BaselineOptions, int, int]) -> Any:
                 options.weight_decay,
             )
             normal = (train.blank.mean, train.blank.deviation)
+            targets = train.scores / SCALE
             return fit_blstm(
-                train.pooled, normal, train.scores / SCALE, valid, config, training, [seed, fold]
+                train.pooled, normal, targets, held_out, config, training, [seed, *place]
             )
         _, inputs = tree_inputs(train.blank, train.pooled)
-        return fit_trees(inputs[~valid], train.scores[~valid], options, 1000 * seed + fold)
+        at = int("".join(map(str, place)))
+        return fit_trees(inputs[~held_out], train.scores[~held_out], options, 1000 * seed + at)
+
+
+def _fit(task: tuple[Path, Path, BaselineOptions, int, int]) -> Any:
+    data, pool, options, seed, fold = task
+    train = load_training_set(data, pool, options)
+    return fit_regressor(train, train.folds == fold, seed, (fold,))
 
 
 def predict_baseline(baseline: Baseline, pooled: PooledSet) -> np.ndarray:
@@ -234,7 +248,7 @@ def train_baseline(
     baseline = Baseline(
         options, blank.columns, blank.mean, blank.deviation, blank.norms, tuple(models)
     )
-    test = read_pooled(test_pool, list(_columns(test_pool, options)))
+    test = read_pooled(test_pool, list(columns_of(test_pool, options)))
     human, test_speakers = read_targets(test_data, options.aspect, test.keys)
     on_train, on_test = predict_baseline(baseline, train.pooled), predict_baseline(baseline, test)
     rows = np.arange(len(train.scores))

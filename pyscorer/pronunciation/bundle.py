@@ -10,7 +10,7 @@ from pyscorer.acoustic.model import AcousticModel, load_model
 from pyscorer.datadir import Lexicon, read_lexicon
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_directory
-from pyscorer.pronunciation.training import load_scorer
+from pyscorer.pronunciation.fitting import load_scorer
 
 _GMM, _LEXICON, _TDNNF, _SCORER = "final.npz", "lexicon.txt", "tdnnf.pt", "scorer.pt"
 
@@ -55,9 +55,15 @@ def load_bundle(model: Path) -> Bundle:
             raise InputError(
                 f"{model / name}: no such file; --model takes a directory that bundle made"
             )
+    scorer = load_scorer(model / _SCORER)
+    if any("acoustic" in part for part in scorer["modules"]):
+        raise InputError(
+            f"{model / _SCORER}: each of its modules has acoustic layers of its own (made by "
+            "unfreeze_scorer); bundle a scorer of train_scorer"
+        )
     return Bundle(
         Gmm.load(model / _GMM),
         read_lexicon(model / _LEXICON),
         load_model(model / _TDNNF),
-        load_scorer(model / _SCORER),
+        scorer,
     )

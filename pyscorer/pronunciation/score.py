@@ -16,8 +16,8 @@ from pyscorer.datadir import Lexicon
 from pyscorer.errors import InputError
 from pyscorer.pooled import PooledSet, make_pooled
 from pyscorer.pronunciation.bundle import Bundle, load_bundle
+from pyscorer.pronunciation.fitting import predict_all
 from pyscorer.pronunciation.pooling import EXTRAS, pool_utterance
-from pyscorer.pronunciation.training import predict_all
 from pyscorer.segments import PhoneSegment, phone_segments
 
 

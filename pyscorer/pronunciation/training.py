@@ -3,178 +3,53 @@
 import functools
 import logging
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from pyscorer.errors import InputError
-from pyscorer.evaluation.metrics import mean_squared_error, pearson
+from pyscorer.evaluation.metrics import pearson
 from pyscorer.files import atomic_path
+from pyscorer.gop.synthetic import read_synthetic
 from pyscorer.parallel import ordered_map
-from pyscorer.pooled import PooledSet, read_columns, read_pooled, read_targets, select_columns
+from pyscorer.pooled import (
+    PooledSet,
+    concatenate,
+    read_columns,
+    read_pooled,
+    read_targets,
+    select_columns,
+)
 from pyscorer.progress import progress_bar
-from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
+from pyscorer.pronunciation.fitting import (
+    ScorerOptions,
+    Trained,
+    load_scorer,
+    predict_all,
+    train_module,
+)
+from pyscorer.pronunciation.module import ModuleConfig
 from pyscorer.pronunciation.pooled import Batches
-from pyscorer.scores import SCALE, speaker_folds, write_rows, write_scores
-
-_PREDICTION_BATCH = 256
+from pyscorer.scores import speaker_folds, write_rows, write_scores
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class ScorerOptions:
-    """What the scoring module reads, and how it is trained."""
+class Sources:
+    """Where the modules' training utterances, targets and first weights come from."""
 
-    aspect: str = field(default="total", metadata={"help": "human score to learn"})
-    deep: bool = field(default=True, metadata={"help": "read the deep features"})
-    extras: tuple[str, ...] = field(
-        default=(), metadata={"help": "extra inputs, by name in columns.txt"}
-    )
-    attention: bool = field(default=True, metadata={"help": "off: averaging alone"})
-    seeds: int = field(default=5, metadata={"help": "seeds 0, 1, ..., each with all folds"})
-    folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
-    epochs: int = field(default=25, metadata={"help": "passes over the train split"})
-    min_steps: int = field(
-        default=700, metadata={"help": "a small train split is passed over more often"}
-    )
-    patience: int = field(
-        default=0,
-        metadata={"help": "stop after epochs without a better held-out loss; 0: never"},
-    )
-    batch_size: int = field(default=64, metadata={"help": "utterances a step"})
-    learning_rate: float = field(default=3e-3, metadata={"help": "Adam's, at its highest"})
-    weight_decay: float = field(default=1e-2, metadata={"help": "decoupled, as in AdamW"})
-    dropout: float = field(
-        default=0.5, metadata={"help": "of the deep features' columns, by utterance"}
-    )
-    word_dropout: float = field(
-        default=0.3, metadata={"help": "share of an utterance's words left out, anew each epoch"}
-    )
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
-
-
-@dataclass(frozen=True)
-class Trained:
-    """One module after early stopping."""
-
-    seed: int
-    fold: int
-    epoch: int
-    state: dict[str, torch.Tensor]
-    curve: list[dict[str, float]]
-
-
-def predict(module: ScoringModule, batches: Batches, utterances: np.ndarray) -> np.ndarray:
-    """Scores 0..10 of the utterances at these indices."""
-    module.eval()
-    pieces = range(_PREDICTION_BATCH, len(utterances), _PREDICTION_BATCH)
-    with torch.no_grad():
-        parts = [module(batches.take(part)).numpy() for part in np.split(utterances, list(pieces))]
-    return np.concatenate(parts) * SCALE
-
-
-def train_module(
-    batches: Batches,
-    scores: np.ndarray,
-    valid: np.ndarray,
-    config: ModuleConfig,
-    options: ScorerOptions,
-    seed: int,
-    fold: int,
-) -> Trained:
-    """Train one module on the utterances outside `valid` (a mask), keep its best epoch on `valid`.
-
-    Loss: mean squared error to score / 10. AdamW; the learning
-    rate rises over a tenth of the steps, then falls to zero (one cycle).
-    """
-    torch.manual_seed(1000 * seed + fold)
-    shuffle = np.random.default_rng([seed, fold])
-    module = ScoringModule(config)
-    train = np.flatnonzero(~valid)
-    steps = -(-len(train) // options.batch_size)
-    epochs = max(options.epochs, -(-options.min_steps // steps))
-    optimiser = torch.optim.AdamW(
-        module.parameters(),
-        lr=options.learning_rate,
-        weight_decay=options.weight_decay,
-        fused=True,
-    )
-    total_steps = max(epochs * steps, 2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        options.learning_rate,
-        total_steps=total_steps,
-        pct_start=max(0.1, 2 / total_steps),  # a rise of one step would divide by zero
-    )
-    targets = torch.from_numpy(scores / SCALE)
-    best: dict[str, torch.Tensor] = {}
-    best_epoch, best_loss = 0, float("inf")
-    curve: list[dict[str, float]] = []
-    for epoch in range(1, epochs + 1):
-        module.train()
-        total = 0.0
-        for chosen in np.array_split(shuffle.permutation(train), steps):
-            words = batches.pooled.word_counts[chosen].sum()
-            batch = batches.take(chosen, shuffle.random(words) < options.word_dropout)
-            loss = functional.mse_loss(module(batch), targets[torch.from_numpy(chosen)])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += loss.item() * len(chosen)
-        held_out = predict(module, batches, np.flatnonzero(valid))
-        valid_loss = mean_squared_error(held_out, scores[valid]) / SCALE**2
-        curve.append(
-            {
-                "epoch": epoch,
-                "train_loss": total / len(train),
-                "valid_loss": valid_loss,
-                "valid_pcc": pearson(held_out, scores[valid]),
-            }
-        )
-        if valid_loss < best_loss:
-            best_epoch, best_loss = epoch, valid_loss
-            best = {name: value.clone() for name, value in module.state_dict().items()}
-        if 0 < options.patience <= epoch - best_epoch:
-            break
-    return Trained(seed, fold, best_epoch, best, curve)
-
-
-def load_scorer(path: Path) -> dict[str, Any]:
-    """The content of a model.pt. Raises InputError if it is missing or damaged."""
-    if not path.exists():
-        raise InputError(f"{path}: no such scorer; train_scorer makes it")
-    try:
-        model: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        load_modules(model)
-    except Exception as error:
-        raise InputError(
-            f"{path}: not a scorer, or damaged ({type(error).__name__}: {error}); run train_scorer "
-            "again"
-        ) from None
-    return model
-
-
-def load_modules(model: dict[str, Any]) -> list[ScoringModule]:
-    """The modules of a loaded model.pt, ready to predict."""
-    modules = []
-    for part in model["modules"]:
-        module = ScoringModule(ModuleConfig(**model["config"]))
-        module.load_state_dict(part["state"])
-        modules.append(module.eval())
-    return modules
-
-
-def predict_all(model: dict[str, Any], pooled: PooledSet) -> np.ndarray:
-    """Scores 0..10 by every module of a loaded model.pt: utterances x modules."""
-    batches = Batches(pooled, model["mean"].numpy(), model["deviation"].numpy())
-    everything = np.arange(len(pooled.keys))
-    return np.stack([predict(m, batches, everything) for m in load_modules(model)], axis=1)
+    data: Path
+    pool: Path
+    start: Path | None = None
+    """Directory of a scorer to go on from."""
+    synthetic: Path | None = None
+    """scores.csv of synthetic_scores: the targets, in place of the human scores."""
+    copies: tuple[Path, ...] = ()
+    """Pooled directories of perturbed copies, trained on as well."""
 
 
 @dataclass(frozen=True)
@@ -182,80 +57,118 @@ class TrainingData:
     """The train split as the modules see it."""
 
     pooled: PooledSet
-    scores: np.ndarray
-    speakers: np.ndarray
+    """The utterances of the train split, then their copies."""
+    targets: np.ndarray
+    """Utterances and copies x folds: scores 0..10 that the module of a held-out fold learns."""
     folds: np.ndarray
+    """Of utterances and copies."""
+    scores: np.ndarray
+    """Human scores of the utterances, without copies."""
+    speakers: np.ndarray
     columns: list[str]
     mean: np.ndarray
     deviation: np.ndarray
     batches: Batches
     config: ModuleConfig
+    start: dict[tuple[int, int], dict[str, torch.Tensor]]
+    """First weights by seed and held-out fold; empty: drawn at random."""
+
+    def parts(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
+        """Indices to train on, copies included, and held out, without copies."""
+        held_out = np.flatnonzero(self.folds[: len(self.scores)] == fold)
+        return np.flatnonzero(self.folds != fold), held_out
 
 
 @functools.lru_cache(maxsize=1)
-def load_training_data(data: Path, pool: Path, options: ScorerOptions) -> TrainingData:
-    """Read the columns that `options` ask for, the scores, and deal the speakers into folds."""
+def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData:
+    """Read the columns that `options` ask for and the targets; deal the speakers into folds."""
+    pool = sources.pool
     columns = select_columns(pool, read_columns(pool), options.deep, options.extras)
     pooled = read_pooled(pool, columns)
-    scores, speakers = read_targets(data, options.aspect, pooled.keys)
+    scores, speakers = read_targets(sources.data, options.aspect, pooled.keys)
     folds = speaker_folds(speakers, scores, options.folds)
     mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
-    batches = Batches(pooled, mean, deviation)
+    targets = np.repeat(scores[:, None], options.folds, axis=1)
+    if sources.synthetic is not None:
+        pooled = concatenate([pooled, *(read_pooled(copy, columns) for copy in sources.copies)])
+        targets, folds = _synthetic_targets(sources.synthetic, pooled.keys, folds)
     config = ModuleConfig(
         len(columns),
         attention=options.attention,
         dropout=options.dropout,
         kept_inputs=len([name for name in columns if name in options.extras]),
     )
-    return TrainingData(pooled, scores, speakers, folds, columns, mean, deviation, batches, config)
+    start: dict[tuple[int, int], dict[str, torch.Tensor]] = {}
+    if sources.start is not None:
+        model = read_start(sources.start, columns, options)
+        start = {(part["seed"], part["fold"]): part["state"] for part in model["modules"]}
+        mean, deviation = model["mean"].numpy(), model["deviation"].numpy()
+    batches = Batches(pooled, mean, deviation)
+    return TrainingData(
+        pooled, targets, folds, scores, speakers, columns, mean, deviation, batches, config, start
+    )
 
 
-def _train_task(task: tuple[Path, Path, ScorerOptions, int, int]) -> Trained:
-    data_dir, pool, options, seed, fold = task
+def _synthetic_targets(
+    path: Path, keys: list[str], folds: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Targets and folds of `keys`, of which the first have the `folds` that they must have."""
+    table = read_synthetic(path)
+    place = {key: i for i, key in enumerate(table.keys)}
+    missing = [key for key in keys if key not in place]
+    if missing:
+        raise InputError(
+            f"{path}: no score of utterance {missing[0]} ({len(missing)} missing); run "
+            "synthetic_scores with the same data and copies"
+        )
+    rows = np.array([place[key] for key in keys])
+    found = table.folds[rows]
+    if (found[: len(folds)] != folds).any() or table.scores.shape[1] <= folds.max():
+        raise InputError(f"{path}: made with other folds; run synthetic_scores with the same")
+    return table.scores[rows], found
+
+
+def read_start(scorer: Path, columns: list[str], options: ScorerOptions) -> dict[str, Any]:
+    """The content of scorer/model.pt. Raises InputError if `options` cannot go on from it."""
+    path = scorer / "model.pt"
+    model = load_scorer(path)
+    there = {(part["seed"], part["fold"]) for part in model["modules"]}
+    lacking = [place for place in options.places() if place not in there]
+    if lacking:
+        raise InputError(f"{path}: no module of seed {lacking[0][0]}, fold {lacking[0][1]}")
+    if model["columns"] != columns:
+        raise InputError(f"{path}: reads other columns than are asked for")
+    for name, mine in (("folds", options.folds), ("attention", options.attention)):
+        if model["options"][name] != mine:
+            raise InputError(f"{path}: trained with {name} {model['options'][name]}, not {mine}")
+    return model
+
+
+def _train_task(task: tuple[Sources, ScorerOptions, int, int]) -> Trained:
+    sources, options, seed, fold = task
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # the processes share the cores; and results depend on threads
     try:
-        data = load_training_data(data_dir, pool, options)
-        valid = data.folds == fold
-        return train_module(data.batches, data.scores, valid, data.config, options, seed, fold)
+        data = load_training_data(sources, options)
+        return train_module(
+            *(data.batches, data.targets[:, fold], data.parts(fold), data.config, options),
+            *((seed, fold), data.start.get((seed, fold))),
+        )
     finally:
         torch.set_num_threads(threads)
 
 
-def train_scorer(
-    train_data: Path,
-    train_pool: Path,
-    test_data: Path,
-    test_pool: Path,
-    out: Path,
-    options: ScorerOptions = ScorerOptions(),
+def train_and_test(
+    sources: Sources, test_data: Path, test_pool: Path, out: Path, options: ScorerOptions, name: str
 ) -> None:
-    """Train the scoring module on the train split and predict the test split with it.
-
-    For each seed one module a fold is trained on the other folds' speakers and stopped early on its
-    own; the seed's prediction is the mean over its folds' modules, `predicted` the mean over seeds.
-    Inputs are normalised by the train split's mean and standard deviation. The test split enters
-    no choice.
-
-    Writes out/model.pt (options, column names, normalisation, the weights of all modules),
-    out/scores.csv (test: utterance, speaker, human, predicted, seed_0, ...), out/out_of_fold.csv
-    (the same for train, each utterance by the modules that were not trained on its speaker),
-    out/modules.csv (seed, fold, best epoch, held-out and test PCC) and out/train_log.csv.
-
-    Raises InputError for a column that is not there, an utterance without a score, or too few
-    speakers for the folds.
-    """
+    """Train all modules of a scorer, predict the test split, write what `train_scorer` says."""
     load_training_data.cache_clear()
-    data = load_training_data(train_data, train_pool, options)
+    data = load_training_data(sources, options)
     trained: list[Trained] = []
     began = time.monotonic()
-    tasks = [
-        (train_data, train_pool, options, seed, fold)
-        for seed in range(options.seeds)
-        for fold in range(options.folds)
-    ]
+    tasks = [(sources, options, *place) for place in options.places()]
     modules = ordered_map(_train_task, tasks, options.jobs)
-    for t in progress_bar(modules, "train_scorer", len(tasks), unit="module"):
+    for t in progress_bar(modules, name, len(tasks), unit="module"):
         trained.append(t)
         pcc, elapsed = t.curve[t.epoch - 1]["valid_pcc"], time.monotonic() - began
         log.info(
@@ -270,40 +183,93 @@ def train_scorer(
         "deviation": torch.from_numpy(data.deviation),
         "modules": [{"seed": t.seed, "fold": t.fold, "state": t.state} for t in trained],
     }
-    _write_results(model, trained, data, test_data, test_pool, out)
-    with atomic_path(out / "model.pt") as path:
-        torch.save(model, path)
+    test = read_test(test_data, test_pool, data.columns, options.aspect)
+    predicted = (predict_all(model, data.pooled), predict_all(model, test[0]))
+    write_results(model, trained, data, test, predicted, out)
 
 
-def _write_results(
-    model: dict[str, Any],
-    trained: list[Trained],
-    train: TrainingData,
+def train_scorer(
+    train_data: Path,
+    train_pool: Path,
     test_data: Path,
     test_pool: Path,
     out: Path,
+    options: ScorerOptions,
+    start: Path | None = None,
 ) -> None:
-    n_seeds, n_folds = trained[-1].seed + 1, trained[-1].fold + 1
-    test = read_pooled(test_pool, train.columns)
-    human, test_speakers = read_targets(test_data, model["options"]["aspect"], test.keys)
-    on_train = predict_all(model, train.pooled).reshape(-1, n_seeds, n_folds)
-    on_test = predict_all(model, test).reshape(-1, n_seeds, n_folds)
-    rows = np.arange(len(train.scores))
-    out_of_fold = on_train[rows[:, None], np.arange(n_seeds), train.folds[:, None]]
-    write_scores(out / "scores.csv", test.keys, test_speakers, human, on_test.mean(axis=2))
-    write_scores(
-        out / "out_of_fold.csv", train.pooled.keys, train.speakers, train.scores, out_of_fold
-    )
-    modules = [
-        {
-            "seed": t.seed,
-            "fold": t.fold,
-            "epoch": t.epoch,
-            "valid_pcc": t.curve[t.epoch - 1]["valid_pcc"],
-            "test_pcc": pearson(on_test[:, t.seed, t.fold], human),
-        }
-        for t in trained
-    ]
+    """Train the scoring module on the train split and predict the test split with it.
+
+    For each seed one module a fold is trained on the other folds' speakers and stopped early on its
+    own; the seed's prediction is the mean over its folds' modules, `predicted` the mean over seeds.
+    Inputs are normalised by the train split's mean and standard deviation. The test split enters
+    no choice. `start` is the directory of a scorer (of pretrain_scorer) whose modules are trained
+    on: stage (iii) of Lin & Wang 2021, section 2.3; left out: random weights.
+
+    Writes out/model.pt (options, column names, normalisation, the weights of all modules),
+    out/scores.csv (test: utterance, speaker, human, predicted, seed_0, ...), out/out_of_fold.csv
+    (the same for train, each utterance by the modules that were not trained on its speaker; not
+    with `one_fold`), out/single_scores.csv (test: seed s by its module of fold s alone),
+    out/modules.csv (seed, fold, best epoch, held-out, train and test PCC) and
+    out/train_log.csv.
+
+    Raises InputError for a column that is not there, an utterance without a score, a `start` of
+    other columns, folds or seeds, or too few speakers for the folds.
+    """
+    sources = Sources(train_data, train_pool, start)
+    train_and_test(sources, test_data, test_pool, out, options, "train_scorer")
+
+
+def read_test(
+    data: Path, pool: Path, columns: list[str], aspect: str
+) -> tuple[PooledSet, np.ndarray, np.ndarray]:
+    """The test split: its phones, human scores and speakers."""
+    pooled = read_pooled(pool, columns)
+    return pooled, *read_targets(data, aspect, pooled.keys)
+
+
+def write_results(
+    model: dict[str, Any],
+    trained: list[Trained],
+    train: TrainingData,
+    test: tuple[PooledSet, np.ndarray, np.ndarray],
+    predicted: tuple[np.ndarray, np.ndarray],
+    out: Path,
+) -> None:
+    """Write what `train_scorer` says; model.pt last.
+
+    `test` is what `read_test` gives; `predicted` are the scores of the train and test utterances:
+    utterances x modules.
+    """
+    pooled, human, test_speakers = test
+    on_train, on_test = predicted[0][: len(train.scores)], predicted[1]
+    seeds = np.array([t.seed for t in trained])
+    by_seed = np.stack([on_test[:, seeds == s].mean(axis=1) for s in np.unique(seeds)], axis=1)
+    write_scores(out / "scores.csv", pooled.keys, test_speakers, human, by_seed)
+    single = [i for i, t in enumerate(trained) if t.fold == t.seed % model["options"]["folds"]]
+    one_each = on_test[:, single]
+    write_scores(out / "single_scores.csv", pooled.keys, test_speakers, human, one_each)
+    folds = train.folds[: len(train.scores)]
+    if not model["options"]["one_fold"]:
+        per_seed = on_train.reshape(len(folds), len(np.unique(seeds)), -1)
+        out_of_fold = per_seed[np.arange(len(folds)), :, folds]
+        keys = train.pooled.keys[: len(folds)]
+        write_scores(out / "out_of_fold.csv", keys, train.speakers, train.scores, out_of_fold)
+    modules = []
+    for i, t in enumerate(trained):
+        mine = folds != t.fold
+        modules.append(
+            {
+                "seed": t.seed,
+                "fold": t.fold,
+                "epoch": t.epoch,
+                "valid_pcc": t.curve[t.epoch - 1]["valid_pcc"],
+                "test_pcc": pearson(on_test[:, i], human),
+                "train_pcc": pearson(on_train[mine, i], train.scores[mine]),
+                "held_out_pcc": pearson(on_train[~mine, i], train.scores[~mine]),
+            }
+        )
     write_rows(out / "modules.csv", modules)
     curves = [{"seed": t.seed, "fold": t.fold, **point} for t in trained for point in t.curve]
     write_rows(out / "train_log.csv", curves)
+    with atomic_path(out / "model.pt") as path:
+        torch.save(model, path)

@@ -1,0 +1,116 @@
+"""The TDNN-F cut in two: its lower layers run once, its upper layers can be trained."""
+
+import functools
+import logging
+import math
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pyscorer.acoustic.model import SUBSAMPLING, load_model, network_input
+from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfLayer, pad_edges
+from pyscorer.archives import Matrices, archive_writer
+from pyscorer.errors import InputError
+from pyscorer.parallel import ordered_map
+from pyscorer.progress import progress_bar
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ActivationOptions:
+    """Where the network is cut."""
+
+    upper: int = field(default=2, metadata={"help": "factored layers above the cut"})
+    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+
+
+class UpperLayers(nn.Module):
+    """The last factored layers and `prefinal-l`, on frames 30 ms apart.
+
+    Batch norm stays as the acoustic training left it (evaluation mode), there is no dropout.
+    """
+
+    def __init__(self, network: Tdnnf, count: int) -> None:
+        super().__init__()
+        strides = network.config.time_strides
+        if not 0 < count < len(strides) or set(strides[len(strides) - count :]) != {SUBSAMPLING}:
+            raise InputError(
+                f"--upper {count}: take 1 or more of the network's last layers; they must have a "
+                f"stride of {SUBSAMPLING} frames, but the strides are {strides}"
+            )
+        self.layers = nn.ModuleList(network.factored[len(strides) - count :])
+        self.prefinal_l = network.prefinal_l
+        self.eval()
+
+    @property
+    def margin(self) -> int:
+        """Rows that the layers take off at each end."""
+        return len(self.layers)
+
+    def frames(self, x: Tensor) -> Tensor:
+        """(time, dim) below the cut -> (time - 2 margin, dim), before `prefinal-l`."""
+        x = x[None]
+        for layer in self.layers:
+            assert isinstance(layer, TdnnfLayer)
+            x = layer(x, SUBSAMPLING, SUBSAMPLING)
+        return x[0]
+
+
+def lower_activations(network: Tdnnf, features: np.ndarray, upper: int) -> np.ndarray:
+    """What enters the last `upper` factored layers: T x 40 MFCC -> ceil(T / 3) + 2 upper rows."""
+    config = network.config
+    steps = [SUBSAMPLING]
+    for stride in reversed(config.time_strides):
+        steps.insert(0, math.gcd(steps[0], stride))
+    below = len(config.time_strides) - upper
+    with torch.inference_mode():
+        x = pad_edges(network_input(features), network.context)[None]
+        x = network.tdnn1(network.batchnorm0(network.idct(x)))[:, :: steps[0]]
+        for layer, (step_in, step_out) in zip(
+            network.factored[:below], list(pairwise(steps))[:below], strict=True
+        ):
+            x = layer(x, step_in, step_out)
+        result: np.ndarray = x[0].numpy()
+        return result
+
+
+@functools.lru_cache(maxsize=1)
+def _open(model: Path, scp: Path) -> tuple[Tdnnf, Matrices]:
+    return load_model(model).network, Matrices(scp)
+
+
+def _run(task: tuple[Path, Path, str, int]) -> tuple[str, np.ndarray]:
+    model, scp, key, upper = task
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the processes share the cores
+    try:
+        network, features = _open(model, scp)
+        return key, lower_activations(network, features[key], upper)
+    finally:
+        torch.set_num_threads(threads)
+
+
+def activations(
+    model: Path, feats: Path, out: Path, options: ActivationOptions = ActivationOptions()
+) -> None:
+    """Keep what the lower layers of the acoustic model give, so that the upper can be trained.
+
+    `model` is final.pt of train_tdnnf, `feats` a directory of the stage features (kind mfcc40).
+    Writes out/lower.scp: for each utterance ceil(T / 3) + 2 `upper` rows, 30 ms apart, the first
+    `upper` of them before its first frame. Raises InputError where the layers above the cut do not
+    all look 3 frames to each side.
+    """
+    UpperLayers(load_model(model).network, options.upper)  # raises before any work
+    scp = feats / "feats.scp"
+    keys = list(Matrices(scp))
+    tasks = ((model, scp, key, options.upper) for key in keys)
+    with archive_writer(out / "lower.scp") as write:
+        results = ordered_map(_run, tasks, options.jobs)
+        for key, matrix in progress_bar(results, "activations", len(keys), unit="utt"):
+            write(key, matrix)
+    log.info("%d utterances, %d layers above the cut, in %s", len(keys), options.upper, out)

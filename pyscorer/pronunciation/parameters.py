@@ -1,0 +1,35 @@
+"""How many trained parameters each part of the system has."""
+
+from pathlib import Path
+
+from pyscorer.acoustic.model import load_model
+from pyscorer.pronunciation.module import ModuleConfig, ScoringModule, count_parameters
+from pyscorer.scores import write_rows
+
+_PARTS = {
+    "input layer": ("input",),
+    "phone embedding": ("phone_embedding",),
+    "attention among phones": ("phone_attention",),
+    "attention among words": ("word_attention",),
+    "word layer": ("word",),
+    "utterance layer": ("utterance",),
+    "score layer": ("score",),
+    "layer norms": ("input_norm", "phone_norm", "utterance_norm"),
+}
+
+
+def parameters(acoustic: Path, out: Path) -> None:
+    """Count the trained parameters of the scoring module, part by part, and of the acoustic model.
+
+    Lin & Wang 2021, Table 1. `acoustic` is final.pt of train_tdnnf; its module reads its deep
+    features alone. Writes out/parameters.csv: part, parameters.
+    """
+    network = load_model(acoustic).network
+    module = ScoringModule(ModuleConfig(network.config.embedding_dim))
+    rows: list[dict[str, str | int]] = [
+        {"part": part, "parameters": sum(count_parameters(getattr(module, n)) for n in names)}
+        for part, names in _PARTS.items()
+    ]
+    rows.append({"part": "scoring module", "parameters": count_parameters(module)})
+    rows.append({"part": "acoustic model (TDNN-F)", "parameters": network.num_parameters()})
+    write_rows(out / "parameters.csv", rows)
