@@ -96,11 +96,14 @@ def _ratio(numerator: float, denominator: float) -> float:
     return numerator / denominator
 
 
-def count_decisions(accepted: ArrayLike, labels: ArrayLike) -> Acceptance:
+def count_decisions(
+    accepted: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None
+) -> Acceptance:
     """Count decisions.
 
     accepted: n booleans. labels: n classes, 0 right, 2 wrong in language only, 1 and 3 wrong in
-    meaning. Raises ValueError if the lengths differ or a label is out of range.
+    meaning. weights: n, how often each item counts. Raises ValueError if the lengths differ or a
+    label is out of range.
     """
     yes, label = np.asarray(accepted, bool), np.asarray(labels, np.int64)
     if yes.shape != label.shape or yes.ndim != 1:
@@ -108,12 +111,13 @@ def count_decisions(accepted: ArrayLike, labels: ArrayLike) -> Acceptance:
     if label.size and (label.min() < 0 or label.max() > 3):
         raise ValueError("labels must be 0 to 3")
     right, gross = label == 0, np.isin(label, MEANING_WRONG)
+    weight = np.ones(len(label)) if weights is None else np.asarray(weights, float)
     return Acceptance(
-        ca=int((yes & right).sum()),
-        fr=int((~yes & right).sum()),
-        cr=int((~yes & ~right).sum()),
-        pfa=int((yes & ~right & ~gross).sum()),
-        gfa=int((yes & gross).sum()),
+        ca=float(weight[yes & right].sum()),
+        fr=float(weight[~yes & right].sum()),
+        cr=float(weight[~yes & ~right].sum()),
+        pfa=float(weight[yes & ~right & ~gross].sum()),
+        gfa=float(weight[yes & gross].sum()),
     )
 
 
@@ -124,49 +128,82 @@ def d_full_of(ca: NDArray, fr: NDArray, cr: NDArray, fa: NDArray) -> NDArray:
     return result
 
 
+@dataclass(frozen=True)
+class Exams:
+    """Test sets of one size drawn from validation items.
+
+    counts: exams x n, how often an item is in each. labels: n classes.
+    """
+
+    counts: NDArray[np.float32]
+    labels: NDArray[np.int64]
+
+
+def draw_exams(
+    labels: ArrayLike, weights: ArrayLike, size: int = 1000, number: int = 200, seed: int = 0
+) -> Exams:
+    """Draw exams with replacement, items in proportion to their weights."""
+    weight = np.asarray(weights, float)
+    rng = np.random.default_rng(seed)
+    counts = rng.multinomial(size, weight / weight.sum(), number)
+    return Exams(counts.astype(np.float32), np.asarray(labels, np.int64))
+
+
 def choose_threshold(
     scores: ArrayLike,
-    labels: ArrayLike,
-    weights: ArrayLike | None = None,
+    exams: Exams,
     min_recall: float = 0.85,
     min_rejection: float = 0.5,
-    smoothing: float = 0.005,
-) -> float:
-    """The acceptance threshold with the highest D_full under constraints; accept if score >= it.
+    certainty: float = 0.95,
+    candidates: int = 300,
+) -> tuple[float, float]:
+    """The acceptance threshold with the highest mean log D_full over exams under constraints.
 
-    scores: n, higher for acceptance. weights: n, how often each item counts. Candidates lie midway
-    between neighbouring scores. `smoothing`, a share of the total weight, is added to each of the
-    four counts, so that a threshold with few errors of a kind by luck does not win. Where nothing
-    meets the constraints, the candidate closest to meeting both wins. Raises ValueError unless both
-    kinds are present.
+    scores: n, higher for acceptance; accept if score >= threshold. Recall (of right responses) and
+    rejection (of wrong ones) must reach their minimum in the share `certainty` of the exams. A mean
+    over exams of the test's size prefers a threshold that is good with the errors a test of that
+    size holds, not one that has few errors of a kind by luck; each count gets 0.5. At most
+    `candidates` thresholds are tried, midway between neighbouring scores at even ranks. Where
+    none meets the constraints, the one closest to meeting both wins.
+    Returns the threshold and exp of that mean (0 if all scores are equal). Raises ValueError unless
+    both kinds are present.
     """
-    score, label = np.asarray(scores, float), np.asarray(labels, np.int64)
-    weight = np.ones(len(score)) if weights is None else np.asarray(weights, float)
+    score, label = np.asarray(scores, float), exams.labels
     right = label == 0
     if not right.any() or right.all():
         raise ValueError("a threshold needs right and wrong responses")
-    cost = np.where(np.isin(label, MEANING_WRONG), GROSS_WEIGHT, 1.0) * ~right
     order = np.argsort(score, kind="stable")
     ordered = score[order]
-    rejected_right = np.concatenate([[0.0], np.cumsum((weight * right)[order])])
-    rejected_wrong = np.concatenate([[0.0], np.cumsum((weight * ~right)[order])])
-    rejected_cost = np.concatenate([[0.0], np.cumsum((weight * cost)[order])])
-    # A cut k rejects the k lowest scores; equal scores cannot be cut apart.
-    cuts = np.flatnonzero(np.concatenate([[True], ordered[1:] > ordered[:-1], [True]]))
-    fr, cr = rejected_right[cuts], rejected_wrong[cuts]
-    ca, fa = rejected_right[-1] - fr, rejected_cost[-1] - rejected_cost[cuts]
-    extra = smoothing * weight.sum()
-    value = d_full_of(ca + extra, fr + extra, cr + extra, fa + extra)
-    lack = np.maximum(min_recall - ca / rejected_right[-1], 0)
-    lack = lack + np.maximum(min_rejection - cr / rejected_wrong[-1], 0)
-    value = np.where((lack <= lack.min() + 1e-12) & ~np.isnan(value), value, -np.inf)
-    cut = int(cuts[int(np.argmax(value))])
-    if cut == 0:
-        return float(ordered[0])
-    if cut == len(ordered):
-        return float(np.nextafter(ordered[-1], np.inf))
+    cuts = np.flatnonzero(ordered[1:] > ordered[:-1]) + 1
+    if not len(cuts):
+        return float(ordered[0]), 0.0
+    if len(cuts) > candidates:
+        cuts = cuts[np.linspace(0, len(cuts) - 1, candidates).round().astype(int)]
+    cost = np.where(np.isin(label, MEANING_WRONG), GROSS_WEIGHT, 1.0) * ~right
+    drawn = exams.counts[:, order]
+    starts = np.concatenate([[0], cuts])
+
+    def split(weight: NDArray) -> tuple[NDArray, NDArray]:
+        # What lies below each cut, and what lies above it: exams x cuts each.
+        sums = np.add.reduceat(drawn * weight[order].astype(np.float32), starts, axis=1)
+        below = np.cumsum(sums, axis=1, dtype=float)
+        return below[:, :-1], below[:, -1:] - below[:, :-1]
+
+    (fr, ca), (cr, wrong_accepted), (_, fa) = split(right), split(~right), split(cost)
+    value = np.log(d_full_of(ca + 0.5, fr + 0.5, cr + 0.5, fa + 0.5)).mean(axis=0)
+    lack = np.zeros(len(cuts))
+    for got, missed, least in (
+        (ca, fr, min_recall),
+        (cr, wrong_accepted, min_rejection),
+    ):
+        rate = got / np.maximum(got + missed, 1e-9)
+        lack += np.maximum(least - np.quantile(rate, 1 - certainty, axis=0), 0)
+    value = np.where(lack <= lack.min() + 1e-12, value, -np.inf)
+    best = int(np.argmax(value))
+    cut = int(cuts[best])
     middle = float((ordered[cut - 1] + ordered[cut]) / 2)
-    return middle if middle > ordered[cut - 1] else float(ordered[cut])
+    threshold = middle if middle > ordered[cut - 1] else float(ordered[cut])
+    return threshold, float(np.exp(value[best]))
 
 
 def bootstrap_counts(

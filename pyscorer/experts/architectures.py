@@ -15,6 +15,7 @@ class Architecture:
 
     weight_power: a pair counts as its number of rows to this power. gross_factor: lambda of the
     modified loss, 1 for plain squared error. paper_input: the input size in the paper, 0 if none.
+    trees: if not 0, the expert is a forest of that many trees in place of a network.
     """
 
     kind: str
@@ -27,6 +28,7 @@ class Architecture:
     weight_decay: float = 0.0
     weight_power: float = 0.5
     paper_input: int = 0
+    trees: int = 0
 
 
 EXPERTS: dict[str, Architecture] = {
@@ -35,22 +37,27 @@ EXPERTS: dict[str, Architecture] = {
     "fbk3": Architecture("fbk", (128,), epochs=20, weight_decay=1e-4),
     "fbk4": Architecture("fbk", (32, 16), gross_factor=3.0, epochs=25, weight_decay=1e-4),
     "fbk5": Architecture("fbk", (128, 64), dropout=0.4, epochs=25, weight_decay=1e-4),
-    "LSTM-W2V": Architecture("w2v", (300,), True, epochs=6, paper_input=300),
-    "LSTM-W2V-L": Architecture("w2v", (175,), True, 3.0, epochs=7, paper_input=300),
+    "LSTM-W2V": Architecture("w2v", (300,), True, epochs=5, paper_input=300),
+    "LSTM-W2V-L": Architecture("w2v", (175,), True, 3.0, epochs=6, paper_input=300),
     "LSTM-W2V-M": Architecture("w2v_marked", (75, 25, 25, 20), True, dropout=0.0, paper_input=301),
     "FFN-BOW-WC": Architecture("counts", (150, 150, 150, 170, 15), epochs=10, paper_input=2040),
     "FFN-BOW-TFIDF": Architecture("tfidf", (210, 130, 150, 170, 15), epochs=10, paper_input=2040),
     "LSTM-BERT": Architecture(
-        "bert", (100, 100, 20, 20), True, dropout=0.1, epochs=8, paper_input=769
+        "bert", (100, 100, 20, 20), True, dropout=0.1, epochs=6, paper_input=769
     ),
     "LSTM-BERT-DE": Architecture(
-        "bert_german", (100, 100, 20, 20), True, dropout=0.1, epochs=8, paper_input=769
+        "bert_german", (100, 100, 20, 20), True, dropout=0.1, epochs=6, paper_input=769
     ),
     "FFN-SPM": Architecture(
         "units", (64,), gross_factor=3.0, dropout=0.5, epochs=12, weight_decay=1e-3
     ),
+    "FFN-JOINED": Architecture("joined", (64,), dropout=0.3, epochs=15, weight_decay=1e-3),
+    "TREES": Architecture("joined", (), trees=100),
 }
-"""Expert -> default architecture. FFN-SPM is our own; LSTM-BERT-DE reads the German prompt."""
+"""Expert -> default architecture.
+
+FFN-SPM, FFN-JOINED and TREES are our own; LSTM-BERT-DE reads the German prompt.
+"""
 
 
 def architecture(expert: str) -> Architecture:

@@ -1,14 +1,13 @@
 """Decisions from posteriors, calibration, the pseudo-joint model and the memory of known pairs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from pyscorer.evaluation.acceptance import GROSS_WEIGHT, choose_threshold
-from pyscorer.experts.pairs import PairTable
+from pyscorer.evaluation.acceptance import GROSS_WEIGHT
+from pyscorer.experts.pairs import PairTable, speaker_of
 
 FLOOR = 1e-4
 """Smallest posterior, so that one expert cannot veto a class."""
@@ -16,20 +15,12 @@ PRIOR_FLOOR = 0.01
 """Smallest prior: one class has a single training row, and dividing by its prior would rule all."""
 
 
-@dataclass(frozen=True)
-class Limits:
-    """Constraints of the threshold's choice, on validation rows."""
-
-    min_recall: float = 0.85
-    min_rejection: float = 0.5
-
-
-def acceptance_score(outputs: NDArray) -> NDArray:
+def acceptance_score(outputs: NDArray, gross: float = GROSS_WEIGHT) -> NDArray:
     """Score of acceptance, in [0, 1], of class posteriors (... x 4, any positive scale).
 
-    The share of class 0 where classes of wrong meaning count three times, as D_full counts them.
+    The share of class 0 where classes of wrong meaning count `gross` times.
     """
-    wrong = outputs[..., 2] + GROSS_WEIGHT * (outputs[..., 1] + outputs[..., 3])
+    wrong = outputs[..., 2] + gross * (outputs[..., 1] + outputs[..., 3])
     score: NDArray = outputs[..., 0] / np.maximum(outputs[..., 0] + wrong, 1e-12)
     return score
 
@@ -98,19 +89,24 @@ def remember(outputs: NDArray, counts: NDArray, strength: float) -> NDArray:
 
 
 def other_rows(table: PairTable) -> NDArray:
-    """For each training row, the class counts of the other rows of its pair: rows x C."""
-    counts = table.counts[table.train_rows]
-    counts[np.arange(len(counts)), table.train_labels] -= 1
-    return counts
+    """For each training row, the class counts of its pair by other speakers: rows x C.
+
+    As a test speaker's: what the same speaker said before is left out with the row itself.
+    """
+    own: dict[tuple[str, int], NDArray] = {}
+    keys = [(speaker_of(r.id), int(p)) for r, p in zip(table.train, table.train_rows, strict=True)]
+    for key, label in zip(keys, table.train_labels, strict=True):
+        own.setdefault(key, np.zeros(table.counts.shape[1]))[label] += 1
+    return table.counts[table.train_rows] - np.array([own[key] for key in keys])
 
 
-def fit_strength(outputs: NDArray, table: PairTable) -> float:
+def fit_strength(outputs: NDArray, table: PairTable, others: NDArray) -> float:
     """The memory strength that makes each training row most likely given the pair's other rows.
 
-    outputs: N x C out-of-fold posteriors. No label is used to predict itself: the model never saw
-    the pair, and the row's own label is left out of the counts.
+    outputs: N x C out-of-fold posteriors; others: `other_rows`. No label is used to predict
+    itself: the model never saw the pair, and the row's own label is left out of the counts.
     """
-    p, others = normalise_outputs(outputs)[table.train_rows], other_rows(table)
+    p = normalise_outputs(outputs)[table.train_rows]
     rows = np.arange(len(p))
 
     def cost(log_a: float) -> float:
@@ -118,10 +114,3 @@ def fit_strength(outputs: NDArray, table: PairTable) -> float:
         return float(-np.log(np.maximum(said[rows, table.train_labels], FLOOR)).mean())
 
     return float(np.exp(minimize_scalar(cost, bounds=(-2, 5), method="bounded").x))
-
-
-def tune(scores: NDArray, table: PairTable, limits: Limits) -> float:
-    """The threshold for scores of training rows (out of fold)."""
-    return choose_threshold(
-        scores, table.train_labels, None, limits.min_recall, limits.min_rejection
-    )

@@ -4,6 +4,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -34,6 +37,45 @@ def distance(one: Sequence[str], two: Sequence[str], limit: int | None = None) -
         if limit is not None and lowest > limit:
             return limit + 1
     return row[-1]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Sequences that many responses are compared with, their words as numbers.
+
+    codes: n x longest, padded with -1; lengths: n.
+    """
+
+    texts: Sequence[Sequence[str]]
+    index: dict[str, int]
+    codes: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+
+def candidates(texts: Iterable[Sequence[str]]) -> Candidates:
+    """Number the words of the texts."""
+    known = list(texts)
+    index: dict[str, int] = {}
+    lengths = np.array([len(t) for t in known], np.int64)
+    codes = np.full((len(known), int(lengths.max(initial=0))), -1)
+    for row, text in zip(codes, known, strict=True):
+        row[: len(text)] = [index.setdefault(w, len(index)) for w in text]
+    return Candidates(known, index, codes, lengths)
+
+
+def distances(response: Sequence[str], others: Candidates) -> NDArray[np.int64]:
+    """Levenshtein distances of a response to many sequences, all at once."""
+    steps = np.arange(others.codes.shape[1] + 1)
+    row = np.tile(steps, (len(others.texts), 1))
+    for i, word in enumerate(response, 1):
+        new = row + 1
+        new[:, 0] = i
+        differs = others.codes != others.index.get(word, -2)
+        new[:, 1:] = np.minimum(new[:, 1:], row[:, :-1] + differs)
+        # Insertions run along the row: the least of new[k] + (j - k) over k <= j.
+        row = np.minimum.accumulate(new - steps, axis=1) + steps
+    result: NDArray[np.int64] = row[np.arange(len(others.texts)), others.lengths]
+    return result
 
 
 @lru_cache(maxsize=1 << 18)
@@ -85,25 +127,20 @@ def align(reference: Sequence[str], response: Sequence[str]) -> tuple[float, lis
 
 
 def closest(
-    response: Sequence[str], references: Iterable[Sequence[str]]
+    response: Sequence[str], references: Candidates | Iterable[Sequence[str]] | None
 ) -> tuple[float, list[Edit]]:
     """(cost, edits) of the reference that is cheapest to turn into `response`.
 
     Ties go to the shorter, then the alphabetically first reference, so that the order of the
     references does not matter. Without references, everything is an insertion.
     """
-    best: int | None = None
-    near: list[Sequence[str]] = []
-    for reference in references:
-        found = distance(reference, response, best)
-        if best is None or found < best:
-            best, near = found, []
-        if found == best:
-            near.append(reference)
-    if best is None:
+    known = references if isinstance(references, Candidates) else candidates(references or ())
+    if not known.texts:
         return float(len(response)), [Edit("", w) for w in response]
-    candidates = [(*align(r, response), len(r), tuple(r)) for r in near]
-    cost, edits, _, _ = min(candidates, key=lambda c: (c[0], c[2], c[3]))
+    far = distances(response, known)
+    near = [text for text, d in zip(known.texts, far, strict=True) if d == far.min()]
+    found = [(*align(r, response), len(r), tuple(r)) for r in near]
+    cost, edits, _, _ = min(found, key=lambda c: (c[0], c[2], c[3]))
     return cost, edits
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pyscorer.corpora.spoken_call import Grammar
 from pyscorer.experts import ngram
-from pyscorer.experts.edits import Edit, closest
+from pyscorer.experts.edits import Candidates, Edit, candidates, closest
 from pyscorer.experts.pairs import UNSEEN, PairTable
 
 FUNCTION_WORDS = frozenset(
@@ -63,15 +63,17 @@ def reference_features(
 class References:
     """The grammar, tokenised: accepted responses and their words by prompt, and all words."""
 
-    responses: dict[str, list[tuple[str, ...]]]
+    responses: dict[str, Candidates]
     words: dict[str, frozenset[str]]
     vocabulary: frozenset[str]
 
 
 def tokenise_grammar(grammar: Grammar) -> References:
     """Split the grammar's responses into words."""
-    responses = {p: [tuple(r.split()) for r in unit.responses] for p, unit in grammar.items()}
-    words = {p: frozenset(w for r in rs for w in r) for p, rs in responses.items()}
+    responses = {
+        p: candidates(tuple(r.split()) for r in unit.responses) for p, unit in grammar.items()
+    }
+    words = {p: frozenset(found.index) for p, found in responses.items()}
     return References(responses, words, frozenset().union(*words.values()))
 
 
@@ -79,7 +81,7 @@ def align_pairs(references: References, prompts: Sequence[str], responses: Seque
     """`edits.closest` of every response; an unknown prompt has no references."""
     known = references.responses
     return [
-        closest(tuple(r.split()), known.get(p, [])) for p, r in zip(prompts, responses, strict=True)
+        closest(tuple(r.split()), known.get(p)) for p, r in zip(prompts, responses, strict=True)
     ]
 
 

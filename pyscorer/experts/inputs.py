@@ -17,14 +17,20 @@ from numpy.typing import NDArray
 
 from pyscorer.corpora.spoken_call import Grammar, normalise
 from pyscorer.errors import InputError
-from pyscorer.experts import bags, bert, fbk, units, vectors
+from pyscorer.experts import bags, bert, fbk, joined, units, vectors
 from pyscorer.experts.pairs import UNSEEN, PairTable, load_data
 from pyscorer.files import atomic_directory, read_lines
 
 log = logging.getLogger(__name__)
 
-KINDS = ("fbk", "counts", "tfidf", "w2v", "w2v_marked", "bert", "bert_german", "units")
-"""Input kinds; w2v_marked has the end-of-sentence mark between prompt and response."""
+KINDS = (
+    *("fbk", "units", "joined", "counts", "tfidf", "w2v", "w2v_marked"),
+    *("bert", "bert_german"),
+)
+"""Input kinds; w2v_marked has the end-of-sentence mark between prompt and response.
+
+joined is all that is not a sequence or a bag: FBK, neighbour and evidence features.
+"""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class FeatureOptions:
     unit_tokens: int = field(default=4000, metadata={"help": "size of the bag of units and edits"})
     seed: int = field(default=1, metadata={"help": "seed of the vectors"})
     kinds: tuple[str, ...] = field(
-        default=(), metadata={"help": "input kinds to write beside fbk and units; all if empty"}
+        default=(),
+        metadata={"help": "input kinds to write beside fbk, units, joined; all if empty"},
     )
 
 
@@ -67,11 +74,17 @@ class Encoders:
     unit_model: bytes
     unit_tokens: dict[str, int]
     known: units.Known
+    parts: joined.PartModel
 
     def english(self, prompt: str) -> str:
-        """The prompt's translation; an unknown prompt stands for itself, without its `Frag:`."""
-        unit = self.grammar.get(prompt)
-        return unit.translation if unit else normalise(prompt.partition(":")[2] or prompt)
+        """See `english_prompt`."""
+        return english_prompt(self.grammar, prompt)
+
+
+def english_prompt(grammar: Grammar, prompt: str) -> str:
+    """The prompt's translation; an unknown prompt stands for itself, without its `Frag:`."""
+    unit = grammar.get(prompt)
+    return unit.translation if unit else normalise(prompt.partition(":")[2] or prompt)
 
 
 @dataclass(frozen=True)
@@ -119,11 +132,17 @@ def fit_encoders(
     )
     weights = table.counts.sum(axis=1)
     neighbours = units.out_of_fold_neighbours(table)
+    prompts = [english_prompt(grammar, p) for p in table.prompts]
+    evidence, parts = joined.out_of_fold_parts(table, prompts, references, alignments)
+    everything = np.hstack([raw, neighbours, evidence])
     encoders = Encoders(
         grammar=grammar,
         references=references,
         models=generic_models + final,
-        scale={"fbk": _scale_of(raw, weights), "units": _scale_of(neighbours, weights)},
+        scale={
+            kind: _scale_of(values, weights)
+            for kind, values in (("fbk", raw), ("units", neighbours), ("joined", everything))
+        },
         words=[],
         idf=np.zeros(0),
         vectors={},
@@ -131,15 +150,16 @@ def fit_encoders(
         unit_model=b"",
         unit_tokens={},
         known=units.known_responses(table, table.folds != UNSEEN),
+        parts=parts,
     )
-    prompts = [encoders.english(p) for p in table.prompts]
     training = np.flatnonzero(table.folds != UNSEEN)
     texts = [[*prompts[i].split(), *table.responses[i].split()] for i in training]
-    _fit_words(encoders, texts, weights[training], options)
     wanted = options.kinds or KINDS
     unknown = set(wanted) - set(KINDS)
     if unknown:
         raise InputError(f"no input kind {min(unknown)!r}; known: {', '.join(KINDS)}")
+    if set(wanted) & {"counts", "tfidf", "w2v", "w2v_marked"}:
+        _fit_words(encoders, texts, weights[training], options)
     if any(kind.startswith("bert") for kind in wanted):
         encoders.bert = _load_bert(options.encoder)
     accepted = (r for unit in grammar.values() for r in unit.responses)
@@ -156,6 +176,7 @@ def fit_encoders(
     scaled = _standardise(neighbours, encoders.scale["units"])
     bag = _token_matrix(found, encoders.unit_tokens)
     inputs["units"] = Inputs(np.hstack([bag, scaled]))
+    inputs["joined"] = Inputs(_standardise(everything, encoders.scale["joined"]))
     for kind in wanted:
         if kind not in inputs and not (kind.startswith("bert") and encoders.bert is None):
             log.info("inputs: %s", kind)
@@ -226,20 +247,28 @@ def encode(
     references = encoders.references
     if alignments is None:
         alignments = fbk.align_pairs(references, prompts, responses)
-    if kind == "fbk":
+    if kind in ("fbk", "joined"):
         raw = fbk.fbk_features(references, prompts, responses, alignments, encoders.models)
+    if kind == "fbk":
         return Inputs(_standardise(raw, encoders.scale["fbk"]))
+    near = np.array(
+        [
+            units.neighbour_features(tuple(w), encoders.known.get(p))
+            for p, w in zip(prompts, words, strict=True)
+        ],
+        np.float32,
+    )
+    triples = zip(prompts, english, responses, alignments, strict=True)
+    if kind == "joined":
+        evidence = np.array(
+            [encoders.parts.features(p, e, r, edits) for p, e, r, (_, edits) in triples], np.float32
+        )
+        everything = np.hstack([raw, near, evidence])
+        return Inputs(_standardise(everything, encoders.scale["joined"]))
     if kind == "units":
         processor = _processor(encoders.unit_model)
-        found = [
-            units.tokens(processor, prompt, response, edits)
-            for prompt, response, (_, edits) in zip(english, responses, alignments, strict=True)
-        ]
-        near = [
-            units.neighbour_features(tuple(w), encoders.known.get(p, []))
-            for p, w in zip(prompts, words, strict=True)
-        ]
-        scaled = _standardise(np.array(near, np.float32), encoders.scale["units"])
+        found = [units.tokens(processor, e, r, edits) for _, e, r, (_, edits) in triples]
+        scaled = _standardise(near, encoders.scale["units"])
         return Inputs(np.hstack([_token_matrix(found, encoders.unit_tokens), scaled]))
     raise InputError(f"no input kind {kind!r}; known: {', '.join(KINDS)}")
 

@@ -7,27 +7,42 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pyscorer.corpora.spoken_call import normalise
 from pyscorer.errors import InputError
+from pyscorer.experts import units
 from pyscorer.experts.architectures import Architecture
 from pyscorer.experts.combine import acceptance_score, normalise_outputs, remember
 from pyscorer.experts.edits import closest, marked
-from pyscorer.experts.inputs import Encoders, encode, load_encoders
+from pyscorer.experts.inputs import Encoders, Inputs, encode, load_encoders
 from pyscorer.experts.mixture import apply_gate, concatenate, gate_sizes
 from pyscorer.experts.networks import Network
 from pyscorer.experts.training import predict
+from pyscorer.experts.trees import Forest, apply_forest, load_forest
 from pyscorer.files import atomic_directory
 
 
 @dataclass
 class Member:
-    """One expert of the mixture: its input kind and its groups of networks."""
+    """One expert of the mixture: its input kind and its groups of networks, or its trees."""
 
     name: str
     kind: str
     networks: list[Network]
     seeds: int
+    forest: Forest | None = None
+
+    def posteriors(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Seeds x N x 4, averaged over folds."""
+        if self.forest is not None:
+            outputs = apply_forest(self.forest, inputs.values)
+        else:
+            outputs = np.concatenate([predict(network, inputs) for network in self.networks])
+        averaged: NDArray[np.float32] = outputs.reshape(self.seeds, -1, *outputs.shape[1:]).mean(
+            axis=1
+        )
+        return averaged
 
 
 @dataclass
@@ -37,9 +52,9 @@ class Judge:
     encoders: Encoders
     members: list[Member]
     gate: Network
-    thresholds: list[float]
+    threshold: float
+    gross: float
     memory: float
-    memory_threshold: float
 
 
 @dataclass(frozen=True)
@@ -80,6 +95,8 @@ def load_member(folder: Path) -> Member:
     """Load the networks of one expert."""
     settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
     shape, n_in, seeds = _shape(settings)
+    if shape.trees:
+        return Member(settings["expert"], shape.kind, [], seeds, load_forest(folder / "forest.npz"))
     networks = []
     for state in torch.load(folder / "model.pt", weights_only=True):
         members = next(iter(state.values())).shape[0]
@@ -95,7 +112,7 @@ def load_judge(model: Path) -> Judge:
         raise InputError(f"{model}/best.json: no such file: name a folder written by judge_model")
     best = json.loads((model / "best.json").read_text(encoding="utf-8"))
     systems = json.loads((model / "systems.json").read_text(encoding="utf-8"))["systems"]
-    thresholds = {s["name"]: s["thresholds"] for s in systems}
+    system = next(s for s in systems if s["name"] == best["best"] + " + memory")
     members = [load_member(model / "experts" / name) for name in best["members"]]
     state = torch.load(model / "gate.pt", weights_only=True)
     gate = Network(
@@ -108,9 +125,9 @@ def load_judge(model: Path) -> Judge:
         encoders=load_encoders(model),
         members=members,
         gate=gate.eval(),
-        thresholds=thresholds[best["best"]],
-        memory=best["memory"],
-        memory_threshold=float(np.mean(thresholds[best["best"] + " + memory"])),
+        threshold=float(np.mean(system["thresholds"])),
+        gross=system["gross"],
+        memory=system["memory"],
     )
 
 
@@ -125,36 +142,34 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
     if not prompt:
         raise InputError("the prompt is empty")
     known = prompt in judge.encoders.grammar
-    references = judge.encoders.references.responses.get(prompt, [])
+    references = judge.encoders.references.responses.get(prompt)
     alignment = closest(tuple(words.split()), references)
     edits = alignment[1]
-    threshold = float(np.mean(judge.thresholds))
+    threshold = judge.threshold
     shown = " ".join(e.reference for e in edits if e.reference)
     if not words:
         return Judgement(False, 0.0, threshold, known, shown, "", {})
     said = []
     for member in judge.members:
         inputs = encode(judge.encoders, member.kind, [prompt], [words], [alignment])
-        outputs = np.concatenate([predict(network, inputs) for network in member.networks])
-        said.append(outputs.reshape(member.seeds, -1, 1, 4).mean(axis=1))
+        said.append(member.posteriors(inputs))
     mixed, credits = apply_gate(judge.gate, concatenate(said))
-    score = float(acceptance_score(mixed.mean(axis=1))[:, 0].mean())
     experts = {
         member.name: {
-            "score": float(acceptance_score(outputs.mean(axis=0))[0]),
+            "score": float(acceptance_score(outputs.mean(axis=0), judge.gross)[0]),
             "credit": float(credits[..., 0, k].mean()),
         }
         for k, (member, outputs) in enumerate(zip(judge.members, said, strict=True))
     }
-    counts = dict(judge.encoders.known.get(prompt, [])).get(tuple(words.split()))
-    if counts is not None and judge.memory:
-        mean = normalise_outputs(mixed.mean(axis=(0, 1)))[0]
-        score = float(acceptance_score(remember(mean, np.asarray(counts), judge.memory)))
-        threshold = judge.memory_threshold
+    mean = normalise_outputs(mixed.mean(axis=(0, 1)))[0]
+    counts = units.seen_counts(judge.encoders.known, prompt, words)
+    if counts is not None:
+        mean = remember(mean, counts, judge.memory)
         experts["memory"] = {
             "score": float(counts[0] / counts.sum()),
-            "credit": float(counts.sum()),
+            "credit": float(counts.sum() / (counts.sum() + judge.memory)),
         }
+    score = float(acceptance_score(mean, judge.gross))
     return Judgement(score >= threshold, score, threshold, known, shown, marked(edits), experts)
 
 
@@ -174,8 +189,9 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
             _link_or_copy(mixture / name, part / name)
         for member in best["members"]:
             (part / "experts" / member).mkdir(parents=True)
-            for name in ("architecture.json", "model.pt"):
-                _link_or_copy(folders[member] / name, part / "experts" / member / name)
+            for name in ("architecture.json", "model.pt", "forest.npz"):
+                if (folders[member] / name).exists():
+                    _link_or_copy(folders[member] / name, part / "experts" / member / name)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

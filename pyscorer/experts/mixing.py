@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from pyscorer.errors import InputError
 from pyscorer.experts.combine import (
-    Limits,
     acceptance_score,
     apply_temperature,
     class_priors,
@@ -26,7 +25,17 @@ from pyscorer.experts.combine import (
 )
 from pyscorer.experts.mixture import GateOptions, apply_gate, concatenate, train_gate
 from pyscorer.experts.pairs import PairTable, average_members, load_data
-from pyscorer.experts.selection import is_fbk, rank_experts, subsets, validation_metrics
+from pyscorer.experts.selection import (
+    Choice,
+    Limits,
+    Validation,
+    build_validation,
+    choose,
+    choose_scores,
+    is_fbk,
+    rank_experts,
+    subsets,
+)
 from pyscorer.files import atomic_directory
 
 log = logging.getLogger(__name__)
@@ -43,6 +52,12 @@ class MixtureOptions:
     min_rejection: float = field(
         default=0.5, metadata={"help": "of wrong responses, on validation"}
     )
+    validation_ids: str = field(
+        default="", metadata={"help": "pattern of the training ids to choose on; all if empty"}
+    )
+    exams: int = field(
+        default=200, metadata={"help": "test sets drawn from validation rows to choose thresholds"}
+    )
     gate_epochs: int = field(default=8, metadata={"help": "passes over the training pairs"})
     gate_hidden: tuple[int, ...] = field(
         default=(), metadata={"help": "hidden sizes of every gate; the paper's if empty"}
@@ -52,11 +67,12 @@ class MixtureOptions:
 
 @dataclass(frozen=True)
 class System:
-    """One row of a table: scores of training rows (out of fold) and of test rows, seeds x rows."""
+    """One row of a table: its choice on validation rows, its scores of test rows (seeds x rows)."""
 
     name: str
     table: int
     members: tuple[str, ...]
+    choice: Choice
     validation: NDArray
     test: NDArray
     memory: float | None = None
@@ -77,48 +93,48 @@ def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
 
 
 def _system(
-    name: str, number: int, members: Sequence[str], table: PairTable, oof: NDArray, final: NDArray
+    name: str,
+    number: int,
+    members: Sequence[str],
+    outputs: tuple[NDArray, NDArray],
+    validation: Validation,
+    memory: float | None = None,
 ) -> System:
-    return System(
-        name,
-        number,
-        tuple(members),
-        acceptance_score(oof[:, table.train_rows]),
-        acceptance_score(final[:, table.test_rows]),
-    )
+    """outputs: seeds x training rows x 4, out of fold, and seeds x test rows x 4."""
+    choice = choose(outputs[0], validation)
+    scores = [acceptance_score(o, choice.gross) for o in outputs]
+    return System(name, number, tuple(members), choice, scores[0], scores[1], memory)
 
 
-def with_memory(system: System, table: PairTable, oof: NDArray, final: NDArray) -> System:
+def _of_rows(table: PairTable, oof: NDArray, final: NDArray) -> tuple[NDArray, NDArray]:
+    return oof[:, table.train_rows], final[:, table.test_rows]
+
+
+def with_memory(
+    name: str,
+    number: int,
+    members: Sequence[str],
+    table: PairTable,
+    oof: NDArray,
+    validation: Validation,
+) -> System:
     """A system that also weighs the labels that equal pairs received in training.
 
-    Validation rows see the labels of the other rows of their pair, never their own; the strength
-    of the model's word is fitted on them. For a test row the model's word on a known pair comes
-    from members that never saw the pair, so that its labels are not counted twice.
+    Validation rows see the labels that other speakers' rows of their pair received; the strength
+    of the model's word is fitted on all training rows in this way. For a test row the model's word
+    on a known pair comes from members that never saw the pair, so that its labels are not counted
+    twice.
     """
-    strength = float(np.mean([fit_strength(o, table) for o in oof]))
-    others = other_rows(table)
-    counts = table.counts[table.test_rows]
-    return System(
-        f"{system.name} + memory",
-        system.table,
-        system.members,
-        np.stack(
-            [
-                acceptance_score(remember(normalise_outputs(o)[table.train_rows], others, strength))
-                for o in oof
-            ]
-        ),
-        np.stack(
-            [
-                acceptance_score(remember(normalise_outputs(o)[table.test_rows], counts, strength))
-                for o in oof
-            ]
-        ),
-        memory=strength,
+    others, counts = other_rows(table), table.counts[table.test_rows]
+    strength = float(np.mean([fit_strength(o, table, others) for o in oof]))
+    outputs = (
+        np.stack([remember(normalise_outputs(o)[table.train_rows], others, strength) for o in oof]),
+        np.stack([remember(normalise_outputs(o)[table.test_rows], counts, strength) for o in oof]),
     )
+    return _system(f"{name} + memory", number, members, outputs, validation, strength)
 
 
-def majority_vote(systems: Sequence[System], table: PairTable, limits: Limits) -> System:
+def majority_vote(systems: Sequence[System], validation: Validation) -> System:
     """The FBK baseline: each network decides with its own threshold, the majority rules.
 
     The score is the share of networks that accept; ties are broken by how far the mean score lies
@@ -126,17 +142,12 @@ def majority_vote(systems: Sequence[System], table: PairTable, limits: Limits) -
     """
     parts: dict[str, list[NDArray]] = {"validation": [], "test": []}
     for system in systems:
-        thresholds, _ = validation_metrics(system.validation, table, limits)
         for part, scores in (("validation", system.validation), ("test", system.test)):
-            above = scores - np.array(thresholds)[:, None]
+            above = scores - np.array(system.choice.thresholds)[:, None]
             parts[part].append((above >= 0) + 0.5 * np.tanh(above) / len(systems))
-    return System(
-        VOTE,
-        1,
-        tuple(m for s in systems for m in s.members),
-        np.mean(parts["validation"], axis=0),
-        np.mean(parts["test"], axis=0),
-    )
+    voted, test = (np.mean(parts[part], axis=0) for part in ("validation", "test"))
+    members = tuple(m for s in systems for m in s.members)
+    return System(VOTE, 1, members, choose_scores(voted, validation), voted, test)
 
 
 def _calibrated(
@@ -166,18 +177,19 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
     """
     table, grammar = load_data(data)
     limits = Limits(options.min_recall, options.min_rejection)
+    validation = build_validation(table, limits, options.validation_ids, options.exams)
     outputs = load_experts(experts)
     if not any(map(is_fbk, outputs)) or all(map(is_fbk, outputs)):
         raise InputError("a mixture needs at least one FBK network and one other expert")
     averaged = {name: average_members(table, o) for name, o in outputs.items()}
     oof = {name: pair[0] for name, pair in averaged.items()}
     final = {name: pair[1] for name, pair in averaged.items()}
-    seeds = len(next(iter(oof.values())))
-    systems = [_grammar_match(table, grammar, seeds)]
-    alone = [_system(n, 1, (n,), table, oof[n], final[n]) for n in outputs]
-    systems.append(majority_vote([s for s in alone if is_fbk(s.name)], table, limits))
-    systems += alone
-    ranking = rank_experts(oof, table, limits)
+    systems = [_grammar_match(table, grammar, len(next(iter(oof.values()))), validation)]
+    alone = {n: _system(n, 1, (n,), _of_rows(table, oof[n], final[n]), validation) for n in outputs}
+    systems.append(majority_vote([s for s in alone.values() if is_fbk(s.name)], validation))
+    systems += alone.values()
+    systems += [with_memory(n, 1, (n,), table, oof[n], validation) for n in outputs]
+    ranking = rank_experts({name: system.choice for name, system in alone.items()})
     chosen = subsets(ranking)
     log.info("ranking: %s; subsets: %s", ranking, chosen)
     calibrated_oof, calibrated_final, exponents = _calibrated(oof, final, table)
@@ -187,53 +199,57 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
             joint = pseudo_joint([a[m] for m in members], priors)
             joint_final = pseudo_joint([b[m] for m in members], priors)
             full = f"pseudo-joint: {name}{label}"
-            systems.append(_system(full, 2, members, table, joint, joint_final))
+            rows = _of_rows(table, joint, joint_final)
+            systems.append(_system(full, 2, members, rows, validation))
+            systems.append(with_memory(full, 2, members, table, joint, validation))
     gates: dict[str, Any] = {}
-    best: tuple[float, str] = (-1.0, "")
     for name, members in chosen.items():
         log.info("gate of %s: %s", name, ", ".join(members))
         gate_options = GateOptions(options.gate_hidden, options.gate_epochs, seed=options.seed)
         gate = train_gate(concatenate([oof[m] for m in members]), table, gate_options)
-        mixed, credits = apply_gate(gate, concatenate([oof[m] for m in members]))
+        mixed, _ = apply_gate(gate, concatenate([oof[m] for m in members]))
         mixed_oof = average_members(table, mixed)[0]
         mixed, credits = apply_gate(gate, concatenate([final[m] for m in members]))
         mixed_final = mixed.mean(axis=1)
-        system = _system(f"mixture: {name}", 3, members, table, mixed_oof, mixed_final)
-        systems.append(system)
-        _, rows = validation_metrics(system.validation, table, limits)
-        value = float(np.mean([row["d_full"] for row in rows]))
-        if value > best[0]:
-            best = (value, system.name)
+        full = f"mixture: {name}"
+        rows = _of_rows(table, mixed_oof, mixed_final)
+        system = _system(full, 3, members, rows, validation)
+        remembering = with_memory(full, 3, members, table, mixed_oof, validation)
+        systems += [system, remembering]
+        log.info(
+            "validation D_full %.2f, with memory %.2f",
+            system.choice.d_full,
+            remembering.choice.d_full,
+        )
+        if not gates or remembering.choice.d_full > gates["remembering"].choice.d_full:
             gates = {
                 "system": system,
+                "remembering": remembering,
                 "gate": gate.state_dict(),
                 "credits": credits.mean(axis=1),
                 "oof": mixed_oof,
                 "final": mixed_final,
             }
-    systems.append(with_memory(gates["system"], table, gates["oof"], gates["final"]))
-    best_alone = next(e for e in ranking["d_full"])
-    base = next(s for s in alone if s.name == best_alone)
-    systems.append(with_memory(base, table, oof[best_alone], final[best_alone]))
     with atomic_directory(out) as part:
-        _write(part, systems, table, limits, options)
+        _write(part, systems, options)
         torch.save(gates["gate"], part / "gate.pt")
         np.save(part / "credits.npy", gates["credits"].astype(np.float32))
         np.save(part / "mixed.npy", gates["final"].astype(np.float32))
         np.save(part / "mixed_oof.npy", gates["oof"].astype(np.float32))
         summary = {
-            "best": best[1],
+            "best": gates["system"].name,
             "members": list(gates["system"].members),
             "gate_hidden": list(options.gate_hidden),
-            "memory": systems[-2].memory,
             "ranking": ranking,
             "exponents": exponents,
-            "best_expert": best_alone,
+            "best_expert": ranking["d_full"][0],
         }
         (part / "best.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
 
-def _grammar_match(table: PairTable, grammar: Mapping[str, Any], seeds: int) -> System:
+def _grammar_match(
+    table: PairTable, grammar: Mapping[str, Any], seeds: int, validation: Validation
+) -> System:
     found = np.array(
         [
             p in grammar and r in grammar[p].responses
@@ -241,25 +257,24 @@ def _grammar_match(table: PairTable, grammar: Mapping[str, Any], seeds: int) -> 
         ],
         float,
     )
-    validation, test = found[table.train_rows], found[table.test_rows]
-    return System(GRAMMAR, 1, (), np.tile(validation, (seeds, 1)), np.tile(test, (seeds, 1)))
+    trained, test = (np.tile(found[r], (seeds, 1)) for r in (table.train_rows, table.test_rows))
+    return System(GRAMMAR, 1, (), choose_scores(trained, validation), trained, test)
 
 
-def _write(
-    part: Path, systems: list[System], table: PairTable, limits: Limits, options: MixtureOptions
-) -> None:
+def _write(part: Path, systems: list[System], options: MixtureOptions) -> None:
     rows: list[dict[str, Any]] = []
     arrays: dict[str, Any] = {}
     for i, system in enumerate(systems):
-        thresholds, metrics = validation_metrics(system.validation, table, limits)
         rows.append(
             {
                 "name": system.name,
                 "table": system.table,
                 "members": list(system.members),
                 "memory": system.memory,
-                "thresholds": thresholds,
-                "validation": metrics,
+                "gross": system.choice.gross,
+                "thresholds": system.choice.thresholds,
+                "validation": system.choice.metrics,
+                "validation_d_full": system.choice.d_full,
             }
         )
         arrays[f"{i}.validation"] = system.validation

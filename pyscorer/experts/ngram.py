@@ -36,11 +36,11 @@ def train_ngram(
     if order < 1 or not 0 < discount < 1:
         raise ValueError("order must be at least 1 and the discount between 0 and 1")
     counts: list[Counter[tuple[str, ...]]] = [Counter() for _ in range(order)]
-    for sentence in sentences:
-        marked = [START, *sentence, END]
+    for sentence, number in Counter(tuple(s) for s in sentences).items():
+        marked = (START, *sentence, END)
         for end in range(1, len(marked)):
             for n in range(min(order, end + 1)):
-                counts[n][tuple(marked[end - n : end + 1])] += 1
+                counts[n][marked[end - n : end + 1]] += number
     vocabulary = frozenset(w for (w,) in counts[0]) | {END}
     log_probability: dict[tuple[str, ...], float] = {}
     log_backoff: dict[tuple[str, ...], float] = {}

@@ -25,6 +25,11 @@ from pyscorer.errors import InputError
 UNSEEN = -1
 
 
+def speaker_of(identifier: str) -> str:
+    """The speaker of a response id: what stands before the first `_`, else the id itself."""
+    return identifier.partition("_")[0]
+
+
 @dataclass(frozen=True)
 class PairTable:
     """Distinct pairs of training and test rows.

@@ -85,6 +85,8 @@ def write_page(
         "unseen_d_full": "unseen",
         "d": "D",
         "d_a": "D_A",
+        "recall": "recall",
+        "rejection": "rejection",
         "accuracy": "accuracy",
         "f1": "F1",
         "f1_weighted": "F1, weighted FA",
@@ -93,7 +95,7 @@ def write_page(
         "cr": "CR",
         "pfa": "PFA",
         "gfa": "GFA",
-        "validation_d_full": "validation D_full",
+        "exam_d_full": "validation D_full",
         "paper_d_full": "paper (edition 3)",
     }
     parts = [
@@ -119,8 +121,8 @@ def write_page(
     rejected = explained[explained["decision"] == "reject"]
     parts += [
         f"<h2>Rejected responses: {len(rejected)}</h2>",
-        f"<p>First seed of {html.escape(best['best'])}. Edits lead from the closest accepted "
-        "response to the response: [-left out], {+put in}, {said&gt;heard}.</p>",
+        f"<p>First seed of {html.escape(best['best'])} + memory. Edits lead from the "
+        "closest accepted response to the response: [-left out], {+put in}, {said&gt;heard}.</p>",
     ]
     hidden = {"decision", "closest_accepted", "edit_cost"}
     shown = {c: c.replace("_", " ") for c in explained.columns if c not in hidden}

@@ -1,17 +1,125 @@
-"""Which experts a mixture is made of: 1-best and 3-best FBK networks with the best others."""
+"""Validation: thresholds, and which experts a mixture is made of."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscorer.evaluation.acceptance import count_decisions
-from pyscorer.experts.combine import Limits, acceptance_score, tune
+from pyscorer.errors import InputError
+from pyscorer.evaluation.acceptance import (
+    GROSS_WEIGHT,
+    Exams,
+    choose_threshold,
+    count_decisions,
+    draw_exams,
+)
+from pyscorer.experts.combine import acceptance_score, other_rows
 from pyscorer.experts.pairs import PairTable
 
 Criterion = Literal["d_full", "f1"]
 CRITERIA: tuple[Criterion, ...] = ("d_full", "f1")
+GROSS_WEIGHTS = (1.0, 1.5, 2.0, GROSS_WEIGHT)
+"""What a wrong meaning may weigh in a system's score, chosen on validation rows.
+
+A gross false accept costs three plain ones, but a gross rejection gains no more than a plain one:
+what a meaning should weigh lies between 1 and 3 and depends on the threshold.
+"""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Constraints of the threshold's choice, on validation rows."""
+
+    min_recall: float = 0.85
+    min_rejection: float = 0.5
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The training rows on which everything is chosen, and exams drawn from them.
+
+    rows: numbers into the table's training rows. weights: how often each counts.
+    """
+
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    weights: NDArray[np.float64]
+    exams: Exams
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What validation rows chose for a system.
+
+    gross: weight of a wrong meaning in the score. thresholds, metrics: one a seed; d_full: mean
+    over seeds of the exams' (geometric) mean D_full.
+    """
+
+    gross: float
+    thresholds: list[float]
+    metrics: list[dict[str, float]]
+    d_full: float
+
+    @property
+    def f1(self) -> float:
+        """Mean F1 over seeds."""
+        return float(np.mean([row["f1"] for row in self.metrics]))
+
+
+def build_validation(
+    table: PairTable, limits: Limits, ids: str = "", exams: int = 200, seed: int = 0
+) -> Validation:
+    """Take the training rows whose id matches `ids` and weigh them to be like the test rows.
+
+    Rows whose pair another speaker's training rows hold get the weight that such pairs have among
+    the test rows; no label of the test rows is read. Raises InputError if no row matches.
+    """
+    rows = np.flatnonzero([re.search(ids, r.id) is not None for r in table.train])
+    if not len(rows):
+        raise InputError(f"no training response has an id that matches {ids!r}")
+    labels = table.train_labels[rows]
+    if (labels == 0).all() or (labels != 0).all():
+        raise InputError(f"the responses that match {ids!r} are all right or all wrong")
+    known = other_rows(table)[rows].sum(axis=1) > 0
+    weights = np.ones(len(rows))
+    if known.any() and not known.all() and len(table.test_rows):
+        share = float(table.test_seen.mean())
+        weights = np.where(known, share / known.mean(), (1 - share) / (1 - known.mean()))
+    size = max(len(table.test_rows), 100)
+    drawn = draw_exams(labels, weights, size, exams, seed)
+    return Validation(rows, labels, weights, drawn, limits)
+
+
+def choose(
+    outputs: NDArray, validation: Validation, gross_weights: Sequence[float] = GROSS_WEIGHTS
+) -> Choice:
+    """Choose the weight of meaning and a threshold a seed: seeds x training rows x 4 outputs."""
+    chosen: Choice | None = None
+    for gross in gross_weights:
+        choice = choose_scores(acceptance_score(outputs, gross), validation, gross)
+        if chosen is None or choice.d_full > chosen.d_full:
+            chosen = choice
+    assert chosen is not None
+    return chosen
+
+
+def choose_scores(scores: NDArray, validation: Validation, gross: float = GROSS_WEIGHT) -> Choice:
+    """Choose a threshold a seed: seeds x training rows scores, out of fold."""
+    limits = validation.limits
+    scores = scores[:, validation.rows]
+    found = [
+        choose_threshold(s, validation.exams, limits.min_recall, limits.min_rejection)
+        for s in scores
+    ]
+    metrics = [
+        count_decisions(s >= t, validation.labels, validation.weights).as_row()
+        for s, (t, _) in zip(scores, found, strict=True)
+    ]
+    return Choice(gross, [t for t, _ in found], metrics, float(np.mean([d for _, d in found])))
 
 
 def is_fbk(expert: str) -> bool:
@@ -19,37 +127,19 @@ def is_fbk(expert: str) -> bool:
     return expert.startswith("fbk")
 
 
-def validation_metrics(
-    scores: NDArray, table: PairTable, limits: Limits
-) -> tuple[list[float], list[dict[str, float]]]:
-    """Thresholds and metrics of seeds x training rows of out-of-fold scores, a seed each."""
-    thresholds = [tune(s, table, limits) for s in scores]
-    rows = [
-        count_decisions(s >= t, table.train_labels).as_row()
-        for s, t in zip(scores, thresholds, strict=True)
-    ]
-    return thresholds, rows
-
-
-def rank_experts(
-    out_of_fold: Mapping[str, NDArray], table: PairTable, limits: Limits
-) -> dict[Criterion, list[str]]:
-    """Experts from best to worst on validation rows by each criterion (mean over seeds).
-
-    out_of_fold: expert -> seeds x N x 4.
-    """
-    means: dict[str, dict[str, float]] = {}
-    for expert, outputs in out_of_fold.items():
-        _, rows = validation_metrics(acceptance_score(outputs[:, table.train_rows]), table, limits)
-        means[expert] = {c: float(np.mean([row[c] for row in rows])) for c in CRITERIA}
-    return {c: sorted(means, key=lambda e: (-means[e][c], e)) for c in CRITERIA}
+def rank_experts(choices: Mapping[str, Choice]) -> dict[Criterion, list[str]]:
+    """Experts from best to worst on validation rows by each criterion."""
+    return {
+        criterion: sorted(choices, key=lambda e: (-getattr(choices[e], criterion), e))
+        for criterion in CRITERIA
+    }
 
 
 def subsets(ranking: Mapping[Criterion, list[str]]) -> dict[str, tuple[str, ...]]:
     """Name -> experts: (1 or 3 best FBK) x (by D_full or F1) x (1, 2 or 3 best stand-alone).
 
-    Subsets that come out equal are kept once, under the name met first. FBK networks are ranked
-    by the criterion of the name; the stand-alone experts by D_full.
+    Last come all experts. Subsets that come out equal are kept once, under the name met first. FBK
+    networks are ranked by the criterion of the name; the stand-alone experts by D_full.
     """
     alone = [e for e in ranking["d_full"] if not is_fbk(e)]
     found: dict[str, tuple[str, ...]] = {}
@@ -58,8 +148,12 @@ def subsets(ranking: Mapping[Criterion, list[str]]) -> dict[str, tuple[str, ...]
         for n_fbk in (1, 3):
             for n_alone in (1, 2, 3):
                 members = (*fbk[:n_fbk], *alone[:n_alone])
-                known = {frozenset(m) for m in found.values()}
-                if len(members) > 1 and frozenset(members) not in known:
-                    name = f"{min(n_fbk, len(fbk))} FBK ({criterion}) + {min(n_alone, len(alone))}"
-                    found[name] = members
+                name = f"{min(n_fbk, len(fbk))} FBK ({criterion}) + {min(n_alone, len(alone))}"
+                _add(found, name, members)
+    _add(found, "all experts", tuple(ranking["d_full"]))
     return found
+
+
+def _add(found: dict[str, tuple[str, ...]], name: str, members: tuple[str, ...]) -> None:
+    if len(members) > 1 and frozenset(members) not in {frozenset(m) for m in found.values()}:
+        found[name] = members

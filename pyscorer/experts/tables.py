@@ -20,7 +20,7 @@ from pyscorer.evaluation.acceptance import (
 from pyscorer.experts import fbk
 from pyscorer.experts.combine import acceptance_score
 from pyscorer.experts.edits import closest, marked
-from pyscorer.experts.mixing import VOTE, load_experts
+from pyscorer.experts.mixing import GRAMMAR, VOTE, load_experts
 from pyscorer.experts.pairs import PairTable, average_members, load_data
 from pyscorer.experts.proficiency_html import write_page, write_plot
 from pyscorer.files import atomic_directory
@@ -81,7 +81,11 @@ def system_rows(
         yes = decisions(scores[f"{i}.test"], system["thresholds"])
         accepted[system["name"]] = yes
         low, high = mean_d_full_interval(yes, labels, options.samples, options.seed)
-        validation = [row["d_full"] for row in system["validation"]]
+        names = ("d_full", "recall", "rejection")
+        validation = {
+            f"validation_{n}": float(np.mean([row[n] for row in system["validation"]]))
+            for n in names
+        }
         rows.append(
             {"table": system["table"], "model": system["name"], "seeds": len(yes)}
             | {"members": " ".join(system["members"])}
@@ -89,7 +93,8 @@ def system_rows(
             | {"d_full_low": low, "d_full_high": high}
             | summarise(yes[:, seen], labels[seen], "seen_")
             | summarise(yes[:, ~seen], labels[~seen], "unseen_")
-            | {"validation_d_full": float(np.mean(validation))}
+            | validation
+            | {"exam_d_full": system["validation_d_full"], "gross_weight": system["gross"]}
             | {"threshold": float(np.mean(system["thresholds"]))}
         )
     return pd.DataFrame(rows), accepted
@@ -110,7 +115,7 @@ def explanations(
     rows = []
     for n, response in enumerate(table.test):
         pair = table.test_rows[n]
-        known = references.responses.get(response.prompt, [])
+        known = references.responses.get(response.prompt)
         cost, edits = closest(tuple(response.recognised.split()), known)
         row: dict[str, Any] = {
             "id": response.id,
@@ -148,24 +153,28 @@ def proficiency_tables(
     systems = content["systems"]
     with np.load(mixture / "scores.npz") as scores:
         frame, accepted = system_rows(table, systems, scores, options)
-        index = next(i for i, s in enumerate(systems) if s["name"] == best["best"])
+        final = best["best"] + " + memory"
+        index = next(i for i, s in enumerate(systems) if s["name"] == final)
         score = scores[f"{index}.test"][0]
     frame = _with_published(frame, options.paper)
     comparisons = []
-    rivals = [best["best_expert"], VOTE, "grammar match"]
-    for name in (best["best"], best["best"] + " + memory"):
-        for rival in rivals:
-            difference, p = paired_bootstrap(
-                accepted[name], accepted[rival], table.test_labels, options.samples, options.seed
-            )
-            comparisons.append(
-                {"model": name, "against": rival, "difference": difference, "p_not_better": p}
-            )
+    rivals = [best["best_expert"], VOTE, GRAMMAR]
+    pairs = [(best["best"], rival) for rival in rivals]
+    pairs += [(final, r) for r in (*rivals, best["best_expert"] + " + memory", best["best"])]
+    if {"LSTM-BERT", "LSTM-BERT-DE"} <= set(accepted):
+        pairs.append(("LSTM-BERT", "LSTM-BERT-DE"))
+    for name, rival in pairs:
+        difference, p = paired_bootstrap(
+            accepted[name], accepted[rival], table.test_labels, options.samples, options.seed
+        )
+        comparisons.append(
+            {"model": name, "against": rival, "difference": difference, "p_not_better": p}
+        )
     members = {m: average_members(table, outputs[m])[1][0] for m in best["members"]}
     explained = explanations(
         table,
         fbk.tokenise_grammar(grammar),
-        accepted[best["best"]][0],
+        accepted[final][0],
         score,
         members,
         np.load(mixture / "credits.npy")[0],

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +19,15 @@ from pyscorer.experts.inputs import Inputs, load_inputs
 from pyscorer.experts.loss import expert_loss
 from pyscorer.experts.networks import Network
 from pyscorer.experts.pairs import PairTable, load_data
+from pyscorer.experts.trees import apply_forest, save_forest, train_forest
 from pyscorer.files import atomic_directory
 
 log = logging.getLogger(__name__)
 
 GROUP_PARAMETERS = 4_000_000
 """Members are trained together up to this many parameters: beyond, caches are too small."""
+GROUP_RECURRENT = 5
+"""As many members of a recurrent network at most: their sequences fill the caches as well."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +153,8 @@ def group_size(n_in: int, shape: Architecture) -> int:
     parameters = sum(a * b for a, b in itertools.pairwise(sizes))
     if shape.recurrent:
         parameters += 3 * sizes[0] * sizes[1] + 4 * sizes[1] ** 2
-    return max(1, GROUP_PARAMETERS // parameters)
+    most = GROUP_RECURRENT if shape.recurrent else GROUP_PARAMETERS
+    return max(1, min(most, GROUP_PARAMETERS // parameters))
 
 
 def train_expert(
@@ -158,8 +163,8 @@ def train_expert(
     """Train an expert for every seed and without every fold.
 
     Writes out/outputs.npy (seeds x folds x N x 4 float32: what the member trained without that
-    fold says of every pair of the table), out/model.pt (the weights of the groups of members) and
-    out/architecture.json. The same seed gives the same result.
+    fold says of every pair of the table), out/model.pt (the weights of the groups of members) or
+    out/forest.npz, and out/architecture.json. The same seed gives the same result.
     """
     table, _ = load_data(data)
     shape = architecture(expert)
@@ -172,6 +177,18 @@ def train_expert(
     folds = [np.flatnonzero(table.folds[items[0]] != k) for k in range(table.n_folds)]
     members = [fold for _ in range(options.seeds) for fold in folds]
     size = group_size(inputs.values.shape[-1], shape)
+    settings = dataclasses.asdict(shape) | {
+        "expert": expert,
+        "n_in": int(inputs.values.shape[-1]),
+        "seeds": options.seeds,
+    }
+    if shape.trees:
+        forest = train_forest(inputs.values, items, members, shape.trees, 1000 * options.seed)
+        found = apply_forest(forest, inputs.values)
+        with atomic_directory(out) as part:
+            save_forest(part / "forest.npz", forest)
+            _write(part, found.reshape(options.seeds, table.n_folds, -1, 4), settings)
+        return
     outputs, states = [], []
     for number, start in enumerate(range(0, len(members), size)):
         network = train_members(
@@ -186,12 +203,11 @@ def train_expert(
         outputs.append(predict(network, inputs))
         states.append(network.state_dict())
     stacked = np.concatenate(outputs).reshape(options.seeds, table.n_folds, -1, 4)
-    settings = dataclasses.asdict(shape) | {
-        "expert": expert,
-        "n_in": int(inputs.values.shape[-1]),
-        "seeds": options.seeds,
-    }
     with atomic_directory(out) as part:
-        np.save(part / "outputs.npy", stacked)
         torch.save(states, part / "model.pt")
-        (part / "architecture.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
+        _write(part, stacked, settings)
+
+
+def _write(part: Path, outputs: NDArray, settings: dict[str, Any]) -> None:
+    np.save(part / "outputs.npy", outputs)
+    (part / "architecture.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")

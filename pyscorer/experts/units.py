@@ -15,7 +15,7 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
-from pyscorer.experts.edits import Edit, distance
+from pyscorer.experts.edits import Candidates, Edit, candidates, distances
 from pyscorer.experts.pairs import UNSEEN, PairTable
 
 NEIGHBOURS = (
@@ -68,35 +68,49 @@ def tokens(
     return found
 
 
+Known = dict[str, tuple[Candidates, NDArray[np.float64]]]
+"""Prompt -> its training responses and their class counts."""
+
+
 def neighbour_features(
-    response: Sequence[str], known: Sequence[tuple[tuple[str, ...], NDArray]]
+    response: Sequence[str], known: tuple[Candidates, NDArray[np.float64]] | None
 ) -> list[float]:
     """The `NEIGHBOURS` of a response among training responses of its prompt and their counts."""
     nearest = [float(FAR), float(FAR)]
     number = [0.0, 0.0]
     shares = np.zeros(4)
-    for words, counts in known:
-        d = distance(words, response, FAR)
-        shares += counts * np.exp(-1.5 * d)
-        for kind, n in enumerate((counts[0], counts[1:].sum())):
-            if n and d <= nearest[kind]:
-                number[kind] = n + (number[kind] if d == nearest[kind] else 0)
-                nearest[kind] = float(d)
+    if known is not None:
+        texts, counts = known
+        far = np.minimum(distances(response, texts), FAR)
+        shares = np.exp(-1.5 * far) @ counts
+        for kind, n in enumerate((counts[:, 0], counts[:, 1:].sum(axis=1))):
+            if n.any():
+                nearest[kind] = float(far[n > 0].min())
+                number[kind] = float(n[far == nearest[kind]].sum())
     mass = shares.sum()
     shares = shares / (mass + 0.3)
     near = [nearest[0], np.log1p(number[0]), nearest[1], np.log1p(number[1])]
     return [float(v) for v in (*near, *shares, np.log1p(mass))]
 
 
-Known = dict[str, list[tuple[tuple[str, ...], NDArray]]]
-
-
 def known_responses(table: PairTable, rows: NDArray[np.bool_]) -> Known:
     """Training responses and their class counts by prompt."""
-    known: Known = defaultdict(list)
+    of_prompt: dict[str, list[int]] = defaultdict(list)
     for i in np.flatnonzero(rows):
-        known[table.prompts[i]].append((tuple(table.responses[i].split()), table.counts[i]))
-    return dict(known)
+        of_prompt[table.prompts[i]].append(int(i))
+    return {
+        prompt: (candidates(tuple(table.responses[i].split()) for i in found), table.counts[found])
+        for prompt, found in of_prompt.items()
+    }
+
+
+def seen_counts(known: Known, prompt: str, response: str) -> NDArray[np.float64] | None:
+    """Class counts that a pair received in training, None for an unseen pair."""
+    if prompt not in known:
+        return None
+    texts, counts = known[prompt]
+    found = np.flatnonzero(distances(response.split(), texts) == 0)
+    return counts[found[0]] if len(found) else None
 
 
 def out_of_fold_neighbours(table: PairTable) -> NDArray[np.float32]:
@@ -106,5 +120,5 @@ def out_of_fold_neighbours(table: PairTable) -> NDArray[np.float32]:
         known = known_responses(table, (table.folds != fold) & (table.folds != UNSEEN))
         for i in np.flatnonzero(table.folds == fold):
             words = tuple(table.responses[i].split())
-            out[i] = neighbour_features(words, known.get(table.prompts[i], []))
+            out[i] = neighbour_features(words, known.get(table.prompts[i]))
     return out

@@ -7,9 +7,11 @@ import pytest
 
 from pyscorer.evaluation.acceptance import (
     Acceptance,
+    Exams,
     choose_threshold,
     count_decisions,
     d_full_interval,
+    draw_exams,
     mean_d_full_interval,
     paired_bootstrap,
 )
@@ -61,6 +63,11 @@ def test_bad_decisions_are_refused():
         count_decisions([True], [4])
 
 
+def certain(labels):
+    """One exam that holds every item once: what a threshold reaches is then known exactly."""
+    return Exams(np.ones((1, len(labels)), np.float32), np.asarray(labels))
+
+
 def test_threshold_matches_exhaustive_search():
     rng = np.random.default_rng(0)
     labels = rng.choice([0, 2, 3], 300, p=[0.7, 0.2, 0.1])
@@ -70,33 +77,50 @@ def test_threshold_matches_exhaustive_search():
         c = count_decisions(scores >= threshold, labels)
         if c.recall < 0.85 or c.rejection < 0.5:
             return -1
-        ca, fr, cr, fa = (x + 1.5 for x in (c.ca, c.fr, c.cr, c.fa))
-        return ca * cr / (fr * fa)
+        ca, fr, cr, fa = (x + 0.5 for x in (c.ca, c.fr, c.cr, c.fa))
+        return math.sqrt(ca * cr / (fr * fa))
 
     best = max(value(t) for t in np.unique(scores))
-    assert value(choose_threshold(scores, labels, smoothing=0.005)) == pytest.approx(best)
+    threshold, reached = choose_threshold(scores, certain(labels))
+    assert value(threshold) == pytest.approx(best) == pytest.approx(reached)
 
 
-def test_weights_count_as_repetitions():
-    rng = np.random.default_rng(1)
-    labels = rng.choice([0, 2, 3], 60, p=[0.6, 0.2, 0.2])
-    scores, weights = rng.normal(labels == 0, 1.0), rng.integers(1, 5, 60)
-    repeated = choose_threshold(np.repeat(scores, weights), np.repeat(labels, weights))
-    assert choose_threshold(scores, labels, weights) == pytest.approx(repeated)
+def test_exams_hold_items_in_proportion_to_their_weights():
+    exams = draw_exams([0, 2, 3], [1.0, 3.0, 0.0], size=100, number=400)
+    assert (exams.counts.sum(axis=1) == 100).all()
+    assert exams.counts.mean(axis=0) == pytest.approx([25, 75, 0], abs=1)
 
 
 def test_constraints_keep_the_threshold_from_extremes():
-    # Rejecting only the three lowest costs no right response: D_full is infinite, and useless.
+    # Rejecting only the three lowest costs no right response: D_full is highest, and useless.
     labels = np.array([2] * 3 + [0, 2] * 50 + [0] * 200)
     scores = np.concatenate([np.full(3, 0.1), np.tile([0.6, 0.5], 50), np.full(200, 0.9)])
     scores[3], labels[4] = 0.3, 0
-    free = choose_threshold(scores, labels, min_recall=0, min_rejection=0, smoothing=0)
-    assert free == pytest.approx(0.2)
-    chosen = choose_threshold(scores, labels, smoothing=0)
+    chosen, _ = choose_threshold(scores, certain(labels))
     assert chosen == pytest.approx(0.55)
     assert count_decisions(scores >= chosen, labels).rejection == 1
     with pytest.raises(ValueError, match="right and wrong"):
-        choose_threshold([0.1, 0.2], [0, 0])
+        choose_threshold([0.1, 0.2], certain([0, 0]))
+    assert choose_threshold([0.4, 0.4], certain([0, 2])) == (0.4, 0.0)
+
+
+def test_constraints_hold_in_most_exams_not_just_on_average():
+    rng = np.random.default_rng(2)
+    labels = rng.choice([0, 2], 4000, p=[0.7, 0.3])
+    scores = rng.normal(labels == 0, 1.0)
+    exams = draw_exams(labels, np.ones(4000), size=200, number=300, seed=1)
+    rates = []
+    for certainty in (0.5, 0.95):
+        # Recall is of no account here, so that rejection alone holds the threshold up.
+        threshold, _ = choose_threshold(scores, exams, 0.0, 0.8, certainty)
+        rejected = exams.counts @ ((scores < threshold) & (labels == 2))
+        rates.append(float((rejected / (exams.counts @ (labels == 2)) >= 0.8).mean()))
+    assert rates[1] >= 0.95 and rates[0] >= 0.5
+
+
+def test_weighted_counts():
+    count = count_decisions([True, False, True], [0, 2, 3], [2.0, 0.5, 1.5])
+    assert (count.ca, count.cr, count.gfa) == (2.0, 0.5, 1.5)
 
 
 def test_intervals_hold_the_observed_value_and_repeat_with_the_seed():

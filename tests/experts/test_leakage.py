@@ -7,11 +7,12 @@ import pytest
 
 from pyscorer.corpora.spoken_call import Response
 from pyscorer.errors import InputError
-from pyscorer.experts import fbk, units
+from pyscorer.experts import fbk, joined, units
 from pyscorer.experts.combine import other_rows
 from pyscorer.experts.mixture import GateOptions, train_gate
 from pyscorer.experts.pairs import UNSEEN, average_members, build_pairs
 from pyscorer.experts.sample import make_sample
+from pyscorer.experts.selection import Limits, build_validation
 from pyscorer.experts.training import batches, training_items
 
 
@@ -47,6 +48,11 @@ def test_features_of_a_pair_do_not_change_with_its_own_label():
     near, near_after = units.out_of_fold_neighbours(table), units.out_of_fold_neighbours(other)
     assert np.array_equal(near[chosen], near_after[chosen])
     assert not np.array_equal(near, near_after)
+    english = [grammar[p].translation for p in table.prompts]
+    parts, _ = joined.out_of_fold_parts(table, english, references, alignments)
+    parts_after, _ = joined.out_of_fold_parts(other, english, references, alignments)
+    assert np.array_equal(parts[chosen], parts_after[chosen])
+    assert not np.array_equal(parts, parts_after)
 
 
 def test_a_gate_never_sees_the_fold_it_speaks_for():
@@ -78,6 +84,27 @@ def test_a_row_does_not_count_among_the_other_rows_of_its_pair():
     rows.append(Response("9", "P", "b", 3))
     others = other_rows(build_pairs(rows, [], 2, 0))
     assert others.tolist() == [[1, 0, 1, 0], [1, 0, 1, 0], [2, 0, 0, 0], [0, 0, 0, 0]]
+
+
+def test_what_the_same_speaker_said_is_left_out_of_the_memory():
+    ids = ["anna_1", "anna_2", "ben_1", "77"]
+    rows = [Response(i, "P", "a", label) for i, label in zip(ids, [0, 2, 3, 0], strict=True)]
+    rows.append(Response("9", "P", "b", 3))
+    others = other_rows(build_pairs(rows, [], 2, 0))
+    assert others[:4].tolist() == [[1, 0, 0, 1], [1, 0, 0, 1], [2, 0, 1, 0], [1, 0, 1, 1]]
+
+
+def test_validation_rows_are_those_named_and_are_weighed_like_the_test_rows():
+    rows = [Response(f"u{i}_1", "P", "a", 0) for i in range(4)]
+    rows += [Response(f"u{i}_2", "P", f"once {i}", 2) for i in range(4)]
+    rows.append(Response("55", "P", "b", 3))
+    test = [Response(f"t{i}", "P", "a" if i < 3 else "c", 0) for i in range(4)]
+    validation = build_validation(build_pairs(rows, test, 2, 0), Limits(), "^u", exams=3)
+    assert validation.rows.tolist() == list(range(8))
+    # Three of four test rows are of a known pair, but half of the validation rows.
+    assert validation.weights.tolist() == [1.5] * 4 + [0.5] * 4
+    with pytest.raises(InputError, match="matches 'x'"):
+        build_validation(build_pairs(rows, test, 2, 0), Limits(), "x")
 
 
 def test_items_weigh_a_pair_by_a_power_of_its_rows():

@@ -19,7 +19,7 @@ from pyscorer.experts.sample import make_sample
 from pyscorer.experts.tables import TableOptions, proficiency_tables
 from pyscorer.experts.training import ExpertOptions, train_expert
 
-EXPERTS = {"fbk1": 12, "LSTM-W2V-M": 3, "FFN-BOW-TFIDF": 6, "FFN-SPM": 12}
+EXPERTS = {"fbk1": 12, "LSTM-W2V-M": 3, "FFN-BOW-TFIDF": 6, "FFN-SPM": 12, "TREES": 1}
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,9 @@ def run(tmp_path_factory) -> Path:
 def test_tables_hold_every_system_and_the_published_figures(run):
     frame = pd.read_csv(run / "tables" / "all.csv")
     assert set(frame["table"]) == {0, 1, 2, 3}
-    assert {"grammar match", "FBK baseline (majority vote)", *EXPERTS} <= set(frame["model"])
+    assert {"TREES + memory", "grammar match", "FBK baseline (majority vote)", *EXPERTS} <= set(
+        frame["model"]
+    )
     assert frame["d_full"][frame["model"].str.startswith("Birmingham")].tolist() == [7.38]
     own = frame[frame["table"] > 0]
     assert (own[["ca", "fr", "cr", "pfa", "gfa"]].sum(axis=1) == 100).all()
@@ -96,7 +98,7 @@ def test_a_judgement_repeats_what_training_said_of_an_unseen_pair(run):
     row = fresh.iloc[0]
     found = judge_response(judged, row["prompt"], row["response"])
     assert found.edits == row["edits"] and set(found.experts) <= set(EXPERTS)
-    mixed = acceptance_score(np.load(run / "mixture" / "mixed.npy")).mean(axis=0)
+    mixed = acceptance_score(np.load(run / "mixture" / "mixed.npy").mean(axis=0), judged.gross)
     pair = table.index()[row["prompt"], row["response"]]
     assert found.score == pytest.approx(mixed[pair], abs=0.005)
 
