@@ -129,3 +129,44 @@ def test_a_wrong_key_stops_the_run_before_anything_is_made(tmp_path):
     assert process.wait() != 0
     assert "corpsu: unknown key; did you mean corpus?" in (tmp_path / "log").read_text()
     assert not (tmp_path / "work").exists()
+
+
+ROWS = {
+    "speeds": [0.9],
+    "synthetic_scores": {
+        "kind": "gbt",
+        "measures": ["lpp"],
+        "seeds": 1,
+        "folds": 3,
+        "iterations": 20,
+        "min_leaf": 2,
+    },
+    "pretrain_scorer": {"folds": 3, "epochs": 2, "min_steps": 0, "one_fold": True},
+    "pretrained": {"deep-ii": {}},
+    "finetune": {"folds": 3, "epochs": 2, "min_steps": 0, "one_fold": True},
+    "finetuned": {"deep-ii-iii": {"start": "deep-ii"}},
+    "unfreeze_scorer": {"upper": 2, "epochs": 1},
+    "unfrozen": {"deep-iiu": {"start": "deep-ii", "synthetic": True}},
+    "paper_tables": {"samples": 20},
+}
+
+
+def test_the_tables_of_the_paper_take_another_corpus_and_a_new_row_runs_alone(whole):
+    """The sample corpus came in by a manifest and a reader alone; so do its tables."""
+    files = [whole / "tiny.yaml", whole / "rows.yaml"]
+    files[1].write_text(yaml.safe_dump({"paper1": ROWS}))
+    command = ["paper1_tables", "--configfile", *map(str, files)]
+    finish(whole, *command)
+    results = whole / "results" / "sample" / "paper1"
+    assert "synthetic" in (results / "paper1.html").read_text().lower()
+    stages = pd.read_csv(results / "table_4_5.csv")
+    done = stages.loc[stages["seeds"].notna(), "model"]
+    assert list(done) == ["deep-ii", "deep-iiu", "deep-ii-iii"]
+    sizes = pd.read_csv(results / "table_1.csv").set_index("part")
+    assert sizes.loc["scoring module", "parameters"] == 20289
+    rows = ROWS["unfrozen"] | {"deep-ii-iiiu": {"start": "deep-ii-iii"}}
+    files[1].write_text(yaml.safe_dump({"paper1": ROWS | {"unfrozen": rows}}))
+    before = len((whole / "log").read_text())
+    log = finish(whole, *command, "--dry-run", "--quiet", "rules")[before:]
+    jobs = dict(re.findall(r"^(\w+) +(\d+)$", log, re.MULTILINE))
+    assert jobs == {"unfreeze_scorer": "1", "paper_tables": "1", "paper1_tables": "1", "total": "3"}

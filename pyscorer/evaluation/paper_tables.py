@@ -128,15 +128,15 @@ def table_rows(
 def parameter_rows(parts: dict[str, int]) -> list[dict[str, Any]]:
     """Table 1: trained parameters of each part, the paper's beside them."""
     return [
-        {"part": name, "paper": PUBLISHED_SIZES.get(name, np.nan), "parameters": count}
+        {"part": name, "paper": PUBLISHED_SIZES.get(name), "parameters": int(count)}
         for name, count in parts.items()
     ]
 
 
 def _number(value: Any, digits: int = 3) -> str:
-    if isinstance(value, float) and np.isnan(value):
-        return "–"
-    return f"{value:.{digits}f}" if isinstance(value, float) else f"{value:,}"
+    if isinstance(value, float):
+        return "–" if np.isnan(value) else f"{value:.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _write_page(
@@ -157,6 +157,27 @@ def _write_page(
         stream.write(page)
 
 
+def markdown(layouts: list[dict[str, Any]]) -> str:
+    """The tables for a text file, the reference row in bold."""
+    names = ["system", "paper", "test PCC", "sd", "95 % interval", "train PCC", "difference"]
+    lines = []
+    for layout in layouts:
+        plural = "s" if "and" in layout["number"] else ""
+        lines += [f"**Table{plural} {layout['number']}: {layout['title']}**", ""]
+        lines += ["| " + " | ".join(names) + " |", "| --- " * len(names) + "|"]
+        for row in layout["cells"]:
+            number = {name: _number(value) for name, value in row.items() if name != "seeds"}
+            cells = [row["system"], _number(row["paper_speechocean762"], 2), number["test_pcc"]]
+            cells += [number["sd"], f"{number['low']} to {number['high']}", number["train_pcc"]]
+            apart = f"{number['difference_low']} to {number['difference_high']}"
+            cells.append("" if pd.isna(row["difference"]) else f"{number['difference']} ({apart})")
+            if row["model"] == layout["reference"]:
+                cells = [f"**{cell}**" if cell else cell for cell in cells]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def paper_tables(
     data: Path,
     models: list[Path],
@@ -172,11 +193,11 @@ def paper_tables(
     `parameters` is parameters.csv of the stage of that name. A row whose model is not given stays
     empty; a model that no row names makes a row of the table of further models.
 
-    Writes out/table_<number>.csv and out/paper1.html. Columns: system, model, paper_l2 (the paper's
-    private corpus), paper_speechocean762 (published PCC, where known to us), test_pcc and sd over
-    `seeds`, low and high (95 % bootstrap interval over whole speakers), train_pcc (mean over
-    modules, on what each was trained on), single_module_pcc, difference to the table's reference
-    row with its paired 95 % bootstrap interval over speakers.
+    Writes out/table_<number>.csv, out/tables.md and out/paper1.html. Columns: system, model,
+    paper_l2 (the paper's private corpus), paper_speechocean762 (published PCC, where known to us),
+    test_pcc and sd over `seeds`, low and high (95 % bootstrap interval over whole speakers),
+    train_pcc (mean over modules, on what each was trained on), single_module_pcc, difference to the
+    table's reference row with its paired 95 % bootstrap interval over speakers.
     """
     if len(models) != len(names):
         raise InputError(f"{len(models)} models, but {len(names)} names")
@@ -204,6 +225,8 @@ def paper_tables(
         layout |= {"cells": frame.to_dict("records"), "single": layout.get("single", False)}
         for row in layout["cells"]:
             log.info("Table %s: %s: %s", layout["number"], row["system"], _number(row["test_pcc"]))
+    with atomic_open(out / "tables.md") as stream:
+        stream.write(markdown(layouts))
     _write_page(out / "paper1.html", layouts, sizes, options)
 
 

@@ -147,11 +147,12 @@ def test_without_a_learning_rate_nothing_changes(corpus: Path) -> None:
 
 
 def test_module_and_layers_learn_and_are_taken_up_again(corpus: Path) -> None:
-    options = dataclasses.replace(OPTIONS, epochs=3, acoustic_rate=1e-3, module_rate=1e-3)
+    options = dataclasses.replace(
+        OPTIONS, epochs=12, acoustic_rate=1e-3, module_rate=1e-2, word_dropout=0.0
+    )
     log = pd.read_csv(unfreeze(corpus, "iiu", options) / "train_log.csv")
-    assert (
-        log.groupby("seed")["train_loss"].last() < log.groupby("seed")["train_loss"].first()
-    ).all()
+    by_epoch = log.groupby("epoch")["train_loss"].mean()
+    assert by_epoch.iloc[-1] < by_epoch.iloc[0]
     first = load_scorer(corpus / "iiu/model.pt")["modules"][0]["acoustic"]
     layers = UpperLayers(load_model(corpus / "final.pt").network, 2).state_dict()
     moved = {n for n in first if not torch.equal(first[n], layers[n])}
