@@ -112,7 +112,8 @@ def _untrained() -> tuple[khg.HmmTopology, khg.ContextDependency, khg.Transition
 _LOG_PROBS, _NON_SELF_LOOP, _STATE_OF_ID = 6, 7, 3
 
 
-def _set_log_probs(model: khg.TransitionModel, log_probs: np.ndarray) -> khg.TransitionModel:
+def set_log_probs(model: khg.TransitionModel, log_probs: np.ndarray) -> khg.TransitionModel:
+    """`model` with other transition probabilities: (transition-ids + 1,), entry 0 unused."""
     state = list(model.__getstate__())
     state[_LOG_PROBS] = log_probs.tolist()
     non_self_loop = list(state[_NON_SELF_LOOP])
@@ -153,7 +154,7 @@ def kaldi_model(model: Gmm, boost_silence: float = 1.0) -> KaldiModel:
     The boost is gmm-boost-silence: silence becomes a little easier to align.
     """
     topology, tree, untrained = _untrained()
-    transitions = _set_log_probs(untrained, model.log_probs)
+    transitions = set_log_probs(untrained, model.log_probs)
     tables = transition_tables()
     silence = set(tables.pdf[1:][tables.phone[1:] == PHONE_ID[SILENCE]].tolist())
     gmm = khg.AmDiagGmm()

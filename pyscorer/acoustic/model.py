@@ -88,6 +88,19 @@ def network_input(features: np.ndarray) -> torch.Tensor:
     return tensor - tensor.mean(dim=0)
 
 
+def _embed(model: AcousticModel, features: np.ndarray, centred: bool = False) -> torch.Tensor:
+    network = model.network
+    if features.ndim != 2 or len(features) == 0 or features.shape[1] != network.config.input_dim:
+        raise InputError(
+            f"features of shape {features.shape}; the network takes frames x "
+            f"{network.config.input_dim}"
+        )
+    device = network.prefinal_l.weight.device
+    entering = torch.from_numpy(features) if centred else network_input(features)
+    padded = pad_edges(entering, network.context).to(device)
+    return network.embed(padded[None], SUBSAMPLING)
+
+
 def embed_features(model: AcousticModel, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Deep features and phone log-posteriors of one utterance.
 
@@ -95,19 +108,24 @@ def embed_features(model: AcousticModel, features: np.ndarray) -> tuple[np.ndarr
     computed at input frame 3 i; column p - 1 is phone id p, its pdfs' posteriors (cross-entropy
     branch) summed.
     """
-    network = model.network
-    if features.ndim != 2 or len(features) == 0 or features.shape[1] != network.config.input_dim:
-        raise InputError(
-            f"features of shape {features.shape}; the network takes frames x "
-            f"{network.config.input_dim}"
-        )
     with torch.inference_mode():
-        device = network.prefinal_l.weight.device
-        padded = pad_edges(network_input(features), network.context).to(device)
-        embedding = network.embed(padded[None], SUBSAMPLING)
-        pdfs = network.log_posteriors(embedding)[0].exp()
+        embedding = _embed(model, features)
+        pdfs = model.network.log_posteriors(embedding)[0].exp()
         phones = pdfs.new_zeros(len(pdfs), len(PHONES) - 1)
-        owner = torch.from_numpy(model.pdf_to_phone - 1).long().to(device)
+        owner = torch.from_numpy(model.pdf_to_phone - 1).long().to(pdfs.device)
         phones.index_add_(1, owner, pdfs)
         # a floor keeps log finite where float32 underflows
         return embedding[0].cpu().numpy(), phones.clamp_min(1e-20).log().cpu().numpy()
+
+
+def chain_scores(
+    model: AcousticModel, features: np.ndarray, centred: bool = False
+) -> np.ndarray:
+    """Chain output of one utterance: ceil(T / 3) x pdfs, pseudo log-likelihoods of each pdf.
+
+    `features` is T x 40, raw MFCC unless `centred`, which says that a mean has been removed from
+    them; row i is computed at input frame 3 i.
+    """
+    with torch.inference_mode():
+        scores: np.ndarray = model.network.chain(_embed(model, features, centred))[0].cpu().numpy()
+        return scores

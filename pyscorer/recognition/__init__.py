@@ -1,0 +1,1 @@
+"""Speech recognition: language model, decoding graph, decoder, word error rate."""

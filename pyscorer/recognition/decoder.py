@@ -1,0 +1,144 @@
+"""Search of a decoding graph with kaldi-decoder, and n-best transcripts."""
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import kaldi_decoder
+import kaldifst
+import numpy as np
+
+from pyscorer.errors import InputError
+from pyscorer.files import read_table
+
+_Path = tuple[tuple[int, ...], float, float]
+"""Words, graph cost, acoustic cost."""
+_MOST_PATHS = 200
+"""Paths of a lattice looked at for one transcript wanted, at most about."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One transcript; scores are log-likelihoods, the better the higher."""
+
+    words: tuple[str, ...]
+    score: float
+    """Graph score and scaled acoustic score."""
+    acoustic: float
+    """Acoustic score of its best path, without the scale."""
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """The search; a wider beam is slower and makes fewer search errors."""
+
+    beam: float = field(default=13.0, metadata={"help": "beam of the search for one transcript"})
+    max_active: int = field(
+        default=3000, metadata={"help": "states kept at a frame, at most, in that search"}
+    )
+    acoustic_scale: float = field(default=1.0, metadata={"help": "factor on acoustic scores"})
+    nbest: int = field(
+        default=1,
+        metadata={"help": "transcripts of an utterance, at most; above 1 lattices are made"},
+    )
+    lattice_search_beam: float = field(
+        default=8.0,
+        metadata={"help": "beam of the search that makes lattices: slower, so narrower"},
+    )
+    lattice_beam: float = field(default=6.0, metadata={"help": "beam of what a lattice keeps"})
+
+
+class Recogniser:
+    """A decoding graph and how to search it."""
+
+    def __init__(self, graph: Path, options: SearchOptions = SearchOptions()) -> None:
+        """Read what the stage `decoding_graph` wrote.
+
+        Raises InputError naming the file that is missing or damaged.
+        """
+        self._fst = read_graph(graph / "HCLG.fst")
+        self._words = {int(i): word for word, i in read_table(graph / "words.txt").items()}
+        pdfs = (graph / "pdfs.int").read_text(encoding="utf-8").split()
+        self._pdf = np.array(pdfs, dtype=np.int64)
+        self.num_pdfs = int(self._pdf.max()) + 1
+        """Pdfs of the tree that the graph was made with."""
+        self._options = options
+
+    def decode(self, scores: np.ndarray) -> list[Hypothesis]:
+        """The best transcripts of one utterance, the best first.
+
+        `scores` are (frames, pdfs): the chain output. Empty if no path reaches the end of the
+        graph within the beam.
+        """
+        if scores.ndim != 2 or scores.shape[1] != self.num_pdfs or not len(scores):
+            raise InputError(
+                f"scores of shape {scores.shape}; the graph takes frames x {self.num_pdfs}"
+            )
+        scale = self._options.acoustic_scale
+        # Column i is label i + 1: there is no label 0.
+        by_label = np.ascontiguousarray(scores[:, self._pdf[1:]] * scale, dtype=np.float32)
+        decodable = kaldi_decoder.DecodableCtc(by_label)
+        search = self._best if self._options.nbest == 1 else self._alternatives
+        return [
+            Hypothesis(
+                tuple(self._words[word] for word in words),
+                -(graph + acoustic),
+                -acoustic / scale if scale else 0.0,
+            )
+            for words, graph, acoustic in search(decodable)
+        ]
+
+    def _best(self, decodable: kaldi_decoder.DecodableCtc) -> list[_Path]:
+        options = kaldi_decoder.FasterDecoderOptions(
+            beam=self._options.beam, max_active=self._options.max_active
+        )
+        decoder = kaldi_decoder.FasterDecoder(self._fst, options)
+        decoder.decode(decodable)
+        found, lattice = decoder.get_best_path()
+        return [_as_path(lattice)] if found and decoder.reached_final() else []
+
+    def _alternatives(self, decodable: kaldi_decoder.DecodableCtc) -> list[_Path]:
+        options = kaldi_decoder.LatticeSimpleDecoderConfig(
+            beam=self._options.lattice_search_beam, lattice_beam=self._options.lattice_beam
+        )
+        decoder = kaldi_decoder.LatticeSimpleDecoder(self._fst, options)
+        if not decoder.decode(decodable) or math.isinf(decoder.final_relative_cost()):
+            return []
+        found, lattice = decoder.get_raw_lattice()
+        return unique_paths(lattice, self._options.nbest) if found else []
+
+
+def unique_paths(lattice: kaldifst.Lattice, count: int) -> list[_Path]:
+    """The best path of each of the best `count` transcripts.
+
+    A lattice holds many alignments of one transcript, so paths are drawn until there are `count`
+    transcripts, or no more paths.
+    """
+    wanted = count
+    while True:
+        paths = kaldifst.lattice_to_nbest(lattice, 1.0, 1.0, wanted)
+        best: dict[tuple[int, ...], _Path] = {}
+        for path in map(_as_path, paths):
+            best.setdefault(path[0], path)
+        if len(best) >= count or len(paths) < wanted or wanted >= _MOST_PATHS * count:
+            return list(best.values())[:count]
+        wanted *= 4
+
+
+def _as_path(lattice: kaldifst.Lattice) -> _Path:
+    _, _, words, weight = kaldifst.get_linear_symbol_sequence(lattice)
+    return tuple(words), weight.value1, weight.value2
+
+
+def read_graph(path: Path) -> kaldifst.StdVectorFst:
+    """Read a decoding graph. Raises InputError if it is missing, damaged or empty."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such graph; make it with `pyscorer decoding_graph`")
+    try:
+        fst = kaldifst.StdVectorFst.read(str(path))
+        start = fst.start
+    except Exception as error:
+        raise InputError(f"{path}: not an OpenFst vector FST ({type(error).__name__})") from None
+    if start < 0:
+        raise InputError(f"{path}: an empty graph")
+    return fst

@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pyscorer.acoustic.kaldi_export import export_kaldi
+from pyscorer.acoustic.kaldi_import import base_phone, import_kaldi
+from pyscorer.acoustic.model import AcousticModel, chain_scores, load_model, save_model
+from pyscorer.acoustic.nnet3 import read_nnet3, write_nnet3
+from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfConfig
+from pyscorer.acoustic.tree import monophone_tree, read_tree, write_tree
+from pyscorer.datadir import PHONES
+from pyscorer.errors import InputError
+
+TREE = monophone_tree(PHONES)
+OWNERS = np.repeat(np.arange(1, len(PHONES)), 2).astype(np.int32)
+SMALL = {"dim": 8, "bottleneck": 4, "time_strides": (1, 0, 3), "embedding_dim": 4,
+         "prefinal_dim": 8, "prefinal_bottleneck": 4}  # fmt: skip
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """final.pt and tree.json, as train_tdnnf and chain_graphs leave them."""
+    network = Tdnnf(TdnnfConfig(TREE.num_pdfs, **SMALL)).eval()
+    torch.nn.init.normal_(network.output.affine.weight)
+    save_model(tmp_path / "final.pt", AcousticModel(network, OWNERS, {"epoch": 3}))
+    write_tree(tmp_path / "tree.json", TREE)
+    return tmp_path
+
+
+def test_there_and_back_again(trained: Path):
+    export_kaldi(trained / "final.pt", trained, trained / "kaldi")
+    import_kaldi(trained / "kaldi" / "final.mdl", trained / "back")
+    features = np.random.default_rng(0).normal(size=(20, 40)).astype(np.float32)
+    models = [load_model(trained / folder / "final.pt") for folder in ("", "back")]
+    one, other = (chain_scores(model, features) for model in models)
+    np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(models[1].pdf_to_phone, OWNERS)
+    tree = read_tree(trained / "back" / "tree.json")
+    assert tree.root == TREE.root
+    assert (trained / "back" / "log.csv").read_text() == "epoch,train_objf,valid_objf\n"
+
+
+def test_kaldis_own_model_as_acoustic_model(conformance: Path, tmp_path: Path):
+    kaldi = tmp_path / "kaldi"
+    kaldi.mkdir()
+    for name, source in (
+        ("final.mdl", "e_tdnnf/final.mdl"),
+        ("tree", "d_lfmmi/tree"),
+        ("phones.txt", "d_lfmmi/phones.txt"),
+    ):
+        (kaldi / name).symlink_to(conformance / source)
+    import_kaldi(kaldi / "final.mdl", tmp_path / "out")
+    assert load_model(tmp_path / "out" / "final.pt").network.config.num_pdfs == 248
+    assert read_tree(tmp_path / "out" / "tree.json").num_pdfs == 248
+    # And out again: tree and transition model are Kaldi's, byte for byte.
+    export_kaldi(tmp_path / "out" / "final.pt", tmp_path / "out", tmp_path / "again")
+    assert (tmp_path / "again" / "tree").read_bytes() == (kaldi / "tree").read_bytes()
+    start = (kaldi / "final.mdl").read_bytes().index(b"</TransitionModel>")
+    one, other = ((p / "final.mdl").read_bytes()[:start] for p in (kaldi, tmp_path / "again"))
+    assert one == other
+
+
+def test_a_tree_of_another_network_is_refused(trained: Path):
+    write_tree(trained / "tree.json", monophone_tree(PHONES[:-1]))
+    with pytest.raises(InputError, match="the network has 82 pdfs, its tree 80"):
+        export_kaldi(trained / "final.pt", trained, trained / "kaldi")
+
+
+@pytest.fixture
+def kaldi(trained: Path) -> Path:
+    export_kaldi(trained / "final.pt", trained, trained / "kaldi")
+    return trained / "kaldi"
+
+
+def test_a_kaldi_tree_of_another_model_is_refused(kaldi: Path, conformance: Path):
+    (kaldi / "tree").write_bytes((conformance / "d_lfmmi" / "tree").read_bytes())
+    with pytest.raises(InputError, match=r"tree: 248 pdfs, where .*final\.mdl has 82"):
+        import_kaldi(kaldi / "final.mdl", kaldi / "out")
+
+
+def test_phones_are_matched_by_name(kaldi: Path):
+    assert [base_phone(s) for s in ("AH0_B", "sil", "ZH", "SIL_S", "NSN", "IX")] == [
+        "AH", "SIL", "ZH", "SIL", "SPN", None,
+    ]  # fmt: skip
+    names = [f"{phone.lower()}1_B" if i > 2 else phone for i, phone in enumerate(PHONES)]
+    (kaldi / "phones.txt").write_text("".join(f"{p} {i}\n" for i, p in enumerate(names)))
+    import_kaldi(kaldi / "final.mdl", kaldi / "out")
+    np.testing.assert_array_equal(load_model(kaldi / "out" / "final.pt").pdf_to_phone, OWNERS)
+    assert not (kaldi / "out" / "tree.json").exists()  # a lexicon of these phones is not at hand
+    (kaldi / "phones.txt").write_text("".join(f"{p}Q {i}\n" for i, p in enumerate(names)))
+    with pytest.raises(InputError, match="the model's phone SILQ is none of pyscorer's"):
+        import_kaldi(kaldi / "final.mdl", kaldi / "out")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("<eps> 0\nSIL\n", r"txt:2: expected"), ("SIL 1\n", "no phone has id 0")]
+)
+def test_a_garbled_phones_txt(kaldi: Path, text: str, message: str):
+    (kaldi / "phones.txt").write_text(text)
+    with pytest.raises(InputError, match=message):
+        import_kaldi(kaldi / "final.mdl", kaldi / "out")
+
+
+def test_a_raw_network_is_refused(kaldi: Path):
+    nnet = read_nnet3(kaldi / "final.mdl")
+    write_nnet3(kaldi / "net.mdl", type(nnet)(nnet.path, nnet.config, nnet.components, None))
+    with pytest.raises(InputError, match="a raw network"):
+        import_kaldi(kaldi / "net.mdl", kaldi / "out")
