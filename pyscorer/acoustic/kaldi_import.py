@@ -12,6 +12,7 @@ from pyscorer.acoustic.model import AcousticModel, save_model
 from pyscorer.acoustic.nnet3 import read_nnet3
 from pyscorer.acoustic.nnet3_tdnnf import tdnnf_from_nnet3
 from pyscorer.acoustic.tree import ContextTree, write_tree
+from pyscorer.audio import SAMPLE_RATE
 from pyscorer.datadir import PHONE_ID, PHONES, UNKNOWN_PHONE
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open, read_lines
@@ -30,8 +31,9 @@ def import_kaldi(model: Path, out: Path) -> None:
     own. Writes `out/final.pt` for export and decode, `out/log.csv` (empty: nothing was trained),
     and `out/tree.json` if `tree` stands beside the model and its phones are this package's own.
 
-    Raises InputError naming what is wrong: a node that is not a TDNN-F's, a phone without a
-    counterpart, a pdf of two phones, a tree of another number of pdfs.
+    Raises InputError naming what is wrong: a node that is not a TDNN-F's, other features or another
+    sample rate, a phone without a counterpart, a pdf of two phones, a tree of another number of
+    pdfs.
     """
     nnet = read_nnet3(model)
     transitions = nnet.transition_model
@@ -43,6 +45,7 @@ def import_kaldi(model: Path, out: Path) -> None:
             f"{model}: the network has {network.config.num_pdfs} pdfs, its transition model "
             f"{transitions.num_pdfs}: the file was put together wrongly"
         )
+    _check_features(model.parent / "mfcc.conf")
     symbols = read_phones(model.parent / "phones.txt")
     owners = _owners(model, transitions, symbols)
     tree = _tree(model, transitions, symbols)
@@ -52,6 +55,37 @@ def import_kaldi(model: Path, out: Path) -> None:
         stream.write("epoch,train_objf,valid_objf\n")
     save_model(out / "final.pt", AcousticModel(network, owners, {"imported_from": model.name}))
     log.info("%s: %d pdfs, %d parameters", model, len(owners), network.num_parameters())
+
+
+_FEATURES = {
+    "sample-frequency": (SAMPLE_RATE,),
+    "num-mel-bins": (40,),
+    "num-ceps": (40,),
+    "low-freq": (20,),
+    "high-freq": (-400, SAMPLE_RATE // 2 - 400),
+}
+"""Options of compute-mfcc-feats that decide what a model expects, and the values that fit."""
+
+
+def _check_features(path: Path) -> None:
+    if not path.is_file():
+        log.warning("%s: no such file: the model is taken to expect MFCC-40 at 16 kHz", path)
+        return
+    for number, line in read_lines(path):
+        option = line.partition("#")[0].strip().removeprefix("--")
+        name, _, value = option.replace(" ", "").partition("=")
+        fitting = _FEATURES.get(name)
+        if fitting is None:
+            continue
+        try:
+            found = float(value)
+        except ValueError:
+            raise InputError(f"{path}:{number}: not a number: {line}") from None
+        if found not in fitting:
+            raise InputError(
+                f"{path}:{number}: the model expects --{name}={value}, where the features here "
+                f"have {fitting[0]}: it cannot be used"
+            )
 
 
 def read_phones(path: Path) -> list[str]:

@@ -143,7 +143,7 @@ def curves(
         axes = figure.subplots()
         for (column, name), colour in zip(lines.items(), COLOURS, strict=False):
             axes.plot(table[x], table[column], color=colour, label=name, linewidth=1.8)
-        if best is not None:
+        if best is not None and len(table):  # a model from elsewhere has no log
             row = table.iloc[int(table[best].argmax())]
             axes.plot(row[x], row[best], "o", color=INK)
             axes.annotate(

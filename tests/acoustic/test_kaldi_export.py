@@ -108,3 +108,17 @@ def test_a_raw_network_is_refused(kaldi: Path):
     write_nnet3(kaldi / "net.mdl", type(nnet)(nnet.path, nnet.config, nnet.components, None))
     with pytest.raises(InputError, match="a raw network"):
         import_kaldi(kaldi / "net.mdl", kaldi / "out")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("--sample-frequency=8000", r"mfcc\.conf:2: the model expects --sample-frequency=8000"),
+        ("--num-ceps=13  # plain", "expects --num-ceps=13"),
+        ("--low-freq=x", "not a number"),
+    ],
+)
+def test_a_model_of_other_features_is_refused(kaldi: Path, line: str, message: str):
+    (kaldi / "mfcc.conf").write_text("--use-energy=false\n" + line + "\n")
+    with pytest.raises(InputError, match=message):
+        import_kaldi(kaldi / "final.mdl", kaldi / "out")
