@@ -1,6 +1,7 @@
 """Kaldi archives in and out; the one place that knows the format.
 
 Everything streams: one utterance is in memory at a time, whatever the size of the corpus.
+PYSCORER_READER=pykaldi reads through PyKaldi instead of kaldi_io.
 """
 
 import contextlib
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pyscorer import pykaldi
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open, read_table
 
@@ -63,9 +65,13 @@ def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
 
 def _load(key: str, extended: str, integer: bool, source: Path) -> np.ndarray:
     try:
+        if pykaldi.wanted():
+            return pykaldi.read(source, key, integer)
         if integer:
             return kaldi_io.read_vec_int(extended)
         return kaldi_io.read_mat(extended)
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{source}: {key}: no such archive: {extended}") from None
     except Exception as error:

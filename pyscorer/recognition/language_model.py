@@ -85,9 +85,9 @@ def read_arpa(path: Path) -> Ngrams:
             if line.endswith("-grams:") and line[1:-7].isdigit():
                 section = int(line[1:-7])
         elif section == -1 and line.startswith("ngram "):
-            order, _, count = line.removeprefix("ngram ").partition("=")
+            size, _, count = line.removeprefix("ngram ").partition("=")
             try:
-                expected[int(order)] = int(count)
+                expected[int(size)] = int(count)
             except ValueError:
                 raise InputError(f"{path}:{number}: expected `ngram N=COUNT`: {line}") from None
         elif section > 0 and line:
@@ -102,9 +102,9 @@ def read_arpa(path: Path) -> Ngrams:
         raise InputError(f"{path}: no \\data\\ section: not an ARPA file")
     if not ended:
         raise InputError(f"{path}:{number}: ends without \\end\\: the file is cut short")
-    for size, count in expected.items():
-        if found[size] != count:
-            raise InputError(f"{path}: {found[size]} {size}-grams, {count} announced")
+    for order, announced in expected.items():
+        if found[order] != announced:
+            raise InputError(f"{path}: {found[order]} {order}-grams, {announced} announced")
     return ngrams
 
 
