@@ -87,6 +87,8 @@ class TrainingSet:
     folds: np.ndarray
     blank: Baseline
     """The baseline without its models."""
+    inputs: np.ndarray
+    """What the trees read, see `tree_inputs`; empty for the BLSTM."""
 
 
 def columns_of(pool: Path, options: BaselineOptions) -> tuple[str, ...]:
@@ -122,7 +124,8 @@ def load_training_set(data: Path, pool: Path, options: BaselineOptions) -> Train
         norms = duration_norms(pooled, pooled.features[:, len(options.measures)])
     mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
     blank = Baseline(options, columns, mean, deviation, norms, ())
-    return TrainingSet(pooled, scores, speakers, folds, blank)
+    inputs = np.zeros(0) if options.kind == "blstm" else tree_inputs(blank, pooled)[1]
+    return TrainingSet(pooled, scores, speakers, folds, blank, inputs)
 
 
 def fit_trees(inputs: np.ndarray, scores: np.ndarray, options: BaselineOptions, seed: int) -> Any:
@@ -167,7 +170,7 @@ def fit_regressor(
             return fit_blstm(
                 train.pooled, normal, targets, held_out, config, training, [seed, *place]
             )
-        _, inputs = tree_inputs(train.blank, train.pooled)
+        inputs = train.inputs
         at = int("".join(map(str, place)))
         return fit_trees(inputs[~held_out], train.scores[~held_out], options, 1000 * seed + at)
 

@@ -105,12 +105,12 @@ def synthetic_scores(
                 )
             folds = np.array([fold_of[original[key]] for key in pooled.keys])
             scores = np.empty((len(folds), options.folds))
-            for (j, k), regressors in models.items():
-                # One seed whose "folds" are the regressors: all that is wanted is their mean.
-                model = replace(train.blank, models=(regressors,))
-                predicted = predict_baseline(model, pooled).mean(axis=(1, 2))
-                scores[folds == j, k] = predicted[folds == j]
-                scores[folds == k, j] = predicted[folds == k]
+            # Pairs stand in the place of seeds: the pool is read into statistics once.
+            model = replace(train.blank, models=tuple(models.values()))
+            predicted = predict_baseline(model, pooled).mean(axis=2)
+            for (j, k), column in zip(models, predicted.T, strict=True):
+                scores[folds == j, k] = column[folds == j]
+                scores[folds == k, j] = column[folds == k]
             for key, fold, row in zip(pooled.keys, folds, scores, strict=True):
                 table.writerow([key, fold, *(f"{value:.4f}" for value in row)])
             if data is None:
