@@ -113,7 +113,10 @@ def table_rows(
         low, high = percentile_interval(values)
         cells |= {"test_pcc": pccs.mean(), "sd": pccs.std(ddof=1) if len(pccs) > 1 else np.nan}
         cells |= {"seeds": len(pccs), "low": low, "high": high}
-        columns = {"train_pcc": "train_pcc", "single_module_pcc": "test_pcc"}
+        cells["averaged_pcc"] = pearson(model.by_seed.mean(axis=1), model.human)
+        columns = {"train_pcc": "train_pcc", "held_out_pcc": "valid_pcc"}
+        if "held_out_pcc" in model.modules:
+            columns["held_out_pcc"] = "held_out_pcc"
         for name, column in columns.items():
             if column in model.modules:
                 cells[name] = model.modules[column].mean()
@@ -159,7 +162,8 @@ def _write_page(
 
 def markdown(layouts: list[dict[str, Any]]) -> str:
     """The tables for a text file, the reference row in bold."""
-    names = ["system", "paper", "test PCC", "sd", "95 % interval", "train PCC", "difference"]
+    names = ["system", "paper", "test PCC", "sd", "95 % interval", "averaged", "held-out", "train"]
+    names.append("difference")
     lines = []
     for layout in layouts:
         plural = "s" if "and" in layout["number"] else ""
@@ -168,7 +172,8 @@ def markdown(layouts: list[dict[str, Any]]) -> str:
         for row in layout["cells"]:
             number = {name: _number(value) for name, value in row.items() if name != "seeds"}
             cells = [row["system"], _number(row["paper_speechocean762"], 2), number["test_pcc"]]
-            cells += [number["sd"], f"{number['low']} to {number['high']}", number["train_pcc"]]
+            cells += [number["sd"], f"{number['low']} to {number['high']}", number["averaged_pcc"]]
+            cells += [number["held_out_pcc"], number["train_pcc"]]
             apart = f"{number['difference_low']} to {number['difference_high']}"
             cells.append("" if pd.isna(row["difference"]) else f"{number['difference']} ({apart})")
             if row["model"] == layout["reference"]:
@@ -196,8 +201,9 @@ def paper_tables(
     Writes out/table_<number>.csv, out/tables.md and out/paper1.html. Columns: system, model,
     paper_l2 (the paper's private corpus), paper_speechocean762 (published PCC, where known to us),
     test_pcc and sd over `seeds`, low and high (95 % bootstrap interval over whole speakers),
-    train_pcc (mean over modules, on what each was trained on), single_module_pcc, difference to the
-    table's reference row with its paired 95 % bootstrap interval over speakers.
+    averaged_pcc (of the mean of all seeds' predictions), train_pcc and held_out_pcc (mean over
+    modules: on the speakers that each was trained on, and on those of its fold), difference of
+    test_pcc to the table's reference row with its paired 95 % bootstrap interval over speakers.
     """
     if len(models) != len(names):
         raise InputError(f"{len(models)} models, but {len(names)} names")
@@ -216,7 +222,7 @@ def paper_tables(
     sizes = parameter_rows(dict(zip(counts["part"], counts["parameters"], strict=True)))
     pd.DataFrame(sizes).to_csv(_table(out, "1"), index=False)
     columns = ["system", "model", "paper_l2", "paper_speechocean762", "test_pcc", "sd", "seeds"]
-    columns += ["low", "high", "train_pcc", "single_module_pcc"]
+    columns += ["low", "high", "averaged_pcc", "train_pcc", "held_out_pcc"]
     columns += ["difference", "difference_low", "difference_high"]
     for layout in layouts:
         rows = table_rows(layout, by_name, data, options)

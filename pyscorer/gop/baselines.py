@@ -60,7 +60,15 @@ class BaselineOptions:
     hidden: int = field(default=32, metadata={"help": "units of each direction of a BLSTM"})
     embedding: int = field(default=16, metadata={"help": "dimension of the phone embedding"})
     dropout: float = field(default=0.2, metadata={"help": "of the MLP's input"})
+    one_fold: bool = field(
+        default=False,
+        metadata={"help": "seed s holds out fold s alone: a fifth of the work"},
+    )
     jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+
+    def folds_of(self, seed: int) -> list[int]:
+        """Held-out fold of each regressor of a seed."""
+        return [seed % self.folds] if self.one_fold else list(range(self.folds))
 
 
 @dataclass(frozen=True)
@@ -229,7 +237,8 @@ def train_baseline(
 
     Writes out/model.pkl, out/scores.csv (test: utterance, speaker, human, predicted, seed_0, ...),
     out/out_of_fold.csv (the same for train, each utterance by the regressors that were not trained
-    on its speaker) and out/modules.csv (seed, fold, held-out, test and train PCC and MSE).
+    on its speaker; not with `one_fold`), out/single_scores.csv (test: seed s by its regressor of
+    fold s alone) and out/modules.csv (seed, fold, held-out, test and train PCC and MSE).
 
     Raises InputError for a column that is not there, an utterance without a score, or too few
     speakers for the folds.
@@ -239,14 +248,12 @@ def train_baseline(
     tasks = [
         (train_data, train_pool, options, seed, fold)
         for seed in range(options.seeds)
-        for fold in range(options.folds)
+        for fold in options.folds_of(seed)
     ]
     fits: Iterator[Any] = ordered_map(_fit, tasks, options.jobs)
     fitted = list(progress_bar(fits, "train_baseline", len(tasks), unit="model"))
-    models = [
-        tuple(fitted[seed * options.folds : (seed + 1) * options.folds])
-        for seed in range(options.seeds)
-    ]
+    each = len(tasks) // options.seeds
+    models = [tuple(fitted[seed * each : (seed + 1) * each]) for seed in range(options.seeds)]
     blank = train.blank
     baseline = Baseline(
         options, blank.columns, blank.mean, blank.deviation, blank.norms, tuple(models)
@@ -254,17 +261,25 @@ def train_baseline(
     test = read_pooled(test_pool, list(columns_of(test_pool, options)))
     human, test_speakers = read_targets(test_data, options.aspect, test.keys)
     on_train, on_test = predict_baseline(baseline, train.pooled), predict_baseline(baseline, test)
-    rows = np.arange(len(train.scores))
-    held_out = on_train[rows, :, train.folds]
-    write_scores(out / "scores.csv", test.keys, test_speakers, human, on_test.mean(axis=2))
-    write_scores(out / "out_of_fold.csv", train.pooled.keys, train.speakers, train.scores, held_out)
+    by_seed = on_test.mean(axis=2)
+    write_scores(out / "scores.csv", test.keys, test_speakers, human, by_seed)
+    place = {(seed, fold): options.folds_of(seed).index(fold) for _, _, _, seed, fold in tasks}
+    one_each = [
+        on_test[:, seed, place[seed, seed % options.folds]] for seed in range(options.seeds)
+    ]
+    singles = np.stack(one_each, axis=1)
+    write_scores(out / "single_scores.csv", test.keys, test_speakers, human, singles)
+    if not options.one_fold:
+        held_out = on_train[np.arange(len(train.scores)), :, train.folds]
+        keys = train.pooled.keys
+        write_scores(out / "out_of_fold.csv", keys, train.speakers, train.scores, held_out)
     table = []
     for _, _, _, seed, fold in tasks:
-        valid = train.folds == fold
+        valid, at = train.folds == fold, place[seed, fold]
         parts = {
-            "valid": (on_train[valid, seed, fold], train.scores[valid]),
-            "test": (on_test[:, seed, fold], human),
-            "train": (on_train[~valid, seed, fold], train.scores[~valid]),
+            "valid": (on_train[valid, seed, at], train.scores[valid]),
+            "test": (on_test[:, seed, at], human),
+            "train": (on_train[~valid, seed, at], train.scores[~valid]),
         }
         row: dict[str, Any] = {"seed": seed, "fold": fold}
         for name, (predicted, scores) in parts.items():
@@ -276,8 +291,8 @@ def train_baseline(
     with atomic_open(out / "model.pkl", "wb") as stream:
         pickle.dump(baseline, stream)
     log.info(
-        "%s: PCC out of fold %.3f, on test %.3f (mean over seeds)",
+        "%s: PCC on held-out folds %.3f, on test %.3f (mean over regressors, over seeds)",
         options.kind,
-        np.mean([pearson(column, train.scores) for column in held_out.T]),
-        np.mean([pearson(column, human) for column in on_test.mean(axis=2).T]),
+        np.mean([row["valid_pcc"] for row in table]),
+        np.mean([pearson(column, human) for column in by_seed.T]),
     )

@@ -49,7 +49,7 @@ def run(root: Path, names: list[str]) -> Path:
 def test_our_figure_beside_the_paper_s(root: Path) -> None:
     table = pd.read_csv(run(root, ["gop-gbt", "deep-ii-iii"]) / "table_2.csv")
     gbt = table[table["model"] == "gop-gbt"].iloc[0]
-    scores = pd.read_csv(root / "gop-gbt/scores.csv")
+    scores = pd.read_csv(root / "gop-gbt/single_scores.csv")
     pccs = [pearson(scores[f"seed_{i}"], scores["human"]) for i in range(3)]
     assert gbt["test_pcc"] == pytest.approx(np.mean(pccs), abs=1e-4)
     assert gbt["sd"] == pytest.approx(np.std(pccs, ddof=1), abs=1e-4)
@@ -97,8 +97,8 @@ def test_bad_input_is_named(root: Path) -> None:
     (root / "mine/modules.csv").unlink()
     with pytest.raises(InputError, match=r"modules\.csv: no such file"):
         run(root, ["deep-ii-iii", "mine"])
-    scores = (root / "gop-gbt/scores.csv").read_text().splitlines()
-    (root / "gop-gbt/scores.csv").write_text("\n".join(scores[:-1]) + "\n")
+    scores = (root / "gop-gbt/single_scores.csv").read_text().splitlines()
+    (root / "gop-gbt/single_scores.csv").write_text("\n".join(scores[:-1]) + "\n")
     with pytest.raises(InputError, match=r"59 utterances where .* has 60; s9-5 is in"):
         run(root, ["deep-ii-iii", "gop-gbt"])
     with pytest.raises(InputError, match="2 models, but 1 names"):
