@@ -130,12 +130,12 @@ def d_full_of(ca: NDArray, fr: NDArray, cr: NDArray, fa: NDArray) -> NDArray:
 
 @dataclass(frozen=True)
 class Exams:
-    """Test sets of one size drawn from validation items.
+    """Test sets of one size drawn from n validation items.
 
-    counts: exams x n, how often an item is in each. labels: n classes.
+    items: exams x size, the numbers of the items in each. labels: n classes.
     """
 
-    counts: NDArray[np.float32]
+    items: NDArray[np.int64]
     labels: NDArray[np.int64]
 
 
@@ -145,8 +145,8 @@ def draw_exams(
     """Draw exams with replacement, items in proportion to their weights."""
     weight = np.asarray(weights, float)
     rng = np.random.default_rng(seed)
-    counts = rng.multinomial(size, weight / weight.sum(), number)
-    return Exams(counts.astype(np.float32), np.asarray(labels, np.int64))
+    items = rng.choice(len(weight), (number, size), p=weight / weight.sum())
+    return Exams(items, np.asarray(labels, np.int64))
 
 
 def choose_threshold(
@@ -179,17 +179,17 @@ def choose_threshold(
         return float(ordered[0]), 0.0
     if len(cuts) > candidates:
         cuts = cuts[np.linspace(0, len(cuts) - 1, candidates).round().astype(int)]
-    cost = np.where(np.isin(label, MEANING_WRONG), GROSS_WEIGHT, 1.0) * ~right
-    drawn = exams.counts[:, order]
-    starts = np.concatenate([[0], cuts])
-
-    def split(weight: NDArray) -> tuple[NDArray, NDArray]:
-        # What lies below each cut, and what lies above it: exams x cuts each.
-        sums = np.add.reduceat(drawn * weight[order].astype(np.float32), starts, axis=1)
-        below = np.cumsum(sums, axis=1, dtype=float)
-        return below[:, :-1], below[:, -1:] - below[:, :-1]
-
-    (fr, ca), (cr, wrong_accepted), (_, fa) = split(right), split(~right), split(cost)
+    block = np.empty(len(score), np.int64)
+    block[order] = np.searchsorted(cuts, np.arange(len(score)), side="right")
+    kind = np.where(right, 0, np.where(np.isin(label, MEANING_WRONG), 2, 1))
+    number, blocks = len(exams.items), len(cuts) + 1
+    place = (kind[exams.items] * number + np.arange(number)[:, None]) * blocks
+    place += block[exams.items]
+    counts = np.bincount(place.ravel(), minlength=3 * number * blocks).astype(float)
+    totals = np.cumsum(counts.reshape(3, number, blocks), axis=2)
+    below, above = totals[..., :-1], totals[..., -1:] - totals[..., :-1]
+    (fr, plain_rejected, gross_rejected), (ca, pfa, gfa) = below, above
+    cr, wrong_accepted, fa = plain_rejected + gross_rejected, pfa + gfa, pfa + GROSS_WEIGHT * gfa
     value = np.log(d_full_of(ca + 0.5, fr + 0.5, cr + 0.5, fa + 0.5)).mean(axis=0)
     lack = np.zeros(len(cuts))
     for got, missed, least in (

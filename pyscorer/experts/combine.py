@@ -98,19 +98,3 @@ def other_rows(table: PairTable) -> NDArray:
     for key, label in zip(keys, table.train_labels, strict=True):
         own.setdefault(key, np.zeros(table.counts.shape[1]))[label] += 1
     return table.counts[table.train_rows] - np.array([own[key] for key in keys])
-
-
-def fit_strength(outputs: NDArray, table: PairTable, others: NDArray) -> float:
-    """The memory strength that makes each training row most likely given the pair's other rows.
-
-    outputs: N x C out-of-fold posteriors; others: `other_rows`. No label is used to predict
-    itself: the model never saw the pair, and the row's own label is left out of the counts.
-    """
-    p = normalise_outputs(outputs)[table.train_rows]
-    rows = np.arange(len(p))
-
-    def cost(log_a: float) -> float:
-        said = remember(p, others, float(np.exp(log_a)))
-        return float(-np.log(np.maximum(said[rows, table.train_labels], FLOOR)).mean())
-
-    return float(np.exp(minimize_scalar(cost, bounds=(-2, 5), method="bounded").x))

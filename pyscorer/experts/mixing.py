@@ -16,7 +16,6 @@ from pyscorer.experts.combine import (
     acceptance_score,
     apply_temperature,
     class_priors,
-    fit_strength,
     normalise_outputs,
     other_rows,
     pseudo_joint,
@@ -42,6 +41,10 @@ log = logging.getLogger(__name__)
 
 VOTE = "FBK baseline (majority vote)"
 GRAMMAR = "grammar match"
+STRENGTHS = (1.0, 2.0, 4.0, 8.0)
+"""How many labels of equal pairs a model's word may weigh."""
+STRENGTH_GROSS = (2.0,)
+"""The weight of wrong meanings while the strength is chosen."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class MixtureOptions:
     exams: int = field(
         default=200, metadata={"help": "test sets drawn from validation rows to choose thresholds"}
     )
-    gate_epochs: int = field(default=8, metadata={"help": "passes over the training pairs"})
+    gate_epochs: int = field(default=5, metadata={"help": "passes over the training pairs"})
     gate_hidden: tuple[int, ...] = field(
         default=(), metadata={"help": "hidden sizes of every gate; the paper's if empty"}
     )
@@ -121,16 +124,19 @@ def with_memory(
     """A system that also weighs the labels that equal pairs received in training.
 
     Validation rows see the labels that other speakers' rows of their pair received; the strength
-    of the model's word is fitted on all training rows in this way. For a test row the model's word
-    on a known pair comes from members that never saw the pair, so that its labels are not counted
-    twice.
+    of the model's word is chosen on them. For a test row the model's word on a known pair comes
+    from members that never saw the pair, so that its labels are not counted twice.
     """
+    known = normalise_outputs(oof)
     others, counts = other_rows(table), table.counts[table.test_rows]
-    strength = float(np.mean([fit_strength(o, table, others) for o in oof]))
-    outputs = (
-        np.stack([remember(normalise_outputs(o)[table.train_rows], others, strength) for o in oof]),
-        np.stack([remember(normalise_outputs(o)[table.test_rows], counts, strength) for o in oof]),
-    )
+
+    def remembered(strength: float) -> NDArray:
+        return np.stack([remember(o[table.train_rows], others, strength) for o in known])
+
+    values = {a: choose(remembered(a), validation, STRENGTH_GROSS).d_full for a in STRENGTHS}
+    strength = max(STRENGTHS, key=lambda a: values[a])
+    test = np.stack([remember(o[table.test_rows], counts, strength) for o in known])
+    outputs = (remembered(strength), test)
     return _system(f"{name} + memory", number, members, outputs, validation, strength)
 
 
@@ -177,14 +183,17 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
     """
     table, grammar = load_data(data)
     limits = Limits(options.min_recall, options.min_rejection)
-    validation = build_validation(table, limits, options.validation_ids, options.exams)
+    matches = _grammar_matches(table, grammar)
+    validation = build_validation(
+        table, limits, options.validation_ids, matches, options.exams, options.seed
+    )
     outputs = load_experts(experts)
     if not any(map(is_fbk, outputs)) or all(map(is_fbk, outputs)):
         raise InputError("a mixture needs at least one FBK network and one other expert")
     averaged = {name: average_members(table, o) for name, o in outputs.items()}
     oof = {name: pair[0] for name, pair in averaged.items()}
     final = {name: pair[1] for name, pair in averaged.items()}
-    systems = [_grammar_match(table, grammar, len(next(iter(oof.values()))), validation)]
+    systems = [_grammar_match(table, matches, len(next(iter(oof.values()))), validation)]
     alone = {n: _system(n, 1, (n,), _of_rows(table, oof[n], final[n]), validation) for n in outputs}
     systems.append(majority_vote([s for s in alone.values() if is_fbk(s.name)], validation))
     systems += alone.values()
@@ -247,16 +256,19 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
         (part / "best.json").write_text(json.dumps(summary, indent=1), encoding="utf-8")
 
 
-def _grammar_match(
-    table: PairTable, grammar: Mapping[str, Any], seeds: int, validation: Validation
-) -> System:
-    found = np.array(
+def _grammar_matches(table: PairTable, grammar: Mapping[str, Any]) -> NDArray[np.bool_]:
+    return np.array(
         [
             p in grammar and r in grammar[p].responses
             for p, r in zip(table.prompts, table.responses, strict=True)
-        ],
-        float,
+        ]
     )
+
+
+def _grammar_match(
+    table: PairTable, matches: NDArray[np.bool_], seeds: int, validation: Validation
+) -> System:
+    found = matches.astype(float)
     trained, test = (np.tile(found[r], (seeds, 1)) for r in (table.train_rows, table.test_rows))
     return System(GRAMMAR, 1, (), choose_scores(trained, validation), trained, test)
 

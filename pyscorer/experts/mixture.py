@@ -21,7 +21,7 @@ class GateOptions:
     """How a gate is trained; hidden sizes () follow the paper."""
 
     hidden: tuple[int, ...] = ()
-    epochs: int = 8
+    epochs: int = 5
     batch: int = 128
     learning_rate: float = 1e-3
     weight_power: float = 0.5

@@ -70,6 +70,28 @@ def _table(frame: pd.DataFrame, columns: dict[str, str], text: tuple[str, ...] =
     return f"<div class=scroll><table><tr>{head}</tr>\n{rows}</table></div>"
 
 
+def write_markdown(path: Path, frame: pd.DataFrame, comparisons: pd.DataFrame) -> None:
+    """The tables as Markdown, for documentation."""
+    lines = ["| model | D_full | 95 % | seen | unseen | D | recall | rejection | validation |"]
+    lines += ["| --- " * 9 + "|"]
+    for _, row in frame[frame["table"] > 0].iterrows():
+        numbers = [f"{row[c]:.2f}" for c in ("seen_d_full", "unseen_d_full", "d")]
+        numbers += [f"{row[c]:.3f}" for c in ("recall", "rejection")]
+        lines.append(
+            f"| {row['model']} | {row['d_full']:.2f} ± {row['d_full_sd']:.2f} | "
+            f"{row['d_full_low']:.1f}-{row['d_full_high']:.1f} | {' | '.join(numbers)} | "
+            f"{row['exam_d_full']:.2f} |"
+        )
+    lines += ["", "| model | against | difference | resamples not better |", "| --- " * 4 + "|"]
+    for _, row in comparisons.iterrows():
+        lines.append(
+            f"| {row['model']} | {row['against']} | {row['difference']:+.2f} | "
+            f"{100 * row['p_not_better']:.1f} % |"
+        )
+    with atomic_open(path) as stream:
+        stream.write("\n".join([*lines, ""]))
+
+
 def write_page(
     path: Path,
     frame: pd.DataFrame,

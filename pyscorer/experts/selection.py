@@ -71,12 +71,20 @@ class Choice:
 
 
 def build_validation(
-    table: PairTable, limits: Limits, ids: str = "", exams: int = 200, seed: int = 0
+    table: PairTable,
+    limits: Limits,
+    ids: str = "",
+    accepted: NDArray[np.bool_] | None = None,
+    exams: int = 200,
+    seed: int = 0,
 ) -> Validation:
     """Take the training rows whose id matches `ids` and weigh them to be like the test rows.
 
-    Rows whose pair another speaker's training rows hold get the weight that such pairs have among
-    the test rows; no label of the test rows is read. Raises InputError if no row matches.
+    Rows fall into strata: whether training rows of another speaker hold the pair, whether the
+    transcript is empty, and whether the grammar accepts it (`accepted`, by pair). Each stratum gets
+    the weight that it has among the test rows, of which no label is read: empty transcripts, all
+    wrong and easily rejected, must not decide anything where the test set has none. Raises
+    InputError if no row matches, or if those that do are all right or all wrong.
     """
     rows = np.flatnonzero([re.search(ids, r.id) is not None for r in table.train])
     if not len(rows):
@@ -84,12 +92,19 @@ def build_validation(
     labels = table.train_labels[rows]
     if (labels == 0).all() or (labels != 0).all():
         raise InputError(f"the responses that match {ids!r} are all right or all wrong")
-    known = other_rows(table)[rows].sum(axis=1) > 0
-    weights = np.ones(len(rows))
-    if known.any() and not known.all() and len(table.test_rows):
-        share = float(table.test_seen.mean())
-        weights = np.where(known, share / known.mean(), (1 - share) / (1 - known.mean()))
+    seen = other_rows(table)[rows].sum(axis=1) > 0
     size = max(len(table.test_rows), 100)
+    weights = np.ones(len(rows))
+    if len(table.test_rows):
+        empty = np.array([not r for r in table.responses])
+        of_pair = 2 * empty + (0 if accepted is None else accepted & ~empty)
+        stratum = 3 * seen + of_pair[table.train_rows[rows]]
+        wanted = 3 * table.test_seen + of_pair[table.test_rows]
+        share = np.bincount(wanted, minlength=6) / len(wanted)
+        found = np.bincount(stratum, minlength=6) / len(stratum)
+        weights = share[stratum] / found[stratum]
+        if not ((labels == 0) @ weights and (labels != 0) @ weights):
+            weights = np.ones(len(rows))
     drawn = draw_exams(labels, weights, size, exams, seed)
     return Validation(rows, labels, weights, drawn, limits)
 
@@ -138,8 +153,9 @@ def rank_experts(choices: Mapping[str, Choice]) -> dict[Criterion, list[str]]:
 def subsets(ranking: Mapping[Criterion, list[str]]) -> dict[str, tuple[str, ...]]:
     """Name -> experts: (1 or 3 best FBK) x (by D_full or F1) x (1, 2 or 3 best stand-alone).
 
-    Last come all experts. Subsets that come out equal are kept once, under the name met first. FBK
-    networks are ranked by the criterion of the name; the stand-alone experts by D_full.
+    Then the 2 and 3 best stand-alone experts without FBK, and all experts. Subsets that come out
+    equal are kept once, under the name met first. FBK networks are ranked by the
+    criterion of the name; the stand-alone experts by D_full.
     """
     alone = [e for e in ranking["d_full"] if not is_fbk(e)]
     found: dict[str, tuple[str, ...]] = {}
@@ -150,6 +166,8 @@ def subsets(ranking: Mapping[Criterion, list[str]]) -> dict[str, tuple[str, ...]
                 members = (*fbk[:n_fbk], *alone[:n_alone])
                 name = f"{min(n_fbk, len(fbk))} FBK ({criterion}) + {min(n_alone, len(alone))}"
                 _add(found, name, members)
+    for n_alone in (2, 3):
+        _add(found, f"{min(n_alone, len(alone))} without FBK", tuple(alone[:n_alone]))
     _add(found, "all experts", tuple(ranking["d_full"]))
     return found
 

@@ -22,7 +22,7 @@ from pyscorer.experts.combine import acceptance_score
 from pyscorer.experts.edits import closest, marked
 from pyscorer.experts.mixing import GRAMMAR, VOTE, load_experts
 from pyscorer.experts.pairs import PairTable, average_members, load_data
-from pyscorer.experts.proficiency_html import write_page, write_plot
+from pyscorer.experts.proficiency_html import write_markdown, write_page, write_plot
 from pyscorer.files import atomic_directory
 
 log = logging.getLogger(__name__)
@@ -143,7 +143,8 @@ def proficiency_tables(
     """Judge the test rows with every system and write what came out.
 
     Writes out/table{1,2,3}.csv, out/all.csv, out/comparisons.csv (paired bootstrap of the best
-    mixture), out/explanations.csv, out/d_full.png and out/proficiency.html. Thresholds are those
+    mixture), out/explanations.csv, out/d_full.png, out/tables.md and out/proficiency.html.
+    Thresholds are those
     chosen on training rows.
     """
     table, grammar = load_data(data)
@@ -186,6 +187,7 @@ def proficiency_tables(
         pd.DataFrame(comparisons).to_csv(part / "comparisons.csv", index=False)
         explained.to_csv(part / "explanations.csv", index=False)
         write_plot(part / "d_full.png", frame)
+        write_markdown(part / "tables.md", frame, pd.DataFrame(comparisons))
         write_page(part / "proficiency.html", frame, pd.DataFrame(comparisons), explained, best)
     log.info("best mixture %s; tables in %s", best["best"], out)
 

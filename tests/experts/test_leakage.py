@@ -103,6 +103,10 @@ def test_validation_rows_are_those_named_and_are_weighed_like_the_test_rows():
     assert validation.rows.tolist() == list(range(8))
     # Three of four test rows are of a known pair, but half of the validation rows.
     assert validation.weights.tolist() == [1.5] * 4 + [0.5] * 4
+    # The test rows have no empty transcript: one that is wrong, as all are, decides nothing.
+    rows.append(Response("u9_1", "P", "", 3))
+    validation = build_validation(build_pairs(rows, test, 2, 0), Limits(), "^u", exams=3)
+    assert validation.weights[-1] == 0 and 8 not in validation.exams.items
     with pytest.raises(InputError, match="matches 'x'"):
         build_validation(build_pairs(rows, test, 2, 0), Limits(), "x")
 
