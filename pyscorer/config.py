@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -126,4 +127,4 @@ def flags(options: Mapping[str, Any]) -> str:
             words += [flag, *map(str, value)]
         elif value is not None:
             words += [flag, str(value)]
-    return " ".join(words)
+    return shlex.join(words)
