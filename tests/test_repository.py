@@ -59,7 +59,8 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
         for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
     }
     targets = {"proficiency", "recognition"}
-    assert rules - targets <= set(cli.STAGES)
+    recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
+    assert rules - targets - recipes <= set(cli.STAGES)
     on_demand = {"textgrids", "score", "judge"}
     assert set(cli.STAGES) - rules <= on_demand
 

@@ -1,13 +1,18 @@
-"""Stage `export_kaldi`: a trained network as the files that Kaldi's programs and Vosk read."""
+"""Stages `export_kaldi` and `kaldi_network`: networks as Kaldi's programs and Vosk read them."""
 
 import logging
 from pathlib import Path
+from typing import Any, Literal, cast
 
-from pyscorer.acoustic.kaldi_transitions import chain_transition_model
+import torch
+
+from pyscorer.acoustic.kaldi_stream import KaldiReader
+from pyscorer.acoustic.kaldi_transitions import chain_transition_model, read_transition_model
 from pyscorer.acoustic.kaldi_tree import write_kaldi_tree
 from pyscorer.acoustic.model import load_model
 from pyscorer.acoustic.nnet3 import write_nnet3
 from pyscorer.acoustic.nnet3_tdnnf import nnet3_from_tdnnf
+from pyscorer.acoustic.tdnnf import SIZES, Tdnnf, TdnnfConfig
 from pyscorer.acoustic.tree import read_tree
 from pyscorer.datadir import PHONES
 from pyscorer.errors import InputError
@@ -62,3 +67,20 @@ def write_phones(path: Path, disambiguation: int = 0) -> None:
     """Write Kaldi's phones.txt, with `disambiguation` symbols #0, #1, ... after the phones."""
     symbols = [*PHONES, *(f"#{i}" for i in range(disambiguation))]
     path.write_text("".join(f"{symbol} {i}\n" for i, symbol in enumerate(symbols)))
+
+
+def kaldi_network(
+    transitions: Path,
+    out: Path,
+    network: Literal["paper", "medium", "small"] = "paper",
+    seed: int = 0,
+) -> None:
+    """Write an untrained network for nnet3-chain-train, as train_tdnnf begins with.
+
+    `transitions` is the transition model of the chain system (copy-transition-model), whose number
+    of pdfs the network gets. Writes a raw nnet3 network to `out`.
+    """
+    pdfs = read_transition_model(KaldiReader(transitions)).num_pdfs
+    torch.manual_seed(seed)
+    made = Tdnnf(TdnnfConfig(pdfs, **cast(dict[str, Any], SIZES[network])))
+    write_nnet3(out, nnet3_from_tdnnf(made, None))

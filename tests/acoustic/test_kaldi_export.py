@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyscorer.acoustic.kaldi_export import export_kaldi
+from pyscorer.acoustic.kaldi_export import export_kaldi, kaldi_network
 from pyscorer.acoustic.kaldi_import import base_phone, import_kaldi
 from pyscorer.acoustic.model import AcousticModel, chain_scores, load_model, save_model
 from pyscorer.acoustic.nnet3 import read_nnet3, write_nnet3
@@ -122,3 +122,12 @@ def test_a_model_of_other_features_is_refused(kaldi: Path, line: str, message: s
     (kaldi / "mfcc.conf").write_text("--use-energy=false\n" + line + "\n")
     with pytest.raises(InputError, match=message):
         import_kaldi(kaldi / "final.mdl", kaldi / "out")
+
+
+def test_an_untrained_network_for_kaldi(conformance: Path, tmp_path: Path):
+    for name in ("a", "b"):
+        kaldi_network(conformance / "e_tdnnf" / "final.mdl", tmp_path / name, "small", seed=3)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    nnet = read_nnet3(tmp_path / "a")
+    assert nnet.transition_model is None
+    assert nnet.components["output.affine"].fields["LinearParams"].shape == (248, 128)
