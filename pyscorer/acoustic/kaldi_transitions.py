@@ -14,6 +14,8 @@ from pyscorer.acoustic.kaldi_stream import KaldiReader, KaldiWriter
 from pyscorer.acoustic.tree import FORWARD, SELF_LOOP, ContextTree
 from pyscorer.errors import InputError
 
+_MOST_PDFS = 1_000_000
+"""More than any model has: a larger number is damage."""
 NO_PDF = -1
 """Pdf class of a state that emits nothing."""
 
@@ -129,6 +131,13 @@ def read_topology(reader: KaldiReader) -> Topology:
     reader.expect("<Topology>")
     topology = _binary_topology(reader) if reader.binary else _text_topology(reader)
     reader.expect("</Topology>")
+    for phone in topology.phones:
+        known = 0 < phone < len(topology.entry_of_phone)
+        if not known or not 0 <= topology.entry_of_phone[phone] < len(topology.entries):
+            raise reader.fail(f"phone {phone} has no HMM")
+    for entry in topology.entries:
+        if any(not 0 <= to < len(entry) for state in entry for to, _ in state.transitions):
+            raise reader.fail("a transition to a state that is not there")
     return topology
 
 
@@ -238,7 +247,9 @@ def read_transition_model(reader: KaldiReader) -> TransitionModel:
 
 def _check(reader: KaldiReader, model: TransitionModel) -> None:
     phones = set(model.topology.phones)
-    for phone, state, *_ in model.tuples.tolist():
+    for phone, state, *pdfs in model.tuples.tolist():
+        if not all(0 <= pdf < _MOST_PDFS for pdf in pdfs):
+            raise reader.fail(f"phone {phone}, state {state} has pdfs {pdfs}")
         if phone not in phones or not 0 <= state < len(model.topology.states(phone)):
             raise reader.fail(f"phone {phone}, state {state} is not in the topology")
     if not len(model.tuples):

@@ -7,9 +7,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pyscorer.acoustic.kaldi_stream import KaldiReader, KaldiWriter
-from pyscorer.acoustic.tree import CENTRAL, Branch, ContextTree, Node, Split, make_tree
+from pyscorer.acoustic.tree import (
+    CENTRAL,
+    LEFT,
+    PDF_CLASS,
+    Branch,
+    ContextTree,
+    Node,
+    Split,
+    make_tree,
+)
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
+
+_MOST_PDFS = 1_000_000
+"""More than any tree has: a larger number is damage."""
 
 
 def read_kaldi_tree(path: Path, phones: Sequence[str]) -> ContextTree:
@@ -41,10 +53,15 @@ def _read_node(reader: KaldiReader, rename: Callable[[int], int]) -> Node | None
     if kind == "NULL":
         return None
     if kind == "CE":
-        return reader.integer()
+        pdf = reader.integer()
+        if not 0 <= pdf < _MOST_PDFS:
+            raise reader.fail(f"a leaf with pdf {pdf}")
+        return pdf
     if kind not in ("TE", "SE"):
         raise reader.fail(f"unknown node {kind[:40]}")
     key = rename(reader.integer())
+    if key not in (LEFT, CENTRAL, PDF_CLASS):
+        raise reader.fail(f"a question about key {key}, which a context of two phones has not")
     if kind == "TE":
         size = reader.integer()
         reader.expect("(")

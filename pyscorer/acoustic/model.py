@@ -118,9 +118,7 @@ def embed_features(model: AcousticModel, features: np.ndarray) -> tuple[np.ndarr
         return embedding[0].cpu().numpy(), phones.clamp_min(1e-20).log().cpu().numpy()
 
 
-def chain_scores(
-    model: AcousticModel, features: np.ndarray, centred: bool = False
-) -> np.ndarray:
+def chain_scores(model: AcousticModel, features: np.ndarray, centred: bool = False) -> np.ndarray:
     """Chain output of one utterance: ceil(T / 3) x pdfs, pseudo log-likelihoods of each pdf.
 
     `features` is T x 40, raw MFCC unless `centred`, which says that a mean has been removed from

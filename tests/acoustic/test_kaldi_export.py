@@ -124,6 +124,26 @@ def test_a_model_of_other_features_is_refused(kaldi: Path, line: str, message: s
         import_kaldi(kaldi / "final.mdl", kaldi / "out")
 
 
+def test_garbled_bytes_are_an_input_error_or_harmless(kaldi: Path):
+    """A flipped byte may change a weight; it must never end in anything but an InputError."""
+    rng = np.random.default_rng(0)
+    refused = 0
+    for name in ("final.mdl", "tree"):
+        whole = (kaldi / name).read_bytes()
+        structure = whole.index(b"</TransitionModel>") if name == "final.mdl" else len(whole)
+        for _ in range(40):
+            garbled = bytearray(whole)
+            for at in rng.integers(2, structure, size=2):
+                garbled[at] = rng.integers(256)
+            (kaldi / name).write_bytes(garbled)
+            try:
+                import_kaldi(kaldi / "final.mdl", kaldi / "out")
+            except InputError:
+                refused += 1
+        (kaldi / name).write_bytes(whole)
+    assert refused > 40
+
+
 def test_an_untrained_network_for_kaldi(conformance: Path, tmp_path: Path):
     for name in ("a", "b"):
         kaldi_network(conformance / "e_tdnnf" / "final.mdl", tmp_path / name, "small", seed=3)
