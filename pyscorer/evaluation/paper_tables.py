@@ -172,7 +172,9 @@ def markdown(layouts: list[dict[str, Any]]) -> str:
         for row in layout["cells"]:
             number = {name: _number(value) for name, value in row.items() if name != "seeds"}
             cells = [row["system"], _number(row["paper_speechocean762"], 2), number["test_pcc"]]
-            cells += [number["sd"], f"{number['low']} to {number['high']}", number["averaged_pcc"]]
+            interval = f"{number['low']} to {number['high']}"
+            cells += [number["sd"], "not run" if pd.isna(row["seeds"]) else interval]
+            cells.append(number["averaged_pcc"])
             cells += [number["held_out_pcc"], number["train_pcc"]]
             apart = f"{number['difference_low']} to {number['difference_high']}"
             cells.append("" if pd.isna(row["difference"]) else f"{number['difference']} ({apart})")
