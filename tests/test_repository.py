@@ -58,9 +58,10 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
         for path in (ROOT / "workflow" / "rules").glob("*.smk")
         for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
     }
-    targets = {"proficiency", "recognition"}
+    targets = {"proficiency", "recognition", "paper1_tables"}
+    again = {"gop_of_copies", "finetune_scorer"}  # stages gop and train_scorer on other inputs
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
-    assert rules - targets - recipes <= set(cli.STAGES)
+    assert rules - targets - again - recipes <= set(cli.STAGES)
     on_demand = {"textgrids", "score", "judge"}
     assert set(cli.STAGES) - rules <= on_demand
 
