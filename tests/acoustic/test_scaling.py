@@ -1,5 +1,6 @@
 """Alignments of copies at another speed."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def test_what_touched_still_touches_and_nothing_vanishes(lengths: list[int], spe
         start += length
     scaled = scale_segments(segments, speed)
     assert all(s.length >= 1 for s in scaled)
-    assert all(a.end == b.start for a, b in zip(scaled, scaled[1:], strict=False))
+    assert all(a.end == b.start for a, b in pairwise(scaled))
     # A segment that keeps its one frame pushes those after it.
     assert abs(scaled[-1].end - start / speed) <= 1 + len(lengths)
 
