@@ -1,6 +1,7 @@
 """Alignments of copies at another speed."""
 
 from itertools import pairwise
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
