@@ -1,7 +1,6 @@
 """Alignments of copies at another speed."""
 
 from itertools import pairwise
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
