@@ -18,7 +18,7 @@ sample: $(INSTALLED)  ## The generated sample corpus, whatever corpora are at ha
 	$(SNAKEMAKE) --config corpus=sample
 
 test: $(INSTALLED)
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

@@ -26,21 +26,19 @@ TINY = {
 STAGES = ["download", "features", "train_gmm", "align", "train_tdnnf", "export", "train_scorer"]
 
 
-def snakemake(folder: Path, *arguments: str) -> subprocess.Popen:
+def snakemake(folder: Path, *arguments: str, overlay: dict | None = None) -> subprocess.Popen:
+    """Start `arguments`, targets first, with the tiny configuration and `overlay` over it."""
     config = TINY | {"work_root": str(folder / "work"), "results_root": str(folder / "results")}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
+    (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay or {}))
     scripts = Path(sys.executable).parent
-    command = [
-        str(scripts / "snakemake"),
-        "--cores",
-        "2",
-        "--configfile",
-        str(folder / "tiny.yaml"),
-    ]
+    command = [str(scripts / "snakemake"), "--cores", "2", *arguments]
+    # Last: the flag takes all that follows.
+    command += ["--configfile", str(folder / "tiny.yaml"), str(folder / "overlay.yaml")]
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
-            [*command, *arguments],
+            command,
             cwd=ROOT,
             env=environment,
             stdout=log,
@@ -49,8 +47,8 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.Popen:
         )
 
 
-def finish(folder: Path, *arguments: str) -> str:
-    process = snakemake(folder, *arguments)
+def finish(folder: Path, *arguments: str, overlay: dict | None = None) -> str:
+    process = snakemake(folder, *arguments, overlay=overlay)
     assert process.wait() == 0, (folder / "log").read_text()[-5000:]
     return (folder / "log").read_text()
 
@@ -153,10 +151,7 @@ ROWS = {
 
 def test_the_tables_of_the_paper_take_another_corpus_and_a_new_row_runs_alone(whole):
     """The sample corpus came in by a manifest and a reader alone; so do its tables."""
-    files = [whole / "tiny.yaml", whole / "rows.yaml"]
-    files[1].write_text(yaml.safe_dump({"paper1": ROWS}))
-    command = ["paper1_tables", "--configfile", *map(str, files)]
-    finish(whole, *command)
+    finish(whole, "paper1_tables", overlay={"paper1": ROWS})
     results = whole / "results" / "sample" / "paper1"
     assert "synthetic" in (results / "paper1.html").read_text().lower()
     stages = pd.read_csv(results / "table_4_5.csv")
@@ -165,8 +160,8 @@ def test_the_tables_of_the_paper_take_another_corpus_and_a_new_row_runs_alone(wh
     sizes = pd.read_csv(results / "table_1.csv").set_index("part")
     assert sizes.loc["scoring module", "parameters"] == 20289
     rows = ROWS["unfrozen"] | {"deep-ii-iiiu": {"start": "deep-ii-iii"}}
-    files[1].write_text(yaml.safe_dump({"paper1": ROWS | {"unfrozen": rows}}))
     before = len((whole / "log").read_text())
-    log = finish(whole, *command, "--dry-run", "--quiet", "rules")[before:]
+    more = {"paper1": ROWS | {"unfrozen": rows}}
+    log = finish(whole, "paper1_tables", "--dry-run", "--quiet", "rules", overlay=more)[before:]
     jobs = dict(re.findall(r"^(\w+) +(\d+)$", log, re.MULTILINE))
     assert jobs == {"unfreeze_scorer": "1", "paper_tables": "1", "paper1_tables": "1", "total": "3"}
