@@ -21,37 +21,15 @@ from tqdm import tqdm
 from pyscorer.acoustic.denominator import (
     GraphOptions,
     denominator_fst,
-    normalization_fst,
+    phone_lm_of,
+    write_graphs,
 )
 from pyscorer.acoustic.egs import EgsSource, plan_epoch, prepare, read_utterances
-from pyscorer.acoustic.fst import write_fst
 from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
 from pyscorer.acoustic.model import load_model
-from pyscorer.acoustic.phone_lm import estimate_phone_lm
 from pyscorer.acoustic.supervision import batch_numerators
-from pyscorer.acoustic.tree import ContextTree, read_tree, write_tree
-from pyscorer.alignment import read_ctm
-from pyscorer.datadir import PHONE_ID
+from pyscorer.acoustic.tree import read_tree
 from pyscorer.errors import InputError
-
-
-def write_graphs(tree: ContextTree, texts: list[Path], out: Path) -> None:
-    """Denominator and normalization graph of the phone sequences of alignment directories."""
-    options = GraphOptions()
-    lm = estimate_phone_lm(
-        (
-            [PHONE_ID[s.label] for s in phones]
-            for d in texts
-            for _, phones in read_ctm(d / "phones.ctm")
-        ),
-        options.ngram_order,
-        options.no_prune_order,
-        options.extra_lm_states,
-    )
-    denominator = denominator_fst(lm.acceptor, tree)
-    write_tree(out / "tree.json", tree)
-    write_fst(out / "den.fst", denominator)
-    write_fst(out / "normalization.fst", normalization_fst(denominator))
 
 
 def main() -> None:
@@ -69,7 +47,8 @@ def main() -> None:
     left_out = 0
     with tempfile.TemporaryDirectory() as folder:
         graphs = Path(folder)
-        write_graphs(tree, arguments.texts, graphs)
+        lm = phone_lm_of(arguments.texts, GraphOptions()).acceptor
+        write_graphs(graphs, tree, lm, denominator_fst(lm, tree))
         denominator = DenominatorGraph.from_fst(graphs / "den.fst", tree.num_pdfs)
         source = EgsSource(graphs, network.context)
         for (chunk,) in tqdm(plan_epoch(utterances[:: arguments.every], 150, 1, None)):

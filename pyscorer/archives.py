@@ -109,7 +109,7 @@ class Matrices:
         self.scp = scp
         self.index = read_table(scp)
 
-    def __contains__(self, key: str) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self.index
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Task = TypeVar("Task")
@@ -55,6 +56,22 @@ def ordered_map(
         finally:
             for future in pending:
                 future.cancel()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch with one thread, as context or decorator: processes that share the cores want no more.
+
+    Results that depend on the number of threads then do not depend on the machine.
+    """
+    import torch  # here: most that is spread over processes does without it
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def chunks(tasks: Iterable[Task], size: int) -> Iterator[list[Task]]:

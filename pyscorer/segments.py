@@ -1,7 +1,7 @@
 """The phones of an alignment: each in its word, with its pauses, and means of frames over them."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +89,36 @@ def read_segments(ali: Path) -> Iterator[tuple[str, list[PhoneSegment], int]]:
                 f"{ali}/words.ctm: {word_key} where phones.ctm has {key}; run align again"
             )
         yield key, phone_segments(key, phones, word_segments), phones[-1].end
+
+
+def check_keys(
+    path: Path, table: Container[str], wanted: Collection[str], data: Path, stage: str
+) -> None:
+    """Raise InputError unless the archive `path` has every utterance of data/text.
+
+    `stage` is what makes such an archive.
+    """
+    missing = [key for key in wanted if key not in table]
+    if missing:
+        raise InputError(
+            f"{path}: {len(missing)} of the {len(wanted)} utterances of {data}/text are missing, "
+            f"first {missing[0]}; run {stage} on the same data"
+        )
+
+
+def read_wanted(
+    ali: Path, wanted: Collection[str], data: Path
+) -> Iterator[tuple[str, list[PhoneSegment], int]]:
+    """Yield what `read_segments` does, of the utterances of data/text alone.
+
+    Raises InputError, in the end, naming one that the alignment lacks.
+    """
+    seen: set[str] = set()
+    for key, segments, frames in read_segments(ali):
+        if key in wanted:
+            seen.add(key)
+            yield key, segments, frames
+    check_keys(ali / "phones.ctm", seen, wanted, data, "align")
 
 
 def read_frame_shift(deep: Path) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from pyscorer.acoustic.features import gmm_features
 from pyscorer.acoustic.fst import Acceptor, write_fst
 from pyscorer.acoustic.lfmmi_denominator import initial_probabilities
-from pyscorer.acoustic.phone_lm import estimate_phone_lm
+from pyscorer.acoustic.phone_lm import PhoneLm, estimate_phone_lm
 from pyscorer.acoustic.tree import FORWARD, SELF_LOOP, ContextTree, monophone_tree, write_tree
 from pyscorer.acoustic.tree_building import accumulate, build_tree, empty_statistics
 from pyscorer.alignment import Segment, read_ctm
@@ -161,6 +161,24 @@ def _grown_tree(ali: list[Path], feats: list[Path], options: GraphOptions) -> Co
     return build_tree(stats, PHONES, options.num_leaves, options.min_leaf_count, silences)
 
 
+def phone_lm_of(ali: list[Path], options: GraphOptions) -> PhoneLm:
+    """The phone LM of the phone sequences of alignment directories."""
+    return estimate_phone_lm(
+        ([PHONE_ID[s.label] for s in segments] for d in ali for _, segments in _aligned(d)),
+        options.ngram_order,
+        options.no_prune_order,
+        options.extra_lm_states,
+    )
+
+
+def write_graphs(out: Path, tree: ContextTree, lm: Acceptor, denominator: Acceptor) -> None:
+    """Write tree.json, phone_lm.fst, den.fst and normalization.fst into the directory `out`."""
+    write_tree(out / "tree.json", tree)
+    write_fst(out / "phone_lm.fst", lm)
+    write_fst(out / "den.fst", denominator)
+    write_fst(out / "normalization.fst", normalization_fst(denominator))
+
+
 def chain_graphs(
     ali: list[Path], feats: list[Path], out: Path, options: GraphOptions = GraphOptions()
 ) -> None:
@@ -179,12 +197,7 @@ def chain_graphs(
             f"chain_graphs: {len(ali)} alignment, but {len(feats)} feature directories"
         )
     tree = _grown_tree(ali, feats, options) if options.num_leaves else monophone_tree(PHONES)
-    lm = estimate_phone_lm(
-        ([PHONE_ID[s.label] for s in segments] for d in ali for _, segments in _aligned(d)),
-        options.ngram_order,
-        options.no_prune_order,
-        options.extra_lm_states,
-    )
+    lm = phone_lm_of(ali, options)
     denominator = denominator_fst(lm.acceptor, tree)
     unseen = tree.num_pdfs - len(np.unique(denominator.label))
     summary = {
@@ -197,10 +210,7 @@ def chain_graphs(
         "denominator arcs": len(denominator.label),
     }
     with atomic_directory(out) as part:
-        write_tree(part / "tree.json", tree)
-        write_fst(part / "phone_lm.fst", lm.acceptor)
-        write_fst(part / "den.fst", denominator)
-        write_fst(part / "normalization.fst", normalization_fst(denominator))
+        write_graphs(part, tree, lm.acceptor, denominator)
         with atomic_open(part / "summary.txt") as stream:
             for name, value in summary.items():
                 stream.write(f"{name}: {value}\n")

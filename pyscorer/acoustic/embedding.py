@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from pyscorer.acoustic.model import SUBSAMPLING, AcousticModel, embed_features, load_model
 from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.archives import Matrices, archive_writer
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -76,16 +75,12 @@ def _open(model: Path, feats: Path, device: str) -> tuple[AcousticModel, Matrice
     return loaded, Matrices(feats)
 
 
+@one_thread()
 def _embed(task: tuple[Path, Path, str, str]) -> tuple[str, int, np.ndarray, np.ndarray]:
     model_path, feats, key, device = task
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the processes share the cores
+    model, matrices = _open(model_path, feats, device)
+    features = matrices[key]
     try:
-        model, matrices = _open(model_path, feats, device)
-        features = matrices[key]
-        try:
-            return key, len(features), *embed_features(model, features)
-        except InputError as error:
-            raise InputError(f"{feats}: {key}: {error}") from None
-    finally:
-        torch.set_num_threads(threads)
+        return key, len(features), *embed_features(model, features)
+    except InputError as error:
+        raise InputError(f"{feats}: {key}: {error}") from None

@@ -31,21 +31,30 @@ class Acceptor:
         return len(self.final)
 
 
-def read_fst(path: Path) -> Acceptor:
-    """Read an OpenFst vector FST over the tropical semiring as an acceptor of its input labels.
+def read_vector_fst(path: Path) -> kaldifst.StdVectorFst:
+    """Read an OpenFst vector FST over the tropical semiring.
 
-    Raises InputError if the file is missing, not such an FST, empty, or has epsilon labels.
+    Raises InputError if the file is missing, not such an FST, or empty.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     try:
         fst = kaldifst.StdVectorFst.read(str(path))
-        states = fst.num_states if isinstance(fst.num_states, int) else fst.num_states()
-        start = fst.start if isinstance(fst.start, int) else fst.start()
+        start = fst.start
     except Exception as error:
         raise InputError(f"{path}: not an OpenFst vector FST ({type(error).__name__})") from None
-    if states == 0 or start < 0:
+    if start < 0:
         raise InputError(f"{path}: an empty FST")
+    return fst
+
+
+def read_fst(path: Path) -> Acceptor:
+    """Read an OpenFst vector FST over the tropical semiring as an acceptor of its input labels.
+
+    Raises InputError if the file is missing, not such an FST, empty, or has epsilon labels.
+    """
+    fst = read_vector_fst(path)
+    start, states = fst.start, fst.num_states
     arcs = [
         (state, arc.nextstate, arc.ilabel, arc.weight.value)
         for state in range(states)

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from pyscorer.acoustic.nnet3 import read_nnet3
 from pyscorer.acoustic.viterbi import pronunciations, word_segments
@@ -17,6 +16,7 @@ from pyscorer.archives import archive_writer, read_matrices, write_archive
 from pyscorer.datadir import PHONES, read_data_dir, read_lexicon
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open, read_table
+from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ def kaldi_alignment(data: Path, lexicon: Path, lengths: list[Path], out: Path) -
     words: dict[str, list[Segment]] = {}
 
     def stream() -> Iterator[tuple[str, np.ndarray]]:
-        for key, utterance in tqdm(utterances.items(), desc="kaldi_alignment", mininterval=1):
+        for key, utterance in progress_bar(utterances.items(), desc="kaldi_alignment"):
             if key not in aligned:
                 continue
             segments, frames = _segments(key, aligned[key])

@@ -11,6 +11,7 @@ import kaldi_hmm_gmm as khg
 import kaldifst
 import numpy as np
 
+from pyscorer.acoustic.fst import read_vector_fst
 from pyscorer.acoustic.gmm_model import KaldiModel, set_log_probs
 from pyscorer.acoustic.kaldi_stream import KaldiReader
 from pyscorer.acoustic.kaldi_transitions import (
@@ -139,7 +140,7 @@ class KaldiGraphs:
     def __init__(self, gmm: KaldiGmm, lexicon: Path, disambiguation: Sequence[int] = ()) -> None:
         """`lexicon` is L.fst, `disambiguation` the numbers of disambig.int."""
         self._gmm = gmm
-        self._lexicon = _read_lexicon(lexicon)
+        self._lexicon = read_vector_fst(lexicon)
         phones = set(gmm.transitions.topology.phones) | set(disambiguation) | {0}
         used = {
             arc.ilabel
@@ -158,19 +159,6 @@ class KaldiGraphs:
     def __call__(self, words: Sequence[int]) -> kaldifst.StdVectorFst:
         """The graph of an utterance of words by number: transition-ids in, words out."""
         return self._compiler.compile_graph_from_text(list(words))
-
-
-def _read_lexicon(path: Path) -> kaldifst.StdVectorFst:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    try:
-        fst = kaldifst.StdVectorFst.read(str(path))
-        start = fst.start
-    except Exception as error:
-        raise InputError(f"{path}: not an OpenFst vector FST ({type(error).__name__})") from None
-    if start < 0:
-        raise InputError(f"{path}: an empty FST")
-    return fst
 
 
 def topology_text(topology: Topology) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 import kaldifst
 import numpy as np
 import soundfile
-from tqdm import tqdm
 
 from pyscorer.acoustic.gmm_model import topology_text
 from pyscorer.acoustic.viterbi import SILENCE_PROBABILITY, report_unknown
@@ -30,6 +29,7 @@ from pyscorer.datadir import (
 )
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open, atomic_path, write_table
+from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def kaldi_lang(data: Path, lexicon: Path, out: Path) -> None:
     write_table(out / "spk2utt", {key: " ".join(keys) for key, keys in of_speaker.items()})
     index = {}
     with atomic_open(out / "wav.ark", "wb") as archive:
-        for key in tqdm(sorted(texts), desc=f"kaldi_lang {data}", mininterval=1):
+        for key in progress_bar(sorted(texts), desc=f"kaldi_lang {data}"):
             recording = io.BytesIO()
             samples = np.round(read_wav(directory.utterances[key]) * 32768).clip(-32768, 32767)
             soundfile.write(recording, samples.astype(np.int16), SAMPLE_RATE, format="WAV")

@@ -127,3 +127,11 @@ def chain_scores(model: AcousticModel, features: np.ndarray, centred: bool = Fal
     with torch.inference_mode():
         scores: np.ndarray = model.network.chain(_embed(model, features, centred))[0].cpu().numpy()
         return scores
+
+
+def pdf_log_posteriors(model: AcousticModel, features: np.ndarray) -> np.ndarray:
+    """Log-posteriors of the pdfs (cross-entropy branch): T x 40 raw MFCC -> ceil(T / 3) x pdfs."""
+    with torch.inference_mode():
+        embedding = _embed(model, features)
+        posteriors: np.ndarray = model.network.log_posteriors(embedding)[0].cpu().numpy()
+        return posteriors

@@ -8,7 +8,7 @@ Parameters carry the names of Kaldi's nodes, with `_` for `-`.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any
 
 import torch
@@ -282,6 +282,19 @@ class Tdnnf(nn.Module):
         times 0, subsampling, 2 subsampling, ... Inner layers are computed only at the times that
         the output needs. `augment` changes the normalised log mel energies in training.
         """
+        return self.prefinal_l(self.hidden(x, len(self.factored), subsampling, augment))
+
+    def hidden(
+        self,
+        x: Tensor,
+        layers: int,
+        subsampling: int = 3,
+        augment: Callable[[Tensor], Tensor] | None = None,
+    ) -> Tensor:
+        """Output of the first `layers` factored layers, at the times that the next one needs.
+
+        Arguments as for `embed`; with all layers, what enters `prefinal-l`.
+        """
         steps = [subsampling]
         for stride in reversed(self.config.time_strides):
             steps.insert(0, math.gcd(steps[0], stride))
@@ -292,9 +305,10 @@ class Tdnnf(nn.Module):
             x = augment(x)
         x = self.tdnn1(x)
         x = x[:, :: steps[0]]
-        for layer, (step_in, step_out) in zip(self.factored, pairwise(steps), strict=True):
+        places = zip(self.factored, pairwise(steps), strict=True)
+        for layer, (step_in, step_out) in islice(places, layers):
             x = layer(x, step_in, step_out)
-        return self.prefinal_l(x)
+        return x
 
     def chain(self, embedding: Tensor) -> Tensor:
         """Chain output (pseudo log-likelihoods, not normalised) of `embed`'s result."""

@@ -15,7 +15,7 @@ from pyscorer.datadir import read_data_dir
 from pyscorer.encoders.whisper import FRAME_SHIFT, Whisper, load_whisper, log_mel
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -89,13 +89,10 @@ def _model(directory: Path) -> Whisper:
     return load_whisper(directory)
 
 
+@one_thread()
 def _encode(task: tuple[Path, str, Path, tuple[int, ...], float]) -> tuple[str, np.ndarray]:
     directory, key, audio, layers, pad = task
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the processes share the cores
     try:
         return key, encode_samples(_model(directory), read_audio(audio), layers, pad)
     except InputError as error:
         raise InputError(f"utterance {key}: {error}") from None
-    finally:
-        torch.set_num_threads(threads)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 import pandas as pd
 import yaml
@@ -13,6 +12,7 @@ import yaml
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import read_scores, seed_columns
 from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson
+from pyscorer.evaluation.templates import page_template
 from pyscorer.files import atomic_open
 
 log = logging.getLogger(__name__)
@@ -145,15 +145,7 @@ def _number(value: Any, digits: int = 3) -> str:
 def _write_page(
     out: Path, layouts: list[dict[str, Any]], sizes: list[dict[str, Any]], options: Any
 ) -> None:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["number"] = _number
-    page = environment.get_template("paper_tables.html.jinja").render(
+    page = page_template("paper_tables.html.jinja", _number).render(
         tables=layouts, sizes=sizes, options=options
     )
     with atomic_open(out) as stream:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 import soundfile
 
@@ -18,6 +17,7 @@ from pyscorer.evaluation import figures
 from pyscorer.evaluation.evaluate import read_scores
 from pyscorer.evaluation.metrics import CHILD_BELOW
 from pyscorer.evaluation.statistics import alignment_statistics, split_statistics
+from pyscorer.evaluation.templates import page_template
 from pyscorer.files import atomic_open, read_table
 
 log = logging.getLogger(__name__)
@@ -154,7 +154,7 @@ def report(
     name = str(table["scorer"][best])
     train_speakers = set(read_table(train_data / "utt2spk").values())
     known = len(train_speakers & set(read_table(test_data / "utt2spk").values()))
-    page = _template().render(
+    page = page_template("report.html.jinja", _number).render(
         options=options,
         headline=table.loc[best].to_dict(),
         human=human,
@@ -183,15 +183,3 @@ def _scorer_curve(path: Path) -> str:
     mean = by_epoch.mean()[by_epoch.size() * 2 >= by_epoch.size().max()].reset_index()
     lines = {"train_loss": "train", "valid_loss": "held-out speakers"}
     return figures.curves(mean, "epoch", lines, "squared error of score / 10")
-
-
-def _template() -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["number"] = _number
-    return environment.get_template("report.html.jinja")

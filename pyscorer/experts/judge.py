@@ -1,6 +1,7 @@
 """Stage `judge`: one new response, judged by the best mixture."""
 
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -184,18 +185,14 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
     if missing:
         raise InputError(f"the best mixture needs the experts {', '.join(missing)}")
     with atomic_directory(out) as part:
-        _link_or_copy(features / "encoders.pkl", part / "encoders.pkl")
+        shutil.copyfile(features / "encoders.pkl", part / "encoders.pkl")
         for name in ("best.json", "systems.json", "gate.pt"):
-            _link_or_copy(mixture / name, part / name)
+            shutil.copyfile(mixture / name, part / name)
         for member in best["members"]:
             (part / "experts" / member).mkdir(parents=True)
             for name in ("architecture.json", "model.pt", "forest.npz"):
                 if (folders[member] / name).exists():
-                    _link_or_copy(folders[member] / name, part / "experts" / member / name)
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    target.write_bytes(source.read_bytes())
+                    shutil.copyfile(folders[member] / name, part / "experts" / member / name)
 
 
 def judge(model: Path, prompt: str, response: str) -> None:

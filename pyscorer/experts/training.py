@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tqdm import trange
 
 from pyscorer.experts.architectures import Architecture, architecture
 from pyscorer.experts.inputs import Inputs, load_inputs
@@ -21,6 +20,7 @@ from pyscorer.experts.networks import Network
 from pyscorer.experts.pairs import PairTable, load_data
 from pyscorer.experts.trees import apply_forest, save_forest, train_forest
 from pyscorer.files import atomic_directory
+from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def train_members(
     item_lengths = None if inputs.lengths is None else inputs.lengths[pairs]
     steps = shape.epochs * -(-max(len(m) for m in members) // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: max(1 - s / steps, 0.0))
-    for _ in trange(shape.epochs, desc=name or "train", mininterval=5):
+    for _ in progress_bar(range(shape.epochs), desc=name or "train"):
         total = 0.0
         for chosen, real in batches(members, item_lengths, batch, rng):
             x, lengths = _take(values, inputs.lengths, pairs[chosen])

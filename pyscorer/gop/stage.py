@@ -22,10 +22,11 @@ from pyscorer.progress import progress_bar
 from pyscorer.segments import (
     DURATION_COLUMNS,
     PhoneSegment,
+    check_keys,
     check_length,
     durations,
     read_frame_shift,
-    read_segments,
+    read_wanted,
 )
 
 POSTERIOR_MEASURES = ("lpp", "gop", "transition_gop")
@@ -157,28 +158,21 @@ def gop(
         raise InputError("the GMM's measures need both: its directory, and MFCC-13 features")
     text = read_data_dir(data)
     posteriors = Matrices(deep / "post.scp")
-    missing = [key for key in text.utterances if key not in posteriors]
-    if missing:
-        raise InputError(
-            f"{deep}/post.scp: {len(missing)} of the {len(text.utterances)} utterances of "
-            f"{data}/text are missing, first {missing[0]}; run export on the same data"
-        )
+    check_keys(deep / "post.scp", posteriors, text.utterances, data, "export")
     frame_shift = read_frame_shift(deep)
     log_stay = log_stay_probabilities(reference or ali, frame_shift)
     by_gmm = _GmmMeasures.open(gmm, feats, text) if gmm and feats else None
     measures = POSTERIOR_MEASURES + (GMM_MEASURES if by_gmm else ())
     columns = (*measures, *DURATION_COLUMNS, *LPP_COLUMNS, *LPR_COLUMNS)
-    seen: set[str] = set()
     with atomic_open(out / "gop.csv") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["utterance", "phone_index", "phone", *measures])
 
         def rows() -> Iterator[tuple[str, list[PhoneSegment], np.ndarray]]:
-            progress = progress_bar(read_segments(ali), "gop", len(text.utterances), unit="utt")
-            for key, segments, frames in progress:
-                if key not in text.utterances:
-                    continue
-                seen.add(key)
+            wanted = read_wanted(ali, text.utterances, data)
+            for key, segments, frames in progress_bar(
+                wanted, "gop", len(text.utterances), unit="utt"
+            ):
                 log_posteriors = posteriors[key]
                 _check_posteriors(key, deep / "post.scp", log_posteriors)
                 check_length(key, "post.scp", len(log_posteriors), frames, frame_shift)
@@ -191,12 +185,6 @@ def gop(
                 for i, (s, values) in enumerate(zip(segments, own, strict=True)):
                     table.writerow([key, i, s.phone, *(f"{value:.5f}" for value in values)])
                 yield key, segments, np.column_stack([own, durations(segments), found[:, cut:]])
-            unaligned = [key for key in text.utterances if key not in seen]
-            if unaligned:
-                raise InputError(
-                    f"{ali}/phones.ctm: {len(unaligned)} of the {len(text.utterances)} utterances "
-                    f"of {data}/text are missing, first {unaligned[0]}; run align on the same data"
-                )
 
         write_pooled(out, columns, rows())
-    log.info("goodness of pronunciation of %d utterances in %s", len(seen), out)
+    log.info("goodness of pronunciation of %d utterances in %s", len(text.utterances), out)

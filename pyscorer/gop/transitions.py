@@ -2,14 +2,12 @@
 
 import functools
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from pyscorer.acoustic.model import SUBSAMPLING, AcousticModel, load_model, network_input
-from pyscorer.acoustic.tdnnf import pad_edges
+from pyscorer.acoustic.model import SUBSAMPLING, AcousticModel, load_model, pdf_log_posteriors
 from pyscorer.acoustic.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
 from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.archives import Matrices
@@ -19,10 +17,10 @@ from pyscorer.files import read_table
 from pyscorer.gop.posteriors import canonical_columns
 from pyscorer.gop.posteriors import transition_gop as gop_of_path
 from pyscorer.gop.stage import log_stay_probabilities
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.pooled import write_pooled
 from pyscorer.progress import progress_bar
-from pyscorer.segments import PhoneSegment, check_length, read_segments
+from pyscorer.segments import PhoneSegment, check_keys, check_length, read_wanted
 
 log = logging.getLogger(__name__)
 
@@ -86,16 +84,6 @@ def transition_columns(
     )
 
 
-def pdf_log_posteriors(model: AcousticModel, features: np.ndarray) -> np.ndarray:
-    """Log-posteriors of the pdfs (cross-entropy branch): T x 40 MFCC -> ceil(T / 3) x pdfs."""
-    network = model.network
-    with torch.inference_mode():
-        padded = pad_edges(network_input(features), network.context)
-        embedding = network.embed(padded[None], SUBSAMPLING)
-        posteriors: np.ndarray = network.log_posteriors(embedding)[0].numpy()
-        return posteriors
-
-
 @functools.lru_cache(maxsize=1)
 def _open(
     model: Path, tree: Path, feats: Path, reference: Path
@@ -110,15 +98,11 @@ def _open(
     return loaded, context, Matrices(feats / "feats.scp"), stay
 
 
+@one_thread()
 def _measure(task: _Task) -> tuple[str, list[PhoneSegment], np.ndarray]:
     *paths, key, segments, frames = task
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the processes share the cores
-    try:
-        model, tree, features, log_stay = _open(*paths)
-        posteriors = pdf_log_posteriors(model, features[key])
-    finally:
-        torch.set_num_threads(threads)
+    model, tree, features, log_stay = _open(*paths)
+    posteriors = pdf_log_posteriors(model, features[key])
     check_length(key, "feats.scp", len(posteriors), frames, _SECONDS)
     return key, segments, transition_columns(posteriors, segments, tree, log_stay)
 
@@ -147,30 +131,9 @@ def transition_gop(
     """
     wanted = read_table(data / "text")
     paths = (model, tree, feats, reference or ali)
-    matrices = _open(*paths)[2]
-    missing = [key for key in wanted if key not in matrices]
-    if missing:
-        raise InputError(
-            f"{feats}/feats.scp: {len(missing)} of the {len(wanted)} utterances of {data}/text are "
-            f"missing, first {missing[0]}; run features on the same data"
-        )
-    seen: set[str] = set()
-
-    def tasks() -> Iterator[_Task]:
-        for key, segments, frames in read_segments(ali):
-            if key in wanted:
-                seen.add(key)
-                yield (*paths, key, segments, frames)
-
-    def rows() -> Iterator[tuple[str, list[PhoneSegment], np.ndarray]]:
-        results = ordered_map(_measure, tasks(), jobs)
-        yield from progress_bar(results, "transition_gop", len(wanted), unit="utt")
-        unaligned = [key for key in wanted if key not in seen]
-        if unaligned:
-            raise InputError(
-                f"{ali}/phones.ctm: {len(unaligned)} of the {len(wanted)} utterances of "
-                f"{data}/text are missing, first {unaligned[0]}; run align on the same data"
-            )
-
-    write_pooled(out, TRANSITION_COLUMNS, rows())
-    log.info("GOP with transitions of %d utterances in %s", len(seen), out)
+    check_keys(feats / "feats.scp", _open(*paths)[2], wanted, data, "features")
+    tasks = ((*paths, *utterance) for utterance in read_wanted(ali, wanted, data))
+    results = ordered_map(_measure, tasks, jobs)
+    rows = progress_bar(results, "transition_gop", len(wanted), unit="utt")
+    write_pooled(out, TRANSITION_COLUMNS, rows)
+    log.info("GOP with transitions of %d utterances in %s", len(wanted), out)

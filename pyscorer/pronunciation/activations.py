@@ -2,9 +2,7 @@
 
 import functools
 import logging
-import math
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +13,7 @@ from pyscorer.acoustic.model import SUBSAMPLING, load_model, network_input
 from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfLayer, pad_edges
 from pyscorer.archives import Matrices, archive_writer
 from pyscorer.errors import InputError
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -63,19 +61,11 @@ class UpperLayers(nn.Module):
 
 def lower_activations(network: Tdnnf, features: np.ndarray, upper: int) -> np.ndarray:
     """What enters the last `upper` factored layers: T x 40 MFCC -> ceil(T / 3) + 2 upper rows."""
-    config = network.config
-    steps = [SUBSAMPLING]
-    for stride in reversed(config.time_strides):
-        steps.insert(0, math.gcd(steps[0], stride))
-    below = len(config.time_strides) - upper
     with torch.inference_mode():
         x = pad_edges(network_input(features), network.context)[None]
-        x = network.tdnn1(network.batchnorm0(network.idct(x)))[:, :: steps[0]]
-        for layer, (step_in, step_out) in zip(
-            network.factored[:below], list(pairwise(steps))[:below], strict=True
-        ):
-            x = layer(x, step_in, step_out)
-        result: np.ndarray = x[0].numpy()
+        result: np.ndarray = network.hidden(x, len(network.factored) - upper, SUBSAMPLING)[
+            0
+        ].numpy()
         return result
 
 
@@ -84,15 +74,11 @@ def _open(model: Path, scp: Path) -> tuple[Tdnnf, Matrices]:
     return load_model(model).network, Matrices(scp)
 
 
+@one_thread()
 def _run(task: tuple[Path, Path, str, int]) -> tuple[str, np.ndarray]:
     model, scp, key, upper = task
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the processes share the cores
-    try:
-        network, features = _open(model, scp)
-        return key, lower_activations(network, features[key], upper)
-    finally:
-        torch.set_num_threads(threads)
+    network, features = _open(model, scp)
+    return key, lower_activations(network, features[key], upper)
 
 
 def activations(

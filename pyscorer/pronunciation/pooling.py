@@ -1,31 +1,29 @@
 """One vector a phone: deep features averaged over its frames, and what the alignment says of it."""
 
-import csv
 import logging
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from pyscorer.archives import Matrices, write_archive
+from pyscorer.archives import Matrices
 from pyscorer.datadir import PHONE_ID
-from pyscorer.errors import InputError
-from pyscorer.files import atomic_open, read_table
+from pyscorer.files import read_table
+from pyscorer.pooled import write_pooled
 from pyscorer.progress import progress_bar
 from pyscorer.segments import (
     DURATION_COLUMNS,
     PhoneSegment,
+    check_keys,
     check_length,
     durations,
     read_frame_shift,
-    read_segments,
+    read_wanted,
     segment_means,
 )
 
 EXTRAS = (*DURATION_COLUMNS, "log_posterior", "log_rival")
 """Columns after the deep features, see `extra_inputs`."""
-
-SEGMENT_COLUMNS = ["utterance", "word_index", "phone_index", "phone", "start", "length"]
 
 
 def extra_inputs(
@@ -79,44 +77,15 @@ def pool(data: Path, ali: Path, deep: Path, out: Path) -> None:
     wanted = read_table(data / "text")
     embeddings, posteriors = Matrices(deep / "embed.scp"), Matrices(deep / "post.scp")
     for name, table in (("embed.scp", embeddings), ("post.scp", posteriors)):
-        missing = [key for key in wanted if key not in table]
-        if missing:
-            raise InputError(
-                f"{deep / name}: {len(missing)} of the {len(wanted)} utterances of {data}/text are "
-                f"missing, first {missing[0]}; run export on the same data"
-            )
+        check_keys(deep / name, table, wanted, data, "export")
     frame_shift = read_frame_shift(deep)
-    seen: set[str] = set()
-    dimension = 0
-    with atomic_open(out / "segments.csv") as stream:
-        table_writer = csv.writer(stream, lineterminator="\n")
-        table_writer.writerow(SEGMENT_COLUMNS)
 
-        def pooled() -> Iterator[tuple[str, np.ndarray]]:
-            nonlocal dimension
-            progress = progress_bar(read_segments(ali), "pool", len(wanted), unit="utt")
-            for key, segments, frames in progress:
-                if key not in wanted:
-                    continue
-                seen.add(key)
-                embedding = embeddings[key]
-                dimension = embedding.shape[1]
-                table_writer.writerows(
-                    (key, s.word_index, s.phone_index, s.phone, s.start, s.length) for s in segments
-                )
-                yield (
-                    key,
-                    pool_utterance(key, segments, embedding, posteriors[key], frame_shift, frames),
-                )
-            unaligned = [key for key in wanted if key not in seen]
-            if unaligned:
-                raise InputError(
-                    f"{ali}/phones.ctm: {len(unaligned)} of the {len(wanted)} utterances of "
-                    f"{data}/text are missing, first {unaligned[0]}; run align on the same data"
-                )
+    def rows() -> Iterator[tuple[str, list[PhoneSegment], np.ndarray]]:
+        utterances = read_wanted(ali, wanted, data)
+        for key, segments, frames in progress_bar(utterances, "pool", len(wanted), unit="utt"):
+            arrays = embeddings[key], posteriors[key]
+            yield key, segments, pool_utterance(key, segments, *arrays, frame_shift, frames)
 
-        write_archive(out / "phones.scp", pooled())
-    with atomic_open(out / "columns.txt") as stream:
-        stream.writelines(f"deep_{i}\n" for i in range(dimension))
-        stream.writelines(f"{name}\n" for name in EXTRAS)
-    logging.getLogger(__name__).info("pooled %d utterances into %s", len(seen), out)
+    dimension = next((embeddings[key].shape[1] for key in wanted), 0)
+    write_pooled(out, [*(f"deep_{i}" for i in range(dimension)), *EXTRAS], rows())
+    logging.getLogger(__name__).info("pooled %d utterances into %s", len(wanted), out)

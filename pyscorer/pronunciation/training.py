@@ -14,7 +14,7 @@ from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.files import atomic_path
 from pyscorer.gop.synthetic import read_synthetic
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.pooled import (
     PooledSet,
     concatenate,
@@ -144,18 +144,14 @@ def read_start(scorer: Path, columns: list[str], options: ScorerOptions) -> dict
     return model
 
 
+@one_thread()
 def _train_task(task: tuple[Sources, ScorerOptions, int, int]) -> Trained:
     sources, options, seed, fold = task
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the processes share the cores; and results depend on threads
-    try:
-        data = load_training_data(sources, options)
-        return train_module(
-            *(data.batches, data.targets[:, fold], data.parts(fold), data.config, options),
-            *((seed, fold), data.start.get((seed, fold))),
-        )
-    finally:
-        torch.set_num_threads(threads)
+    data = load_training_data(sources, options)
+    return train_module(
+        *(data.batches, data.targets[:, fold], data.parts(fold), data.config, options),
+        *((seed, fold), data.start.get((seed, fold))),
+    )
 
 
 def train_and_test(

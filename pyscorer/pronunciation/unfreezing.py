@@ -17,7 +17,7 @@ from pyscorer.acoustic.model import SUBSAMPLING, load_model
 from pyscorer.archives import Matrices
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.pooled import PooledSet
 from pyscorer.progress import progress_bar
 from pyscorer.pronunciation.activations import UpperLayers
@@ -230,28 +230,24 @@ def _open(work: _Work) -> tuple[TrainingData, FramePool]:
     return data, FramePool(work.sources.pool, work.lower, data.pooled, work.options.upper)
 
 
+@one_thread()
 def _unfreeze(task: tuple[_Work, Path, Path, Path, int]) -> Unfrozen:
     work, test_data, test_pool, test_lower, index = task
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the processes share the cores; and results depend on threads
-    try:
-        data, frames = _open(work)
-        assert work.sources.start is not None
-        model = load_scorer(work.sources.start / "model.pt")
-        part, module = model["modules"][index], load_modules(model)[index]
-        layers = _layers(work.acoustic, work.options.upper, part.get("acoustic"))
-        place = (part["seed"], part["fold"])
-        trained = train_together(module, layers, data, frames, work.options, place)
-        test, _, _ = read_test(test_data, test_pool, data.columns, work.scorer.aspect)
-        test_frames = FramePool(test_pool, test_lower, test, work.options.upper)
-        scores = []
-        for pooled, pool in ((data.pooled, frames), (test, test_frames)):
-            moved = replace(pooled, features=pool.everything(layers))
-            batches = Batches(moved, data.mean, data.deviation)
-            scores.append(predict(module, batches, np.arange(len(moved.keys))))
-        return Unfrozen(trained, layers.state_dict(), scores[0], scores[1])
-    finally:
-        torch.set_num_threads(threads)
+    data, frames = _open(work)
+    assert work.sources.start is not None
+    model = load_scorer(work.sources.start / "model.pt")
+    part, module = model["modules"][index], load_modules(model)[index]
+    layers = _layers(work.acoustic, work.options.upper, part.get("acoustic"))
+    place = (part["seed"], part["fold"])
+    trained = train_together(module, layers, data, frames, work.options, place)
+    test, _, _ = read_test(test_data, test_pool, data.columns, work.scorer.aspect)
+    test_frames = FramePool(test_pool, test_lower, test, work.options.upper)
+    scores = []
+    for pooled, pool in ((data.pooled, frames), (test, test_frames)):
+        moved = replace(pooled, features=pool.everything(layers))
+        batches = Batches(moved, data.mean, data.deviation)
+        scores.append(predict(module, batches, np.arange(len(moved.keys))))
+    return Unfrozen(trained, layers.state_dict(), scores[0], scores[1])
 
 
 def unfreeze_scorer(

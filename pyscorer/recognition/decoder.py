@@ -8,6 +8,7 @@ import kaldi_decoder
 import kaldifst
 import numpy as np
 
+from pyscorer.acoustic.fst import read_vector_fst
 from pyscorer.errors import InputError
 from pyscorer.files import read_table
 
@@ -134,11 +135,4 @@ def read_graph(path: Path) -> kaldifst.StdVectorFst:
     """Read a decoding graph. Raises InputError if it is missing, damaged or empty."""
     if not path.is_file():
         raise InputError(f"{path}: no such graph; make it with `pyscorer decoding_graph`")
-    try:
-        fst = kaldifst.StdVectorFst.read(str(path))
-        start = fst.start
-    except Exception as error:
-        raise InputError(f"{path}: not an OpenFst vector FST ({type(error).__name__})") from None
-    if start < 0:
-        raise InputError(f"{path}: an empty graph")
-    return fst
+    return read_vector_fst(path)

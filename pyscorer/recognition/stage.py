@@ -8,16 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
-from tqdm import tqdm
-
 from pyscorer.acoustic.model import AcousticModel, chain_scores, load_model
 from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.archives import Matrices
 from pyscorer.datadir import read_data_dir
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open, write_table
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.progress import progress_bar
 from pyscorer.recognition.decoder import Hypothesis, Recogniser, SearchOptions
 from pyscorer.recognition.errors import WordErrors, count_errors
 
@@ -61,8 +59,8 @@ def decode(
         rows, errors = csv.writer(nbest), csv.writer(wer)
         rows.writerow(["utterance", "rank", "score", "acoustic", "words"])
         errors.writerow(["utterance", *WordErrors.__dataclass_fields__, "wer"])
-        for key, length, hypotheses in tqdm(
-            results, total=len(utterances), desc=f"decode {data}", unit="utt", mininterval=1.0
+        for key, length, hypotheses in progress_bar(
+            results, total=len(utterances), desc=f"decode {data}", unit="utt"
         ):
             for rank, one in enumerate(hypotheses, 1):
                 rows.writerow([key, rank, f"{one.score:.4f}", f"{one.acoustic:.4f}",
@@ -99,19 +97,15 @@ def _open(
     return loaded, recogniser, Matrices(feats)
 
 
+@one_thread()
 def _decode(
     task: tuple[Path, Path, Path, DecodeOptions, str],
 ) -> tuple[str, int, list[Hypothesis]]:
     model_path, feats, graph, options, key = task
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # the processes share the cores
+    model, recogniser, matrices = _open(model_path, feats, graph, options)
+    features = matrices[key]
     try:
-        model, recogniser, matrices = _open(model_path, feats, graph, options)
-        features = matrices[key]
-        try:
-            scores = chain_scores(model, features)
-        except InputError as error:
-            raise InputError(f"{feats}: {key}: {error}") from None
-        return key, len(features), recogniser.decode(scores)
-    finally:
-        torch.set_num_threads(threads)
+        scores = chain_scores(model, features)
+    except InputError as error:
+        raise InputError(f"{feats}: {key}: {error}") from None
+    return key, len(features), recogniser.decode(scores)

@@ -1,0 +1,19 @@
+"""The HTML templates of reports, which stand beside this module."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import jinja2
+
+
+def page_template(name: str, number: Callable[..., str]) -> jinja2.Template:
+    """The template of file `name`; its filter `number` writes a figure."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["number"] = number
+    return environment.get_template(name)
