@@ -3,9 +3,9 @@
 set -euo pipefail
 lang=$1 data=$2 mfcc=$3 shard=$4 model=$5 ali=$6 out=$7
 source "$(dirname "$0")/lib.sh"
-thirds="$deltas subsample-feats --n=3 ark:- ark:- |"
+thirds="$feats subsample-feats --n=3 ark:- ark:- |"
 gmm-init-mono "$lang/topo.chain" 39 "$out.mono" "$out.tree"
 convert-ali --frame-subsampling-factor=3 "$model" "$out.mono" "$out.tree" \
   "ark:gunzip -c $ali |" ark:- |
-  acc-tree-stats --context-width=2 --central-position=1 --ci-phones=1:2 "$out.mono" "$thirds" \
+  acc-tree-stats --context-width=2 --central-position=1 --ci-phones=$silence "$out.mono" "$thirds" \
     ark:- "$out"

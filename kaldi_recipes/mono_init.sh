@@ -3,5 +3,5 @@
 set -euo pipefail
 lang=$1 data=$2 mfcc=$3 shard=$4 out=$5
 source "$(dirname "$0")/lib.sh"
-gmm-init-mono --train-feats="$deltas subset-feats --n=10 ark:- ark:- |" \
+gmm-init-mono --train-feats="$feats subset-feats --n=10 ark:- ark:- |" \
   "$lang/topo" 39 "$out/0.mdl" "$out/tree"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# train_chain.sh DEN_FST EGS SHIFT LEARNING_RATE SEED GPU IN OUT: one iteration of LF-MMI training
+# train_chain.sh DEN_FST EGS SHIFT LEARNING_RATE MINIBATCH SEED GPU IN OUT: one iteration of LF-MMI training
 set -euo pipefail
-den=$1 egs=$2 shift=$3 rate=$4 seed=$5 gpu=$6 in=$7 out=$8
+den=$1 egs=$2 shift=$3 rate=$4 minibatch=$5 seed=$6 gpu=$7 in=$8 out=$9
 # GPU is yes, no, optional or wait.
 nnet3-chain-train --use-gpu="$gpu" --apply-deriv-weights=false --l2-regularize=0.00005 \
   --leaky-hmm-coefficient=0.1 --xent-regularize=0.1 --max-param-change=2.0 --srand="$seed" \
   "nnet3-copy --learning-rate=$rate $in - |" "$den" \
-  "ark:nnet3-chain-copy-egs --frame-shift=$shift ark:$egs ark:- | nnet3-chain-shuffle-egs --buffer-size=5000 --srand=$seed ark:- ark:- | nnet3-chain-merge-egs --minibatch-size=64 ark:- ark:- |" \
+  "ark:nnet3-chain-copy-egs --frame-shift=$shift ark:$egs ark:- | nnet3-chain-shuffle-egs --buffer-size=5000 --srand=$seed ark:- ark:- | nnet3-chain-merge-egs --minibatch-size=$minibatch ark:- ark:- |" \
   "$out"

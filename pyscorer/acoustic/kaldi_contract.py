@@ -21,11 +21,14 @@ from pyscorer.progress import progress_bar
 log = logging.getLogger(__name__)
 
 
-def kaldi_alignment(data: Path, lexicon: Path, lengths: list[Path], out: Path) -> None:
+def kaldi_alignment(
+    data: Path, lexicon: Path, lengths: list[Path], out: Path, canonical: bool = False
+) -> None:
     """Write an alignment of Kaldi as the stage `align` writes its own.
 
-    `lengths` are texts of ali-to-phones --write-lengths=true (`utterance phone frames ; phone
-    frames ; ...`). Writes `out/ali.scp`, `phones.ctm`, `words.ctm`, `phones.txt` and `failed`.
+    `canonical` as in kaldi_lang. `lengths` are texts of ali-to-phones --write-lengths=true
+    (`utterance phone frames ; phone frames ; ...`). Writes `out/ali.scp`, `phones.ctm`,
+    `words.ctm`, `phones.txt` and `failed`.
 
     Raises InputError for a phone number that is not in datadir.PHONES, and for phones that are no
     pronunciation of the utterance's words. Utterances that Kaldi left out are listed in `failed`.
@@ -43,7 +46,7 @@ def kaldi_alignment(data: Path, lexicon: Path, lengths: list[Path], out: Path) -
             if key not in aligned:
                 continue
             segments, frames = _segments(key, aligned[key])
-            spoken, _ = pronunciations(utterance, entries, canonical=False)
+            spoken, _ = pronunciations(utterance, entries, canonical)
             try:
                 words[key] = word_segments(segments, spoken, utterance.words)
             except ValueError as error:

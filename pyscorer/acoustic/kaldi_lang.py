@@ -36,8 +36,11 @@ log = logging.getLogger(__name__)
 UNKNOWN_WORD = "<UNK>"
 
 
-def kaldi_lang(data: Path, lexicon: Path, out: Path) -> None:
+def kaldi_lang(data: Path, lexicon: Path, out: Path, canonical: bool = False) -> None:
     """Prepare a data directory and its lexicon for Kaldi's programs.
+
+    `canonical`: a word whose canonical phones the data directory gives is an entry of its own in
+    the lexicon, spoken in this way alone.
 
     Writes `out/L.fst`, `words.txt`, `phones.txt`, `topo`, `topo.chain`, `disambig.int` (empty: L
     has no such symbols), `sets.int`, `roots.int` (each phone a root of its own), `text.int`,
@@ -50,6 +53,12 @@ def kaldi_lang(data: Path, lexicon: Path, out: Path) -> None:
     if not directory.utterances:
         raise InputError(f"{data}/text: no utterances")
     entries = read_lexicon(lexicon)
+    spoken = {key: list(u.words) for key, u in directory.utterances.items()}
+    if canonical:
+        for key, utterance in directory.utterances.items():
+            for place, pronunciation in enumerate(utterance.canonical or ()):
+                spoken[key][place] = "_".join((utterance.words[place], *pronunciation))
+                entries[spoken[key][place]] = [pronunciation]
     words = ["<eps>", UNKNOWN_WORD, *sorted(entries), "#0", "<s>", "</s>"]
     word_id = {word: i for i, word in enumerate(words)}
     out.mkdir(parents=True, exist_ok=True)
@@ -59,8 +68,8 @@ def kaldi_lang(data: Path, lexicon: Path, out: Path) -> None:
     unknown: Counter[str] = Counter()
     texts, speakers = {}, {}
     for key, utterance in directory.utterances.items():
-        unknown.update(word for word in utterance.words if word not in word_id)
-        ids = [word_id.get(word, word_id[UNKNOWN_WORD]) for word in utterance.words]
+        unknown.update(word for word in spoken[key] if word not in word_id)
+        ids = [word_id.get(word, word_id[UNKNOWN_WORD]) for word in spoken[key]]
         texts[key] = " ".join(map(str, ids))
         speakers[key] = utterance.speaker
     report_unknown(unknown, lexicon)

@@ -39,6 +39,17 @@ def test_phones_with_lengths_become_frames_and_words(data: Path):
     assert (data / "ali" / "failed").read_text().startswith("a-2 ")
 
 
+def test_canonical_phones_take_the_place_of_the_lexicons(data: Path):
+    (data / "canonical").write_text("a-1.0 B IH\na-2.0 B IY\n")
+    b, ih = PHONE_ID["B"], PHONE_ID["IH"]
+    given = lengths(data, f"a-1 {b} 3 ; {ih} 4\n")
+    kaldi_alignment(data, data / "lexicon.txt", given, data / "ali", canonical=True)
+    ((key, segments),) = read_ctm(data / "ali" / "words.ctm")
+    assert key == "a-1" and [(s.label, s.length) for s in segments] == [("BEE", 7)]
+    with pytest.raises(InputError, match="no pronunciation of BEE"):
+        kaldi_alignment(data, data / "lexicon.txt", given, data / "ali")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -56,6 +56,23 @@ def test_graphs_from_this_lexicon_align_as_kaldi_did(lang: Path, conformance: Pa
         assert path.transition_ids.tolist() == [int(i) for i in alignments[key].split()]
 
 
+def test_canonical_phones_are_words_of_their_own(conformance: Path, tmp_path: Path):
+    (tmp_path / "text").write_text("a-1 BEE BEE\na-2 BEE\n")
+    (tmp_path / "canonical").write_text("a-1.0 B IY\na-1.1 B IH\n")
+    (tmp_path / "utt2spk").write_text("a-1 a\na-2 a\n")
+    (tmp_path / "spk2utt").write_text("a a-1 a-2\n")
+    wav = conformance / "wav" / f"{UTTERANCES[0]}.wav"
+    (tmp_path / "wav.scp").write_text(f"a-1 {wav}\na-2 {wav}\n")
+    (tmp_path / "lexicon.txt").write_text("BEE B EH\n")
+    kaldi_lang(tmp_path, tmp_path / "lexicon.txt", tmp_path / "out", canonical=True)
+    words = {number: word for word, number in read_table(tmp_path / "out" / "words.txt").items()}
+    spoken = {
+        key: [words[number] for number in text.split()]
+        for key, text in read_table(tmp_path / "out" / "text.int").items()
+    }
+    assert spoken == {"a-1": ["BEE_B_IY", "BEE_B_IH"], "a-2": ["BEE"]}
+
+
 def test_recordings_are_unchanged_in_the_archive(lang: Path, conformance: Path):
     index = read_table(lang / "wav.scp")
     assert sorted(index) == sorted(UTTERANCES)

@@ -1,45 +1,54 @@
-# The chain model of the kaldi engine; see kaldi.smk. NOT YET RUN on Kaldi's programs.
+# The chain model of the kaldi engine; see kaldi.smk. An epoch is one pass over all egs, an iteration
+# the egs of one shard; the frame shift changes from epoch to epoch.
 CHAIN = K / "chain"
 EGS_CONTEXT = {"paper": 25, "medium": 25, "small": 13}[ENGINE["network"]]
 """Frames that the network needs on each side, and one for shifted frames."""
+CHAIN_ITERATIONS = ENGINE["epochs"] * len(SHARDS)
+
+
+ruleorder: kaldi_network > kaldi_train
 
 
 rule kaldi_lattices:
     input:
-        shard=K / "mfcc13" / "train" / "{shard}.scp",
-        mfcc=WORK / "mfcc13" / CORPUS / "train" / "cmvn.scp",
-        model=K / "tri" / "final.mdl",
-        tree=K / "tri" / "tree",
+        unpack(lambda wildcards: kaldi_seen_last(LAST_GMM, ACOUSTIC, wildcards.shard)),
+        shard=TRAIN_SHARD,
+        cmvn=TRAIN_CMVN,
+        model=kaldi_final(LAST_GMM),
+        tree=K / LAST_GMM / "tree",
     output:
         CHAIN / "lattices" / "{shard}.gz",
     params:
-        mfcc=subpath(input.mfcc, parent=True),
+        mfcc=subpath(input.cmvn, parent=True),
+        view=kaldi_view,
     log:
         LOGS / "kaldi" / "lattices.{shard}.log",
     shell:
-        "{RECIPES}/lattices.sh {TRAIN} {TRAIN} {params.mfcc} {input.shard} {input.model} {input.tree} {output} 2> {log}"
+        "{params.view} {RECIPES}/lattices.sh {TRAIN} {TRAIN} {params.mfcc} {input.shard} {input.model} {input.tree} {output} 2> {log}"
 
 
 rule kaldi_chain_tree_stats:
     input:
-        shard=K / "mfcc13" / "train" / "{shard}.scp",
-        mfcc=WORK / "mfcc13" / CORPUS / "train" / "cmvn.scp",
-        model=K / "tri" / "final.mdl",
-        ali=K / "tri" / "ali" / "train" / "{shard}.gz",
+        unpack(lambda wildcards: kaldi_seen_last(LAST_GMM, ACOUSTIC, wildcards.shard)),
+        shard=TRAIN_SHARD,
+        cmvn=TRAIN_CMVN,
+        model=kaldi_final(LAST_GMM),
+        ali=K / LAST_GMM / "ali" / ACOUSTIC / "{shard}.gz",
     output:
         CHAIN / "stats" / "{shard}",
     params:
-        mfcc=subpath(input.mfcc, parent=True),
+        mfcc=subpath(input.cmvn, parent=True),
+        view=kaldi_view,
     log:
         LOGS / "kaldi" / "chain_tree_stats.{shard}.log",
     shell:
-        "{RECIPES}/chain_tree_stats.sh {TRAIN} {TRAIN} {params.mfcc} {input.shard} {input.model} {input.ali} {output} 2> {log}"
+        "{params.view} {RECIPES}/chain_tree_stats.sh {TRAIN} {TRAIN} {params.mfcc} {input.shard} {input.model} {input.ali} {output} 2> {log}"
 
 
 rule kaldi_chain_graphs:
     input:
-        model=K / "tri" / "final.mdl",
-        ali=expand(f"{K}/tri/ali/train/{{shard}}.gz", shard=SHARDS),
+        model=kaldi_final(LAST_GMM),
+        ali=expand(f"{K}/{LAST_GMM}/ali/{ACOUSTIC}/{{shard}}.gz", shard=SHARDS),
         stats=expand(f"{CHAIN}/stats/{{shard}}", shard=SHARDS),
     output:
         multiext(f"{CHAIN}/", "tree", "0.trans_mdl", "phone_lm.fst", "den.fst", "normalization.fst"),
@@ -61,51 +70,81 @@ rule kaldi_network:
         " --seed {config[seed]} --out {output} 2> {log}"
 
 
+rule kaldi_heldout:
+    """The last speakers of the last shard are held out, for the combination to be chosen on."""
+    input:
+        feats=expand(f"{K}/mfcc40/{ACOUSTIC}/{{shard}}.scp", shard=SHARDS),
+        spk2utt=expand(f"{K}/shards/{ACOUSTIC}/{{shard}}.spk2utt", shard=SHARDS),
+    output:
+        feats=expand(f"{CHAIN}/feats/{{shard}}.scp", shard=SHARDS),
+        heldout=CHAIN / "feats" / "heldout.scp",
+    run:
+        speakers = [line for path in input.spk2utt for line in Path(path).open()]
+        last = Path(input.spk2utt[-1]).read_text().splitlines()
+        wanted = max(1, round(ENGINE["heldout"] * len(speakers)))
+        if wanted >= len(last):
+            sys.exit(f"error: kaldi: heldout: {wanted} speakers of the last shard's {len(last)}; lower it")
+        heldout = {key for line in last[-wanted:] for key in line.split()[1:]}
+        lines = [Path(path).read_text().splitlines(keepends=True) for path in input.feats]
+        for path, mine in zip(output.feats, lines):
+            Path(path).write_text("".join(line for line in mine if line.split()[0] not in heldout))
+        Path(output.heldout).write_text(
+            "".join(line for line in lines[-1] if line.split()[0] in heldout)
+        )
+
+
 rule kaldi_egs:
     input:
         graphs=CHAIN / "normalization.fst",
-        model=K / "tri" / "final.mdl",
-        lattices=CHAIN / "lattices" / "{shard}.gz",
-        feats=K / "mfcc40" / "train" / "{shard}.scp",
-        cmvn=K / "mfcc40" / "train" / "cmvn" / "utterance.scp",
+        model=kaldi_final(LAST_GMM),
+        lattices=lambda wildcards: CHAIN
+        / "lattices"
+        / f"{SHARDS[-1] if wildcards.part == 'heldout' else wildcards.part}.gz",
+        feats=CHAIN / "feats" / "{part}.scp",
+        cmvn=K / "mfcc40" / ACOUSTIC / "cmvn" / "utterance.scp",
     output:
-        CHAIN / "egs" / "{shard}.cegs",
+        CHAIN / "egs" / "{part}.cegs",
+    wildcard_constraints:
+        part=r"heldout|\d+",
     log:
-        LOGS / "kaldi" / "egs.{shard}.log",
+        LOGS / "kaldi" / "egs.{part}.log",
     shell:
         "{RECIPES}/egs.sh {CHAIN} {input.model} {input.lattices} {input.feats} {input.cmvn}"
         " {EGS_CONTEXT} {config[seed]} {output} 2> {log}"
 
 
-for kaldi_iteration in range(CHAIN_ITERATIONS):
+def kaldi_learning_rate(iteration):
+    first, last = ENGINE["learning_rate"], ENGINE["final_learning_rate"]
+    return first * (last / first) ** (iteration / max(CHAIN_ITERATIONS - 1, 1))
 
-    rule:
-        name: f"kaldi_train_{kaldi_iteration}"
-        input:
-            network=CHAIN / f"{kaldi_iteration}.raw",
-            den=CHAIN / "den.fst",
-            egs=CHAIN / "egs" / f"{SHARDS[kaldi_iteration % len(SHARDS)]}.cegs",
-        output:
-            CHAIN / f"{kaldi_iteration + 1}.raw",
-        params:
-            shift=kaldi_iteration % 3,
-            rate=ENGINE["learning_rate"]
-            * (ENGINE["final_learning_rate"] / ENGINE["learning_rate"])
-            ** (kaldi_iteration / max(CHAIN_ITERATIONS - 1, 1)),
-            seed=config["seed"] + kaldi_iteration,
-        resources:
-            gpu=int(ENGINE["gpu"] != "no"),
-        log:
-            LOGS / "kaldi" / f"train.{kaldi_iteration}.log",
-        shell:
-            "{RECIPES}/train_chain.sh {input.den} {input.egs} {params.shift} {params.rate} {params.seed}"
-            " {ENGINE[gpu]} {input.network} {output} 2> {log}"
+
+rule kaldi_train:
+    input:
+        network=lambda wildcards: CHAIN / f"{int(wildcards.iteration) - 1}.raw",
+        den=CHAIN / "den.fst",
+        egs=lambda wildcards: CHAIN / "egs" / f"{SHARDS[(int(wildcards.iteration) - 1) % len(SHARDS)]}.cegs",
+    output:
+        CHAIN / "{iteration}.raw",
+    wildcard_constraints:
+        iteration=r"[1-9]\d*",
+    params:
+        shift=lambda wildcards: (int(wildcards.iteration) - 1) // len(SHARDS) % 3,
+        rate=lambda wildcards: kaldi_learning_rate(int(wildcards.iteration) - 1),
+        seed=lambda wildcards: config["seed"] + int(wildcards.iteration),
+    threads: workflow.cores
+    resources:
+        gpu=int(ENGINE["gpu"] != "no"),
+    log:
+        LOGS / "kaldi" / "train.{iteration}.log",
+    shell:
+        "OMP_NUM_THREADS={threads} {RECIPES}/train_chain.sh {input.den} {input.egs} {params.shift}"
+        " {params.rate} {ENGINE[minibatch]} {params.seed} {ENGINE[gpu]} {input.network} {output} 2> {log}"
 
 
 rule kaldi_combine:
     input:
         den=CHAIN / "den.fst",
-        egs=CHAIN / "egs" / f"{SHARDS[-1]}.cegs",
+        egs=CHAIN / "egs" / "heldout.cegs",
         transitions=CHAIN / "0.trans_mdl",
         tree=CHAIN / "tree",
         phones=TRAIN / "L.fst",

@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# acc_mllt.sh DATA MFCC SHARD ALI MODEL OUT: statistics of one shard for est_mllt.sh -> OUT
+set -euo pipefail
+data=$1 mfcc=$2 shard=$3 ali=$4 model=$5 out=$6
+source "$(dirname "$0")/lib.sh"
+ali-to-post "ark:gunzip -c $ali |" ark:- |
+  weight-silence-post 0.0 $silence "$model" ark:- ark:- |
+  gmm-acc-mllt --rand-prune=4.0 "$model" "$feats" ark,s,cs:- "$out"
