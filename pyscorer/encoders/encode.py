@@ -12,7 +12,7 @@ import torch
 from pyscorer.archives import archive_writer
 from pyscorer.audio import SAMPLE_RATE, read_audio
 from pyscorer.datadir import read_data_dir
-from pyscorer.encoders.whisper import FRAME_SHIFT, Whisper, load_whisper, log_mel
+from pyscorer.encoders.whisper import FRAME_SHIFT, Whisper, check_duration, load_whisper, log_mel
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
 from pyscorer.parallel import one_thread, ordered_map
@@ -71,12 +71,8 @@ def encode_samples(
 
     Raises InputError for a recording that is empty or too long.
     """
+    check_duration(samples, model.config)
     rows = int(np.ceil(len(samples) / SAMPLE_RATE / FRAME_SHIFT))
-    if rows > model.config.longest:
-        raise InputError(
-            f"{len(samples) / SAMPLE_RATE:.0f} s of speech; the encoder takes "
-            f"{model.config.longest * FRAME_SHIFT:.0f} s: cut the recording at its pauses"
-        )
     mel = log_mel(samples, model.config.mels, pad)[: 2 * model.config.longest]
     with torch.inference_mode():
         states = model.encode(torch.from_numpy(mel)[None])

@@ -111,10 +111,21 @@ def test_the_decoder_looks_at_earlier_tokens_alone(directory: Path):
     model = load_whisper(directory)
     encoded = model.encode(torch.randn(1, 40, MELS))[-1]
     one, other = (
-        model.decode(torch.tensor([tokens]), encoded) for tokens in ([1, 2, 3], [1, 2, 4])
+        model.decode(torch.tensor([tokens]), model.start(encoded))
+        for tokens in ([1, 2, 3], [1, 2, 4])
     )
     torch.testing.assert_close(one[:, :2], other[:, :2])
     assert not torch.allclose(one[:, 2], other[:, 2])
+
+
+def test_tokens_decoded_one_by_one_give_what_they_give_together(directory: Path):
+    model = load_whisper(directory)
+    encoded = model.encode(torch.randn(2, 40, MELS))[-1]
+    tokens = torch.tensor([[1, 2, 3, 4], [5, 1, 7, 0]])
+    together = model.decode(tokens, model.start(encoded))
+    decoding = model.start(encoded)
+    parts = [model.decode(part, decoding) for part in tokens.split([2, 1, 1], dim=1)]
+    torch.testing.assert_close(torch.cat(parts, dim=1), together)
 
 
 def test_states_do_not_depend_on_the_batch(directory: Path):
@@ -123,6 +134,16 @@ def test_states_do_not_depend_on_the_batch(directory: Path):
     together = model.encode(mel)
     assert [s.shape for s in together] == [(3, 20, DIM)] * LAYERS
     torch.testing.assert_close(model.encode(mel[1:2])[0], together[0][1:2])
+
+
+@pytest.mark.parametrize("frames", [39, 26, 7])
+def test_a_shorter_recording_in_a_batch_has_the_states_it_has_alone(directory: Path, frames: int):
+    model = load_whisper(directory)
+    mel = torch.randn(2, 40, MELS)
+    mel[1, frames:] = 0
+    together = model.encode(mel, torch.tensor([40, frames]))
+    for batched, alone in zip(together, model.encode(mel[1:, :frames]), strict=True):
+        torch.testing.assert_close(batched[1:, : alone.shape[1]], alone)
 
 
 def test_the_stage_writes_a_row_every_20_ms(directory: Path, tmp_path: Path):
