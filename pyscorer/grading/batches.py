@@ -1,0 +1,147 @@
+"""Batches of utterances for the grader, normalised, with words left out at random."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from pyscorer.grading.inputs import GraderInputs, place_in_word
+from pyscorer.grading.labels import Labels
+from pyscorer.grading.model import Batch, Grades
+
+_FARTHEST = 4.0
+"""Standard deviations beyond which an input is cut: a strange recording is no reason to explode."""
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Mean and standard deviation, on the train split, of inputs and of scores."""
+
+    phones: torch.Tensor
+    """2 x columns; likewise all others."""
+    words: torch.Tensor
+    utterances: torch.Tensor
+    phone_scores: torch.Tensor
+    word_scores: torch.Tensor
+    utterance_scores: torch.Tensor
+    """2 x 2 x UTTERANCE_ASPECTS."""
+
+
+def _moments(values: np.ndarray) -> torch.Tensor:
+    if not len(values):
+        return torch.zeros(2, *values.shape[1:])
+    mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    return torch.from_numpy(np.stack([mean, deviation + 1e-5]).astype(np.float32))
+
+
+def scaling_of(inputs: GraderInputs, labels: Labels) -> Scaling:
+    """The Scaling by these utterances."""
+    raters = np.where(np.isnan(labels.raters), labels.utterances, labels.raters)
+    return Scaling(
+        _moments(inputs.pooled.features),
+        _moments(inputs.words),
+        _moments(inputs.utterances),
+        _moments(labels.phones),
+        _moments(labels.words),
+        _moments(np.stack([labels.utterances, raters], axis=1)),
+    )
+
+
+def _scaled(values: np.ndarray, by: torch.Tensor) -> torch.Tensor:
+    scaled = (torch.from_numpy(values.astype(np.float32)) - by[0]) / by[1]
+    return torch.nan_to_num(scaled).clamp_(-_FARTHEST, _FARTHEST)
+
+
+class Batches:
+    """Makes batches of any utterances of a GraderInputs, normalised once."""
+
+    def __init__(self, inputs: GraderInputs, scaling: Scaling) -> None:
+        p = self.pooled = inputs.pooled
+        self.features = _scaled(p.features, scaling.phones)
+        self.words = _scaled(inputs.words, scaling.words)
+        self.utterances = _scaled(inputs.utterances, scaling.utterances)
+        self.phones = torch.from_numpy(p.phones)
+        self.places = torch.from_numpy(place_in_word(p))
+        self.phone_starts = np.concatenate([[0], np.cumsum(p.phone_counts)])
+        self.word_starts = np.concatenate([[0], np.cumsum(p.word_counts)])
+
+    def take(
+        self, utterances: np.ndarray, dropped: np.ndarray | None = None
+    ) -> tuple[Batch, torch.Tensor, torch.Tensor]:
+        """The batch of the utterances at these indices, and its rows of all phones and words.
+
+        `dropped` marks words to leave out, of all words of these utterances in order; an utterance
+        keeps at least one word, its first if all are marked.
+        """
+        p = self.pooled
+        counts, words = p.phone_counts[utterances], p.word_counts[utterances]
+        rows = _ranges(self.phone_starts[utterances], counts)
+        word_rows = _ranges(self.word_starts[utterances], words)
+        word = p.word_index[rows] + np.repeat(np.cumsum(words) - words, counts)
+        owner = np.repeat(np.arange(len(utterances)), words)
+        if dropped is not None:
+            kept = ~dropped
+            empty = np.bincount(owner[kept], minlength=len(words)) == 0
+            kept[(np.cumsum(words) - words)[empty]] = True
+            present = kept[word]
+            rows, word = rows[present], (np.cumsum(kept) - 1)[word[present]]
+            word_rows, owner = word_rows[kept], owner[kept]
+        of_phone = owner[word]
+        phone_rows = torch.from_numpy(rows)
+        batch = Batch(
+            *(self.features[phone_rows], self.phones[phone_rows], self.places[phone_rows]),
+            self.words[torch.from_numpy(word_rows)],
+            self.utterances[torch.from_numpy(utterances)],
+            *(torch.from_numpy(x) for x in (word, of_phone, owner)),
+            *(torch.from_numpy(_slots(x)) for x in (of_phone, owner)),
+        )
+        return batch, phone_rows, torch.from_numpy(word_rows)
+
+
+def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """start, start + 1, ... of each range, one range after the other."""
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(starts, counts) + within
+
+
+def _slots(owner: np.ndarray) -> np.ndarray:
+    """Place of each item among those of its owner; owners ascend."""
+    counts = np.bincount(owner)
+    return _ranges(np.zeros(len(counts), dtype=np.int64), counts)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Standardised human scores, NaN where there is none."""
+
+    phones: torch.Tensor
+    words: torch.Tensor
+    utterances: torch.Tensor
+    """Utterances x 2 x UTTERANCE_ASPECTS."""
+
+
+def targets_of(labels: Labels, scaling: Scaling) -> Targets:
+    """The scores of `labels`, standardised."""
+
+    def scaled(values: np.ndarray, by: torch.Tensor) -> torch.Tensor:
+        return (torch.from_numpy(values) - by[0]) / by[1]
+
+    both = np.stack([labels.utterances, labels.raters], axis=1)
+    return Targets(
+        scaled(labels.phones, scaling.phone_scores),
+        scaled(labels.words, scaling.word_scores),
+        scaled(both, scaling.utterance_scores),
+    )
+
+
+def human_scale(grades: Grades, scaling: Scaling) -> Grades:
+    """Standardised scores -> 0..2 (phones) and 0..10, not cut to the scale."""
+
+    def unscaled(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
+        return values * by[1] + by[0]
+
+    return Grades(
+        unscaled(grades.phones, scaling.phone_scores),
+        unscaled(grades.words, scaling.word_scores),
+        unscaled(grades.utterances, scaling.utterance_scores),
+    )

@@ -1,0 +1,75 @@
+"""Predictive intervals from out-of-fold residuals, and the probability that a phone is wrong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+
+LEVEL = 0.9
+"""Share of the human scores that an interval should hold."""
+WRONG = 1.0
+"""A phone scored below this was mispronounced."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """How far human scores lie from predicted ones, by the prediction and the spread of modules.
+
+    The scale of the residual is a linear function of (1, prediction, its square, spread), fitted to
+    the absolute residuals; the interval is the middle LEVEL of the residuals, so scaled (split
+    conformal prediction with normalised residuals, Lei et al. 2018, section 5.2).
+    """
+
+    weights: list[float]
+    floor: float
+    low: float
+    high: float
+
+    def around(
+        self, predicted: np.ndarray, spread: np.ndarray, top: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends, within 0..`top`."""
+        scale = np.maximum(_terms(predicted, spread) @ np.array(self.weights), self.floor)
+        return (
+            np.clip(predicted + self.low * scale, 0, top),
+            np.clip(predicted + self.high * scale, 0, top),
+        )
+
+
+def _terms(predicted: np.ndarray, spread: np.ndarray) -> np.ndarray:
+    return np.column_stack([np.ones_like(predicted), predicted, predicted**2, spread])
+
+
+def fit_interval(predicted: np.ndarray, spread: np.ndarray, human: np.ndarray) -> Interval:
+    """The Interval of out-of-fold predictions; `human` may have NaN.
+
+    `spread` is the standard deviation over the modules that did not see the utterance's speaker.
+    """
+    known = ~np.isnan(human)
+    terms = _terms(predicted[known], spread[known])
+    residual = human[known] - predicted[known]
+    weights, *_ = np.linalg.lstsq(terms, np.abs(residual), rcond=None)
+    floor = max(float(np.quantile(np.abs(residual), 0.2)), 1e-3)
+    scaled = residual / np.maximum(terms @ weights, floor)
+    low, high = np.quantile(scaled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Interval([float(w) for w in weights], floor, float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Probability that a phone is wrong, by its predicted score: points of a falling line."""
+
+    scores: list[float]
+    probabilities: list[float]
+
+    def __call__(self, predicted: np.ndarray) -> np.ndarray:
+        """Probabilities of these predicted scores."""
+        return np.interp(predicted, self.scores, self.probabilities)
+
+
+def fit_calibration(predicted: np.ndarray, human: np.ndarray) -> Calibration:
+    """Isotonic regression of "the experts' mean is below WRONG" on out-of-fold predictions."""
+    known = ~np.isnan(human)
+    line = IsotonicRegression(increasing=False, out_of_bounds="clip")
+    line.fit(predicted[known].astype(float), (human[known] < WRONG).astype(float))
+    return Calibration(list(map(float, line.X_thresholds_)), list(map(float, line.y_thresholds_)))
