@@ -1,5 +1,7 @@
 """Reading audio: any format that libsndfile reads, to mono float32."""
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -31,3 +33,10 @@ def read_audio(path: Path, rate: int = SAMPLE_RATE, resample: bool = False) -> n
             raise InputError(f"{path}: sampled at {found} Hz where {rate} Hz is expected")
         mono = soxr.resample(mono, found, rate)
     return np.ascontiguousarray(mono, dtype=np.float32)
+
+
+def mp3_uri(samples: np.ndarray) -> str:
+    """Mono samples at 16 kHz as a data: URI: MP3, which browsers on any device play."""
+    stream = io.BytesIO()
+    soundfile.write(stream, samples, SAMPLE_RATE, format="MP3", compression_level=0.7)
+    return f"data:audio/mpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -11,7 +11,8 @@ from pyscorer.files import atomic_path
 from pyscorer.progress import progress_bar
 
 
-def _tier(name: str, segments: list[Segment], end: float) -> textgrid.IntervalTier:
+def interval_tier(name: str, segments: list[Segment], end: float) -> textgrid.IntervalTier:
+    """An interval tier of Praat that ends at `end` seconds."""
     intervals = [
         (round(s.start * FRAME_SHIFT, 2), round(s.end * FRAME_SHIFT, 2), s.label) for s in segments
     ]
@@ -22,8 +23,8 @@ def make_textgrid(words: list[Segment], phones: list[Segment]) -> Textgrid:
     """A TextGrid with the tiers `words` and `phones`; times in seconds, up to the last phone."""
     end = round(max(segment.end for segment in phones) * FRAME_SHIFT, 2)
     grid = Textgrid()
-    grid.addTier(_tier("words", words, end))
-    grid.addTier(_tier("phones", phones, end))
+    grid.addTier(interval_tier("words", words, end))
+    grid.addTier(interval_tier("phones", phones, end))
     return grid
 
 

@@ -72,6 +72,10 @@ def _library() -> tuple[Any, Any, list[np.ndarray], int]:
         ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint,
         ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p,
     ]  # fmt: skip
+    library.espeak_TextToPhonemes.argtypes = [
+        ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int,
+    ]  # fmt: skip
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     data = str(espeakng_loader.get_data_path()).encode()
     rate = library.espeak_Initialize(_SYNCHRONOUS, 0, data, _DONT_EXIT)
     if rate <= 0:
@@ -87,6 +91,20 @@ def _library() -> tuple[Any, Any, list[np.ndarray], int]:
     library.espeak_SetSynthCallback(callback)
     # The callback is returned to stay alive: the library holds a bare pointer to it.
     return library, callback, chunks, rate
+
+
+def read_aloud(text: str, voice: str) -> list[str]:
+    """How espeak-ng would say `text`: its phoneme names, stress marks included, in order."""
+    library, *_ = _library()
+    if library.espeak_SetVoiceByName(voice.encode()) != 0:
+        raise InputError(f"espeak-ng: no voice {voice}")
+    buffer = ctypes.create_string_buffer(text.encode())
+    place = ctypes.c_void_p(ctypes.addressof(buffer))
+    names: list[str] = []
+    while place.value:  # a call a clause; at the end of the text the place becomes null
+        said = library.espeak_TextToPhonemes(ctypes.byref(place), _CHARS_UTF8, ord("|") << 8)
+        names += said.decode().replace(" ", "|").split("|")
+    return [name for name in names if name]
 
 
 def synthesise(voice: Voice, words: Sequence[str], tempo: float, melody: int) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Stage `report`: the run as one self-contained page."""
 
-import base64
-import io
 import logging
 import math
 from dataclasses import dataclass, field
@@ -9,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import soundfile
 
-from pyscorer.audio import SAMPLE_RATE, read_audio
+from pyscorer.audio import SAMPLE_RATE, mp3_uri, read_audio
 from pyscorer.errors import InputError
 from pyscorer.evaluation import figures
 from pyscorer.evaluation.evaluate import read_scores
@@ -65,11 +62,8 @@ def _log(path: Path, columns: list[str]) -> pd.DataFrame:
 
 
 def audio_uri(path: Path) -> str:
-    """A recording as a data: URI: MP3, which browsers on any device play."""
-    samples = read_audio(path, resample=True)[: _MOST_SECONDS * SAMPLE_RATE]
-    stream = io.BytesIO()
-    soundfile.write(stream, samples, SAMPLE_RATE, format="MP3", compression_level=0.7)
-    return f"data:audio/mpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    """A recording as a data: URI, long ones cut."""
+    return mp3_uri(read_audio(path, resample=True)[: _MOST_SECONDS * SAMPLE_RATE])
 
 
 def headline(results: pd.DataFrame) -> int:

@@ -1,4 +1,4 @@
-"""The HTML templates of reports, which stand beside this module."""
+"""HTML pages from templates."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,10 +6,12 @@ from pathlib import Path
 import jinja2
 
 
-def page_template(name: str, number: Callable[..., str]) -> jinja2.Template:
+def page_template(
+    name: str, number: Callable[..., str], folder: Path = Path(__file__).parent
+) -> jinja2.Template:
     """The template of file `name`; its filter `number` writes a figure."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        loader=jinja2.FileSystemLoader(folder),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,0 +1,104 @@
+"""Pace and pauses of a recording, and what they are in fluent readers of the training split."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pyscorer.alignment import FRAME_SHIFT
+from pyscorer.datadir import read_labels
+from pyscorer.errors import InputError
+from pyscorer.files import atomic_open
+
+FLUENT = 8.0
+"""Human fluency score from which on a reader counts as fluent: "fluent, no noticeable pauses"."""
+_RANGE = (0.1, 0.9)
+_LONG = 0.95
+
+
+@dataclass(frozen=True)
+class Norms:
+    """Ranges (10th to 90th percentile) of fluent readers, see `measure_norms`."""
+
+    pace: tuple[float, float]
+    """Phones a second, pauses left out."""
+    pauses: tuple[float, float]
+    """Share of silence between the first word and the last, 0 to 1."""
+    long_pause: float
+    """Seconds that 5 % of the pauses between words exceed."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Pace and pauses of one recording."""
+
+    pace: float
+    """Phones a second, pauses left out."""
+    pauses: float
+    """Share of silence between the first word and the last, 0 to 1."""
+    before: tuple[float, ...]
+    """Seconds of silence before each word; 0 for the first."""
+
+
+def timing(starts: np.ndarray, lengths: np.ndarray, word_index: np.ndarray) -> Timing:
+    """Pace and pauses from the phones of a recording, times in 10 ms frames."""
+    starts, lengths = np.asarray(starts), np.asarray(lengths)
+    ends = starts + lengths
+    firsts = np.flatnonzero(np.diff(word_index, prepend=-1))
+    gaps = (starts[firsts[1:]] - ends[firsts[1:] - 1]) * FRAME_SHIFT
+    return Timing(
+        float(len(starts) / (lengths.sum() * FRAME_SHIFT)),
+        float(1 - lengths.sum() / (ends[-1] - starts[0])),
+        (0.0, *(round(float(gap), 2) for gap in gaps)),
+    )
+
+
+def measure_norms(data: Path, pool: Path) -> Norms:
+    """Ranges of the recordings of `data` that people scored fluent (FLUENT or more).
+
+    `pool` is any pooled directory of `data`: its segments.csv has the times of the phones. Raises
+    InputError if nobody reads fluently, as there is then nothing to compare a learner with.
+    """
+    scores = read_labels(data, "utterance").set_index("utterance")["fluency"]
+    fluent = set(scores.index[scores >= FLUENT])
+    table = pd.read_csv(
+        pool / "segments.csv", dtype={"utterance": str, "phone": str}, keep_default_na=False
+    )
+    read = [
+        timing(*(group[name].to_numpy() for name in ("start", "length", "word_index")))
+        for key, group in table.groupby("utterance", sort=True)
+        if key in fluent
+    ]
+    if not read:
+        raise InputError(f"{data}: no utterance has a fluency of {FLUENT:g}: no norm of pace")
+    gaps = [gap for t in read for gap in t.before[1:] if gap > 0]
+    return Norms(
+        _quantiles([t.pace for t in read]),
+        _quantiles([t.pauses for t in read]),
+        round(float(np.quantile(gaps, _LONG)) if gaps else 0.5, 2),
+    )
+
+
+def _quantiles(values: list[float]) -> tuple[float, float]:
+    low, high = np.quantile(values, _RANGE)
+    return round(float(low), 3), round(float(high), 3)
+
+
+def write_norms(path: Path, norms: Norms) -> None:
+    """Write norms as JSON."""
+    with atomic_open(path) as stream:
+        json.dump(asdict(norms), stream, indent=2)
+        stream.write("\n")
+
+
+def read_norms(path: Path) -> Norms:
+    """Read what `write_norms` wrote. Raises InputError if it is missing or something else."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        low, high = found["pace"]
+        fewest, most = found["pauses"]
+        return Norms((low, high), (fewest, most), float(found["long_pause"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: no norms of pace and pauses ({error}); bundle again") from None

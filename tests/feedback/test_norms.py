@@ -1,0 +1,59 @@
+"""Pace and pauses."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pyscorer.errors import InputError
+from pyscorer.feedback.norms import Norms, measure_norms, read_norms, timing, write_norms
+
+
+def test_pace_leaves_pauses_out_and_their_share_is_of_the_time_between_first_and_last() -> None:
+    # Word 0: frames 10-20, 20-30; pause of 20; word 1: 50-60; no pause; word 2: 60-70.
+    found = timing(np.array([10, 20, 50, 60]), np.array([10] * 4), np.array([0, 0, 1, 2]))
+    assert found.pace == pytest.approx(4 / 0.4)
+    assert found.pauses == pytest.approx(20 / 60)
+    assert found.before == (0.0, 0.2, 0.0)
+
+
+def write_readers(root: Path, fluency: list[int]) -> None:
+    """Reader i speaks 10 phones of i + 5 frames, a pause of 10 (i + 1) frames amid."""
+    rows, scores = [], []
+    for i, value in enumerate(fluency):
+        at = 0
+        for place in range(10):
+            at += 10 * (i + 1) if place == 5 else 0
+            rows.append(f"u{i},{place // 5},{place % 5},AA,{at},{i + 5}")
+            at += i + 5
+        scores.append(f"u{i},5,10,{value},5,5")
+    header = "utterance,word_index,phone_index,phone,start,length"
+    (root / "segments.csv").write_text("\n".join([header, *rows]) + "\n")
+    header = "utterance,accuracy,completeness,fluency,prosodic,total"
+    (root / "utterance_scores.csv").write_text("\n".join([header, *scores]) + "\n")
+
+
+def test_norms_are_of_fluent_readers_alone(tmp_path: Path) -> None:
+    write_readers(tmp_path, [9, 8, 3])
+    norms = measure_norms(tmp_path, tmp_path)
+    # Paces 100 / 5 and 100 / 6; the 10th and 90th percentile lie a tenth inside.
+    assert norms.pace == pytest.approx(
+        (100 / 6 + (20 - 100 / 6) / 10, 20 - (20 - 100 / 6) / 10), abs=1e-3
+    )
+    assert norms.pauses == pytest.approx((1 / 6 + 1 / 120, 0.25 - 1 / 120), abs=1e-3)
+    assert norms.long_pause == pytest.approx(0.2, abs=0.01)
+
+
+def test_without_fluent_readers_there_is_no_norm(tmp_path: Path) -> None:
+    write_readers(tmp_path, [3, 4])
+    with pytest.raises(InputError, match="no utterance has a fluency of 8"):
+        measure_norms(tmp_path, tmp_path)
+
+
+def test_norms_come_back_from_their_file(tmp_path: Path) -> None:
+    norms = Norms((6.2, 11.0), (0.0, 0.11), 0.49)
+    write_norms(tmp_path / "norms.json", norms)
+    assert read_norms(tmp_path / "norms.json") == norms
+    (tmp_path / "norms.json").write_text('{"pace": 3}')
+    with pytest.raises(InputError, match="bundle again"):
+        read_norms(tmp_path / "norms.json")
