@@ -15,8 +15,9 @@ from pyscorer.files import read_lines
 DURATION_COLUMNS = ("log_duration", "pause_before", "pause_after")
 """Columns of `durations`."""
 
-_LENGTH_TOLERANCE = 2.0
-"""Output frames by which alignment and features may differ (edges of an utterance)."""
+_LENGTH_TOLERANCE = 2.5
+"""Rows by which alignment and features may differ: at 20 ms, one for a part and 1.25 for the 25 ms
+window of which the alignment has no frame."""
 
 
 @dataclass(frozen=True)
