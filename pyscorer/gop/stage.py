@@ -12,7 +12,7 @@ from pyscorer.acoustic.features import GmmFeatures
 from pyscorer.acoustic.gmm_model import Gmm, transition_tables
 from pyscorer.alignment import FRAME_SHIFT, read_ctm
 from pyscorer.archives import Matrices
-from pyscorer.datadir import ARPABET, PHONE_ID, PHONES, DataDir, read_data_dir
+from pyscorer.datadir import ARPABET, PHONE_ID, PHONES, read_data_dir
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
 from pyscorer.gop import likelihoods as gmm_gop
@@ -42,27 +42,23 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class _GmmMeasures:
+class GmmMeasures:
     """Measures by the likelihoods of a GMM."""
 
     model: Gmm
     hmms: gmm_gop.PhoneHmms
     pdf_phone: np.ndarray
-    read: GmmFeatures
-    data: DataDir
 
     @classmethod
-    def open(cls, gmm: Path, feats: Path, data: DataDir) -> "_GmmMeasures":
-        model = Gmm.load(gmm / "final.npz")
+    def of(cls, model: Gmm) -> "GmmMeasures":
+        """Those of `model`."""
         tables = transition_tables()
         pdf_phone = np.zeros(tables.pdf.max() + 1, dtype=np.int64)
         pdf_phone[tables.pdf[1:]] = tables.phone[1:]
-        return cls(model, gmm_gop.phone_hmms(model), pdf_phone, GmmFeatures(feats), data)
+        return cls(model, gmm_gop.phone_hmms(model), pdf_phone)
 
-    def __call__(self, key: str, segments: list[PhoneSegment], frames: int) -> np.ndarray:
-        """Phones x GMM_MEASURES."""
-        features = self.read(self.data.utterances[key])
-        check_length(key, "feats.scp", len(features), frames, FRAME_SHIFT)
+    def __call__(self, features: np.ndarray, segments: list[PhoneSegment]) -> np.ndarray:
+        """Phones x GMM_MEASURES; `features` are (frames, 39) as `GmmFeatures` gives them."""
         pdf_likelihoods = gmm_gop.pdf_log_likelihoods(self.model, features)
         pdf_posteriors = gmm_gop.pdf_log_posteriors(pdf_likelihoods)
         scores = gmm_gop.segment_scores(pdf_likelihoods, segments, self.hmms)
@@ -161,7 +157,8 @@ def gop(
     check_keys(deep / "post.scp", posteriors, text.utterances, data, "export")
     frame_shift = read_frame_shift(deep)
     log_stay = log_stay_probabilities(reference or ali, frame_shift)
-    by_gmm = _GmmMeasures.open(gmm, feats, text) if gmm and feats else None
+    by_gmm = GmmMeasures.of(Gmm.load(gmm / "final.npz")) if gmm else None
+    read = GmmFeatures(feats) if feats else None
     measures = POSTERIOR_MEASURES + (GMM_MEASURES if by_gmm else ())
     columns = (*measures, *DURATION_COLUMNS, *LPP_COLUMNS, *LPR_COLUMNS)
     with atomic_open(out / "gop.csv") as stream:
@@ -179,8 +176,10 @@ def gop(
                 found = posterior_columns(log_posteriors, segments, frame_shift, log_stay)
                 cut = len(POSTERIOR_MEASURES)
                 parts = [found[:, :cut]]
-                if by_gmm:
-                    parts.append(by_gmm(key, segments, frames))
+                if by_gmm and read:
+                    features = read(text.utterances[key])
+                    check_length(key, "feats.scp", len(features), frames, FRAME_SHIFT)
+                    parts.append(by_gmm(features, segments))
                 own = np.column_stack(parts)
                 for i, (s, values) in enumerate(zip(segments, own, strict=True)):
                     table.writerow([key, i, s.phone, *(f"{value:.5f}" for value in values)])
