@@ -49,6 +49,7 @@ STAGES = {
     "pool": "pyscorer.pronunciation.pooling",
     "train_scorer": "pyscorer.pronunciation.training",
     "train_grader": "pyscorer.grading.training",
+    "evaluate_grader": "pyscorer.grading.evaluation",
     "pretrain_scorer": "pyscorer.pronunciation.pretraining",
     "activations": "pyscorer.pronunciation.activations",
     "unfreeze_scorer": "pyscorer.pronunciation.unfreezing",

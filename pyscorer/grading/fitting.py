@@ -77,19 +77,18 @@ def fit_grader(
     options: FitOptions,
     batches: Batches,
     targets: Targets,
-    parts: tuple[np.ndarray, np.ndarray],
+    train: np.ndarray,
     seed: list[int],
 ) -> tuple[Grader, list[dict[str, float]]]:
-    """Train on the first of `parts` (indices); the second is only looked at, for the log.
+    """Train on the utterances at the indices `train`; the log has the loss of each epoch.
 
     AdamW; the learning rate rises over a tenth of the steps, then falls to zero along a cosine.
     The grader returned has the exponential moving average of the weights. Nothing is stopped early,
-    so that what is held out has no say.
+    so that no speakers are spent on it.
     """
     torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     shuffle = np.random.default_rng(seed)
     grader = Grader(config)
-    train, held_out = parts
     steps = max(1, len(train) // options.batch_size)
     optimiser = torch.optim.AdamW(
         grader.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
@@ -126,18 +125,14 @@ def fit_grader(
             schedule.step()
             average.update_parameters(grader)
             total += loss.item() / steps
-        row = {"epoch": float(epoch), "train_loss": total}
-        if len(held_out) and epoch == options.epochs:
-            seen = predict(averaged, batches, held_out)
-            row |= held_out_pcc(seen, batches, targets, held_out)
-        curve.append(row)
+        curve.append({"epoch": epoch, "train_loss": total})
     return averaged, curve
 
 
-def held_out_pcc(
+def pcc_of(
     grades: Grades, batches: Batches, targets: Targets, utterances: np.ndarray
 ) -> dict[str, float]:
-    """PCC of the total scores of utterances and words, and of the phones."""
+    """PCC of the total scores of these utterances and their words, and of the phones."""
     _, phone_rows, word_rows = batches.take(utterances)
     phones = targets.phones[phone_rows].numpy()
     known = ~np.isnan(phones)

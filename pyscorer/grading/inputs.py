@@ -25,7 +25,7 @@ _MEASURES = {
     "learned_gop": ("logp", "ratio", "entropy"),
 }
 """Columns whose statistics over an utterance are inputs of the utterance's scores."""
-_WORD_COLUMNS = ("log_probability", "log_probability_a_token", "least", "heard", "tokens")
+_WORD_COLUMNS = ("log_probability", "tokens", "least", "margin", "heard", "log_probability_a_token")
 _UTTERANCE_COLUMNS = ("wer", "hypothesis_log_probability", "prompt_log_probability", "difference")
 _SHORTEST_PAUSE = 5
 """10 ms frames; what is shorter is more often an uncertain boundary than a pause."""
@@ -144,17 +144,22 @@ def read_recognised(view: Path, pooled: PooledSet) -> Recognised:
         raise InputError(f"{view}: utterance {where} is missing; run recogniser_view again")
     chosen = table.loc[index]
     return Recognised(
-        word_view(*(chosen[c].to_numpy() for c in ("log_probability", "tokens", "least", "heard"))),
+        word_view(*(chosen[name].to_numpy(dtype=float) for name in _WORD_COLUMNS[:-1])),
         by_utterance.loc[pooled.keys, list(_UTTERANCE_COLUMNS)].to_numpy(dtype=np.float32),
     )
 
 
 def word_view(
-    log_probability: np.ndarray, tokens: np.ndarray, least: np.ndarray, heard: np.ndarray
+    log_probability: np.ndarray,
+    tokens: np.ndarray,
+    least: np.ndarray,
+    margin: np.ndarray,
+    heard: np.ndarray,
 ) -> np.ndarray:
-    """Columns _WORD_COLUMNS of words."""
+    """Columns _WORD_COLUMNS of words, from the fields of WordView."""
     each = log_probability / np.maximum(tokens, 1)
-    return np.column_stack([log_probability, each, least, heard, tokens]).astype(np.float32)
+    columns = [log_probability, tokens, least, margin, heard, each]
+    return np.column_stack(columns).astype(np.float32)
 
 
 def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> GraderInputs:

@@ -12,7 +12,7 @@ import numpy as np
 from pyscorer.datadir import UTTERANCE_ASPECTS
 from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Scaling, Targets, human_scale, scaling_of, targets_of
-from pyscorer.grading.fitting import FitOptions, fit_grader, predict
+from pyscorer.grading.fitting import FitOptions, fit_grader, pcc_of, predict
 from pyscorer.grading.inputs import (
     SOURCES,
     GraderInputs,
@@ -133,18 +133,22 @@ class _Fitted:
     held_out: tuple[np.ndarray, np.ndarray, np.ndarray]
     """Scores of the held-out utterances, words and phones."""
     curve: list[dict[str, float]]
+    pcc: dict[str, float]
+    """Of the held-out utterances, see `pcc_of`."""
 
 
 @one_thread()
 def _fit(task: tuple[Path, SourcePaths, GraderOptions, FitOptions, int, int]) -> _Fitted:
     data_dir, paths, options, fit, seed, fold = task
     data = load_training_data(data_dir, paths, options)
-    parts = parts_of(data.labels, options, seed, fold)
-    network, curve = fit_grader(data.config, fit, data.batches, data.targets, parts, [seed, fold])
-    grades = human_scale(predict(network, data.batches, parts[1]), data.scaling)
-    levels = (grades.utterances.mean(dim=1), grades.words, grades.phones)
-    held_out = tuple(x.numpy().clip(0, top) for x, top in zip(levels, TOPS, strict=True))
-    return _Fitted(Module(seed, fold, network), held_out, curve)  # type: ignore[arg-type]
+    train, held_out = parts_of(data.labels, options, seed, fold)
+    network, curve = fit_grader(data.config, fit, data.batches, data.targets, train, [seed, fold])
+    grades = predict(network, data.batches, held_out)
+    pcc = pcc_of(grades, data.batches, data.targets, held_out)
+    scores = human_scale(grades, data.scaling)
+    levels = (scores.utterances.mean(dim=1), scores.words, scores.phones)
+    cut = tuple(x.numpy().clip(0, top) for x, top in zip(levels, TOPS, strict=True))
+    return _Fitted(Module(seed, fold, network), cut, curve, pcc)  # type: ignore[arg-type]
 
 
 OutOfFold = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -199,7 +203,8 @@ def train_grader(
 
     Writes out/scores_utterance.csv, scores_word.csv and scores_phone.csv (test: the unit, aspect,
     human, predicted, low, high, seed_0, ...), out_of_fold_*.csv (the same for train; seed s by the
-    graders of its deal that did not learn from the speaker), train_log.csv, and model.pt last.
+    graders of its deal that did not learn from the speaker), modules.csv (held-out PCC of each
+    grader), train_log.csv, and model.pt last.
 
     Raises InputError for sources that are not of the same phones, utterances or words without
     scores, or too few speakers for the folds.
@@ -214,10 +219,9 @@ def train_grader(
         ordered_map(_fit, tasks, options.jobs), "train_grader", len(tasks), unit="grader"
     ):
         fitted.append(f)
-        last = f.curve[-1]
         log.info(
             "seed %d fold %d: held-out PCC total %.3f, word %.3f, phone %.3f, after %.0f s",
-            *(f.module.seed, f.module.fold, last["total"], last["word_total"], last["phone"]),
+            *(f.module.seed, f.module.fold, *f.pcc.values()),
             time.monotonic() - began,
         )
     grader = TrainedGrader(
@@ -244,6 +248,10 @@ def train_grader(
         for level, intervals, top in zip(by_module, grader.intervals, TOPS, strict=True)
     ]
     write_levels(out, "scores", test.pooled, test_labels, levels, by_seed)
+    write_rows(
+        out / "modules.csv",
+        [{"seed": f.module.seed, "fold": f.module.fold, **f.pcc} for f in fitted],
+    )
     write_rows(
         out / "train_log.csv",
         [{"seed": f.module.seed, "fold": f.module.fold, **row} for f in fitted for row in f.curve],

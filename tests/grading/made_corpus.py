@@ -65,7 +65,9 @@ def make_utterances(
     )
     one = np.ones(len(word))
     seen = Recognised(
-        word_view(np.log(word + 0.1), one, np.log(word + 0.1), (word > 0.3).astype(float)),
+        word_view(
+            np.log(word + 0.1), one, np.log(word + 0.1), word - 1, (word > 0.3).astype(float)
+        ),
         generator.normal(size=(len(segments), 4)).astype(np.float32),
     )
     columns = tuple(("durations", c) for c in DURATION_COLUMNS) + tuple(
@@ -113,7 +115,7 @@ def write_corpus(folder: Path, split: str, speakers: int, seed: int) -> None:
     words = raw.recognised.words
     pd.DataFrame(
         {"utterance": owner, "word_index": p.word_index[starts], "log_probability": words[:, 0]}
-        | {"tokens": words[:, 4], "least": words[:, 2], "heard": words[:, 3]}
+        | dict(zip(("tokens", "least", "margin", "heard"), words.T[1:5], strict=True))
     ).to_csv(view / "words.csv", index=False)
     names = ["wer", "hypothesis_log_probability", "prompt_log_probability", "difference"]
     table = pd.DataFrame(raw.recognised.utterances, columns=names)

@@ -1,0 +1,153 @@
+"""Mispronunciation detection and diagnosis: which phones are wrong, and what was said instead."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
+
+from pyscorer.datadir import PHONES
+from pyscorer.errors import InputError
+from pyscorer.grading.intervals import WRONG
+from pyscorer.pooled import read_columns, read_pooled
+
+_CURVE_POINTS = 200
+_PLACE = ["utterance", "word_index", "phone_index"]
+
+
+def wrong(table: pd.DataFrame) -> np.ndarray:
+    """Which phones of a table of scores the experts judged wrong (mean score below 1)."""
+    return (table["human"] < WRONG).to_numpy()
+
+
+def threshold_for(predicted: np.ndarray, is_wrong: np.ndarray, precision: float) -> float:
+    """The highest predicted score below which at least `precision` of the phones are wrong.
+
+    NaN where no threshold reaches it.
+    """
+    reached, _, thresholds = precision_recall_curve(is_wrong, -predicted)
+    enough = np.flatnonzero(reached[:-1] >= precision)
+    return float(-thresholds[enough[0]]) if len(enough) else float("nan")
+
+
+def detection_rows(
+    test: pd.DataFrame, train: pd.DataFrame, precisions: tuple[float, ...]
+) -> list[dict[str, Any]]:
+    """Detection at each wanted precision: thresholds from `train` (out of fold), all else on test.
+
+    The areas under the ROC curve and the precision-recall curve stand in every row.
+    """
+    is_wrong, predicted = wrong(test), test["predicted"].to_numpy()
+    areas = {
+        "phones": len(test),
+        "wrong": int(is_wrong.sum()),
+        "roc_area": roc_auc_score(is_wrong, -predicted),
+        "pr_area": average_precision_score(is_wrong, -predicted),
+    }
+    rows = []
+    for wanted in precisions:
+        threshold = threshold_for(train["predicted"].to_numpy(), wrong(train), wanted)
+        flagged = predicted <= threshold
+        hits = int((flagged & is_wrong).sum())
+        precision, recall = hits / max(flagged.sum(), 1), hits / is_wrong.sum()
+        rows.append(
+            {
+                "wanted_precision": wanted,
+                "threshold": threshold,
+                "flagged": int(flagged.sum()),
+                "precision": precision,
+                "recall": recall,
+                "f1": 2 * precision * recall / max(precision + recall, 1e-9),
+                "false_alarms": (flagged & ~is_wrong).sum() / (~is_wrong).sum(),
+            }
+            | areas
+        )
+    return rows
+
+
+def curve_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Points of the ROC and the precision-recall curve, thinned."""
+    is_wrong, low = wrong(table), -table["predicted"].to_numpy()
+    false_alarms, hits, _ = roc_curve(is_wrong, low)
+    precision, recall, _ = precision_recall_curve(is_wrong, low)
+    rows = []
+    for curve, x, y in (("roc", false_alarms, hits), ("pr", recall[::-1], precision[::-1])):
+        # Even steps along the abscissa, of points that are dense where little happens.
+        places = np.searchsorted(x, np.linspace(0, 1, _CURVE_POINTS), side="right") - 1
+        rows += [{"curve": curve, "x": x[i], "y": y[i]} for i in np.unique(places.clip(0))]
+    return rows
+
+
+def read_rivals(learned_gop: Path) -> pd.DataFrame:
+    """What was heard at each phone: utterance, word_index, phone_index, ratio, rival (a phone)."""
+    columns = ["ratio", "rival"]
+    if missing := set(columns) - set(read_columns(learned_gop)):
+        raise InputError(f"{learned_gop}/columns.txt: no column {min(missing)}")
+    pooled = read_pooled(learned_gop, columns)
+    return pd.DataFrame(
+        {
+            "utterance": np.repeat(pooled.keys, pooled.phone_counts),
+            "word_index": pooled.word_index,
+            "phone_index": pooled.phone_index,
+            "ratio": pooled.features[:, 0],
+            "rival": [PHONES[round(float(i))] for i in pooled.features[:, 1]],
+        }
+    )
+
+
+def confusion_rows(
+    test: pd.DataFrame, rivals: pd.DataFrame, threshold: float
+) -> list[dict[str, Any]]:
+    """The confusions among phones flagged at `threshold` whose rival is likelier, frequent first.
+
+    `wrong`: how many of them the experts judged wrong as well.
+    """
+    table = test.merge(rivals, on=_PLACE, validate="one_to_one")
+    table["wrong"] = wrong(table)
+    said = table[(table["predicted"] <= threshold) & (table["ratio"] < 0)]
+    groups = said.groupby(["phone", "rival"])["wrong"].agg(["size", "sum"]).reset_index()
+    groups.columns = pd.Index(["phone", "said", "count", "wrong"])
+    rows: list[dict[str, Any]] = groups.sort_values(
+        ["count", "phone", "said"], ascending=[False, True, True]
+    ).to_dict("records")  # type: ignore[assignment]
+    return rows
+
+
+def diagnosis_rows(
+    test: pd.DataFrame, rivals: pd.DataFrame, truth: Path, threshold: float
+) -> list[dict[str, Any]]:
+    """Where the truth is known: how often the rival is what was said instead of the phone.
+
+    `truth` has a row for each phone not said as it should be: utterance, word_index, phone_index,
+    canonical, said (empty: left out). Only phones replaced by one other phone are asked about;
+    `chance` is the share of the commonest answer for each phone.
+    """
+    text = {"utterance": str, "canonical": str, "said": str}
+    said = pd.read_csv(truth, dtype=text, keep_default_na=False)
+    said = said[said["said"].str.fullmatch(r"[A-Z]+")]
+    table = test.merge(rivals, on=_PLACE, validate="one_to_one").merge(said, on=_PLACE)
+    if table.empty:
+        raise InputError(f"{truth}: none of its phones is among those of the test split")
+    common = table.groupby("canonical")["said"].agg(lambda s: s.mode()[0])
+    rows = []
+    for name, chosen in (
+        ("all replaced phones", np.ones(len(table), dtype=bool)),
+        ("flagged", (table["predicted"] <= threshold).to_numpy()),
+        ("flagged, rival likelier", ((table["predicted"] <= threshold) & (table["ratio"] < 0))),
+    ):
+        part = table[np.asarray(chosen)]
+        rows.append(
+            {
+                "phones": name,
+                "count": len(part),
+                "accuracy": (part["rival"] == part["said"]).mean(),
+                "chance": (part["canonical"].map(common) == part["said"]).mean(),
+            }
+        )
+    return rows

@@ -1,0 +1,160 @@
+"""train_grader and evaluate_grader on made-up speakers: what they write, and that it is honest."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_corpus import make_utterances, write_corpus
+
+from pyscorer.errors import InputError
+from pyscorer.evaluation.metrics import pearson
+from pyscorer.grading.evaluation import (
+    GraderEvaluation,
+    best_share,
+    between_and_within,
+    evaluate_grader,
+)
+from pyscorer.grading.fitting import FitOptions
+from pyscorer.grading.inputs import SourcePaths, read_inputs
+from pyscorer.grading.predicting import load_grader, predict_scores, recording_inputs
+from pyscorer.grading.tables import read_level
+from pyscorer.grading.training import GraderOptions, parts_of, train_grader
+from pyscorer.segments import durations
+
+FIT = FitOptions(epochs=8, batch_size=12, learning_rate=5e-3, averaged=0.9)
+OPTIONS = GraderOptions(seeds=2, folds=2, width=16, jobs=1)
+
+
+def paths_of(folder: Path) -> SourcePaths:
+    return SourcePaths(gop=folder / "gop", recogniser=folder / "recogniser")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("corpus")
+    write_corpus(folder, "train", speakers=24, seed=1)
+    write_corpus(folder, "test", speakers=12, seed=2)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(corpus: Path) -> Path:
+    out = corpus / "grader"
+    data = corpus / "data"
+    train_grader(data / "train", data / "test", out, paths_of(corpus), OPTIONS, FIT)
+    return out
+
+
+def test_tables_hold_every_unit_and_the_ensemble_is_the_mean_of_its_seeds(trained: Path) -> None:
+    for level, aspects in (("utterance", 5), ("word", 3), ("phone", 1)):
+        table = pd.read_csv(trained / f"scores_{level}.csv", dtype={"utterance": str})
+        assert table["aspect"].nunique() == aspects
+        mean = table[["seed_0", "seed_1"]].mean(axis=1)
+        np.testing.assert_allclose(table["predicted"], mean, atol=2e-4)
+        assert (table["low"] <= table["high"]).all()
+    table = read_level(trained, "scores", "utterance", "total")
+    assert len(table) == 48
+    assert pearson(table["predicted"].to_numpy(), table["human"].to_numpy()) > 0.8
+
+
+def test_no_module_learns_from_a_speaker_that_it_is_judged_on() -> None:
+    _, labels, _ = make_utterances(24, seed=1)
+    for seed in range(2):
+        judged = []
+        for fold in range(2):
+            train, held_out = parts_of(labels, OPTIONS, seed, fold)
+            assert not set(labels.speakers[train]) & set(labels.speakers[held_out])
+            judged += list(held_out)
+        assert sorted(judged) == list(range(96))
+
+
+def test_a_learning_curve_takes_fewer_speakers_and_holds_out_the_same() -> None:
+    _, labels, _ = make_utterances(24, seed=1)
+    fewer = GraderOptions(seeds=1, folds=2, speakers=4)
+    train, held_out = parts_of(labels, fewer, 0, 0)
+    assert len(np.unique(labels.speakers[train])) == 4
+    np.testing.assert_array_equal(held_out, parts_of(labels, OPTIONS, 0, 0)[1])
+    with pytest.raises(InputError, match="99 speakers"):
+        parts_of(labels, GraderOptions(folds=2, speakers=99), 0, 0)
+
+
+def test_a_saved_grader_gives_a_recording_the_scores_of_the_table(
+    trained: Path, corpus: Path
+) -> None:
+    raw, _, segments = make_utterances(12, seed=2)
+    read = read_inputs(paths_of(corpus).split("test"))
+    grader = load_grader(trained / "model.pt")
+    assert read.columns == grader.columns and read.recognised is not None
+    table = read_level(trained, "scores", "utterance", "total")
+    phones = read_level(trained, "scores", "phone", "accuracy")
+    start, word = 0, 0
+    for i, (key, rows) in enumerate(list(segments.items())[:5]):
+        words = read.pooled.word_counts[i]
+        view = type(read.recognised)(
+            read.recognised.words[word : word + words], read.recognised.utterances[i : i + 1]
+        )
+        matrix = raw.pooled.features[start : start + len(rows), len(durations(rows)[0]) :]
+        given = {"gop": (["lpp", "gop"], matrix)}
+        predicted = predict_scores(grader, recording_inputs(grader, rows, given, view))
+        assert predicted.utterances.value[0, -1] == pytest.approx(table["predicted"][i], abs=2e-3)
+        mine = phones[phones["utterance"] == key]
+        np.testing.assert_allclose(predicted.phones.value, mine["predicted"], atol=2e-3)
+        np.testing.assert_allclose(predicted.phones.low, mine["low"], atol=2e-3)
+        assert ((predicted.probability_wrong >= 0) & (predicted.probability_wrong <= 1)).all()
+        start, word = start + len(rows), word + words
+
+
+def test_a_missing_source_or_column_is_named(trained: Path, corpus: Path) -> None:
+    grader = load_grader(trained / "model.pt")
+    rows = next(iter(make_utterances(1)[2].values()))
+    with pytest.raises(InputError, match="lpp of source gop"):
+        recording_inputs(grader, rows, {}, None)
+    with pytest.raises(InputError, match="source encoder"):
+        read_inputs(paths_of(corpus).split("test"), ("gop", "encoder"))
+    (corpus / "broken.pt").write_bytes(b"nothing")
+    with pytest.raises(InputError, match=r"broken\.pt"):
+        load_grader(corpus / "broken.pt")
+
+
+def test_durations_alone_need_a_pooled_directory_only_for_the_phones(corpus: Path) -> None:
+    raw = read_inputs(paths_of(corpus).split("test"), ("durations",))
+    assert {source for source, _ in raw.columns} == {"durations"}
+    assert raw.recognised is None
+
+
+def test_evaluation_writes_every_level_and_detection(trained: Path, corpus: Path) -> None:
+    out = corpus / "evaluated"
+    data = corpus / "data" / "test"
+    options = GraderEvaluation(samples=50)
+    evaluate_grader(data, [trained, trained], ["all", "again"], out, options)
+    results = pd.read_csv(out / "results.csv")
+    assert len(results) == 2 * 9
+    total = results[(results["grader"] == "all") & (results["aspect"] == "total")].iloc[0]
+    table = read_level(trained, "scores", "utterance", "total")
+    expected = pearson(table["predicted"].to_numpy(), table["human"].to_numpy())
+    assert total["pcc"] == pytest.approx(expected, abs=1e-5)
+    assert total["speaker_low"] < total["pcc"] < total["speaker_high"]
+    assert len(pd.read_csv(out / "ceiling.csv")) == 5
+    assert {"detection.csv", "curves.csv", "groups.csv", "speakers.csv"} <= {
+        path.name for path in out.iterdir()
+    }
+
+
+def test_between_and_within_speakers_by_hand() -> None:
+    table = pd.DataFrame(
+        {"speaker": list("aabb"), "predicted": [1.0, 2.0, 4.0, 3.0], "human": [1.0, 3.0, 6.0, 8.0]}
+    )
+    between, within = between_and_within(table)
+    assert between == pytest.approx(1.0)
+    # Deviations: -.5 .5 .5 -.5 against -1 1 -1 1.
+    assert within == pytest.approx(0.0)
+
+
+def test_other_recordings_help_where_predictions_are_noisy_about_the_speaker() -> None:
+    generator = np.random.default_rng(0)
+    skill = np.repeat(generator.normal(size=50), 20)
+    table = pd.DataFrame({"speaker": np.repeat([f"S{i}" for i in range(50)], 20), "human": skill})
+    assert best_share(table.assign(predicted=skill + generator.normal(size=1000))) < 0.3
+    own = skill + generator.normal(size=1000)
+    assert best_share(table.assign(human=own, predicted=own)) == 1
