@@ -1,0 +1,84 @@
+# Graders: scores of phones, words and utterances (target `grading`).
+GRADING = config["grading"]
+SOURCES = {
+    "tdnnf": WORK / "pool" / CORPUS,
+    "gop": WORK / "gop" / CORPUS,
+    "encoder": WORK / "pool_encoded" / CORPUS,
+    "learned_gop": WORK / "learned_gop" / CORPUS,
+    "recogniser": WORK / "recogniser_view" / CORPUS,
+}
+
+
+def grader_options(name):
+    """The flags of a grader: what all have, and its own."""
+    return GRADING.get("train_grader", {}) | GRADING["graders"][name]
+
+
+def grader_sources(name):
+    """Directories of the sources that a grader reads; GOP for the phones where it reads none."""
+    wanted = grader_options(name).get("sources", [*SOURCES])
+    return {s: path for s, path in SOURCES.items() if s in wanted} or {"gop": SOURCES["gop"]}
+
+
+def source_files(wildcards):
+    """What tells that the sources are whole."""
+    files = []
+    for name, path in grader_sources(wildcards.grader).items():
+        last = "utterances.csv" if name == "recogniser" else "phones.scp"
+        files += [path / split / last for split in ("train", "test")]
+    return files
+
+
+rule train_grader:
+    """One ensemble for all scores, from the sources that it is given."""
+    input:
+        data=expand(WORK / "data" / CORPUS / "{split}" / "text", split=["train", "test"]),
+        sources=source_files,
+    output:
+        WORK / "graders" / "{grader}" / "model.pt",
+    params:
+        data=WORK / "data" / CORPUS,
+        out=subpath(output[0], parent=True),
+        options=lambda wildcards: flags(
+            {name: str(path) for name, path in grader_sources(wildcards.grader).items()}
+            | grader_options(wildcards.grader)
+        ),
+    threads: workflow.cores
+    log:
+        LOGS / "train_grader" / "{grader}.log",
+    benchmark:
+        BENCHMARKS / "train_grader" / "{grader}.tsv"
+    shell:
+        "pyscorer train_grader --train-data {params.data}/train --test-data {params.data}/test"
+        " --out {params.out} --jobs {threads} {params.options} 2>&1 | tee {log}"
+
+
+rule evaluate_grader:
+    input:
+        data=WORK / "data" / CORPUS / "test" / "text",
+        graders=[WORK / "graders" / name / "model.pt" for name in GRADING["graders"]],
+        rivals=SOURCES["learned_gop"] / "test" / "phones.scp" if "encode" in config else [],
+    output:
+        RESULTS / "grading" / "results.csv",
+    params:
+        data=subpath(input.data, parent=True),
+        graders=[WORK / "graders" / name for name in GRADING["graders"]],
+        names=list(GRADING["graders"]),
+        out=subpath(output[0], parent=True),
+        options=flags(
+            GRADING.get("evaluate_grader", {})
+            | ({"learned_gop": str(SOURCES["learned_gop"] / "test")} if "encode" in config else {})
+            | ({"truth": str(WORK / "corpora" / "sample" / "truth.csv")} if CORPUS == "sample" else {})
+        ),
+    log:
+        LOGS / "evaluate_grader.log",
+    benchmark:
+        BENCHMARKS / "evaluate_grader.tsv"
+    shell:
+        "pyscorer evaluate_grader --data {params.data} --graders {params.graders}"
+        " --names {params.names} --out {params.out} {params.options} 2>&1 | tee {log}"
+
+
+rule grading:
+    input:
+        RESULTS / "grading" / "results.csv",
