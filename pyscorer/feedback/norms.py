@@ -11,11 +11,13 @@ from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.datadir import read_labels
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
+from pyscorer.pooled import read_pooled
 
 FLUENT = 8.0
 """Human fluency score from which on a reader counts as fluent: "fluent, no noticeable pauses"."""
 _RANGE = (0.1, 0.9)
 _LONG = 0.95
+_UNLIKE = 0.01
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Norms:
     """Share of silence between the first word and the last, 0 to 1."""
     long_pause: float
     """Seconds that 5 % of the pauses between words exceed."""
+    likeness: float
+    """Mean log-posterior of an utterance's phones that 1 % of all utterances stay below."""
+    prompt: float | None
+    """Log-probability a token of the text, by the recogniser, that 1 % stay below."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,12 @@ def timing(starts: np.ndarray, lengths: np.ndarray, word_index: np.ndarray) -> T
     )
 
 
-def measure_norms(data: Path, pool: Path) -> Norms:
-    """Ranges of the recordings of `data` that people scored fluent (FLUENT or more).
+def measure_norms(data: Path, pool: Path, recogniser: Path | None = None) -> Norms:
+    """What recordings of `data` are like; pace and pauses of those scored fluent (FLUENT or more).
 
-    `pool` is any pooled directory of `data`: its segments.csv has the times of the phones. Raises
-    InputError if nobody reads fluently, as there is then nothing to compare a learner with.
+    `pool` is the pooled directory of the TDNN-F for `data`, `recogniser` the output of
+    recogniser_view. Raises InputError if nobody reads fluently, as there is then nothing to compare
+    a learner with.
     """
     scores = read_labels(data, "utterance").set_index("utterance")["fluency"]
     fluent = set(scores.index[scores >= FLUENT])
@@ -73,12 +80,24 @@ def measure_norms(data: Path, pool: Path) -> Norms:
     ]
     if not read:
         raise InputError(f"{data}: no utterance has a fluency of {FLUENT:g}: no norm of pace")
+    pooled = read_pooled(pool, ["log_posterior"])
+    starts = np.cumsum(pooled.phone_counts) - pooled.phone_counts
+    likeness = np.add.reduceat(pooled.features[:, 0], starts) / pooled.phone_counts
     gaps = [gap for t in read for gap in t.before[1:] if gap > 0]
     return Norms(
         _quantiles([t.pace for t in read]),
         _quantiles([t.pauses for t in read]),
         round(float(np.quantile(gaps, _LONG)) if gaps else 0.5, 2),
+        round(float(np.quantile(likeness, _UNLIKE)), 3),
+        _prompt_norm(recogniser / "utterances.csv") if recogniser is not None else None,
     )
+
+
+def _prompt_norm(table: Path) -> float:
+    if not table.exists():
+        raise InputError(f"{table}: no such table; run recogniser_view")
+    values = pd.read_csv(table)["prompt_log_probability"]
+    return round(float(values.quantile(_UNLIKE)), 3)
 
 
 def _quantiles(values: list[float]) -> tuple[float, float]:
@@ -99,6 +118,13 @@ def read_norms(path: Path) -> Norms:
         found = json.loads(path.read_text(encoding="utf-8"))
         low, high = found["pace"]
         fewest, most = found["pauses"]
-        return Norms((low, high), (fewest, most), float(found["long_pause"]))
+        prompt = found["prompt"]
+        return Norms(
+            (low, high),
+            (fewest, most),
+            float(found["long_pause"]),
+            float(found["likeness"]),
+            None if prompt is None else float(prompt),
+        )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no norms of pace and pauses ({error}); bundle again") from None

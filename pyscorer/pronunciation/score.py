@@ -1,9 +1,6 @@
-"""Stage `score`: the pronunciation score of one new recording."""
+"""The pronunciation score of one new recording by a scorer of train_scorer."""
 
-import json as jsonlib
-import re
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,13 +8,12 @@ from pyscorer.acoustic.align import align_one
 from pyscorer.acoustic.features import gmm_features, mfcc
 from pyscorer.acoustic.model import SUBSAMPLING, embed_features
 from pyscorer.alignment import FRAME_SHIFT
-from pyscorer.audio import read_audio
-from pyscorer.datadir import Lexicon
 from pyscorer.errors import InputError
 from pyscorer.pooled import PooledSet, make_pooled
-from pyscorer.pronunciation.bundle import Bundle, load_bundle
+from pyscorer.pronunciation.bundle import Bundle
 from pyscorer.pronunciation.fitting import predict_all
 from pyscorer.pronunciation.pooling import EXTRAS, pool_utterance
+from pyscorer.pronunciation.words import text_words
 from pyscorer.segments import PhoneSegment, phone_segments
 
 
@@ -43,40 +39,21 @@ class Scored:
     phones: list[PhoneLine]
 
 
-def normalise_text(text: str, lexicon: Lexicon) -> list[str]:
-    """The words of `text` as the lexicon spells them: case and punctuation do not matter.
-
-    Raises InputError for text without words, and naming all words outside the lexicon.
-    """
-    spelling = {word.casefold(): word for word in sorted(lexicon, reverse=True)}
-    words, unknown = [], []
-    for token in re.sub(r"[’‘`´]", "'", text).split():
-        # A word that the lexicon has as it stands ("O'CLOCK", "T-SHIRT") is not taken apart.
-        bare = re.sub(r"^[^\w']+|[^\w']+$", "", token)
-        parts = [bare] if bare.casefold() in spelling else re.findall(r"[\w']+", bare)
-        for part in parts:
-            options = [w for w in (part, part.strip("'")) if w.casefold() in spelling]
-            if options:
-                words.append(spelling[options[0].casefold()])
-            elif part.strip("'"):
-                unknown.append(part)
-    if unknown:
-        raise InputError(
-            f"--text: not in the lexicon: {', '.join(dict.fromkeys(unknown))}; add their "
-            "pronunciations to lexicon.txt of the model, or use words that it has"
-        )
-    if not words:
-        raise InputError("--text: no words; give the words that were read aloud")
-    return words
-
-
 def score_samples(model: Bundle, samples: np.ndarray, text: str) -> Scored:
     """Score mono 16 kHz `samples` in [-1, 1) of a speaker reading `text` aloud.
 
     The utterance's own cepstral mean takes the place of the speaker's, as one recording is all that
-    is known of the speaker.
+    is known of the speaker. Raises InputError for text without words, and naming all words outside
+    the lexicon.
     """
-    words = normalise_text(text, model.lexicon)
+    known = text_words(text, model.lexicon)
+    unknown = dict.fromkeys(word.word for word in known if word.guessed)
+    if unknown:
+        raise InputError(
+            f"--text: not in the lexicon: {', '.join(unknown)}; add their pronunciations to "
+            "lexicon.txt of the model, or use words that it has"
+        )
+    words = [word.word for word in known]
     alignment = align_one(model.gmm, gmm_features(mfcc(samples, "mfcc13")), words, model.lexicon)
     segments = phone_segments("recording", alignment.phones, alignment.words)
     embeddings, posteriors = embed_features(model.acoustic, mfcc(samples, "mfcc40"))
@@ -114,29 +91,14 @@ def _one_utterance(model: Bundle, vectors: np.ndarray, segments: list[PhoneSegme
     )
 
 
-def score(model: Path, wav: Path, text: str, json: bool = False) -> None:
-    """Score one recording of `text` read aloud and print the result.
-
-    `model` is a directory that the stage `bundle` made; `wav` any audio that libsndfile reads, at
-    any rate (channels are averaged, the rate converted). Prints the utterance's score, 0 to 10, and
-    a line a phone: phone, word, start and duration in seconds, mean log-posterior; with `json` the
-    same as JSON.
-
-    Raises InputError for words outside the lexicon, naming them, for text without words, and for
-    audio that is missing, unreadable, empty or too short for the text.
-    """
-    loaded = load_bundle(model)
-    samples = read_audio(wav, resample=True)
-    try:
-        result = score_samples(loaded, samples, text)
-    except InputError as error:
-        raise InputError(f"{wav}: {error}") from None
-    if json:
-        print(jsonlib.dumps(asdict(result), indent=2))
-        return
-    print(f"score {result.score:.2f}")
+def as_table(result: Scored) -> str:
+    """The score, and a line a phone: phone, word, start and duration in seconds, log-posterior."""
     width = max(len("word"), *(len(p.word) for p in result.phones))
-    print(f"{'phone':<6}{'word':<{width}}  {'start':>6}  {'duration':>8}  {'log-posterior':>13}")
+    lines = [
+        f"score {result.score:.2f}",
+        f"{'phone':<6}{'word':<{width}}  {'start':>6}  {'duration':>8}  {'log-posterior':>13}",
+    ]
     for p in result.phones:
         times = f"{p.start:>6.2f}  {p.duration:>8.2f}"
-        print(f"{p.phone:<6}{p.word:<{width}}  {times}  {p.log_posterior:>13.2f}")
+        lines.append(f"{p.phone:<6}{p.word:<{width}}  {times}  {p.log_posterior:>13.2f}")
+    return "\n".join(lines) + "\n"

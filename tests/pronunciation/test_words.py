@@ -5,7 +5,7 @@ import pytest
 from pyscorer.corpora.sample_text import STRESSED_LEXICON
 from pyscorer.datadir import strip_stress
 from pyscorer.errors import InputError
-from pyscorer.feedback.pronounce import guess_pronunciations, text_words
+from pyscorer.pronunciation.words import guess_pronunciations, text_words
 
 LEXICON = {w: [("T",)] for w in ("I", "CAN'T", "O'CLOCK", "T-SHIRT", "RED")}
 

@@ -1,0 +1,157 @@
+"""A trained grader as one directory that grades new recordings on any machine."""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyscorer.acoustic.gmm_model import Gmm
+from pyscorer.acoustic.model import AcousticModel, load_model
+from pyscorer.datadir import Lexicon, read_lexicon
+from pyscorer.encoders.recogniser import Recogniser, load_recogniser
+from pyscorer.errors import InputError
+from pyscorer.feedback.norms import Norms, measure_norms, read_norms, write_norms
+from pyscorer.files import atomic_directory
+from pyscorer.gop.learned import LearnedGop, load_learned_gop
+from pyscorer.gop.stage import GmmMeasures, log_stay_probabilities
+from pyscorer.grading.detection import threshold_for, wrong
+from pyscorer.grading.predicting import TrainedGrader, load_grader
+from pyscorer.grading.tables import read_level
+
+_GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
+_NORMS, _SETTINGS, _LEARNED, _ENCODER = "norms.json", "settings.json", "learned_gop.pt", "encoder"
+_ENCODER_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt", "vocabulary.json")
+_DEEP_SHIFT = 0.03
+"""Seconds between the TDNN-F's rows."""
+
+
+@dataclass(frozen=True)
+class GraderBundle:
+    """All that a new recording needs."""
+
+    gmm: Gmm
+    measures: GmmMeasures
+    """GOP by the GMM."""
+    lexicon: Lexicon
+    acoustic: AcousticModel
+    grader: TrainedGrader
+    norms: Norms
+    log_stay: np.ndarray
+    """See `log_stay_probabilities`."""
+    wrong_below: float
+    """Phone score from which down a phone is called wrong and "said instead" is told."""
+    layers: tuple[int, ...]
+    """Of the encoder."""
+    encoder: Recogniser | None
+    learned: LearnedGop | None
+
+
+@dataclass(frozen=True)
+class BundleGraderOptions:
+    """What `bundle_grader` settles."""
+
+    precision: float = field(
+        default=0.5,
+        metadata={"help": "of phones called wrong: chosen out of fold on the train split"},
+    )
+    layers: tuple[int, ...] = field(
+        default=(), metadata={"help": "of the encoder, as given to encode"}
+    )
+
+
+def bundle_grader(
+    gmm: Path,
+    lexicon: Path,
+    tdnnf: Path,
+    grader: Path,
+    data: Path,
+    ali: Path,
+    pool: Path,
+    out: Path,
+    options: BundleGraderOptions = BundleGraderOptions(),
+    learned_gop: Path | None = None,
+    encoder: Path | None = None,
+    recogniser: Path | None = None,
+) -> None:
+    """Put the models of a run into one directory for `pyscorer score --model`.
+
+    `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `grader` the directory
+    of train_grader, `learned_gop` the model.pt of learned_gop, `encoder` the directory of the
+    Whisper model with the `layers` that were encoded. Of the train split, `data`, `ali`, `pool` and
+    `recogniser` (the output of recogniser_view) give the norms that a recording is held against:
+    pace and pauses of fluent readers, durations of phones, and how unlike its text a recording may
+    sound. All is read once to be sure that it works.
+
+    Raises InputError for a part that is missing or damaged.
+    """
+    files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
+    files[_GRADER] = grader / "model.pt"
+    if learned_gop is not None:
+        files[_LEARNED] = learned_gop
+    for file in files.values():
+        if not file.exists():
+            raise InputError(f"{file}: no such file; run the stage that makes it")
+    settings = {
+        "log_stay": log_stay_probabilities(ali, _DEEP_SHIFT).tolist(),
+        "wrong_below": _wrong_below(grader, options.precision),
+        "layers": options.layers,
+    }
+    with atomic_directory(out) as part:
+        for name, file in files.items():
+            shutil.copyfile(file, part / name)
+        if encoder is not None:
+            (part / _ENCODER).mkdir()
+            for name in _ENCODER_FILES:
+                if (encoder / name).exists():
+                    shutil.copyfile(encoder / name, part / _ENCODER / name)
+        write_norms(part / _NORMS, measure_norms(data, pool, recogniser))
+        (part / _SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
+        load_grader_bundle(part)
+
+
+def _wrong_below(grader: Path, precision: float) -> float:
+    """The threshold of the precision asked for; 0, so that nothing is called wrong, without one."""
+    table = read_level(grader, "out_of_fold", "phone", "accuracy")
+    threshold = threshold_for(table["predicted"].to_numpy(), wrong(table), precision)
+    return 0.0 if np.isnan(threshold) else threshold
+
+
+def is_grader_bundle(model: Path) -> bool:
+    """Whether `bundle_grader` made the directory (and not `bundle`)."""
+    return (model / _GRADER).exists()
+
+
+def load_grader_bundle(model: Path) -> GraderBundle:
+    """Read a directory made by `bundle_grader`. Raises InputError if a part is missing or bad."""
+    grader = load_grader(model / _GRADER)
+    settings = _read_settings(model / _SETTINGS)
+    sources = {source for source, _ in grader.columns}
+    encodes = grader.recogniser or bool(sources & {"encoder", "learned_gop"})
+    learned = load_learned_gop(model / _LEARNED) if "learned_gop" in sources else None
+    gmm = Gmm.load(model / _GMM)
+    return GraderBundle(
+        gmm,
+        GmmMeasures.of(gmm),
+        read_lexicon(model / _LEXICON),
+        load_model(model / _TDNNF),
+        grader,
+        read_norms(model / _NORMS),
+        np.array(settings["log_stay"]),
+        float(settings["wrong_below"]),
+        tuple(settings["layers"]),
+        load_recogniser(model / _ENCODER) if encodes else None,
+        learned,
+    )
+
+
+def _read_settings(path: Path) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if not {"log_stay", "wrong_below", "layers"} <= found.keys():
+            raise ValueError("a setting is missing")
+    except (OSError, ValueError, AttributeError) as error:
+        raise InputError(f"{path}: not of bundle_grader ({error}); bundle again") from None
+    return found

@@ -1,0 +1,85 @@
+"""Recordings that cannot be graded, and what to warn of in those that can."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from pyscorer.audio import SAMPLE_RATE, read_audio
+from pyscorer.errors import InputError
+
+LONGEST = 30.0
+"""Seconds of a recording; a sentence is read in less, and speech encoders take no more."""
+_SILENT = -60.0
+"""dB of full scale that speech exceeds at its loudest."""
+_LIVELY = 8.0
+"""dB between loud and quiet moments of speech at least; steady noise and hum have less."""
+_NOISY = 20.0
+"""dB between them below which noise blurs the sounds; in speechocean762 it is 25 at least."""
+_CLIPPED = 0.002
+"""Share of samples at full scale."""
+_FRAME = SAMPLE_RATE // 50
+
+
+def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Samples at 16 kHz of a recording to be graded, and warnings.
+
+    Raises InputError naming the file if it is missing, unreadable or empty, longer than LONGEST,
+    silent, or steady noise. Whether it is speech at all is left to the grader.
+    """
+    try:
+        header = soundfile.info(path)
+    except soundfile.LibsndfileError:
+        header = None  # read_audio says what is wrong
+    if header is not None and header.duration > LONGEST:
+        raise InputError(
+            f"{path}: {header.duration:.0f} s of audio; a recording of one text lasts {LONGEST:.0f}"
+            " s at most: cut it at its pauses and grade each part with its own text"
+        )
+    samples = read_audio(path, resample=True)
+    try:
+        warnings = check_samples(samples)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    if header is not None and header.samplerate < SAMPLE_RATE:
+        warnings = (
+            f"The recording has a rate of {header.samplerate} Hz, as telephones have: sounds such "
+            "as S, F and TH are hard to tell apart in it, and scores are less sure. Record at "
+            f"{SAMPLE_RATE} Hz or more.",
+            *warnings,
+        )
+    return samples, warnings
+
+
+def check_samples(samples: np.ndarray) -> tuple[str, ...]:
+    """Warnings on samples at 16 kHz. Raises InputError for silence and steady noise."""
+    if len(samples) < _FRAME:
+        raise InputError(f"{len(samples) / SAMPLE_RATE:.3f} s of audio: nothing to grade")
+    if not np.isfinite(samples).all():
+        raise InputError("samples that are not numbers; convert the file again")
+    loudness = frame_loudness(samples)
+    if np.quantile(loudness, 0.95) < _SILENT:
+        raise InputError("silence: check the microphone, and record again")
+    liveliness = float(np.subtract(*np.quantile(loudness, [0.95, 0.1])))
+    if liveliness < _LIVELY:
+        raise InputError(
+            "no speech: the loudness does not change as it does in speech, so this is noise or a "
+            "tone; record again"
+        )
+    warnings = []
+    if liveliness < _NOISY:
+        warnings.append(
+            "The recording is noisy, and scores are less sure. Record in a quiet room, near the "
+            "microphone."
+        )
+    if np.mean(np.abs(samples) >= 0.999) > _CLIPPED:
+        warnings.append(
+            "The recording is too loud: its peaks are cut off. Record again at a lower level."
+        )
+    return tuple(warnings)
+
+
+def frame_loudness(samples: np.ndarray) -> np.ndarray:
+    """Loudness of each 20 ms in dB of full scale; -100 at least."""
+    frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
+    return np.asarray(10 * np.log10(np.maximum((frames.astype(float) ** 2).mean(axis=1), 1e-10)))

@@ -1,0 +1,222 @@
+"""One new recording through all the models, as the pipeline's stages take a corpus."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+import numpy as np
+
+from pyscorer.acoustic.align import align_one
+from pyscorer.acoustic.features import gmm_features, mfcc
+from pyscorer.acoustic.model import SUBSAMPLING, embed_features
+from pyscorer.alignment import FRAME_SHIFT
+from pyscorer.audio import SAMPLE_RATE
+from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS
+from pyscorer.encoders.encode import EncodeOptions, encode_samples
+from pyscorer.encoders.whisper import FRAME_SHIFT as ENCODER_SHIFT
+from pyscorer.feedback.bundle import GraderBundle
+from pyscorer.feedback.norms import Norms, Timing, timing
+from pyscorer.gop.learned import LEARNED_COLUMNS, learned_gop_columns
+from pyscorer.gop.stage import (
+    GMM_MEASURES,
+    LPP_COLUMNS,
+    LPR_COLUMNS,
+    POSTERIOR_MEASURES,
+    posterior_columns,
+)
+from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
+from pyscorer.grading.inputs import Recognised, word_view
+from pyscorer.grading.predicting import Levels, Predicted, predict_scores, recording_inputs
+from pyscorer.parallel import one_thread
+from pyscorer.pronunciation.pooling import EXTRAS, pool_utterance
+from pyscorer.pronunciation.words import TextWord, text_words
+from pyscorer.recognition.prompted import RecordingView, view_recording
+from pyscorer.segments import PhoneSegment, phone_segments, segment_means
+
+Source = tuple[Sequence[str], np.ndarray]
+"""Names of the columns, and phones x columns."""
+
+_KEY = "recording"
+_TIMES = ("start", "length", "word_index")
+_UNLIKE = (
+    "The recording does not sound like the text: check that it is of this text, in English. If it "
+    "is not, the scores mean nothing."
+)
+_DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
+
+
+@one_thread()
+def grade_recording(bundle: GraderBundle, samples: np.ndarray, text: str) -> RecordingGrade:
+    """Grade mono 16 kHz `samples` in [-1, 1) of a speaker reading `text` aloud.
+
+    The recording's own cepstral mean takes the place of the speaker's, as one recording is all that
+    is known of the speaker. Words outside the lexicon get a pronunciation by spelling.
+
+    Raises InputError for text without English words and for a recording too short for its text.
+    """
+    words = text_words(text, bundle.lexicon)
+    labels = [str(i) for i in range(len(words))]  # one word may have both a lexicon's and a guess
+    lexicon = {label: list(word.variants) for label, word in zip(labels, words, strict=True)}
+    for_gmm = gmm_features(mfcc(samples, "mfcc13"))
+    aligned = align_one(bundle.gmm, for_gmm, labels, lexicon)
+    segments = phone_segments(_KEY, aligned.phones, aligned.words)
+    sources = acoustic_sources(bundle, samples, for_gmm, segments, aligned.phones[-1].end)
+    view = None
+    if bundle.encoder is not None:
+        sources |= encoded_sources(bundle, samples, segments)
+        view = view_recording(bundle.encoder, samples, [word.word for word in words])
+    inputs = recording_inputs(bundle.grader, segments, sources, _recognised(view))
+    predicted = predict_scores(bundle.grader, inputs)
+    times = timing(*(np.array([getattr(s, n) for s in segments]) for n in _TIMES))
+    said = _said(bundle, sources, segments, predicted)
+    norms, (names, pooled) = bundle.norms, sources["tdnnf"]
+    likeness = float(pooled[:, list(names).index("log_posterior")].mean())
+    return RecordingGrade(
+        text=" ".join(word.word for word in words),
+        duration=round(len(samples) / SAMPLE_RATE, 2),
+        aspects={
+            name: _score(predicted.utterances, (0, i)) for i, name in enumerate(UTTERANCE_ASPECTS)
+        },
+        words=_words(words, segments, predicted, said, times, view),
+        transcript=None if view is None else view.hypothesis.lower(),
+        pace=Measure(times.pace, *norms.pace),
+        pauses=Measure(times.pauses, *norms.pauses),
+        long_pause=norms.long_pause,
+        warnings=mismatch(norms, likeness, view),
+    )
+
+
+def acoustic_sources(
+    bundle: GraderBundle,
+    samples: np.ndarray,
+    for_gmm: np.ndarray,
+    segments: list[PhoneSegment],
+    frames: int,
+) -> dict[str, Source]:
+    """The sources tdnnf and gop: the columns that the stages pool and gop write."""
+    embeddings, posteriors = embed_features(bundle.acoustic, mfcc(samples, "mfcc40"))
+    pooled = pool_utterance(_KEY, segments, embeddings, posteriors, _DEEP_SHIFT, frames)
+    deep = [f"deep_{i}" for i in range(embeddings.shape[1])]
+    measures = posterior_columns(posteriors, segments, _DEEP_SHIFT, bundle.log_stay)
+    by_gmm = bundle.measures(for_gmm, segments)
+    return {
+        "tdnnf": ([*deep, *EXTRAS], pooled),
+        "gop": (
+            [*POSTERIOR_MEASURES, *LPP_COLUMNS, *LPR_COLUMNS, *GMM_MEASURES],
+            np.column_stack([measures, by_gmm]),
+        ),
+    }
+
+
+def encoded_sources(
+    bundle: GraderBundle, samples: np.ndarray, segments: list[PhoneSegment]
+) -> dict[str, Source]:
+    """The sources encoder and learned_gop."""
+    assert bundle.encoder is not None
+    layers = bundle.layers or (bundle.encoder.model.config.encoder_layers,)
+    states = encode_samples(bundle.encoder.model, samples, layers, EncodeOptions().pad)
+    pooled = segment_means(states, segments, ENCODER_SHIFT).astype(np.float32)
+    sources: dict[str, Source] = {
+        "encoder": ([f"deep_{i}" for i in range(pooled.shape[1])], pooled)
+    }
+    if bundle.learned is not None:
+        columns = learned_gop_columns(bundle.learned, pooled, [s.phone for s in segments])
+        sources["learned_gop"] = LEARNED_COLUMNS, columns
+    return sources
+
+
+def _recognised(view: RecordingView | None) -> Recognised | None:
+    if view is None:
+        return None
+    columns = [
+        np.array([float(getattr(word, name)) for word in view.words])
+        for name in ("log_probability", "tokens", "least", "margin", "heard")
+    ]
+    row = [
+        view.wer,
+        view.hypothesis_log_probability,
+        view.prompt_log_probability,
+        view.difference,
+    ]
+    return Recognised(word_view(*columns), np.array([row], dtype=np.float32))
+
+
+def _said(
+    bundle: GraderBundle,
+    sources: Mapping[str, Source],
+    segments: list[PhoneSegment],
+    predicted: Predicted,
+) -> list[str | None]:
+    """What was said instead of each phone; None for those not called wrong or without a rival."""
+    if "learned_gop" in sources:
+        rivals = learned_rivals(*sources["learned_gop"])
+    else:
+        rivals = posterior_rivals(*sources["gop"], segments)
+    wrong = predicted.phones.value <= bundle.wrong_below
+    return [rival if flagged else None for rival, flagged in zip(rivals, wrong, strict=True)]
+
+
+def learned_rivals(names: Sequence[str], matrix: np.ndarray) -> list[str | None]:
+    """The best rival of each phone by learned posteriors, where it is likelier than the phone."""
+    ratio, rival = (matrix[:, list(names).index(name)] for name in ("ratio", "rival"))
+    return [PHONES[round(float(r))] if x < 0 else None for x, r in zip(ratio, rival, strict=True)]
+
+
+def posterior_rivals(
+    names: Sequence[str], matrix: np.ndarray, segments: list[PhoneSegment]
+) -> list[str | None]:
+    """The phone likeliest by the TDNN-F's posteriors, where it is another than the aligned one."""
+    columns = [list(names).index(name) for name in LPP_COLUMNS]
+    best = [ARPABET[i] for i in matrix[:, columns].argmax(axis=1)]
+    return [p if p != s.phone else None for p, s in zip(best, segments, strict=True)]
+
+
+def _words(
+    words: list[TextWord],
+    segments: list[PhoneSegment],
+    predicted: Predicted,
+    said: list[str | None],
+    times: Timing,
+    view: RecordingView | None,
+) -> tuple[WordGrade, ...]:
+    phones: list[list[PhoneGrade]] = [[] for _ in words]
+    for i, s in enumerate(segments):
+        phones[s.word_index].append(
+            PhoneGrade(
+                s.phone,
+                round(s.start * FRAME_SHIFT, 2),
+                round(s.length * FRAME_SHIFT, 2),
+                _score(predicted.phones, i),
+                said[i],
+                round(float(predicted.probability_wrong[i]), 3),
+            )
+        )
+    return tuple(
+        WordGrade(
+            word=word.word,
+            start=own[0].start,
+            duration=round(own[-1].start + own[-1].duration - own[0].start, 2),
+            **{name: _score(predicted.words, (i, k)) for k, name in enumerate(WORD_ASPECTS)},
+            phones=tuple(own),
+            pause_before=times.before[i],
+            heard=None if view is None else view.words[i].heard,
+            guessed=word.guessed,
+        )
+        for i, (word, own) in enumerate(zip(words, phones, strict=True))
+    )
+
+
+def _score(levels: Levels, place: int | tuple[int, int]) -> Score:
+    return Score(*(round(float(getattr(levels, f.name)[place]), 3) for f in fields(Score)))
+
+
+def mismatch(norms: Norms, likeness: float, view: RecordingView | None) -> tuple[str, ...]:
+    """A warning if the recording sounds unlike its text, more so than 99 in 100 readers do.
+
+    `likeness` is the mean log-posterior of its phones.
+    """
+    if view is None or norms.prompt is None:
+        return (_UNLIKE,) if likeness < norms.likeness else ()
+    missed = sum(not word.heard for word in view.words)
+    if view.prompt_log_probability < norms.prompt and missed > len(view.words) / 2:
+        return (f"{_UNLIKE} A recogniser heard: “{view.hypothesis.lower() or '(nothing)'}”.",)
+    return ()
