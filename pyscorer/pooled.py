@@ -6,6 +6,7 @@ in 10 ms frames). The stages `pool` and `gop` write such directories; every scor
 """
 
 import csv
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ import pandas as pd
 from pyscorer.archives import read_matrices, write_archive
 from pyscorer.datadir import PHONE_ID, UNKNOWN_PHONE, read_labels
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_open, read_lines, read_table
+from pyscorer.files import atomic_open, atomic_path, read_lines, read_table
 from pyscorer.segments import PhoneSegment
 
 SEGMENT_COLUMNS = ["utterance", "word_index", "phone_index", "phone", "start", "length"]
@@ -154,3 +155,18 @@ def write_pooled(
                 yield key, matrix.astype(np.float32)
 
         write_archive(out / "phones.scp", matrices())
+
+
+def write_columns(
+    pool: Path, out: Path, columns: Iterable[str], rows: Iterable[tuple[str, np.ndarray]]
+) -> None:
+    """Write a pooled directory of other columns for the phones of the pooled directory `pool`.
+
+    `rows` are (utterance, phones x columns), in the order of `pool`, streaming.
+    """
+    (out / "phones.scp").unlink(missing_ok=True)
+    with atomic_open(out / "columns.txt") as stream:
+        stream.writelines(f"{name}\n" for name in columns)
+    with atomic_path(out / "segments.csv") as path:
+        shutil.copyfile(pool / "segments.csv", path)
+    write_archive(out / "phones.scp", rows)
