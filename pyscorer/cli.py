@@ -61,6 +61,7 @@ STAGES = {
     "evaluate": "pyscorer.evaluation.evaluate",
     "report": "pyscorer.evaluation.report",
     "paper_tables": "pyscorer.evaluation.paper_tables",
+    "quote": "pyscorer.evaluation.quote",
     "score": "pyscorer.feedback.score",
     "score_all": "pyscorer.feedback.score",
     "prepare_responses": "pyscorer.experts.prepare",

@@ -142,7 +142,7 @@ ROWS = {
     "pretrain_scorer": {"folds": 3, "epochs": 2, "min_steps": 0, "one_fold": True},
     "pretrained": {"deep-ii": {}},
     "finetune": {"folds": 3, "epochs": 2, "min_steps": 0, "one_fold": True},
-    "finetuned": {"deep-ii-iii": {"start": "deep-ii"}},
+    "finetuned": {"deep-ii-iii": {"start": "deep-ii"}, "deep-iii": {}},
     "unfreeze_scorer": {"upper": 2, "epochs": 1},
     "unfrozen": {"deep-iiu": {"start": "deep-ii", "synthetic": True}},
     "paper_tables": {"samples": 20},

@@ -11,7 +11,7 @@ def paper1_dir(name):
     for stage in PAPER1_STAGES:
         if name in PAPER1[stage]:
             return WORK / stage / name
-    return WORK / ("baselines" if name in config["baselines"] else "scorers") / name
+    return WORK / "baselines" / name
 
 
 def paper1_row(stage, key, default=None):
@@ -42,7 +42,6 @@ def paper1_options(stage, section):
 
 PAPER1_ROWS = [
     *(name for stage in PAPER1_STAGES for name in PAPER1[stage]),
-    *config["scorers"],
     *config["baselines"],
 ]
 
@@ -235,15 +234,20 @@ rule pretrain_scorer:
         " 2>&1 | tee {log}"
 
 
+def paper1_start(wildcards):
+    """The model that a fine-tuned row goes on from; none: stage (iii) alone."""
+    start = PAPER1["finetuned"][wildcards.model].get("start")
+    return [paper1_dir(start) / "model.pt"] if start else []
+
+
 rule finetune_scorer:
-    """Stage (iii), acoustic model frozen: stage train_scorer with --start."""
+    """Stage (iii), acoustic model frozen: stage train_scorer, mostly with --start."""
     input:
         train=WORK / "data" / CORPUS / "train" / "text",
         test=WORK / "data" / CORPUS / "test" / "text",
         train_pool=paper1_pool("finetuned", "train"),
         test_pool=paper1_pool("finetuned", "test"),
-        start=lambda wildcards: paper1_dir(PAPER1["finetuned"][wildcards.model]["start"])
-        / "model.pt",
+        start=paper1_start,
     output:
         WORK / "finetuned" / "{model}" / "model.pt",
         WORK / "finetuned" / "{model}" / "scores.csv",
@@ -252,7 +256,9 @@ rule finetune_scorer:
         test=subpath(input.test, parent=True),
         train_pool=subpath(input.train_pool, parent=True),
         test_pool=subpath(input.test_pool, parent=True),
-        start=subpath(input.start, parent=True),
+        start=lambda wildcards, input: (
+            f"--start {Path(input.start[0]).parent}" if input.start else ""
+        ),
         out=subpath(output[0], parent=True),
         options=paper1_options("finetuned", "finetune"),
     threads: workflow.cores
@@ -262,7 +268,7 @@ rule finetune_scorer:
         BENCHMARKS / "finetune_scorer" / "{model}.tsv"
     shell:
         "pyscorer train_scorer --train-data {params.train} --train-pool {params.train_pool}"
-        " --test-data {params.test} --test-pool {params.test_pool} --start {params.start}"
+        " --test-data {params.test} --test-pool {params.test_pool} {params.start}"
         " --out {params.out} --jobs {threads} {params.options} 2>&1 | tee {log}"
 
 
@@ -352,3 +358,13 @@ rule paper_tables:
         "pyscorer paper_tables --data {params.data} --models {params.models}"
         " --names {params.names} --parameters {input.parameters} --out {params.out}"
         " --note {params.note:q} {params.synthetic} {params.options} 2>&1 | tee {log}"
+
+
+rule quote:
+    """The tables of the run, copied into the document that explains them."""
+    input:
+        RESULTS / "paper1" / "paper1.html",
+    params:
+        results=RESULTS,
+    shell:
+        "pyscorer quote --results {params.results} --document docs/pronunciation.md"
