@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyscorer.encoders.loading import load_whisper
+from pyscorer.encoders.packaged import model_directory
 from pyscorer.encoders.tokens import Tokens, read_tokens
-from pyscorer.encoders.whisper import Whisper, load_whisper
+from pyscorer.encoders.whisper import Whisper
 
 _WORDS = re.compile("\u0120?[A-Za-z',.?!-]+")
 """Tokens of English words; U+0120 is written for a space."""
@@ -84,6 +86,10 @@ class Recogniser:
         return list(map(Transcript, found, map(np.array, log_probabilities)))
 
 
-def load_recogniser(directory: Path) -> Recogniser:
-    """Read a Whisper model with its tokens. Raises InputError for what cannot be read."""
+def load_recogniser(model: Path) -> Recogniser:
+    """Read Whisper with its tokens: a directory, or the name of a packaged model.
+
+    Raises InputError for what cannot be read.
+    """
+    directory = model_directory(model)
     return Recogniser(load_whisper(directory), read_tokens(directory))

@@ -7,7 +7,6 @@ their own length, where the published code pads them to 30 s.
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
 import numpy as np
@@ -16,7 +15,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pyscorer.audio import SAMPLE_RATE
-from pyscorer.encoders.ctranslate2 import read_weights
 from pyscorer.errors import InputError
 
 FRAME_SHIFT = 0.02
@@ -123,7 +121,7 @@ class Decoding:
 
 
 class Whisper(nn.Module):
-    """The model; made by `load_whisper`."""
+    """The model; made by `loading.load_whisper`."""
 
     encoder_positions: Tensor
 
@@ -227,82 +225,3 @@ def mel_filters(mels: int) -> np.ndarray:
     falling = (edges[2:] - frequencies) / width[1:]
     area = (edges[2:] - edges[:-2]) / 2
     return np.asarray(np.maximum(0, np.minimum(rising, falling)) / area, np.float32)
-
-
-def load_whisper(directory: Path) -> Whisper:
-    """Read a Whisper model in CTranslate2 format. Raises InputError for any other."""
-    path = directory / "model.bin"
-    specification, arrays = read_weights(path)
-    if specification != "WhisperSpec":
-        raise InputError(f"{path}: a model of kind {specification}, not Whisper")
-    count = {part: _layers(arrays, part) for part in ("encoder", "decoder")}
-    dim, mels, _ = arrays["encoder/conv1/weight"].shape
-    model = Whisper(
-        WhisperConfig(
-            mels=mels,
-            dim=dim,
-            heads=int(arrays["encoder/num_heads"]),
-            encoder_layers=count["encoder"],
-            decoder_layers=count["decoder"],
-            vocabulary=len(arrays["decoder/embeddings/weight"]),
-            longest=len(arrays["encoder/position_encodings/encodings"]),
-            longest_text=len(arrays["decoder/position_encodings/encodings"]),
-        )
-    )
-    try:
-        state = _state(arrays, count)
-        model.load_state_dict({k: torch.from_numpy(np.array(v)) for k, v in state.items()})
-    except (KeyError, RuntimeError) as error:
-        raise InputError(f"{path}: not the Whisper that is known: {error}") from None
-    return model.eval().requires_grad_(False)
-
-
-def _layers(arrays: dict[str, np.ndarray], part: str) -> int:
-    names = (name.split("/") for name in arrays)
-    return len({n[1] for n in names if n[0] == part and n[1].removeprefix("layer_").isdigit()})
-
-
-def _state(arrays: dict[str, np.ndarray], count: dict[str, int]) -> dict[str, np.ndarray]:
-    """CTranslate2's variables under the names of `Whisper`."""
-    state = {
-        "encoder_positions": arrays["encoder/position_encodings/encodings"],
-        "decoder_positions": arrays["decoder/position_encodings/encodings"],
-        "embedding.weight": arrays["decoder/embeddings/weight"],
-    }
-
-    def put(name: str, source: str) -> None:
-        norm = f"{source}/gamma" in arrays
-        for mine, theirs in (
-            ("weight", "gamma" if norm else "weight"),
-            ("bias", "beta" if norm else "bias"),
-        ):
-            state[f"{name}.{mine}"] = arrays[f"{source}/{theirs}"]
-
-    def put_fused(names: list[str], source: str) -> None:
-        weights = np.split(arrays[f"{source}/weight"], len(names))
-        biases = np.split(arrays[f"{source}/bias"], len(names))
-        for name, weight, bias in zip(names, weights, biases, strict=True):
-            state[f"{name}.weight"] = weight
-            if not name.endswith("key"):
-                state[f"{name}.bias"] = bias
-
-    put("conv1", "encoder/conv1")
-    put("conv2", "encoder/conv2")
-    for part, layers in count.items():
-        put(f"{part}_norm", f"{part}/layer_norm")
-        for index in range(layers):
-            mine, theirs = f"{part}.{index}", f"{part}/layer_{index}"
-            put(f"{mine}.attention_norm", f"{theirs}/self_attention/layer_norm")
-            own = [f"{mine}.attention.{n}" for n in ("query", "key", "value")]
-            put_fused(own, f"{theirs}/self_attention/linear_0")
-            put(f"{mine}.attention.out", f"{theirs}/self_attention/linear_1")
-            if part == "decoder":
-                put(f"{mine}.cross_norm", f"{theirs}/attention/layer_norm")
-                put(f"{mine}.cross.query", f"{theirs}/attention/linear_0")
-                other = [f"{mine}.cross.{n}" for n in ("key", "value")]
-                put_fused(other, f"{theirs}/attention/linear_1")
-                put(f"{mine}.cross.out", f"{theirs}/attention/linear_2")
-            put(f"{mine}.mlp_norm", f"{theirs}/ffn/layer_norm")
-            put(f"{mine}.mlp.0", f"{theirs}/ffn/linear_0")
-            put(f"{mine}.mlp.2", f"{theirs}/ffn/linear_1")
-    return state

@@ -17,7 +17,7 @@ from pyscorer.audio import SAMPLE_RATE, read_audio
 from pyscorer.datadir import read_data_dir
 from pyscorer.encoders.recogniser import Recogniser, Transcript, load_recogniser
 from pyscorer.encoders.whisper import check_duration, log_mel
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming_utterances
 from pyscorer.files import atomic_open
 from pyscorer.parallel import chunks, one_thread, ordered_map
 from pyscorer.progress import progress_bar
@@ -75,7 +75,9 @@ class ViewOptions:
 
 
 def recogniser_view(data: Path, model: Path, out: Path, options: ViewOptions) -> None:
-    """Let the Whisper model of directory `model` hear the recordings of `data`, and read the text.
+    """Let a Whisper model hear the recordings of `data`, and hold them against their text.
+
+    `model` is a directory or the name of a packaged model, see `packaged.PACKAGED`.
 
     Writes out/words.csv (utterance, word_index, WORD_COLUMNS: the fields of WordView; a row for
     each word of data/text) and out/utterances.csv (utterance, UTTERANCE_COLUMNS: those of
@@ -218,17 +220,12 @@ def _view(
     directory, members = task
     recogniser = _recogniser(directory)
     recordings = [read_audio(audio) for _, audio, _ in members]
-    texts: list[Sequence[str]] = [words for _, _, words in members]
-    try:
-        views = view_recordings(recogniser, recordings, texts)
-    except InputError:
-        # Again one by one, to name the one at fault.
-        for (key, _, words), samples in zip(members, recordings, strict=True):
-            try:
-                view_recording(recogniser, samples, words)
-            except InputError as error:
-                raise InputError(f"utterance {key}: {error}") from None
-        raise
+    pairs = list(zip(recordings, (words for _, _, words in members), strict=True))
+    views = naming_utterances(
+        lambda items: view_recordings(recogniser, *map(list, zip(*items, strict=True))),
+        [key for key, _, _ in members],
+        pairs,
+    )
     return [
         (key, view, len(samples) / SAMPLE_RATE)
         for (key, _, _), view, samples in zip(members, views, recordings, strict=True)

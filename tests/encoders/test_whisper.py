@@ -12,7 +12,8 @@ from pyscorer.archives import read_matrices
 from pyscorer.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.encoders.ctranslate2 import read_weights
 from pyscorer.encoders.encode import EncodeOptions, encode, encode_samples
-from pyscorer.encoders.whisper import load_whisper, log_mel
+from pyscorer.encoders.loading import load_whisper
+from pyscorer.encoders.whisper import log_mel
 from pyscorer.errors import InputError
 
 DIM, MELS, LAYERS, WORDS = 12, 8, 3, 20
