@@ -16,6 +16,7 @@ class Architecture:
     weight_power: a pair counts as its number of rows to this power. gross_factor: lambda of the
     modified loss, 1 for plain squared error. paper_input: the input size in the paper, 0 if none.
     trees: if not 0, the expert is a forest of that many trees in place of a network.
+    members: how many groups of folds are left out in turn; more of them train on more of the data.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Architecture:
     weight_power: float = 0.5
     paper_input: int = 0
     trees: int = 0
+    members: int = 4
 
 
 EXPERTS: dict[str, Architecture] = {
@@ -52,7 +54,7 @@ EXPERTS: dict[str, Architecture] = {
         "units", (64,), gross_factor=3.0, dropout=0.5, epochs=12, weight_decay=1e-3
     ),
     "FFN-JOINED": Architecture("joined", (64,), dropout=0.3, epochs=15, weight_decay=1e-3),
-    "TREES": Architecture("joined", (), trees=100),
+    "TREES": Architecture("joined", (), trees=100, members=8),
 }
 """Expert -> default architecture.
 

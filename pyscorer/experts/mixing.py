@@ -82,16 +82,16 @@ class System:
 
 
 def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
-    """Expert -> outputs (seeds x folds x N x 4) of the folders that `train_expert` wrote."""
+    """Expert -> outputs (seeds x groups x N x 4) of the folders that `train_expert` wrote."""
     outputs: dict[str, NDArray] = {}
     for folder in folders:
         if not (folder / "outputs.npy").exists():
             raise InputError(f"{folder}/outputs.npy: no such file: run train_expert")
         settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
         outputs[settings["expert"]] = np.load(folder / "outputs.npy")
-    shapes = {o.shape for o in outputs.values()}
+    shapes = {(len(o), *o.shape[2:]) for o in outputs.values()}
     if len(shapes) > 1:
-        raise InputError(f"experts of different seeds, folds or data: shapes {sorted(shapes)}")
+        raise InputError(f"experts of different seeds or data: shapes {sorted(shapes)}")
     return outputs
 
 

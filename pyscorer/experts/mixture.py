@@ -26,6 +26,7 @@ class GateOptions:
     learning_rate: float = 1e-3
     weight_power: float = 0.5
     gross_factor: float = GROSS_FACTOR
+    members: int = 4
     seed: int = 1
 
 
@@ -52,18 +53,20 @@ def mix(credits: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
 
 
 def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOptions) -> Network:
-    """Train gates for every seed and without every fold on out-of-fold expert outputs.
+    """Train gates for every seed and without every group of folds on out-of-fold expert outputs.
 
-    outputs: seeds x N x 4k. Member s * folds + f sees seed s's outputs and is trained without fold
-    f. The loss is the experts' modified loss on z, which is not scaled to sum 1.
+    outputs: seeds x N x 4k. Member s * groups + g sees seed s's outputs and is trained without
+    group g. The loss is the experts' modified loss on z, which is not scaled to sum 1.
     """
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     seeds, _, width = outputs.shape
     k = width // 4
     pairs, classes, weights = training_items(table, options.weight_power)
-    folds = [np.flatnonzero(table.folds[pairs] != f) for f in range(table.n_folds)]
-    members = [fold for _ in range(seeds) for fold in folds]
+    n_groups = min(options.members, table.n_folds)
+    groups = table.grouped(n_groups)[pairs]
+    kept = [np.flatnonzero(groups != g) for g in range(n_groups)]
+    members = [group for _ in range(seeds) for group in kept]
     gate = Network(len(members), gate_sizes(k, options.hidden), sigmoid=True)
     with torch.no_grad():
         # Start from the plain average of the experts.
@@ -73,7 +76,7 @@ def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOpti
         last.bias.fill_(float(np.log((1 / k) / (1 - 1 / k + 1e-6))) if k > 1 else 3.0)
     optimizer = torch.optim.AdamW(gate.parameters(), lr=options.learning_rate, weight_decay=1e-3)
     values = torch.from_numpy(outputs)
-    of_member = torch.arange(len(members))[:, None] // table.n_folds
+    of_member = torch.arange(len(members))[:, None] // n_groups
     steps = options.epochs * -(-max(len(m) for m in members) // options.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: max(1 - s / steps, 0.0))
     for _ in range(options.epochs):
@@ -92,7 +95,7 @@ def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOpti
 
 @torch.inference_mode()
 def apply_gate(gate: Network, outputs: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
-    """Mixture and credits of every member: seeds x folds x N x 4 and seeds x folds x N x k."""
+    """Mixture and credits of every member: seeds x groups x N x 4 and seeds x groups x N x k."""
     seeds = len(outputs)
     members = next(gate.parameters()).shape[0]
     values = torch.from_numpy(outputs).repeat_interleave(members // seeds, dim=0)

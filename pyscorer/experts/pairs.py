@@ -55,6 +55,14 @@ class PairTable:
         """Number of folds."""
         return int(self.folds.max()) + 1
 
+    def grouped(self, members: int) -> NDArray[np.int64]:
+        """N: the group of folds that each training pair is in, as `folds`, of at most `members`.
+
+        Folds f, f + members, ... form one group: a network that takes long is trained without a
+        group of folds, while features and fast experts leave out one fold at a time.
+        """
+        return np.where(self.folds == UNSEEN, UNSEEN, self.folds % members)
+
     @property
     def test_seen(self) -> NDArray[np.bool_]:
         """Whether each test row's pair occurs in the training rows."""
@@ -111,14 +119,16 @@ def load_data(data: Path) -> tuple[PairTable, Grammar]:
 def average_members(table: PairTable, outputs: NDArray) -> tuple[NDArray, NDArray]:
     """Out-of-fold and final outputs of an expert from its fold members.
 
-    outputs: seeds x folds x N x C, what the member trained without each fold says of every pair.
+    outputs: seeds x groups x N x C, what the member trained without each group of folds
+    (`PairTable.grouped`) says of every pair.
     Returns (out_of_fold, final), both seeds x N x C: for a training pair the word of the member
     that never saw it, and for any pair the mean of all members. Pairs that only the test set has
     get the mean in both.
     """
     final = outputs.mean(axis=1)
     out_of_fold = final.copy()
-    for fold in range(outputs.shape[1]):
-        held_out = table.folds == fold
-        out_of_fold[:, held_out] = outputs[:, fold, held_out]
+    groups = table.grouped(outputs.shape[1])
+    for group in range(outputs.shape[1]):
+        held_out = groups == group
+        out_of_fold[:, held_out] = outputs[:, group, held_out]
     return out_of_fold, final

@@ -160,10 +160,10 @@ def group_size(n_in: int, shape: Architecture) -> int:
 def train_expert(
     data: Path, features: Path, expert: str, out: Path, options: ExpertOptions
 ) -> None:
-    """Train an expert for every seed and without every fold.
+    """Train an expert for every seed and without every group of folds.
 
-    Writes out/outputs.npy (seeds x folds x N x 4 float32: what the member trained without that
-    fold says of every pair of the table), out/model.pt (the weights of the groups of members) or
+    Writes out/outputs.npy (seeds x groups x N x 4 float32: what the member trained without that
+    group of folds says of every pair of the table), out/model.pt (the weights of the members) or
     out/forest.npz, and out/architecture.json. The same seed gives the same result.
     """
     table, _ = load_data(data)
@@ -174,8 +174,10 @@ def train_expert(
         shape = dataclasses.replace(shape, epochs=options.epochs)
     inputs = load_inputs(features, shape.kind)
     items = training_items(table, shape.weight_power)
-    folds = [np.flatnonzero(table.folds[items[0]] != k) for k in range(table.n_folds)]
-    members = [fold for _ in range(options.seeds) for fold in folds]
+    n_groups = min(shape.members, table.n_folds)
+    groups = table.grouped(n_groups)[items[0]]
+    kept = [np.flatnonzero(groups != k) for k in range(n_groups)]
+    members = [group for _ in range(options.seeds) for group in kept]
     size = group_size(inputs.values.shape[-1], shape)
     settings = dataclasses.asdict(shape) | {
         "expert": expert,
@@ -187,7 +189,7 @@ def train_expert(
         found = apply_forest(forest, inputs.values)
         with atomic_directory(out) as part:
             save_forest(part / "forest.npz", forest)
-            _write(part, found.reshape(options.seeds, table.n_folds, -1, 4), settings)
+            _write(part, found.reshape(options.seeds, n_groups, -1, 4), settings)
         return
     outputs, states = [], []
     for number, start in enumerate(range(0, len(members), size)):
@@ -202,7 +204,7 @@ def train_expert(
         )
         outputs.append(predict(network, inputs))
         states.append(network.state_dict())
-    stacked = np.concatenate(outputs).reshape(options.seeds, table.n_folds, -1, 4)
+    stacked = np.concatenate(outputs).reshape(options.seeds, n_groups, -1, 4)
     with atomic_directory(out) as part:
         torch.save(states, part / "model.pt")
         _write(part, stacked, settings)

@@ -79,6 +79,16 @@ def test_out_of_fold_outputs_come_from_the_member_that_never_saw_the_pair():
     assert (final == 1.5).all() and (out_of_fold[0, ~known] == 1.5).all()
 
 
+def test_a_slow_expert_leaves_out_groups_of_folds():
+    table, _ = sample_table()
+    outputs = np.zeros((1, 2, len(table.prompts), 4)) + np.arange(2)[None, :, None, None]
+    out_of_fold, _ = average_members(table, outputs)
+    known = table.folds != UNSEEN
+    assert np.array_equal(out_of_fold[0, known, 0], table.folds[known] % 2)
+    # The groups of 4 folds in 2 are the 2 folds that the same seed draws.
+    assert np.array_equal(table.grouped(2), sample_table(2)[0].folds)
+
+
 def test_a_row_does_not_count_among_the_other_rows_of_its_pair():
     rows = [Response(str(i), "P", "a", label) for i, label in enumerate([0, 0, 2])]
     rows.append(Response("9", "P", "b", 3))
