@@ -11,8 +11,8 @@ import yaml
 from pyscorer.datadir import UNKNOWN_PHONE
 from pyscorer.grading.grades import PhoneGrade, RecordingGrade
 
-POOR = 1.3
-"""Phone score, of 2, below which a phone is advised on though it is not judged wrong."""
+LIKELY_WRONG = 0.5
+"""Probability from which a phone is advised on though nothing else is known to be said instead."""
 MOST = 4
 """Sentences that a learner gets of one recording."""
 
@@ -79,7 +79,7 @@ def _name(phone: str) -> str:
 
 def is_poor(phone: PhoneGrade) -> bool:
     """Whether a learner is told to work on the phone."""
-    return phone.said is not None or phone.score.value < POOR
+    return phone.said is not None or phone.probability_wrong >= LIKELY_WRONG
 
 
 def advise(grade: RecordingGrade, most: int = MOST) -> list[Advice]:

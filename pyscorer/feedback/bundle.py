@@ -17,7 +17,6 @@ from pyscorer.feedback.norms import Norms, measure_norms, read_norms, write_norm
 from pyscorer.files import atomic_directory
 from pyscorer.gop.learned import LearnedGop, load_learned_gop
 from pyscorer.gop.stage import GmmMeasures, log_stay_probabilities
-from pyscorer.grading.detection import threshold_for, wrong
 from pyscorer.grading.predicting import TrainedGrader, load_grader
 from pyscorer.grading.tables import read_level
 
@@ -114,6 +113,9 @@ def bundle_grader(
 
 def _wrong_below(grader: Path, precision: float) -> float:
     """The threshold of the precision asked for; 0, so that nothing is called wrong, without one."""
+    # Here: scikit-learn takes seconds, which whoever scores a recording does without.
+    from pyscorer.grading.detection import threshold_for, wrong
+
     table = read_level(grader, "out_of_fold", "phone", "accuracy")
     threshold = threshold_for(table["predicted"].to_numpy(), wrong(table), precision)
     return 0.0 if np.isnan(threshold) else threshold

@@ -14,6 +14,8 @@ SHORTEST_PAUSE = 0.2
 """Seconds from which on a pause between words is shown."""
 _LEVELS = ((0.9, "a"), (0.8, "b"), (0.65, "c"))
 """Share of the full score from which on a colour is given; below them all: d."""
+_WRONG = ((0.1, "a"), (0.25, "b"))
+"""Probability that a phone is wrong below which a colour is given."""
 
 
 def level(value: float, top: float) -> str:
@@ -22,8 +24,13 @@ def level(value: float, top: float) -> str:
 
 
 def phone_level(phone: PhoneGrade) -> str:
-    """The colour of a phone: d, too, where another was said instead."""
-    return "d" if is_poor(phone) else min(level(phone.score.value, 2), "c")
+    """The colour of a phone, a to d: d where another was said instead.
+
+    By the probability that it is wrong: predicted scores of phones keep close to their mean.
+    """
+    if is_poor(phone):
+        return "d"
+    return next((name for below, name in _WRONG if phone.probability_wrong < below), "c")
 
 
 def percent(value: float, top: float) -> float:

@@ -13,6 +13,7 @@ from pyscorer.audio import SAMPLE_RATE
 from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.encoders.encode import EncodeOptions, encode_samples
 from pyscorer.encoders.whisper import FRAME_SHIFT as ENCODER_SHIFT
+from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import GraderBundle
 from pyscorer.feedback.norms import Norms, Timing, timing
 from pyscorer.gop.learned import LEARNED_COLUMNS, learned_gop_columns
@@ -38,9 +39,11 @@ Source = tuple[Sequence[str], np.ndarray]
 _KEY = "recording"
 _TIMES = ("start", "length", "word_index")
 _UNLIKE = (
-    "The recording does not sound like the text: check that it is of this text, in English. If it "
-    "is not, the scores mean nothing."
+    "The recording does not sound like the text: check that it is of this text. If it is not, the "
+    "scores mean nothing."
 )
+_FEW = 0.25
+"""Share of the words heard up to which a recording that sounds unlike its text is refused."""
 _DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
 
 
@@ -51,7 +54,8 @@ def grade_recording(bundle: GraderBundle, samples: np.ndarray, text: str) -> Rec
     The recording's own cepstral mean takes the place of the speaker's, as one recording is all that
     is known of the speaker. Words outside the lexicon get a pronunciation by spelling.
 
-    Raises InputError for text without English words and for a recording too short for its text.
+    Raises InputError for text without English words, and for a recording that is too short for its
+    text or of something else.
     """
     words = text_words(text, bundle.lexicon)
     labels = [str(i) for i in range(len(words))]  # one word may have both a lexicon's and a guess
@@ -74,14 +78,15 @@ def grade_recording(bundle: GraderBundle, samples: np.ndarray, text: str) -> Rec
         text=" ".join(word.word for word in words),
         duration=round(len(samples) / SAMPLE_RATE, 2),
         aspects={
-            name: _score(predicted.utterances, (0, i)) for i, name in enumerate(UTTERANCE_ASPECTS)
+            name: _score(predicted.utterances, (0, UTTERANCE_ASPECTS.index(name)))
+            for name in ("total", *UTTERANCE_ASPECTS[:-1])
         },
         words=_words(words, segments, predicted, said, times, view),
         transcript=None if view is None else view.hypothesis.lower(),
         pace=Measure(times.pace, *norms.pace),
         pauses=Measure(times.pauses, *norms.pauses),
         long_pause=norms.long_pause,
-        warnings=mismatch(norms, likeness, view),
+        warnings=(*strange_words(words), *mismatch(norms, likeness, view)),
     )
 
 
@@ -210,13 +215,28 @@ def _score(levels: Levels, place: int | tuple[int, int]) -> Score:
 
 
 def mismatch(norms: Norms, likeness: float, view: RecordingView | None) -> tuple[str, ...]:
-    """A warning if the recording sounds unlike its text, more so than 99 in 100 readers do.
+    """A warning if the recording sounds unlike its text, more so than 99 in 100 readers.
 
-    `likeness` is the mean log-posterior of its phones.
+    `likeness` is the mean log-posterior of its phones by the TDNN-F; the recogniser adds its own
+    judgement. Raises InputError if both say so and hardly a word was heard.
     """
-    if view is None or norms.prompt is None:
-        return (_UNLIKE,) if likeness < norms.likeness else ()
-    missed = sum(not word.heard for word in view.words)
-    if view.prompt_log_probability < norms.prompt and missed > len(view.words) / 2:
-        return (f"{_UNLIKE} A recogniser heard: “{view.hypothesis.lower() or '(nothing)'}”.",)
-    return ()
+    unlike = likeness < norms.likeness
+    if view is None:
+        return (_UNLIKE,) if unlike else ()
+    heard = sum(word.heard for word in view.words)
+    told = f"A recogniser heard “{view.hypothesis.lower()}”."
+    unheard = norms.prompt is not None and view.prompt_log_probability < norms.prompt
+    if unlike and heard <= _FEW * len(view.words):
+        raise InputError(f"the recording is not of this text. {told}")
+    return (f"{_UNLIKE} {told}",) if unlike or (unheard and heard <= len(view.words) / 2) else ()
+
+
+def strange_words(words: Sequence[TextWord]) -> tuple[str, ...]:
+    """A warning if most words are guessed: the text may not be English."""
+    guessed = [word.word for word in words if word.guessed]
+    if len(guessed) < max(2, len(words) / 2):
+        return ()
+    return (
+        f"The pronunciations of {', '.join(guessed)} are guessed from English spelling: check that "
+        "the text is English.",
+    )

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.isotonic import IsotonicRegression
 
 LEVEL = 0.9
 """Share of the human scores that an interval should hold."""
@@ -69,6 +68,8 @@ class Calibration:
 
 def fit_calibration(predicted: np.ndarray, human: np.ndarray) -> Calibration:
     """Isotonic regression of "the experts' mean is below WRONG" on out-of-fold predictions."""
+    from sklearn.isotonic import IsotonicRegression  # here: whoever only predicts does without it
+
     known = ~np.isnan(human)
     line = IsotonicRegression(increasing=False, out_of_bounds="clip")
     line.fit(predicted[known].astype(float), (human[known] < WRONG).astype(float))

@@ -130,14 +130,15 @@ def recording_inputs(
     `sources`: for each pooled source its column names and phones x columns. Raises InputError
     for a source or column that the grader wants and that is not there.
     """
+    places = {(s, c): i for s, (names, _) in sources.items() for i, c in enumerate(names)}
     parts = [durations(segments)]
     for source, column in grader.columns:
         if source == "durations":
             continue
-        names, matrix = sources.get(source, ((), np.zeros((0, 0))))
-        if column not in names:
+        if (source, column) not in places:
             raise InputError(f"the grader reads {column} of source {source}, which is not given")
-        parts.append(matrix[:, list(names).index(column)][:, None])
+        place = places[source, column]
+        parts.append(sources[source][1][:, place : place + 1])
     if grader.recogniser and view is None:
         raise InputError("the grader reads a recogniser's view, which is not given")
     pooled = make_pooled(

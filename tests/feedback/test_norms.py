@@ -7,6 +7,8 @@ import pytest
 
 from pyscorer.errors import InputError
 from pyscorer.feedback.norms import Norms, measure_norms, read_norms, timing, write_norms
+from pyscorer.pooled import write_pooled
+from pyscorer.segments import PhoneSegment
 
 
 def test_pace_leaves_pauses_out_and_their_share_is_of_the_time_between_first_and_last() -> None:
@@ -18,17 +20,21 @@ def test_pace_leaves_pauses_out_and_their_share_is_of_the_time_between_first_and
 
 
 def write_readers(root: Path, fluency: list[int]) -> None:
-    """Reader i speaks 10 phones of i + 5 frames, a pause of 10 (i + 1) frames amid."""
+    """Reader i speaks 10 phones of i + 5 frames, a pause of 10 (i + 1) frames amid.
+
+    The log-posterior of all of them is -i.
+    """
     rows, scores = [], []
     for i, value in enumerate(fluency):
-        at = 0
-        for place in range(10):
-            at += 10 * (i + 1) if place == 5 else 0
-            rows.append(f"u{i},{place // 5},{place % 5},AA,{at},{i + 5}")
-            at += i + 5
+        length = i + 5
+        starts = [place * length + (place >= 5) * 10 * (i + 1) for place in range(10)]
+        phones = [
+            PhoneSegment(place // 5, place % 5, "AA", start, length, 0, 0)
+            for place, start in enumerate(starts)
+        ]
+        rows.append((f"u{i}", phones, np.full((10, 1), -i)))
         scores.append(f"u{i},5,10,{value},5,5")
-    header = "utterance,word_index,phone_index,phone,start,length"
-    (root / "segments.csv").write_text("\n".join([header, *rows]) + "\n")
+    write_pooled(root, ["log_posterior"], rows)
     header = "utterance,accuracy,completeness,fluency,prosodic,total"
     (root / "utterance_scores.csv").write_text("\n".join([header, *scores]) + "\n")
 
@@ -44,6 +50,15 @@ def test_norms_are_of_fluent_readers_alone(tmp_path: Path) -> None:
     assert norms.long_pause == pytest.approx(0.2, abs=0.01)
 
 
+def test_the_norm_of_likeness_is_of_all_readers(tmp_path: Path) -> None:
+    write_readers(tmp_path, [9, 8, 3])
+    (tmp_path / "utterances.csv").write_text("utterance,prompt_log_probability\na,-3\nb,-1\n")
+    norms = measure_norms(tmp_path, tmp_path, tmp_path)
+    assert norms.likeness == pytest.approx(-2 + 0.02)
+    assert norms.prompt == pytest.approx(-3 + 0.02)
+    assert measure_norms(tmp_path, tmp_path).prompt is None
+
+
 def test_without_fluent_readers_there_is_no_norm(tmp_path: Path) -> None:
     write_readers(tmp_path, [3, 4])
     with pytest.raises(InputError, match="no utterance has a fluency of 8"):
@@ -51,7 +66,7 @@ def test_without_fluent_readers_there_is_no_norm(tmp_path: Path) -> None:
 
 
 def test_norms_come_back_from_their_file(tmp_path: Path) -> None:
-    norms = Norms((6.2, 11.0), (0.0, 0.11), 0.49)
+    norms = Norms((6.2, 11.0), (0.0, 0.11), 0.49, -3.4, None)
     write_norms(tmp_path / "norms.json", norms)
     assert read_norms(tmp_path / "norms.json") == norms
     (tmp_path / "norms.json").write_text('{"pace": 3}')

@@ -1,0 +1,227 @@
+"""`pyscorer score` and `score_all` with a grader: forms, batches, and input that is not speech."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from made_models import TEXTS, make_models, speak
+from praatio import textgrid
+
+from pyscorer.cli import main
+from pyscorer.errors import InputError
+from pyscorer.feedback.quality import check_samples, read_recording
+from pyscorer.feedback.score import find_recordings, read_manifest
+
+TEXT = TEXTS[0]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("grader")
+    make_models(root)
+    return root
+
+
+@pytest.fixture
+def wav(tmp_path: Path) -> Path:
+    soundfile.write(tmp_path / "me.wav", speak(TEXT), 16000)
+    return tmp_path / "me.wav"
+
+
+def score(run: Path, wav: Path, text: str, *more: str) -> int:
+    return main(["score", "--model", str(run / "bundle"), "--wav", str(wav), "--text", text, *more])
+
+
+def answer(run: Path, capsys: pytest.CaptureFixture[str], wav: Path, text: str = TEXT) -> dict:
+    assert score(run, wav, text, "--format", "json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refusal(run: Path, capsys: pytest.CaptureFixture[str], wav: Path, text: str = TEXT) -> str:
+    assert score(run, wav, text) == 2
+    return capsys.readouterr().err
+
+
+def test_a_recording_is_graded_as_in_the_pipeline(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tables = {
+        level: pd.read_csv(run / f"grader/scores_{level}.csv") for level in ("utterance", "phone")
+    }
+    utterances = tables["utterance"].set_index(["utterance", "aspect"])["predicted"]
+    for key in ("s00-u", "s31-u", "s52-u"):
+        found = answer(run, capsys, run / f"{key}.wav", TEXTS[int(key[2])])
+        for aspect, value in found["aspects"].items():
+            assert value["value"] == pytest.approx(utterances[key, aspect], abs=5e-3)
+            assert value["low"] <= value["value"] <= value["high"]
+        phones = tables["phone"][tables["phone"]["utterance"] == key]
+        said = [phone for word in found["words"] for phone in word["phones"]]
+        assert [p["phone"] for p in said] == list(phones["phone"])
+        values = [p["score"]["value"] for p in said]
+        assert values == pytest.approx(list(phones["predicted"]), abs=5e-3)
+
+
+@pytest.mark.parametrize("form", ["text", "json", "textgrid", "html"])
+def test_every_form_is_written(run: Path, wav: Path, tmp_path: Path, form: str) -> None:
+    out = tmp_path / "out/feedback"
+    assert score(run, wav, TEXT, "--format", form, "--out", str(out)) == 0
+    content = out.read_text()
+    assert "WEATHER" in content
+    if form == "textgrid":
+        assert textgrid.openTextgrid(str(out), False).maxTimestamp == pytest.approx(
+            soundfile.info(wav).duration, abs=0.01
+        )
+
+
+@pytest.mark.parametrize("form", ["textgrid", "html"])
+def test_files_are_not_printed(
+    run: Path, wav: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    assert score(run, wav, TEXT, "--format", form) == 2
+    assert "--out" in capsys.readouterr().err
+
+
+def test_words_outside_the_lexicon_are_graded_and_marked(
+    run: Path, wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = answer(run, capsys, wav, "I think the whether is fine")["words"]
+    assert [w["word"] for w in words if w["guessed"]] == ["whether"]
+    assert [p["phone"] for p in words[3]["phones"]] == ["W", "EH", "DH", "ER"]
+
+
+def test_text_that_is_mostly_guessed_is_warned_of(
+    run: Path, wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = answer(run, capsys, wav, "Ich denke the Wetter is schoen")
+    assert "Ich, denke, Wetter, schoen are guessed from English spelling" in found["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no words"), (" ?! ", "no words"), ("天气很好", "not in English letters")],
+)
+def test_text_that_is_not_words_is_refused(
+    run: Path, wav: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    assert message in refusal(run, capsys, wav, text)
+
+
+def test_a_text_too_long_for_the_recording_is_refused(
+    run: Path, wav: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = refusal(run, capsys, wav, " ".join([TEXT] * 20))
+    assert "me.wav: cannot align the recording" in message
+
+
+NOT_SPEECH = {
+    "silence": (np.zeros(32000), "silence"),
+    "faint noise": (1e-4 * np.random.default_rng(0).normal(size=32000), "silence"),
+    "noise": (0.1 * np.random.default_rng(0).normal(size=32000), "no speech"),
+    "tone": (0.5 * np.sin(np.arange(32000) / 5), "no speech"),
+    "click": (np.zeros(100), "nothing to grade"),
+    "not numbers": (np.full(32000, np.nan), "not numbers"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_SPEECH)
+def test_what_is_not_speech_is_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    samples, message = NOT_SPEECH[name]
+    soundfile.write(tmp_path / "a.wav", samples, 16000, subtype="FLOAT")
+    error = refusal(run, capsys, tmp_path / "a.wav")
+    assert "a.wav: " in error
+    assert message in error
+
+
+def test_ten_minutes_are_refused_before_they_are_read(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "a.flac", np.zeros(600 * 8000, np.int16), 8000)
+    message = refusal(run, capsys, tmp_path / "a.flac")
+    assert "600 s of audio; a recording of one text lasts 30 s at most" in message
+
+
+def test_telephone_audio_is_graded_with_a_warning(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "a.wav", speak(TEXT)[::2], 8000)
+    found = answer(run, capsys, tmp_path / "a.wav")
+    assert "rate of 8000 Hz, as telephones have" in found["warnings"][0]
+    assert 0 <= found["aspects"]["total"]["value"] <= 10
+
+
+def test_noisy_and_cut_recordings_are_warned_of() -> None:
+    speech = speak(TEXT)
+    noise = np.random.default_rng(0).normal(size=len(speech)).astype(np.float32)
+    assert check_samples(speech) == ()
+    assert "noisy" in check_samples(speech + 0.02 * noise)[0]
+    assert "too loud" in check_samples(np.clip(20 * speech, -1, 1))[-1]
+
+
+def test_a_missing_file_and_no_audio_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.wav: no such audio file"):
+        read_recording(tmp_path / "a.wav")
+    (tmp_path / "a.wav").write_text("not audio")
+    with pytest.raises(InputError, match=r"a\.wav: not readable as audio"):
+        read_recording(tmp_path / "a.wav")
+
+
+def test_a_batch_skips_bad_files_and_reports_them(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "good.wav", speak(TEXTS[2]), 16000)
+    soundfile.write(tmp_path / "silent.wav", np.zeros(16000), 16000)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    rows = ["good", "silent", "broken", "missing", "good"]
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("wav,text\n" + "".join(f"{r}.wav,The dog ran.\n" for r in rows))
+    out = tmp_path / "out"
+    call = ["score_all", "--model", str(run / "bundle"), "--out", str(out), "--jobs", "1"]
+    formats = ["--formats", "json", "text", "textgrid", "html"]
+    assert main([*call, "--manifest", str(manifest), *formats]) == 0
+    table = pd.read_csv(out / "summary.csv", keep_default_na=False)
+    assert list(table["status"]) == ["scored", "failed", "failed", "failed", "scored"]
+    assert "silence" in table["error"][1]
+    assert "missing.wav: no such audio file" in table["error"][3]
+    assert 0 <= float(table["total_low"][0]) <= float(table["total"][0]) <= 10
+    written = {path.name for path in out.iterdir()} - {"summary.csv"}
+    endings = ("json", "txt", "TextGrid", "html")
+    assert written == {f"{name}.{e}" for name in ("good", "good-2") for e in endings}
+
+
+def test_a_batch_with_nothing_to_score_fails(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000)
+    call = ["score_all", "--model", str(run / "bundle"), "--out", str(tmp_path / "out")]
+    assert main([*call, "--wavs", str(tmp_path), "--jobs", "1"]) == 2
+    assert "none of 1 recordings could be scored" in capsys.readouterr().err
+    (row,) = pd.read_csv(tmp_path / "out/summary.csv").to_dict("records")
+    assert "a.txt is missing" in row["error"]
+
+
+def test_a_folder_is_searched_with_the_texts_beside(tmp_path: Path) -> None:
+    for name in ("b/x.wav", "a/x.FLAC", "a/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("The dog.\n")
+    (tmp_path / "b/x.txt").write_text("The cat.\n")
+    tasks = find_recordings(tmp_path)
+    assert [(t.wav.suffix, t.text, t.name) for t in tasks] == [
+        (".FLAC", None, "x"),
+        (".wav", "The cat.\n", "x-2"),
+    ]
+
+
+def test_bad_lists_are_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no audio files"):
+        find_recordings(tmp_path)
+    (tmp_path / "a.csv").write_text("wav\nx.wav\n")
+    with pytest.raises(InputError, match="no column text"):
+        read_manifest(tmp_path / "a.csv")
+    call = ["score_all", "--model", str(run / "bundle"), "--out", str(tmp_path)]
+    assert main(call) == 2
+    assert main([*call, "--wavs", str(tmp_path), "--formats", "pdf"]) == 2
