@@ -51,6 +51,7 @@ STAGES = {
     "pool": "pyscorer.pronunciation.pooling",
     "train_scorer": "pyscorer.pronunciation.training",
     "train_grader": "pyscorer.grading.training",
+    "average_graders": "pyscorer.grading.averaging",
     "evaluate_grader": "pyscorer.grading.evaluation",
     "pretrain_scorer": "pyscorer.pronunciation.pretraining",
     "activations": "pyscorer.pronunciation.activations",

@@ -19,14 +19,14 @@ _SORTED_TOGETHER = 8
 class FitOptions:
     """How one grader is trained."""
 
-    epochs: int = field(default=20, metadata={"help": "passes over the train split"})
-    batch_size: int = field(default=50, metadata={"help": "utterances a step"})
-    learning_rate: float = field(default=1.5e-3, metadata={"help": "AdamW's, at its highest"})
+    epochs: int = field(default=10, metadata={"help": "passes over the train split"})
+    batch_size: int = field(default=64, metadata={"help": "utterances a step"})
+    learning_rate: float = field(default=2e-3, metadata={"help": "AdamW's, at its highest"})
     weight_decay: float = field(default=0.05, metadata={"help": "decoupled, as in AdamW"})
     word_dropout: float = field(default=0.15, metadata={"help": "share of words left out"})
     phone_weight: float = field(default=1.0, metadata={"help": "of the phones in the loss"})
     word_weight: float = field(default=1.0, metadata={"help": "of the words in the loss"})
-    averaged: float = field(default=0.995, metadata={"help": "decay of the average of weights"})
+    averaged: float = field(default=0.98, metadata={"help": "decay of the average of weights"})
 
 
 ASPECT_WEIGHTS = torch.tensor([1.0, 0.3, 1.0, 1.0, 1.5])

@@ -49,7 +49,7 @@ class GraderOptions:
     sources: tuple[str, ...] = field(
         default=(), metadata={"help": f"of {', '.join(SOURCES)}; default: all that are given"}
     )
-    seeds: int = field(default=3, metadata={"help": "seeds 0, 1, ..., each with folds of its own"})
+    seeds: int = field(default=2, metadata={"help": "seeds 0, 1, ..., each with folds of its own"})
     folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
     speakers: int = field(
         default=0, metadata={"help": "train speakers to learn from, of each module; 0: all"}

@@ -9,6 +9,7 @@ from made_corpus import make_utterances, write_corpus
 
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
+from pyscorer.grading.averaging import AveragingOptions, average_graders
 from pyscorer.grading.evaluation import (
     GraderEvaluation,
     best_share,
@@ -158,3 +159,29 @@ def test_other_recordings_help_where_predictions_are_noisy_about_the_speaker() -
     assert best_share(table.assign(predicted=skill + generator.normal(size=1000))) < 0.3
     own = skill + generator.normal(size=1000)
     assert best_share(table.assign(human=own, predicted=own)) == 1
+
+
+def test_the_average_of_a_grader_with_itself_is_itself(trained: Path, corpus: Path) -> None:
+    out = corpus / "averaged"
+    average_graders([trained, trained], out, AveragingOptions())
+    for name in ("scores", "out_of_fold"):
+        one, two = (read_level(d, name, "word", "total") for d in (trained, out))
+        np.testing.assert_allclose(one["predicted"], two["predicted"], atol=1e-4)
+        np.testing.assert_allclose(one["seed_1"], two["seed_1"], atol=1e-4)
+    inside = (two["low"] <= two["human"]) & (two["human"] <= two["high"])
+    assert 0.85 < inside.mean() < 0.95
+
+
+def test_weights_count(trained: Path, corpus: Path) -> None:
+    other = corpus / "other"
+    other.mkdir()
+    for path in trained.glob("*.csv"):
+        table = pd.read_csv(path, dtype={"utterance": str})
+        if "predicted" in table:
+            table["predicted"] = 1.0
+        table.to_csv(other / path.name, index=False)
+    average_graders([trained, other], corpus / "weighted", AveragingOptions((0.75, 0.25)))
+    one, two = (
+        read_level(d, "scores", "utterance", "total") for d in (trained, corpus / "weighted")
+    )
+    np.testing.assert_allclose(two["predicted"], 0.75 * one["predicted"] + 0.25, atol=1e-3)
