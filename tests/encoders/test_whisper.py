@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from made_whisper import DIM, LAYERS, MELS, WORDS, tiny, write_model
 
 from pyscorer.archives import read_matrices
 from pyscorer.datadir import DataDir, Utterance, write_data_dir
@@ -15,70 +16,6 @@ from pyscorer.encoders.encode import EncodeOptions, encode, encode_samples
 from pyscorer.encoders.loading import load_whisper
 from pyscorer.encoders.whisper import log_mel
 from pyscorer.errors import InputError
-
-DIM, MELS, LAYERS, WORDS = 12, 8, 3, 20
-
-
-def write_model(folder: Path, arrays: dict[str, np.ndarray], version: int = 6) -> Path:
-    """A CTranslate2 model.bin, as ctranslate2/specs/model_spec.py writes it."""
-
-    def text(value: str) -> bytes:
-        return struct.pack("<H", len(value) + 1) + value.encode() + b"\0"
-
-    kinds = {"float32": 0, "int8": 1, "int16": 2, "float16": 4}
-    data = struct.pack("<I", version) + text("WhisperSpec") + struct.pack("<II", 3, len(arrays))
-    for name, array in arrays.items():
-        shape = struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)
-        kind = struct.pack("<BI", kinds[str(array.dtype)], array.nbytes)
-        data += text(name) + shape + kind + array.tobytes()
-    data += (
-        struct.pack("<I", 1) + text("decoder/projection/weight") + text("decoder/embeddings/weight")
-    )
-    folder.mkdir(exist_ok=True)
-    (folder / "model.bin").write_bytes(data)
-    return folder
-
-
-def tiny() -> dict[str, np.ndarray]:
-    """Random weights of a tiny Whisper, under CTranslate2's names."""
-    rng = np.random.default_rng(0)
-
-    def draw(*shape: int) -> np.ndarray:
-        return (rng.normal(size=shape) / 4).astype(np.float32)
-
-    arrays = {
-        "encoder/num_heads": np.int16(2).reshape(()),
-        "encoder/conv1/weight": draw(DIM, MELS, 3),
-        "encoder/conv2/weight": draw(DIM, DIM, 3),
-        "encoder/position_encodings/encodings": draw(60, DIM),
-        "decoder/position_encodings/encodings": draw(10, DIM),
-        "decoder/embeddings/weight": draw(WORDS, DIM),
-    }
-    arrays |= {f"encoder/conv{i}/bias": draw(DIM) for i in (1, 2)}
-    for part in ("encoder", "decoder"):
-        norms = [part]
-        for layer in (f"{part}/layer_{i}" for i in range(LAYERS)):
-            shapes = {
-                "self_attention/linear_0": (3 * DIM, DIM),
-                "self_attention/linear_1": (DIM, DIM),
-            }
-            norms += [f"{layer}/self_attention", f"{layer}/ffn"]
-            if part == "decoder":
-                shapes |= {"attention/linear_0": (DIM, DIM), "attention/linear_1": (2 * DIM, DIM)}
-                shapes |= {"attention/linear_2": (DIM, DIM)}
-                norms.append(f"{layer}/attention")
-            shapes |= {"ffn/linear_0": (4 * DIM, DIM), "ffn/linear_1": (DIM, 4 * DIM)}
-            for name, shape in shapes.items():
-                arrays |= {
-                    f"{layer}/{name}/weight": draw(*shape),
-                    f"{layer}/{name}/bias": draw(shape[0]),
-                }
-        for norm in norms:
-            arrays |= {
-                f"{norm}/layer_norm/gamma": 1 + draw(DIM),
-                f"{norm}/layer_norm/beta": draw(DIM),
-            }
-    return arrays
 
 
 @pytest.fixture
