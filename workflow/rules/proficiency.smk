@@ -3,7 +3,7 @@
 PROFICIENCY = config["proficiency"]
 P_WORK = Path(config.get("work_root", "work")) / PROFICIENCY["name"]
 P_RESULTS = Path(config.get("results_root", "results")) / PROFICIENCY["name"]
-P_LOGS = P_WORK / "logs"
+P_LOGS, P_BENCHMARKS = P_WORK / "logs", P_WORK / "benchmarks"
 P_EXPERTS = [P_WORK / "experts" / expert for expert in PROFICIENCY["experts"]]
 
 
@@ -21,6 +21,8 @@ rule prepare_responses:
         options=flags(PROFICIENCY.get("prepare_responses", {})),
     log:
         P_LOGS / "prepare_responses.log",
+    benchmark:
+        P_BENCHMARKS / "prepare_responses.tsv"
     shell:
         "pyscorer prepare_responses --out {params.out} {params.options} > {log} 2>&1"
         " || {{ cat {log} >&2; exit 1; }}"
@@ -37,6 +39,8 @@ rule expert_features:
         options=flags(PROFICIENCY.get("expert_features", {})),
     log:
         P_LOGS / "expert_features.log",
+    benchmark:
+        P_BENCHMARKS / "expert_features.tsv"
     shell:
         "pyscorer expert_features --data {params.data} --out {params.out} {params.options}"
         " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"
@@ -60,6 +64,8 @@ rule train_expert:
         mem_mb=3000,
     log:
         P_LOGS / "train_expert" / "{expert}.log",
+    benchmark:
+        P_BENCHMARKS / "train_expert" / "{expert}.tsv"
     shell:
         "OMP_NUM_THREADS=1 pyscorer train_expert --expert {wildcards.expert} --data {params.data}"
         " --features {params.features} --out {params.out} {params.options}"
@@ -80,6 +86,8 @@ rule train_mixture:
     threads: workflow.cores
     log:
         P_LOGS / "train_mixture.log",
+    benchmark:
+        P_BENCHMARKS / "train_mixture.tsv"
     shell:
         "OMP_NUM_THREADS={threads} pyscorer train_mixture --data {params.data}"
         " --experts {params.experts} --out {params.out} {params.options}"
@@ -101,6 +109,8 @@ rule proficiency_tables:
         options=flags(PROFICIENCY.get("proficiency_tables", {})),
     log:
         P_LOGS / "proficiency_tables.log",
+    benchmark:
+        P_BENCHMARKS / "proficiency_tables.tsv"
     shell:
         "pyscorer proficiency_tables --data {params.data} --experts {params.experts}"
         " --mixture {params.mixture} --out {params.out} {params.options}"
@@ -121,6 +131,8 @@ rule judge_model:
         out=subpath(output[0], parent=True),
     log:
         P_LOGS / "judge_model.log",
+    benchmark:
+        P_BENCHMARKS / "judge_model.tsv"
     shell:
         "pyscorer judge_model --features {params.features} --experts {params.experts}"
         " --mixture {params.mixture} --out {params.out}"
