@@ -62,7 +62,7 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
     again = {"gop_of_copies", "finetune_scorer"}  # stages gop and train_scorer on other inputs
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
     assert rules - targets - again - recipes <= set(cli.STAGES)
-    on_demand = {"textgrids", "score", "judge"}
+    on_demand = {"textgrids", "score", "score_all", "judge"}
     assert set(cli.STAGES) - rules <= on_demand
 
 

@@ -11,7 +11,10 @@ import numpy as np
 from pyscorer.acoustic.gmm_model import Gmm
 from pyscorer.acoustic.model import AcousticModel, load_model
 from pyscorer.datadir import Lexicon, read_lexicon
-from pyscorer.encoders.recogniser import Recogniser, load_recogniser
+from pyscorer.encoders.encode import Encoder, WhisperEncoder, load_encoder
+from pyscorer.encoders.packaged import model_directory
+from pyscorer.encoders.recogniser import Recogniser
+from pyscorer.encoders.tokens import read_tokens
 from pyscorer.errors import InputError
 from pyscorer.feedback.norms import Norms, measure_norms, read_norms, write_norms
 from pyscorer.files import atomic_directory
@@ -22,7 +25,6 @@ from pyscorer.grading.tables import read_level
 
 _GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
 _NORMS, _SETTINGS, _LEARNED, _ENCODER = "norms.json", "settings.json", "learned_gop.pt", "encoder"
-_ENCODER_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt", "vocabulary.json")
 _DEEP_SHIFT = 0.03
 """Seconds between the TDNN-F's rows."""
 
@@ -44,7 +46,9 @@ class GraderBundle:
     """Phone score from which down a phone is called wrong and "said instead" is told."""
     layers: tuple[int, ...]
     """Of the encoder."""
-    encoder: Recogniser | None
+    encoder: Encoder | None
+    recogniser: Recogniser | None
+    """Whose ears the encoder has, where it is Whisper."""
     learned: LearnedGop | None
 
 
@@ -59,6 +63,7 @@ class BundleGraderOptions:
     layers: tuple[int, ...] = field(
         default=(), metadata={"help": "of the encoder, as given to encode"}
     )
+    pad: float = field(default=0.5, metadata={"help": "of the encoder, as given to encode"})
 
 
 def bundle_grader(
@@ -78,11 +83,11 @@ def bundle_grader(
     """Put the models of a run into one directory for `pyscorer score --model`.
 
     `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `grader` the directory
-    of train_grader, `learned_gop` the model.pt of learned_gop, `encoder` the directory of the
-    Whisper model with the `layers` that were encoded. Of the train split, `data`, `ali`, `pool` and
-    `recogniser` (the output of recogniser_view) give the norms that a recording is held against:
-    pace and pauses of fluent readers, durations of phones, and how unlike its text a recording may
-    sound. All is read once to be sure that it works.
+    of train_grader, `learned_gop` the model of train_learned_gop, `encoder` what was given to
+    encode as its model; if it is Whisper, it is the recogniser too. Of the train split, `data`,
+    `ali`, `pool` (of the TDNN-F) and `recogniser` (the output of recogniser_view) give the norms
+    that a recording is held against: pace and pauses of fluent readers, durations of phones, and
+    how unlike its text a recording may sound. All is read once to be sure that it works.
 
     Raises InputError for a part that is missing or damaged.
     """
@@ -97,15 +102,13 @@ def bundle_grader(
         "log_stay": log_stay_probabilities(ali, _DEEP_SHIFT).tolist(),
         "wrong_below": _wrong_below(grader, options.precision),
         "layers": options.layers,
+        "pad": options.pad,
     }
     with atomic_directory(out) as part:
         for name, file in files.items():
             shutil.copyfile(file, part / name)
         if encoder is not None:
-            (part / _ENCODER).mkdir()
-            for name in _ENCODER_FILES:
-                if (encoder / name).exists():
-                    shutil.copyfile(encoder / name, part / _ENCODER / name)
+            shutil.copytree(model_directory(encoder), part / _ENCODER)
         write_norms(part / _NORMS, measure_norms(data, pool, recogniser))
         (part / _SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
         load_grader_bundle(part)
@@ -131,7 +134,12 @@ def load_grader_bundle(model: Path) -> GraderBundle:
     grader = load_grader(model / _GRADER)
     settings = _read_settings(model / _SETTINGS)
     sources = {source for source, _ in grader.columns}
-    encodes = grader.recogniser or bool(sources & {"encoder", "learned_gop"})
+    directory = model / _ENCODER
+    encoder, recogniser = None, None
+    if grader.recogniser or directory.exists() or "encoder" in sources:
+        encoder = load_encoder(directory, settings["pad"])
+        if isinstance(encoder, WhisperEncoder):
+            recogniser = Recogniser(encoder.model, read_tokens(directory))
     learned = load_learned_gop(model / _LEARNED) if "learned_gop" in sources else None
     gmm = Gmm.load(model / _GMM)
     return GraderBundle(
@@ -144,7 +152,8 @@ def load_grader_bundle(model: Path) -> GraderBundle:
         np.array(settings["log_stay"]),
         float(settings["wrong_below"]),
         tuple(settings["layers"]),
-        load_recogniser(model / _ENCODER) if encodes else None,
+        encoder,
+        recogniser,
         learned,
     )
 
@@ -152,7 +161,7 @@ def load_grader_bundle(model: Path) -> GraderBundle:
 def _read_settings(path: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not {"log_stay", "wrong_below", "layers"} <= found.keys():
+        if not {"log_stay", "wrong_below", "layers", "pad"} <= found.keys():
             raise ValueError("a setting is missing")
     except (OSError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: not of bundle_grader ({error}); bundle again") from None

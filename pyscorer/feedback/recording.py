@@ -11,8 +11,7 @@ from pyscorer.acoustic.model import SUBSAMPLING, embed_features
 from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.audio import SAMPLE_RATE
 from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS
-from pyscorer.encoders.encode import EncodeOptions, encode_samples
-from pyscorer.encoders.whisper import FRAME_SHIFT as ENCODER_SHIFT
+from pyscorer.encoders.encode import Encoder
 from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import GraderBundle
 from pyscorer.feedback.norms import Norms, Timing, timing
@@ -64,10 +63,11 @@ def grade_recording(bundle: GraderBundle, samples: np.ndarray, text: str) -> Rec
     aligned = align_one(bundle.gmm, for_gmm, labels, lexicon)
     segments = phone_segments(_KEY, aligned.phones, aligned.words)
     sources = acoustic_sources(bundle, samples, for_gmm, segments, aligned.phones[-1].end)
-    view = None
     if bundle.encoder is not None:
-        sources |= encoded_sources(bundle, samples, segments)
-        view = view_recording(bundle.encoder, samples, [word.word for word in words])
+        sources |= encoded_sources(bundle.encoder, bundle, samples, segments)
+    view = None
+    if bundle.recogniser is not None:
+        view = view_recording(bundle.recogniser, samples, [word.word for word in words])
     inputs = recording_inputs(bundle.grader, segments, sources, _recognised(view))
     predicted = predict_scores(bundle.grader, inputs)
     times = timing(*(np.array([getattr(s, n) for s in segments]) for n in _TIMES))
@@ -113,13 +113,11 @@ def acoustic_sources(
 
 
 def encoded_sources(
-    bundle: GraderBundle, samples: np.ndarray, segments: list[PhoneSegment]
+    encoder: Encoder, bundle: GraderBundle, samples: np.ndarray, segments: list[PhoneSegment]
 ) -> dict[str, Source]:
     """The sources encoder and learned_gop."""
-    assert bundle.encoder is not None
-    layers = bundle.layers or (bundle.encoder.model.config.encoder_layers,)
-    states = encode_samples(bundle.encoder.model, samples, layers, EncodeOptions().pad)
-    pooled = segment_means(states, segments, ENCODER_SHIFT).astype(np.float32)
+    (states,) = encoder.states([samples], bundle.layers or (encoder.layers,))
+    pooled = segment_means(states, segments, encoder.frame_shift).astype(np.float32)
     sources: dict[str, Source] = {
         "encoder": ([f"deep_{i}" for i in range(pooled.shape[1])], pooled)
     }

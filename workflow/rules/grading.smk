@@ -29,6 +29,21 @@ def source_files(wildcards):
     return files
 
 
+def bundle_options(name):
+    """What bundle_grader needs besides, of the sources that the grader reads."""
+    sources, encode = grader_sources(name), config.get("encode", {})
+    if not encode or not {"encoder", "learned_gop", "recogniser"} & sources.keys():
+        return {}
+    learned = {"learned_gop": str(SOURCES["learned_gop"].parent / "model.pt")}
+    seen = {"recogniser": str(SOURCES["recogniser"] / "train")}
+    return (
+        {"encoder": encode["model"]}
+        | {key: encode[key] for key in ("layers", "pad") if key in encode}
+        | (learned if "learned_gop" in sources else {})
+        | (seen if "recogniser" in sources else {})
+    )
+
+
 rule train_grader:
     """One ensemble for all scores, from the sources that it is given."""
     input:
@@ -79,6 +94,35 @@ rule evaluate_grader:
         " --names {params.names} --out {params.out} {params.options} 2>&1 | tee {log}"
 
 
+rule bundle_grader:
+    """A grader and all that it stands on in one directory, for `pyscorer score` and `score_all`."""
+    input:
+        gmm=WORK / "gmm" / "final.npz",
+        lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
+        tdnnf=WORK / "tdnnf" / "final.pt",
+        grader=WORK / "graders" / "{grader}" / "model.pt",
+        ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
+        pool=WORK / "pool" / CORPUS / "train" / "phones.scp",
+    output:
+        directory(RESULTS / "grading" / "models" / "{grader}"),
+    params:
+        gmm=subpath(input.gmm, parent=True),
+        data=subpath(input.lexicon, parent=True),
+        grader=subpath(input.grader, parent=True),
+        ali=subpath(input.ali, parent=True),
+        pool=subpath(input.pool, parent=True),
+        options=lambda wildcards: flags(bundle_options(wildcards.grader)),
+    log:
+        LOGS / "bundle_grader" / "{grader}.log",
+    benchmark:
+        BENCHMARKS / "bundle_grader" / "{grader}.tsv"
+    shell:
+        "pyscorer bundle_grader --gmm {params.gmm} --lexicon {input.lexicon} --tdnnf {input.tdnnf}"
+        " --grader {params.grader} --data {params.data} --ali {params.ali} --pool {params.pool}"
+        " --out {output} {params.options} 2>&1 | tee {log}"
+
+
 rule grading:
     input:
         RESULTS / "grading" / "results.csv",
+        RESULTS / "grading" / "models" / next(iter(GRADING["graders"])),
