@@ -21,7 +21,7 @@ class FitOptions:
 
     epochs: int = field(default=10, metadata={"help": "passes over the train split"})
     batch_size: int = field(default=64, metadata={"help": "utterances a step"})
-    learning_rate: float = field(default=2e-3, metadata={"help": "AdamW's, at its highest"})
+    learning_rate: float = field(default=1e-3, metadata={"help": "AdamW's, at its highest"})
     weight_decay: float = field(default=0.05, metadata={"help": "decoupled, as in AdamW"})
     word_dropout: float = field(default=0.15, metadata={"help": "share of words left out"})
     phone_weight: float = field(default=1.0, metadata={"help": "of the phones in the loss"})

@@ -32,9 +32,9 @@ class GraderConfig:
     heads: int = 4
     layers: int = 2
     dropout: float = 0.1
-    column_dropout: float = 0.3
+    column_dropout: float = 0.1
     """Of the inputs' columns, by utterance."""
-    source_dropout: float = 0.15
+    source_dropout: float = 0.1
     """Of whole sources, by utterance."""
 
 

@@ -58,9 +58,9 @@ class GraderOptions:
     layers: int = field(default=2, metadata={"help": "of self-attention over phones"})
     dropout: float = field(default=0.1, metadata={"help": "within the network"})
     column_dropout: float = field(
-        default=0.3, metadata={"help": "of the inputs' columns, by utterance"}
+        default=0.1, metadata={"help": "of the inputs' columns, by utterance"}
     )
-    source_dropout: float = field(default=0.15, metadata={"help": "of whole sources, by utterance"})
+    source_dropout: float = field(default=0.1, metadata={"help": "of whole sources, by utterance"})
     jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
 
 
