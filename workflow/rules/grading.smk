@@ -68,17 +68,41 @@ rule train_grader:
         " --out {params.out} --jobs {threads} {params.options} 2>&1 | tee {log}"
 
 
+AVERAGES = GRADING.get("averages", {})
+
+
+rule average_graders:
+    """Several graders as one more ensemble."""
+    input:
+        lambda wildcards: [
+            WORK / "graders" / name / "model.pt" for name in AVERAGES[wildcards.average]
+        ],
+    output:
+        WORK / "averaged_graders" / "{average}" / "scores_phone.csv",
+    params:
+        graders=lambda wildcards, input: [Path(model).parent for model in input],
+        out=subpath(output[0], parent=True),
+    log:
+        LOGS / "average_graders" / "{average}.log",
+    benchmark:
+        BENCHMARKS / "average_graders" / "{average}.tsv"
+    shell:
+        "pyscorer average_graders --graders {params.graders} --out {params.out} 2>&1 | tee {log}"
+
+
 rule evaluate_grader:
     input:
         data=WORK / "data" / CORPUS / "test" / "text",
         graders=[WORK / "graders" / name / "model.pt" for name in GRADING["graders"]],
+        averages=[WORK / "averaged_graders" / name / "scores_phone.csv" for name in AVERAGES],
         rivals=SOURCES["learned_gop"] / "test" / "phones.scp" if "encode" in config else [],
     output:
         RESULTS / "grading" / "results.csv",
     params:
         data=subpath(input.data, parent=True),
-        graders=[WORK / "graders" / name for name in GRADING["graders"]],
-        names=list(GRADING["graders"]),
+        graders=[WORK / "graders" / name for name in GRADING["graders"]]
+        + [WORK / "averaged_graders" / name for name in AVERAGES],
+        names=[*GRADING["graders"], *AVERAGES],
         out=subpath(output[0], parent=True),
         options=flags(
             GRADING.get("evaluate_grader", {})
