@@ -11,7 +11,7 @@ import yaml
 from pyscorer.datadir import UNKNOWN_PHONE
 from pyscorer.grading.grades import PhoneGrade, RecordingGrade
 
-LIKELY_WRONG = 0.5
+LIKELY_WRONG = 0.4
 """Probability from which a phone is advised on though nothing else is known to be said instead."""
 MOST = 4
 """Sentences that a learner gets of one recording."""

@@ -8,19 +8,26 @@ from pyscorer.audio import mp3_uri
 from pyscorer.evaluation.templates import page_template
 from pyscorer.feedback.advice import advise, is_poor, sound
 from pyscorer.feedback.forms import pace_sentence, pauses_sentence
-from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade
+from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score
 
 SHORTEST_PAUSE = 0.2
 """Seconds from which on a pause between words is shown."""
-_LEVELS = ((0.9, "a"), (0.8, "b"), (0.65, "c"))
-"""Share of the full score from which on a colour is given; below them all: d."""
+_ASPECTS = ((8.5, "a"), (7.0, "b"), (5.0, "c"))
+"""Score of a recording from which on a colour is given: the steps of speechocean762's rules."""
+_WORDS = ((9.0, "a"), (8.0, "b"), (6.5, "c"))
+"""The same of a word: nine words in ten are spoken well."""
 _WRONG = ((0.1, "a"), (0.25, "b"))
 """Probability that a phone is wrong below which a colour is given."""
 
 
-def level(value: float, top: float) -> str:
-    """The colour of a score, a (good) to d."""
-    return next((name for share, name in _LEVELS if value >= share * top), "d")
+def aspect_level(score: Score) -> str:
+    """The colour of a recording's score, a (good) to d."""
+    return next((name for least, name in _ASPECTS if score.value >= least), "d")
+
+
+def word_level(score: Score) -> str:
+    """The colour of a word's score, a (good) to d."""
+    return next((name for least, name in _WORDS if score.value >= least), "d")
 
 
 def phone_level(phone: PhoneGrade) -> str:
@@ -58,7 +65,8 @@ def as_page(grade: RecordingGrade, samples: np.ndarray) -> str:
         pace_top=_top(grade.pace),
         pauses_top=_top(grade.pauses),
         shortest_pause=SHORTEST_PAUSE,
-        level=level,
+        aspect_level=aspect_level,
+        word_level=word_level,
         phone_level=phone_level,
         percent=percent,
         sound=sound,

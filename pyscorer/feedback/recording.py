@@ -10,6 +10,7 @@ from pyscorer.acoustic.features import gmm_features, mfcc
 from pyscorer.acoustic.model import SUBSAMPLING, embed_features
 from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.audio import SAMPLE_RATE
+from pyscorer.corpora.mispronunciation import VOWELS
 from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.encoders.encode import Encoder
 from pyscorer.errors import InputError
@@ -149,13 +150,19 @@ def _said(
     segments: list[PhoneSegment],
     predicted: Predicted,
 ) -> list[str | None]:
-    """What was said instead of each phone; None for those not called wrong or without a rival."""
+    """What was said instead of each phone; None for those not called wrong or without a rival.
+
+    A consonant heard for a vowel, or the reverse, is more often a boundary in the wrong place.
+    """
     if "learned_gop" in sources:
         rivals = learned_rivals(*sources["learned_gop"])
     else:
         rivals = posterior_rivals(*sources["gop"], segments)
     wrong = predicted.phones.value <= bundle.wrong_below
-    return [rival if flagged else None for rival, flagged in zip(rivals, wrong, strict=True)]
+    return [
+        rival if flagged and rival and (rival in VOWELS) == (s.phone in VOWELS) else None
+        for s, rival, flagged in zip(segments, rivals, wrong, strict=True)
+    ]
 
 
 def learned_rivals(names: Sequence[str], matrix: np.ndarray) -> list[str | None]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyscorer.feedback.page import as_page, level
-from pyscorer.grading.grades import RecordingGrade
+from pyscorer.feedback.page import as_page, aspect_level, phone_level, word_level
+from pyscorer.grading.grades import RecordingGrade, Score
 
 PROBE = """
 <script>
@@ -90,7 +90,7 @@ def test_the_page_says_what_the_grade_says(grade: RecordingGrade, samples: np.nd
     page = re.sub(r"\s+", " ", as_page(grade, samples))
     assert "experts would give 5.4 to 8.1" in page
     assert "The recording has a rate of 8000 Hz." in page
-    assert "Heard instead: <b>s</b> (S, as in “see”)" in page
+    assert "Heard instead: <b>s</b> (S, as in “see”); wrong with a probability of 80 %" in page
     assert '<span class="pause long">0.6 s</span>' in page
     assert "i sink the ladder is fine nowadays" in page
     assert "NOWADAYS*" in page
@@ -103,6 +103,14 @@ def test_text_is_not_taken_for_html(grade: RecordingGrade, samples: np.ndarray) 
     assert "a &lt; b" in page
 
 
-def test_colours_follow_the_share_of_the_full_score() -> None:
-    assert [level(v, 2) for v in (2, 1.8, 1.7, 1.4, 0.5)] == ["a", "a", "b", "c", "d"]
-    assert level(9, 10) == level(1.8, 2) == "a"
+def test_colours_follow_the_scores(grade: RecordingGrade) -> None:
+    def score(value: float) -> Score:
+        return Score(value, 0, 10)
+
+    assert [word_level(score(v)) for v in (9.5, 8.5, 7.0, 4.0)] == ["a", "b", "c", "d"]
+    assert [aspect_level(score(v)) for v in (9, 8, 6, 4)] == ["a", "b", "c", "d"]
+    phone = replace(grade.words[0].phones[0], said=None)
+    chances = (0.05, 0.2, 0.3, 0.6)
+    levels = [phone_level(replace(phone, probability_wrong=p)) for p in chances]
+    assert levels == ["a", "b", "c", "d"]
+    assert phone_level(replace(phone, said="S")) == "d"
