@@ -95,6 +95,17 @@ def result_row(
     }
 
 
+def summary(results: list[dict[str, Any]]) -> str:
+    """The PCC of every ensemble as a Markdown table, a grader a row."""
+    columns = [(level, aspect) for level in LEVELS for aspect in ASPECTS[level]]
+    cells = {(r["grader"], r["level"], r["aspect"]): f"{r['pcc']:.3f}" for r in results}
+    names = list(dict.fromkeys(r["grader"] for r in results))
+    titles = [a if level == "utterance" else f"{level} {a}" for level, a in columns]
+    lines = [["PCC, test", *titles], ["---"] * (len(columns) + 1)]
+    lines += [[name, *(cells[name, *column] for column in columns)] for name in names]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
 def evaluate_grader(
     data: Path,
     graders: list[Path],
@@ -112,9 +123,9 @@ def evaluate_grader(
     Writes into the directory `out`: results.csv (a row for each grader, level and aspect: PCC of
     the ensemble with its 95 % bootstrap interval over speakers, of single seeds, MSE, PCC of
     speaker means and within speakers, coverage and width of the 90 % predictive intervals, and
-    out_of_fold_pcc on train), groups.csv (utterances by age group and gender), speakers.csv
-    (utterances with the speaker's other recordings known), ceiling.csv (one expert against the
-    mean of the others), and of the first grader detection.csv, curves.csv, confusions.csv (with
+    out_of_fold_pcc on train), summary.md, groups.csv (utterances by age group and gender),
+    speakers.csv (utterances with the speaker's other recordings known), ceiling.csv (one expert
+    against the mean of the others), and of the first grader detection.csv, curves.csv, confusions.csv (with
     `learned_gop`) and diagnosis.csv (with `truth`).
     """
     if len(graders) != len(names):
@@ -149,6 +160,7 @@ def evaluate_grader(
         for file, rows in tables.items():
             if rows:
                 write_rows(part / f"{file}.csv", rows)
+        (part / "summary.md").write_text(summary(results), encoding="utf-8")
 
 
 def _others_row(test: pd.DataFrame, train: pd.DataFrame) -> dict[str, Any]:
