@@ -60,7 +60,7 @@ class LearnedGop:
 
         Those of the network that has not seen `fold`; without one, the mean of all networks.
         """
-        x = (torch.from_numpy(np.asarray(states, np.float32)) - self.mean) / self.scale
+        x = (torch.from_numpy(np.array(states, np.float32)) - self.mean) / self.scale
         networks = self.networks if fold is None else [self.networks[fold]]
         with torch.inference_mode():
             mean = torch.stack([network(x).log_softmax(dim=1) for network in networks]).mean(dim=0)

@@ -10,7 +10,13 @@ from pyscorer.datadir import PHONE_ID
 from pyscorer.errors import InputError
 from pyscorer.files import write_table
 from pyscorer.pronunciation.pooling import EXTRAS, extra_inputs, pool
-from pyscorer.segments import PhoneSegment, phone_segments, segment_means
+from pyscorer.segments import (
+    DURATION_COLUMNS,
+    PhoneSegment,
+    check_length,
+    phone_segments,
+    segment_means,
+)
 
 
 def segment(start: int, length: int, phone: str = "AA") -> PhoneSegment:
@@ -132,6 +138,24 @@ def test_pool_writes_a_row_a_phone(corpus: Path) -> None:
     np.testing.assert_allclose(matrices["u1"][:, :256], expected, rtol=1e-5, atol=1e-6)
 
 
+def test_an_encoder_without_posteriors_is_pooled_with_durations_alone(corpus: Path) -> None:
+    run(corpus)
+    with_posteriors = Matrices(corpus / "pool/phones.scp")["u1"]
+    (corpus / "deep/post.scp").unlink()
+    pool(corpus / "data", corpus / "ali", corpus / "deep", corpus / "alone", posteriors=False)
+    columns = (corpus / "alone/columns.txt").read_text().split()
+    assert columns == [f"deep_{i}" for i in range(256)] + list(DURATION_COLUMNS)
+    alone = Matrices(corpus / "alone/phones.scp")["u1"]
+    np.testing.assert_array_equal(alone, with_posteriors[:, : len(columns)])
+
+
+def test_rows_of_20_ms_reach_past_the_last_frame() -> None:
+    # 0.141 s: 8 rows of 20 ms, the last a part; 12 windows of 25 ms every 10 ms.
+    check_length("u", "embed.scp", 8, 12, 0.02)
+    with pytest.raises(InputError, match=r"embed\.scp has 9 frames of 0\.02 s"):
+        check_length("u", "embed.scp", 9, 12, 0.02)
+
+
 def test_features_of_another_length_are_an_error(corpus: Path) -> None:
     write_archive(corpus / "deep/post.scp", [("u1", np.zeros((3, 41))), ("u2", np.zeros((9, 41)))])
     with pytest.raises(InputError, match=r"utterance u2: post\.scp has 9 frames"):
@@ -141,7 +165,9 @@ def test_features_of_another_length_are_an_error(corpus: Path) -> None:
 
 def test_an_utterance_without_features_is_an_error(corpus: Path) -> None:
     write_archive(corpus / "deep/embed.scp", [("u1", np.zeros((3, 256)))])
-    with pytest.raises(InputError, match=r"embed\.scp: 1 of the 2 .* first u2; run export"):
+    with pytest.raises(
+        InputError, match=r"embed\.scp: 1 of the 2 .* first u2; run export or encode"
+    ):
         run(corpus)
 
 
