@@ -125,8 +125,8 @@ def evaluate_grader(
     speaker means and within speakers, coverage and width of the 90 % predictive intervals, and
     out_of_fold_pcc on train), summary.md, groups.csv (utterances by age group and gender),
     speakers.csv (utterances with the speaker's other recordings known), ceiling.csv (one expert
-    against the mean of the others), and of the first grader detection.csv, curves.csv, confusions.csv (with
-    `learned_gop`) and diagnosis.csv (with `truth`).
+    against the mean of the others), and of the first grader detection.csv, curves.csv,
+    confusions.csv (with `learned_gop`) and diagnosis.csv (with `truth`).
     """
     if len(graders) != len(names):
         raise InputError(f"{len(graders)} graders, but {len(names)} names")
