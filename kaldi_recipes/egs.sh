@@ -1,13 +1,16 @@
 #!/usr/bin/env bash
-# egs.sh GRAPHS MODEL LATTICES FEATS_SCP CMVN_SCP CONTEXT SEED OUT: shuffled training examples of one shard
+# egs.sh GRAPHS MODEL LATTICES FEATS_SCP CMVN_SCP CONTEXT SEED OUT: shuffled training examples of FEATS_SCP
 set -euo pipefail
 graphs=$1 model=$2 lattices=$3 feats=$4 cmvn=$5 context=$6 seed=$7 out=$8
-# cmvn.scp has one entry an utterance: the network takes MFCC-40 minus the mean of the utterance.
+trap 'rm -f "$out.supervision"' EXIT
+# A file and no pipe: of the lattices' utterances FEATS_SCP may lack some, and its reader then stops early.
 lattice-align-phones --replace-output-symbols=true "$model" "ark:gunzip -c $lattices |" ark:- |
   chain-get-supervision --lattice-input=true --frame-subsampling-factor=3 --right-tolerance=5 \
-    --left-tolerance=5 "$graphs/tree" "$graphs/0.trans_mdl" ark:- ark:- |
-  nnet3-chain-get-egs --srand="$seed" --left-context="$context" --right-context="$context" \
-    --num-frames=150,110,100 --frame-subsampling-factor=3 --compress=true \
-    "$graphs/normalization.fst" \
-    "ark,s,cs:apply-cmvn --norm-vars=false scp:$cmvn scp:$feats ark:- |" ark,s,cs:- ark:- |
+    --left-tolerance=5 "$graphs/tree" "$graphs/0.trans_mdl" ark:- ark:"$out.supervision"
+# cmvn.scp has one entry an utterance: the network takes MFCC-40 minus the mean of the utterance.
+nnet3-chain-get-egs --srand="$seed" --left-context="$context" --right-context="$context" \
+  --num-frames=150,111,102 --frame-subsampling-factor=3 --compress=true \
+  "$graphs/normalization.fst" \
+  "ark,s,cs:apply-cmvn --norm-vars=false scp:$cmvn scp:$feats ark:- |" \
+  ark,s,cs:"$out.supervision" ark:- |
   nnet3-chain-shuffle-egs --srand="$seed" ark:- ark:"$out"

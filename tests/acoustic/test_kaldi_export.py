@@ -1,18 +1,24 @@
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from pyscorer.acoustic.embedding import ExportOptions, export
+from pyscorer.acoustic.kaldi_contract import kaldi_posteriors
 from pyscorer.acoustic.kaldi_export import export_kaldi, kaldi_network
 from pyscorer.acoustic.kaldi_import import base_phone, import_kaldi
 from pyscorer.acoustic.model import AcousticModel, chain_scores, load_model, save_model
 from pyscorer.acoustic.nnet3 import read_nnet3, write_nnet3
 from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfConfig
 from pyscorer.acoustic.tree import monophone_tree, read_tree, write_tree
+from pyscorer.archives import read_matrices, write_archive
 from pyscorer.datadir import PHONES
 from pyscorer.errors import InputError
 
+RECIPES = Path(__file__).parent.parent.parent / "kaldi_recipes"
 TREE = monophone_tree(PHONES)
 OWNERS = np.repeat(np.arange(1, len(PHONES)), 2).astype(np.int32)
 SMALL = {"dim": 8, "bottleneck": 4, "time_strides": (1, 0, 3), "embedding_dim": 4,
@@ -40,6 +46,44 @@ def test_there_and_back_again(trained: Path):
     tree = read_tree(trained / "back" / "tree.json")
     assert tree.root == TREE.root
     assert (trained / "back" / "log.csv").read_text() == "epoch,train_objf,valid_objf\n"
+
+
+def test_kaldi_computes_what_we_compute(trained: Path):
+    if shutil.which("nnet3-compute") is None:
+        pytest.skip("Kaldi's nnet3-compute is not on PATH")
+    export_kaldi(trained / "final.pt", trained, trained / "kaldi")
+    model, feats = trained / "kaldi" / "final.mdl", trained / "feats" / "feats.scp"
+    rng = np.random.default_rng(0)
+    features = {f"u{n}": rng.normal(1, 2, size=(n, 40)).astype(np.float32) for n in (20, 101, 300)}
+    features = {key: features[key] for key in sorted(features)}
+    write_archive(feats, features.items())
+    (trained / "spk2utt").write_text("".join(f"{key} {key}\n" for key in features))
+    run = [RECIPES / "cmvn.sh", feats, trained / "spk2utt", trained / "cmvn"]
+    subprocess.run(run, check=True)
+    computed = {node: trained / f"{node}.scp" for node in ("output-xent", "prefinal-l")}
+    for node, scp in computed.items():
+        run = [RECIPES / "export.sh", model, feats, trained / "cmvn.scp", node, "no"]
+        run += [scp.with_suffix("")]
+        subprocess.run(run, check=True)
+    kaldi_posteriors(model, [computed["output-xent"]], [computed["prefinal-l"]], trained / "theirs")
+    export(trained / "final.pt", feats.parent, trained / "ours", ExportOptions(jobs=1))
+    for name in ("embed.scp", "post.scp"):
+        ours = dict(read_matrices(trained / "ours" / name))
+        theirs = dict(read_matrices(trained / "theirs" / name))
+        assert list(ours) == list(theirs) == list(features)
+        for key in features:
+            np.testing.assert_allclose(ours[key], theirs[key], atol=1e-3)
+    # The chain output, from the file itself with its transition model.
+    cmvn = f"ark:apply-cmvn --norm-vars=false scp:{trained}/cmvn.scp scp:{feats} ark:- |"
+    out = trained / "chain.ark"
+    subprocess.run(
+        ["nnet3-compute", "--use-gpu=no", "--frame-subsampling-factor=3",
+         f"nnet3-am-copy --raw=true {model} - |", cmvn, f"ark,scp:{out},{out.with_suffix('.scp')}"],
+        check=True,
+    )  # fmt: skip
+    for key, scores in read_matrices(out.with_suffix(".scp")):
+        ours_chain = chain_scores(load_model(trained / "final.pt"), features[key])
+        np.testing.assert_allclose(ours_chain, scores, atol=1e-3)
 
 
 def test_kaldis_own_model_as_acoustic_model(conformance: Path, tmp_path: Path):

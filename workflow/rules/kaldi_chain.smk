@@ -152,10 +152,13 @@ rule kaldi_combine:
     output:
         CHAIN / "model" / "final.mdl",
         CHAIN / "model" / "tree",
+    resources:
+        gpu=int(ENGINE["gpu"] != "no"),
     log:
         LOGS / "kaldi" / "combine.log",
     shell:
-        "{RECIPES}/combine_chain.sh {input.den} {input.egs} {input.transitions} {output[0]} {input.networks} 2> {log};"
+        "{RECIPES}/combine_chain.sh {input.den} {input.egs} {input.transitions} {ENGINE[gpu]}"
+        " {output[0]} {input.networks} 2> {log};"
         " cp {input.tree} {output[1]}; cp {TRAIN}/phones.txt {CHAIN}/model;"
         " cp {RECIPES}/conf/mfcc40.conf {CHAIN}/model/mfcc.conf"
 
@@ -185,10 +188,13 @@ rule kaldi_compute:
         node="prefinal-l|output-xent",
     params:
         stem=lambda wildcards, output: str(output[0])[:-4],
+    resources:
+        gpu=int(ENGINE["gpu"] != "no"),
     log:
         LOGS / "kaldi" / "compute.{split}.{node}.{shard}.log",
     shell:
-        "{RECIPES}/export.sh {input.model} {input.feats} {input.cmvn} {wildcards.node} {params.stem} 2> {log}"
+        "{RECIPES}/export.sh {input.model} {input.feats} {input.cmvn} {wildcards.node} {ENGINE[gpu]}"
+        " {params.stem} 2> {log}"
 
 
 rule kaldi_posteriors:
