@@ -58,8 +58,9 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
         for path in (ROOT / "workflow" / "rules").glob("*.smk")
         for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
     }
-    targets = {"proficiency", "recognition", "paper1_tables"}
-    again = {"gop_of_copies", "finetune_scorer"}  # stages gop and train_scorer on other inputs
+    targets = {"grading", "proficiency", "recognition", "paper1_tables"}
+    # Stages gop, train_scorer and pool on other inputs.
+        again = {"gop_of_copies", "finetune_scorer", "pool_encoded"}
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
     assert rules - targets - again - recipes <= set(cli.STAGES)
     on_demand = {"textgrids", "score", "score_all", "judge"}
