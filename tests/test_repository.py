@@ -60,7 +60,7 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
     }
     targets = {"grading", "proficiency", "recognition", "paper1_tables"}
     # Stages gop, train_scorer and pool on other inputs.
-        again = {"gop_of_copies", "finetune_scorer", "pool_encoded"}
+    again = {"gop_of_copies", "finetune_scorer", "pool_encoded"}
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
     assert rules - targets - again - recipes <= set(cli.STAGES)
     on_demand = {"textgrids", "score", "score_all", "judge"}
