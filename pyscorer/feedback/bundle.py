@@ -13,7 +13,7 @@ from pyscorer.acoustic.model import AcousticModel, load_model
 from pyscorer.datadir import Lexicon, read_lexicon
 from pyscorer.encoders.encode import Encoder, WhisperEncoder, load_encoder
 from pyscorer.encoders.packaged import model_directory
-from pyscorer.encoders.recogniser import Recogniser
+from pyscorer.encoders.recogniser import Recogniser, load_recogniser
 from pyscorer.encoders.tokens import read_tokens
 from pyscorer.errors import InputError
 from pyscorer.feedback.norms import Norms, measure_norms, read_norms, write_norms
@@ -24,7 +24,8 @@ from pyscorer.grading.predicting import TrainedGrader, load_grader
 from pyscorer.grading.tables import read_level
 
 _GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
-_NORMS, _SETTINGS, _LEARNED, _ENCODER = "norms.json", "settings.json", "learned_gop.pt", "encoder"
+_NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.pt"
+_ENCODER, _RECOGNISER = "encoder", "recogniser"
 _DEEP_SHIFT = 0.03
 """Seconds between the TDNN-F's rows."""
 
@@ -48,7 +49,6 @@ class GraderBundle:
     """Of the encoder."""
     encoder: Encoder | None
     recogniser: Recogniser | None
-    """Whose ears the encoder has, where it is Whisper."""
     learned: LearnedGop | None
 
 
@@ -79,15 +79,17 @@ def bundle_grader(
     learned_gop: Path | None = None,
     encoder: Path | None = None,
     recogniser: Path | None = None,
+    view: Path | None = None,
 ) -> None:
     """Put the models of a run into one directory for `pyscorer score --model`.
 
     `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `grader` the directory
-    of train_grader, `learned_gop` the model of train_learned_gop, `encoder` what was given to
-    encode as its model; if it is Whisper, it is the recogniser too. Of the train split, `data`,
-    `ali`, `pool` (of the TDNN-F) and `recogniser` (the output of recogniser_view) give the norms
-    that a recording is held against: pace and pauses of fluent readers, durations of phones, and
-    how unlike its text a recording may sound. All is read once to be sure that it works.
+    of train_grader, `learned_gop` the model of train_learned_gop, `encoder` and `recogniser` what
+    encode and recogniser_view took as their model (without a recogniser, an encoder that is
+    Whisper is it). Of the train split, `data`, `ali`, `pool` (of the TDNN-F) and `view` (the output
+    of recogniser_view) give the norms that a recording is held against: pace and pauses of fluent
+    readers, durations of phones, and how unlike its text a recording may sound. All is read once to
+    be sure that it works.
 
     Raises InputError for a part that is missing or damaged.
     """
@@ -109,7 +111,9 @@ def bundle_grader(
             shutil.copyfile(file, part / name)
         if encoder is not None:
             shutil.copytree(model_directory(encoder), part / _ENCODER)
-        write_norms(part / _NORMS, measure_norms(data, pool, recogniser))
+        if recogniser is not None and recogniser != encoder:
+            shutil.copytree(model_directory(recogniser), part / _RECOGNISER)
+        write_norms(part / _NORMS, measure_norms(data, pool, view))
         (part / _SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
         load_grader_bundle(part)
 
@@ -134,12 +138,13 @@ def load_grader_bundle(model: Path) -> GraderBundle:
     grader = load_grader(model / _GRADER)
     settings = _read_settings(model / _SETTINGS)
     sources = {source for source, _ in grader.columns}
-    directory = model / _ENCODER
     encoder, recogniser = None, None
-    if grader.recogniser or directory.exists() or "encoder" in sources:
-        encoder = load_encoder(directory, settings["pad"])
-        if isinstance(encoder, WhisperEncoder):
-            recogniser = Recogniser(encoder.model, read_tokens(directory))
+    if (model / _ENCODER).exists() or sources & {"encoder", "learned_gop"}:
+        encoder = load_encoder(model / _ENCODER, settings["pad"])
+    if (model / _RECOGNISER).exists() or (grader.recogniser and encoder is None):
+        recogniser = load_recogniser(model / _RECOGNISER)
+    elif isinstance(encoder, WhisperEncoder):
+        recogniser = Recogniser(encoder.model, read_tokens(model / _ENCODER))
     learned = load_learned_gop(model / _LEARNED) if "learned_gop" in sources else None
     gmm = Gmm.load(model / _GMM)
     return GraderBundle(

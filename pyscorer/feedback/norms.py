@@ -61,10 +61,10 @@ def timing(starts: np.ndarray, lengths: np.ndarray, word_index: np.ndarray) -> T
     )
 
 
-def measure_norms(data: Path, pool: Path, recogniser: Path | None = None) -> Norms:
+def measure_norms(data: Path, pool: Path, view: Path | None = None) -> Norms:
     """What recordings of `data` are like; pace and pauses of those scored fluent (FLUENT or more).
 
-    `pool` is the pooled directory of the TDNN-F for `data`, `recogniser` the output of
+    `pool` is the pooled directory of the TDNN-F for `data`, `view` the output of
     recogniser_view. Raises InputError if nobody reads fluently, as there is then nothing to compare
     a learner with.
     """
@@ -89,7 +89,7 @@ def measure_norms(data: Path, pool: Path, recogniser: Path | None = None) -> Nor
         _quantiles([t.pauses for t in read]),
         round(float(np.quantile(gaps, _LONG)) if gaps else 0.5, 2),
         round(float(np.quantile(likeness, _UNLIKE)), 3),
-        _prompt_norm(recogniser / "utterances.csv") if recogniser is not None else None,
+        _prompt_norm(view / "utterances.csv") if view is not None else None,
     )
 
 

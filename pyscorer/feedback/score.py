@@ -152,7 +152,7 @@ def score_all(
     tasks = read_manifest(manifest) if manifest else find_recordings(wavs)  # type: ignore[arg-type]
     if not is_grader_bundle(model):
         raise InputError(f"{model}: score_all takes a directory that bundle_grader made")
-    load_grader_bundle(model)  # a faulty model is reported before any work
+    _bundle(model)  # a faulty model is reported before any work
     work = partial(_score_one, model=model, out=out, formats=options.formats)
     rows = []
     with progress_bar(desc="score_all", total=len(tasks), unit="recording") as bar:

@@ -32,16 +32,16 @@ def source_files(wildcards):
 def bundle_options(name):
     """What bundle_grader needs besides, of the sources that the grader reads."""
     sources, encode = grader_sources(name), config.get("encode", {})
-    if not encode or not {"encoder", "learned_gop", "recogniser"} & sources.keys():
-        return {}
-    learned = {"learned_gop": str(SOURCES["learned_gop"].parent / "model.pt")}
-    seen = {"recogniser": str(SOURCES["recogniser"] / "train")}
-    return (
-        {"encoder": encode["model"]}
-        | {key: encode[key] for key in ("layers", "pad") if key in encode}
-        | (learned if "learned_gop" in sources else {})
-        | (seen if "recogniser" in sources else {})
-    )
+    given = {}
+    if {"encoder", "learned_gop"} & sources.keys():
+        given["encoder"] = encode["model"]
+        given |= {key: encode[key] for key in ("layers", "pad") if key in encode}
+    if "learned_gop" in sources:
+        given["learned_gop"] = str(SOURCES["learned_gop"].parent / "model.pt")
+    if "recogniser" in sources:
+        given["recogniser"] = config.get("recogniser_view", encode)["model"]
+        given["view"] = str(SOURCES["recogniser"] / "train")
+    return given
 
 
 rule train_grader:
