@@ -203,9 +203,9 @@ def kaldi_seconds(chain: Path, egs: Path, minibatch: int, threads: int) -> tuple
             check=True, capture_output=True, text=True, env=environment,
         )  # fmt: skip
         wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    counted = re.findall(r"for 'output' is \S+ over (\d+) frames", done.stderr)
+    counted = re.findall(r"for 'output' is .* over (\S+) frames", done.stderr)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return 3 * int(counted[-1]), cpu, wall
+    return 3 * int(float(counted[-1])), cpu, wall
 
 
 def main() -> None:
