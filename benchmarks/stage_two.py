@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pyscorer.evaluation.metrics import pearson
+from pyscorer.gop.splicing import read_splices, splice
 from pyscorer.gop.synthetic import read_synthetic
 from pyscorer.pooled import PooledSet, read_columns, read_pooled, read_targets, select_columns
 
@@ -56,6 +57,9 @@ def main() -> None:
     for name in arguments.copies:
         copy = read_pooled(pool / corpus / name, columns)
         inputs[name] = (copy.keys, means(copy))
+    if (arguments.work / "synthetic/splices.csv").exists():
+        spliced = splice(train, read_splices(arguments.work / "synthetic/splices.csv"))
+        inputs["spliced"] = (spliced.keys, means(spliced))
     table = read_synthetic(arguments.work / "synthetic/scores.csv")
     place = {key: i for i, key in enumerate(table.keys)}
     center, scale = inputs["train split"][1].mean(axis=0), inputs["train split"][1].std(axis=0)

@@ -131,6 +131,7 @@ def test_a_wrong_key_stops_the_run_before_anything_is_made(tmp_path):
 
 ROWS = {
     "speeds": [0.9],
+    "splices": 1,
     "synthetic_scores": {
         "kind": "gbt",
         "measures": ["lpp"],

@@ -16,13 +16,14 @@ from pyscorer.evaluation.metrics import pearson
 from pyscorer.files import atomic_open, read_table
 from pyscorer.gop.baselines import (
     BaselineOptions,
-    columns_of,
+    TrainingSet,
     fit_regressor,
     load_training_set,
     predict_baseline,
 )
+from pyscorer.gop.splicing import draw_splices, splice, write_splices
 from pyscorer.parallel import ordered_map
-from pyscorer.pooled import read_pooled
+from pyscorer.pooled import PooledSet, read_pooled
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ def synthetic_scores(
     options: BaselineOptions,
     copies_data: list[Path] | None = None,
     copies_pool: list[Path] | None = None,
+    splices: int = 0,
 ) -> None:
     """Score train utterances and their copies by regressors that saw no human score of theirs.
 
@@ -59,9 +61,12 @@ def synthetic_scores(
     holds out fold k: an utterance of fold j is scored there by regressors of the folds other than j
     and k, so neither its own score nor one of the held-out speakers' is in it. `copies_data` (of
     the stage perturb) and `copies_pool` are parallel lists; a copy counts with its original.
-    `options` are those of train_baseline; each score is the mean over `seeds` regressors.
+    `options` are those of train_baseline; each score is the mean over `seeds` regressors. `splices`
+    utterances are made up of every one of the train split, of words of its speaker: unlabelled
+    speech without end, whose GOP is known.
 
-    Writes out/scores.csv: utterance, fold, without_0, without_1, ... (0 to 10).
+    Writes out/scores.csv: utterance, fold, without_0, without_1, ... (0 to 10), and with `splices`
+    out/splices.csv: utterance, source, word_index.
 
     Raises InputError for a column that is not there, an utterance without a score, and a copy whose
     original is not in `train_data`.
@@ -88,38 +93,56 @@ def synthetic_scores(
         pair: tuple(fitted[i * options.seeds : (i + 1) * options.seeds])
         for i, pair in enumerate(pairs)
     }
-    fold_of = dict(zip(train.pooled.keys, train.folds, strict=True))
+    # Pairs stand in the place of seeds: a pool is read into statistics once.
+    model = replace(train.blank, models=tuple(models.values()))
+
+    def scored(pooled: PooledSet, folds: np.ndarray) -> np.ndarray:
+        scores = np.empty((len(folds), options.folds))
+        predicted = predict_baseline(model, pooled).mean(axis=2)
+        for (j, k), column in zip(models, predicted.T, strict=True):
+            scores[folds == j, k] = column[folds == j]
+            scores[folds == k, j] = column[folds == k]
+        return scores
+
     with atomic_open(out / "scores.csv") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["utterance", "fold", *(f"without_{k}" for k in range(options.folds))])
-        for data, pool in [(None, train_pool), *zip(copies_data, copies_pool, strict=True)]:
-            pooled = train.pooled
-            original = {key: key for key in pooled.keys}
-            if data is not None:
-                pooled = read_pooled(pool, list(columns_of(pool, options)))
-                original = read_table(data / "utt2uniq")
-            strange = [k for k in pooled.keys if original.get(k) not in fold_of]
-            if strange:
-                raise InputError(
-                    f"{pool}: {strange[0]}: its original is not in {train_data}; run perturb on it"
-                )
-            folds = np.array([fold_of[original[key]] for key in pooled.keys])
-            scores = np.empty((len(folds), options.folds))
-            # Pairs stand in the place of seeds: the pool is read into statistics once.
-            model = replace(train.blank, models=tuple(models.values()))
-            predicted = predict_baseline(model, pooled).mean(axis=2)
-            for (j, k), column in zip(models, predicted.T, strict=True):
-                scores[folds == j, k] = column[folds == j]
-                scores[folds == k, j] = column[folds == k]
+        for pooled, folds in _unlabelled(train, copies_data, copies_pool, splices, out):
+            scores = scored(pooled, folds)
             for key, fold, row in zip(pooled.keys, folds, scores, strict=True):
                 table.writerow([key, fold, *(f"{value:.4f}" for value in row)])
-            if data is None:
+            if pooled is train.pooled:
                 own = scores[np.arange(len(folds)), folds]
                 log.info(
                     "%s: PCC of cross-fitted synthetic and human scores %.3f",
                     options.kind,
                     pearson(own, train.scores),
                 )
+
+
+def _unlabelled(
+    train: TrainingSet,
+    copies_data: list[Path],
+    copies_pool: list[Path],
+    splices: int,
+    out: Path,
+) -> Iterator[tuple[PooledSet, np.ndarray]]:
+    """Yield (utterances, their folds): the train split, its copies, and what is spliced of it."""
+    yield train.pooled, train.folds
+    fold_of = dict(zip(train.pooled.keys, train.folds, strict=True))
+    for data, pool in zip(copies_data, copies_pool, strict=True):
+        pooled = read_pooled(pool, list(train.blank.columns))
+        original = read_table(data / "utt2uniq")
+        strange = [key for key in pooled.keys if original.get(key) not in fold_of]
+        if strange:
+            raise InputError(
+                f"{pool}: {strange[0]}: its original is not in the train split; run perturb on it"
+            )
+        yield pooled, np.array([fold_of[original[key]] for key in pooled.keys])
+    if splices:
+        drawn = draw_splices(train.pooled, train.speakers, splices)
+        write_splices(out / "splices.csv", drawn)
+        yield splice(train.pooled, drawn), np.tile(train.folds, splices)
 
 
 def read_synthetic(path: Path) -> SyntheticScores:

@@ -13,6 +13,7 @@ import torch
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.files import atomic_path
+from pyscorer.gop.splicing import read_splices, splice
 from pyscorer.gop.synthetic import read_synthetic
 from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.pooled import (
@@ -50,6 +51,8 @@ class Sources:
     """scores.csv of synthetic_scores: the targets, in place of the human scores."""
     copies: tuple[Path, ...] = ()
     """Pooled directories of perturbed copies, trained on as well."""
+    splices: Path | None = None
+    """splices.csv: utterances made up of the train split's words, trained on as well."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class TrainingData:
     """The train split as the modules see it."""
 
     pooled: PooledSet
-    """The utterances of the train split, then their copies."""
+    """The utterances of the train split, then their copies, then spliced ones."""
     targets: np.ndarray
     """Utterances and copies x folds: scores 0..10 that the module of a held-out fold learns."""
     folds: np.ndarray
@@ -90,7 +93,10 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
     mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
     targets = np.repeat(scores[:, None], options.folds, axis=1)
     if sources.synthetic is not None:
-        pooled = concatenate([pooled, *(read_pooled(copy, columns) for copy in sources.copies)])
+        parts = [pooled, *(read_pooled(copy, columns) for copy in sources.copies)]
+        if sources.splices is not None:
+            parts.append(splice(pooled, read_splices(sources.splices)))
+        pooled = concatenate(parts)
         targets, folds = _synthetic_targets(sources.synthetic, pooled.keys, folds)
     config = ModuleConfig(
         len(columns),

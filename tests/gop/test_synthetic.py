@@ -10,6 +10,7 @@ from test_baselines import write_split
 from pyscorer.errors import InputError
 from pyscorer.files import write_table
 from pyscorer.gop.baselines import BaselineOptions
+from pyscorer.gop.splicing import read_splices
 from pyscorer.gop.synthetic import read_synthetic, synthetic_scores
 
 OPTIONS = BaselineOptions(
@@ -37,7 +38,9 @@ def labels(corpus: Path, part: str = "train") -> Path:
     return corpus / part / "data/utterance_scores.csv"
 
 
-def run(corpus: Path, out: str = "out", options: BaselineOptions = OPTIONS) -> pd.DataFrame:
+def run(
+    corpus: Path, out: str = "out", options: BaselineOptions = OPTIONS, splices: int = 0
+) -> pd.DataFrame:
     synthetic_scores(
         corpus / "train/data",
         corpus / "train/gop",
@@ -45,6 +48,7 @@ def run(corpus: Path, out: str = "out", options: BaselineOptions = OPTIONS) -> p
         options,
         [corpus / "copy/data"],
         [corpus / "copy/gop"],
+        splices,
     )
     return pd.read_csv(corpus / out / "scores.csv")
 
@@ -75,6 +79,19 @@ def test_column_k_knows_neither_the_own_score_nor_those_of_fold_k(corpus: Path) 
         moved = (before[f"without_{k}"] - after[f"without_{k}"]).abs() > 1e-9
         assert not moved[before["fold"] == fold].any()
         assert moved.any() == (k != fold)
+
+
+def test_spliced_utterances_are_scored_in_the_fold_of_their_speaker(corpus: Path) -> None:
+    table = run(corpus, splices=2)
+    spliced = table[144:]
+    assert len(spliced) == 144 and spliced["utterance"].is_unique
+    speaker = spliced["utterance"].str.extract(r"(s\d+)", expand=False)
+    fold = dict(zip(table["utterance"][:72].str[:3], table["fold"][:72], strict=True))
+    assert (speaker.map(fold) == spliced["fold"]).all()
+    # Speakers differ in level, and words keep the level of theirs.
+    human = pd.read_csv(labels(corpus)).groupby(lambda i: i // 6)["total"].mean()
+    assert np.corrcoef(spliced.groupby(speaker)["without_0"].mean(), human)[0, 1] > 0.5
+    assert read_splices(corpus / "out/splices.csv").keys == list(spliced["utterance"])
 
 
 def test_bad_input_is_named(corpus: Path) -> None:

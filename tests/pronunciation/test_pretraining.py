@@ -12,6 +12,7 @@ from test_scorer_training import OPTIONS, write_split
 
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
+from pyscorer.gop.splicing import draw_splices, write_splices
 from pyscorer.pooled import read_pooled
 from pyscorer.pronunciation.fitting import load_scorer
 from pyscorer.pronunciation.pretraining import pretrain_scorer
@@ -92,6 +93,24 @@ def test_each_module_learns_the_column_of_its_fold(corpus: Path) -> None:
         train, held_out = data.parts(k)
         assert len(train) + 2 * len(held_out) == 240, "a copy of the held-out fold is left out"
         assert held_out.max() < 120 and set(data.folds[train]) == {0, 1, 2} - {k}
+
+
+def test_spliced_utterances_are_trained_on_as_well(corpus: Path, tmp_path: Path) -> None:
+    pooled = read_pooled(places(corpus)[1], ["deep_0"])
+    speakers = np.array([key.partition("-")[0] for key in pooled.keys])
+    drawn = draw_splices(pooled, speakers, 1)
+    write_splices(tmp_path / "splices.csv", drawn)
+    table = pd.read_csv(corpus / "synthetic/scores.csv")[:120]
+    spliced = table.assign(utterance=drawn.keys, without_0=7.0)
+    pd.concat([table, spliced]).to_csv(tmp_path / "scores.csv", index=False)
+    sources = Sources(
+        *places(corpus), None, tmp_path / "scores.csv", splices=tmp_path / "splices.csv"
+    )
+    data = load_training_data(sources, SCORER)
+    assert data.pooled.keys == [*pooled.keys, *drawn.keys]
+    assert set(data.targets[120:, 0]) == {7.0}
+    assert (data.folds[120:] == data.folds[:120]).all()
+    assert data.parts(0)[1].max() < 120
 
 
 def test_stage_iii_goes_on_from_the_module_of_the_same_seed_and_fold(

@@ -2,6 +2,7 @@
 
 PAPER1 = config["paper1"]
 PAPER1_COPIES = [f"train-sp{speed:g}" for speed in PAPER1["speeds"]]
+PAPER1_SPLICES = PAPER1.get("splices", 0)
 PAPER1_INPUTS = {"deep": "pool", "gop": "gop", "transition_gop": "transition_gop"}
 PAPER1_STAGES = ["pretrained", "finetuned", "unfrozen"]
 
@@ -178,14 +179,18 @@ rule synthetic_scores:
         copies_data=expand(WORK / "data" / CORPUS / "{copy}" / "text", copy=PAPER1_COPIES),
         copies_gop=expand(WORK / "gop" / CORPUS / "{copy}" / "phones.scp", copy=PAPER1_COPIES),
     output:
-        WORK / "synthetic" / "scores.csv",
+        [WORK / "synthetic" / "scores.csv"]
+        + ([WORK / "synthetic" / "splices.csv"] if PAPER1_SPLICES else []),
     params:
         data=subpath(input.data, parent=True),
         gop=subpath(input.gop, parent=True),
         copies_data=expand(WORK / "data" / CORPUS / "{copy}", copy=PAPER1_COPIES),
         copies_gop=expand(WORK / "gop" / CORPUS / "{copy}", copy=PAPER1_COPIES),
         out=subpath(output[0], parent=True),
-        options=flags({"folds": config["train_scorer"].get("folds")} | PAPER1["synthetic_scores"]),
+        options=flags(
+            {"folds": config["train_scorer"].get("folds"), "splices": PAPER1_SPLICES}
+            | PAPER1["synthetic_scores"]
+        ),
     threads: workflow.cores
     log:
         LOGS / "synthetic_scores.log",
@@ -210,7 +215,7 @@ rule pretrain_scorer:
         train_pool=paper1_pool("pretrained", "train"),
         test_pool=paper1_pool("pretrained", "test"),
         copies=paper1_copies,
-        synthetic=rules.synthetic_scores.output[0],
+        synthetic=rules.synthetic_scores.output,
     output:
         WORK / "pretrained" / "{model}" / "model.pt",
         WORK / "pretrained" / "{model}" / "scores.csv",
@@ -220,6 +225,7 @@ rule pretrain_scorer:
         train_pool=subpath(input.train_pool, parent=True),
         test_pool=subpath(input.test_pool, parent=True),
         copies=lambda wildcards, input: [Path(copy).parent for copy in input.copies],
+        splices=lambda wildcards, input: "".join(f"--splices {p}" for p in input.synthetic[1:]),
         out=subpath(output[0], parent=True),
         options=paper1_options("pretrained", "pretrain_scorer"),
     threads: workflow.cores
@@ -229,9 +235,9 @@ rule pretrain_scorer:
         BENCHMARKS / "pretrain_scorer" / "{model}.tsv"
     shell:
         "pyscorer pretrain_scorer --train-data {params.train} --train-pool {params.train_pool}"
-        " --synthetic {input.synthetic} --copies {params.copies} --test-data {params.test}"
-        " --test-pool {params.test_pool} --out {params.out} --jobs {threads} {params.options}"
-        " 2>&1 | tee {log}"
+        " --synthetic {input.synthetic[0]} --copies {params.copies} {params.splices}"
+        " --test-data {params.test} --test-pool {params.test_pool} --out {params.out}"
+        " --jobs {threads} {params.options} 2>&1 | tee {log}"
 
 
 def paper1_start(wildcards):
