@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
+from pyscorer.acoustic.embedding import ExportOptions, export
 from pyscorer.acoustic.kaldi_binaries import NEEDED_OPTIONS, programs
 from pyscorer.alignment import read_ctm
 from pyscorer.archives import read_integers, read_matrices
@@ -110,7 +111,7 @@ def test_both_engines_compute_the_same_features(engines: dict[str, Path]):
             for key, matrix in ours.items():
                 # Statistics are sums over frames.
                 frames = matrix[0, -1] if name == "cmvn.scp" else 1
-                np.testing.assert_allclose(matrix / frames, kaldis[key] / frames, atol=0.05)
+                np.testing.assert_allclose(matrix / frames, kaldis[key] / frames, atol=0.01)
 
 
 @pytest.mark.slow
@@ -140,3 +141,14 @@ def test_both_engines_meet_the_same_contract(engines: dict[str, Path]):
     for name in ("frame_shift", "../../../pool/sample/test/columns.txt"):
         one, other = ((work / "deep" / data / name).read_text() for work in (torch, kaldi))
         assert one == other
+
+
+@pytest.mark.slow
+def test_torch_computes_what_nnet3_compute_did(engines: dict[str, Path], tmp_path: Path):
+    work = engines["kaldi"]
+    model = work / "kaldi" / "chain" / "model" / "final.mdl"
+    export(model, work / "mfcc40" / "sample" / "test", tmp_path, ExportOptions(jobs=1))
+    for name in ("embed.scp", "post.scp"):
+        ours = dict(read_matrices(tmp_path / name))
+        for key, matrix in read_matrices(work / "deep" / "sample" / "test" / name):
+            np.testing.assert_allclose(ours[key], matrix, atol=1e-3)
