@@ -15,12 +15,15 @@ import numpy as np
 import pandas as pd
 
 from pyscorer.archives import read_matrices, write_archive
-from pyscorer.datadir import PHONE_ID, UNKNOWN_PHONE, read_labels
+from pyscorer.datadir import ARPABET, PHONE_ID, UNKNOWN_PHONE, read_labels
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open, atomic_path, read_lines, read_table
 from pyscorer.segments import PhoneSegment
 
 SEGMENT_COLUMNS = ["utterance", "word_index", "phone_index", "phone", "start", "length"]
+
+PHONE_NAMES = (UNKNOWN_PHONE, *ARPABET)
+"""The entries of PooledSet.phones."""
 
 _FIRST = PHONE_ID[UNKNOWN_PHONE]
 

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
-from pyscorer.gop.statistics import PHONE_NAMES
-from pyscorer.pooled import PooledSet
+from pyscorer.pooled import PHONE_NAMES, PooledSet
 
 
 @dataclass(frozen=True)

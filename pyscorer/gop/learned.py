@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pyscorer.datadir import ARPABET, PHONE_ID, UTTERANCE_ASPECTS
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_path
-from pyscorer.grading.labels import read_grades
+from pyscorer.labels import read_grades
 from pyscorer.parallel import one_thread
 from pyscorer.pooled import PooledSet, read_columns, read_pooled, write_columns
 from pyscorer.scores import speaker_folds

@@ -4,12 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyscorer.datadir import ARPABET, UNKNOWN_PHONE
-from pyscorer.pooled import PooledSet
+from pyscorer.pooled import PHONE_NAMES, PooledSet
 from pyscorer.segments import DURATION_COLUMNS
-
-PHONE_NAMES = (UNKNOWN_PHONE, *ARPABET)
-"""The entries of PooledSet.phones."""
 
 _QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
 _SHORTEST_PAUSE = 5

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from pyscorer.grading.inputs import GraderInputs, place_in_word
-from pyscorer.grading.labels import Labels
 from pyscorer.grading.model import Batch, Grades
+from pyscorer.labels import Labels
 
 _FARTHEST = 4.0
 """Standard deviations beyond which an input is cut: a strange recording is no reason to explode."""

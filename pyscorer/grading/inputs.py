@@ -9,7 +9,7 @@ import pandas as pd
 
 from pyscorer.errors import InputError
 from pyscorer.gop.statistics import duration_norms, positions, rich_statistics
-from pyscorer.grading.labels import word_starts
+from pyscorer.labels import word_starts
 from pyscorer.pooled import PooledSet, read_columns, read_pooled
 from pyscorer.segments import DURATION_COLUMNS
 

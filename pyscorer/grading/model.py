@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pyscorer.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
-from pyscorer.gop.statistics import PHONE_NAMES
+from pyscorer.pooled import PHONE_NAMES
 
 _PLACES = 4
 """Beginning, middle, end of a word, the only phone of it."""

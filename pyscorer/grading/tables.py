@@ -9,10 +9,10 @@ import pandas as pd
 from pyscorer.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
-from pyscorer.gop.statistics import PHONE_NAMES, utterance_of_phone
-from pyscorer.grading.labels import Labels, word_starts
+from pyscorer.gop.statistics import utterance_of_phone
 from pyscorer.grading.predicting import Levels
-from pyscorer.pooled import PooledSet
+from pyscorer.labels import Labels, word_starts
+from pyscorer.pooled import PHONE_NAMES, PooledSet
 
 LEVELS = ("utterance", "word", "phone")
 ASPECTS = {"utterance": UTTERANCE_ASPECTS, "word": WORD_ASPECTS, "phone": ["accuracy"]}

@@ -23,7 +23,6 @@ from pyscorer.grading.inputs import (
     read_inputs,
 )
 from pyscorer.grading.intervals import Calibration, Interval, fit_calibration, fit_interval
-from pyscorer.grading.labels import Labels, read_grades
 from pyscorer.grading.model import Grader, GraderConfig
 from pyscorer.grading.predicting import (
     TOPS,
@@ -35,6 +34,7 @@ from pyscorer.grading.predicting import (
     with_intervals,
 )
 from pyscorer.grading.tables import write_levels
+from pyscorer.labels import Labels, read_grades
 from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 from pyscorer.scores import speaker_folds, write_rows

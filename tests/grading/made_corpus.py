@@ -8,7 +8,7 @@ import pandas as pd
 from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.files import write_table
 from pyscorer.grading.inputs import RawInputs, Recognised, word_view
-from pyscorer.grading.labels import Labels
+from pyscorer.labels import Labels
 from pyscorer.pooled import make_pooled, write_pooled
 from pyscorer.segments import DURATION_COLUMNS, PhoneSegment, durations
 

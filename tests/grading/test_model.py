@@ -11,8 +11,8 @@ from made_corpus import make_utterances
 from pyscorer.grading.batches import Batches, human_scale, scaling_of, targets_of
 from pyscorer.grading.fitting import FitOptions, fit_grader, grader_loss, pcc_of, predict
 from pyscorer.grading.inputs import assemble, norms_of
-from pyscorer.grading.labels import Labels
 from pyscorer.grading.model import Grader, GraderConfig, Grades
+from pyscorer.labels import Labels
 from pyscorer.parallel import one_thread
 
 

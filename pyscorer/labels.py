@@ -10,8 +10,7 @@ import pandas as pd
 from pyscorer.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS, read_labels
 from pyscorer.errors import InputError
 from pyscorer.files import read_table
-from pyscorer.gop.statistics import PHONE_NAMES
-from pyscorer.pooled import PooledSet
+from pyscorer.pooled import PHONE_NAMES, PooledSet
 
 _GAP = "*"
 

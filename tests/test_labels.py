@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from pyscorer.grading.labels import carry_over
+from pyscorer.labels import carry_over
 
 
 def test_same_phones_keep_their_scores() -> None:
