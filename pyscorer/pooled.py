@@ -72,6 +72,54 @@ def concatenate(parts: list[PooledSet]) -> PooledSet:
     return PooledSet([key for part in parts for key in part.keys], *joined)
 
 
+def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """start, start + 1, ..., `counts` of them, of each start; one range after the other."""
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.repeat(starts, counts) + within
+
+
+def places_within(counts: np.ndarray) -> np.ndarray:
+    """0, 1, 2, ... of the items of each group, of groups of these sizes that follow each other."""
+    return ranges(np.zeros(len(counts), dtype=np.int64), counts)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Some utterances of a PooledSet: rows of their phones and words, and who owns whom."""
+
+    phones: np.ndarray
+    """Rows of the phones."""
+    words: np.ndarray
+    """Rows of the words, among the words of all utterances."""
+    word_of_phone: np.ndarray
+    """Index into `words`."""
+    utterance_of_word: np.ndarray
+    """Index into the utterances selected."""
+
+
+def select(
+    pooled: PooledSet, utterances: np.ndarray, dropped: np.ndarray | None = None
+) -> Selection:
+    """The utterances at these indices.
+
+    `dropped` marks words to leave out, of all words of these utterances in order; an utterance
+    keeps at least one word, its first if all are marked.
+    """
+    counts, words = pooled.phone_counts[utterances], pooled.word_counts[utterances]
+    rows = ranges((np.cumsum(pooled.phone_counts) - pooled.phone_counts)[utterances], counts)
+    word_rows = ranges((np.cumsum(pooled.word_counts) - pooled.word_counts)[utterances], words)
+    first = np.cumsum(words) - words
+    word = pooled.word_index[rows] + np.repeat(first, counts)
+    owner = np.repeat(np.arange(len(utterances)), words)
+    if dropped is None:
+        return Selection(rows, word_rows, word, owner)
+    kept = ~dropped
+    kept[first[np.bincount(owner[kept], minlength=len(words)) == 0]] = True
+    present = kept[word]
+    renumbered = (np.cumsum(kept) - 1)[word[present]]
+    return Selection(rows[present], word_rows[kept], renumbered, owner[kept])
+
+
 def read_columns(pool: Path) -> list[str]:
     """Names of the columns of pool/phones.scp."""
     return [line for _, line in read_lines(pool / "columns.txt")]

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pyscorer.acoustic.gmm_model import Gmm
-from pyscorer.acoustic.model import AcousticModel, load_model
+from pyscorer.acoustic.model import SUBSAMPLING, AcousticModel, load_model
+from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.datadir import Lexicon, read_lexicon
 from pyscorer.encoders.encode import Encoder, WhisperEncoder, load_encoder
 from pyscorer.encoders.packaged import model_directory
@@ -26,7 +27,7 @@ from pyscorer.grading.tables import read_level
 _GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
 _NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.pt"
 _ENCODER, _RECOGNISER = "encoder", "recogniser"
-_DEEP_SHIFT = 0.03
+DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
 """Seconds between the TDNN-F's rows."""
 
 
@@ -101,7 +102,7 @@ def bundle_grader(
         if not file.exists():
             raise InputError(f"{file}: no such file; run the stage that makes it")
     settings = {
-        "log_stay": log_stay_probabilities(ali, _DEEP_SHIFT).tolist(),
+        "log_stay": log_stay_probabilities(ali, DEEP_SHIFT).tolist(),
         "wrong_below": _wrong_below(grader, options.precision),
         "layers": options.layers,
         "pad": options.pad,

@@ -7,14 +7,14 @@ import numpy as np
 
 from pyscorer.acoustic.align import align_one
 from pyscorer.acoustic.features import gmm_features, mfcc
-from pyscorer.acoustic.model import SUBSAMPLING, embed_features
+from pyscorer.acoustic.model import embed_features
 from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.audio import SAMPLE_RATE
 from pyscorer.corpora.mispronunciation import VOWELS
 from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.encoders.encode import Encoder
 from pyscorer.errors import InputError
-from pyscorer.feedback.bundle import GraderBundle
+from pyscorer.feedback.bundle import DEEP_SHIFT, GraderBundle
 from pyscorer.feedback.norms import Norms, Timing, timing
 from pyscorer.gop.learned import LEARNED_COLUMNS, learned_gop_columns
 from pyscorer.gop.stage import (
@@ -44,7 +44,6 @@ _UNLIKE = (
 )
 _FEW = 0.25
 """Share of the words heard up to which a recording that sounds unlike its text is refused."""
-_DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
 
 
 @one_thread()
@@ -100,9 +99,9 @@ def acoustic_sources(
 ) -> dict[str, Source]:
     """The sources tdnnf and gop: the columns that the stages pool and gop write."""
     embeddings, posteriors = embed_features(bundle.acoustic, mfcc(samples, "mfcc40"))
-    pooled = pool_utterance(_KEY, segments, embeddings, posteriors, _DEEP_SHIFT, frames)
+    pooled = pool_utterance(_KEY, segments, embeddings, posteriors, DEEP_SHIFT, frames)
     deep = [f"deep_{i}" for i in range(embeddings.shape[1])]
-    measures = posterior_columns(posteriors, segments, _DEEP_SHIFT, bundle.log_stay)
+    measures = posterior_columns(posteriors, segments, DEEP_SHIFT, bundle.log_stay)
     by_gmm = bundle.measures(for_gmm, segments)
     return {
         "tdnnf": ([*deep, *EXTRAS], pooled),

@@ -9,7 +9,8 @@ import pandas as pd
 
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
-from pyscorer.pooled import PooledSet
+from pyscorer.gop.statistics import utterance_of_phone
+from pyscorer.pooled import PooledSet, places_within, ranges
 
 _COLUMNS = ["utterance", "source", "word_index"]
 
@@ -35,9 +36,7 @@ def draw_splices(pooled: PooledSet, speakers: np.ndarray, each: int) -> Splices:
     """
     generator = np.random.default_rng(each)
     utterance = np.repeat(np.arange(len(pooled.keys)), pooled.word_counts)
-    word = np.arange(len(utterance)) - np.repeat(
-        np.cumsum(pooled.word_counts) - pooled.word_counts, pooled.word_counts
-    )
+    word = places_within(pooled.word_counts)
     of_speaker = {s: np.flatnonzero(speakers[utterance] == s) for s in np.unique(speakers)}
     keys: list[str] = []
     drawn: list[np.ndarray] = []
@@ -63,16 +62,14 @@ def splice(pooled: PooledSet, splices: Splices) -> PooledSet:
                 f"splices: no word {word} of utterance {key}; run synthetic_scores on the same data"
             )
     source = np.array([place[key] for key in splices.sources], dtype=np.int64)
-    utterance = np.repeat(np.arange(len(pooled.keys)), pooled.phone_counts)
+    utterance = utterance_of_phone(pooled)
     lengths = np.bincount(first[utterance] + pooled.word_index, minlength=pooled.word_counts.sum())
     starts = np.cumsum(lengths) - lengths
     chosen = first[source] + splices.words
     counts = lengths[chosen]
-    rows = np.repeat(starts[chosen] - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())
+    rows = ranges(starts[chosen], counts)
     made_up = np.repeat(np.arange(len(splices.keys)), splices.counts)
-    word = np.arange(len(chosen)) - np.repeat(
-        np.cumsum(splices.counts) - splices.counts, splices.counts
-    )
+    word = places_within(splices.counts)
     return PooledSet(
         splices.keys,
         pooled.features[rows],

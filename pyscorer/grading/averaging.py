@@ -9,7 +9,8 @@ import pandas as pd
 from pyscorer.errors import InputError
 from pyscorer.files import atomic_open
 from pyscorer.grading.intervals import fit_interval
-from pyscorer.grading.tables import ASPECTS, LEVELS
+from pyscorer.grading.predicting import TOPS
+from pyscorer.grading.tables import ASPECTS, LEVELS, read_levels
 
 _VALUES = ["predicted", "low", "high"]
 
@@ -35,12 +36,11 @@ def average_graders(graders: list[Path], out: Path, options: AveragingOptions) -
     weights = np.array(options.weights or [1.0] * len(graders))
     if len(weights) != len(graders):
         raise InputError(f"{len(weights)} weights, but {len(graders)} graders")
-    for level in LEVELS:
+    for level, top in zip(LEVELS, TOPS, strict=True):
         train, test = (
             _averaged([path / f"{name}_{level}.csv" for path in graders], weights / weights.sum())
             for name in ("out_of_fold", "scores")
         )
-        top = 2.0 if level == "phone" else 10.0
         for aspect in ASPECTS[level]:
             mine = train["aspect"] == aspect
             predicted, human = (train.loc[mine, c].to_numpy() for c in ("predicted", "human"))
@@ -57,14 +57,7 @@ def average_graders(graders: list[Path], out: Path, options: AveragingOptions) -
 
 def _averaged(paths: list[Path], weights: np.ndarray) -> pd.DataFrame:
     """The weighted mean of tables of scores, without intervals yet."""
-    text = {"utterance": str, "speaker": str, "phone": str}
-    tables = []
-    for path in paths:
-        if not path.exists():
-            raise InputError(f"{path}: no such table; run train_grader")
-        tables.append(
-            pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"human": [""]})
-        )
+    tables = [read_levels(path) for path in paths]
     first = tables[0]
     units = [c for c in first if c not in _VALUES and not str(c).startswith("seed_")]
     for path, table in zip(paths, tables, strict=True):

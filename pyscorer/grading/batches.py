@@ -8,6 +8,7 @@ import torch
 from pyscorer.grading.inputs import GraderInputs, place_in_word
 from pyscorer.grading.model import Batch, Grades
 from pyscorer.labels import Labels
+from pyscorer.pooled import places_within, select
 
 _FARTHEST = 4.0
 """Standard deviations beyond which an input is cut: a strange recording is no reason to explode."""
@@ -62,52 +63,28 @@ class Batches:
         self.utterances = _scaled(inputs.utterances, scaling.utterances)
         self.phones = torch.from_numpy(p.phones)
         self.places = torch.from_numpy(place_in_word(p))
-        self.phone_starts = np.concatenate([[0], np.cumsum(p.phone_counts)])
-        self.word_starts = np.concatenate([[0], np.cumsum(p.word_counts)])
 
     def take(
         self, utterances: np.ndarray, dropped: np.ndarray | None = None
     ) -> tuple[Batch, torch.Tensor, torch.Tensor]:
         """The batch of the utterances at these indices, and its rows of all phones and words.
 
-        `dropped` marks words to leave out, of all words of these utterances in order; an utterance
-        keeps at least one word, its first if all are marked.
+        `dropped` as in `pooled.select`.
         """
-        p = self.pooled
-        counts, words = p.phone_counts[utterances], p.word_counts[utterances]
-        rows = _ranges(self.phone_starts[utterances], counts)
-        word_rows = _ranges(self.word_starts[utterances], words)
-        word = p.word_index[rows] + np.repeat(np.cumsum(words) - words, counts)
-        owner = np.repeat(np.arange(len(utterances)), words)
-        if dropped is not None:
-            kept = ~dropped
-            empty = np.bincount(owner[kept], minlength=len(words)) == 0
-            kept[(np.cumsum(words) - words)[empty]] = True
-            present = kept[word]
-            rows, word = rows[present], (np.cumsum(kept) - 1)[word[present]]
-            word_rows, owner = word_rows[kept], owner[kept]
-        of_phone = owner[word]
-        phone_rows = torch.from_numpy(rows)
+        s = select(self.pooled, utterances, dropped)
+        of_phone = s.utterance_of_word[s.word_of_phone]
+        phone_rows, word_rows = torch.from_numpy(s.phones), torch.from_numpy(s.words)
         batch = Batch(
             *(self.features[phone_rows], self.phones[phone_rows], self.places[phone_rows]),
-            self.words[torch.from_numpy(word_rows)],
+            self.words[word_rows],
             self.utterances[torch.from_numpy(utterances)],
-            *(torch.from_numpy(x) for x in (word, of_phone, owner)),
-            *(torch.from_numpy(_slots(x)) for x in (of_phone, owner)),
+            *(torch.from_numpy(x) for x in (s.word_of_phone, of_phone, s.utterance_of_word)),
+            *(
+                torch.from_numpy(places_within(np.bincount(owner)))
+                for owner in (of_phone, s.utterance_of_word)
+            ),
         )
-        return batch, phone_rows, torch.from_numpy(word_rows)
-
-
-def _ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """start, start + 1, ... of each range, one range after the other."""
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.repeat(starts, counts) + within
-
-
-def _slots(owner: np.ndarray) -> np.ndarray:
-    """Place of each item among those of its owner; owners ascend."""
-    counts = np.bincount(owner)
-    return _ranges(np.zeros(len(counts), dtype=np.int64), counts)
+        return batch, phone_rows, word_rows
 
 
 @dataclass(frozen=True)

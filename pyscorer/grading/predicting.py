@@ -14,7 +14,7 @@ from pyscorer.grading.batches import Batches, Scaling, human_scale
 from pyscorer.grading.fitting import predict
 from pyscorer.grading.inputs import RawInputs, Recognised, assemble
 from pyscorer.grading.intervals import Calibration, Interval
-from pyscorer.grading.model import Grader, GraderConfig
+from pyscorer.grading.model import Grader, GraderConfig, Grades
 from pyscorer.pooled import make_pooled
 from pyscorer.segments import PhoneSegment, durations
 
@@ -72,13 +72,24 @@ class Predicted:
     """Of each phone: that the mean of the experts' scores is below 1."""
 
 
+def scores_of(grades: Grades, scaling: Scaling) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores of what a network gave, within the scales: utterances x 5, words x 3, phones.
+
+    The score of an utterance is the mean of the two that are learned: the published one and the
+    experts' mean.
+    """
+    grades = human_scale(grades, scaling)
+    parts = (grades.utterances.mean(dim=1), grades.words, grades.phones)
+    cut = [part.numpy().clip(0, top) for part, top in zip(parts, TOPS, strict=True)]
+    return cut[0], cut[1], cut[2]
+
+
 def module_scores(
     grader: TrainedGrader, raw: RawInputs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Scores by every module: modules x utterances x 5, modules x words x 3, modules x phones.
 
-    Within the scales. The score of an utterance is the mean of the two that are learned: the
-    published one and the experts' mean. Raises InputError for other columns than it was trained on.
+    As `scores_of`. Raises InputError for other columns than it was trained on.
     """
     if raw.columns != grader.columns or (raw.recognised is None) == grader.recogniser:
         raise InputError("the sources have other columns than the grader was trained on")
@@ -87,10 +98,9 @@ def module_scores(
     everything = np.arange(len(raw.pooled.keys))
     levels: tuple[list[np.ndarray], ...] = ([], [], [])
     for module in grader.modules:
-        grades = human_scale(predict(module.network, batches, everything), grader.scaling)
-        parts = (grades.utterances.mean(dim=1), grades.words, grades.phones)
-        for level, part, top in zip(levels, parts, TOPS, strict=True):
-            level.append(part.numpy().clip(0, top))
+        scores = scores_of(predict(module.network, batches, everything), grader.scaling)
+        for level, part in zip(levels, scores, strict=True):
+            level.append(part)
     return np.stack(levels[0]), np.stack(levels[1]), np.stack(levels[2])
 
 

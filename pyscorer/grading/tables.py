@@ -65,12 +65,16 @@ def write_levels(
             pd.concat(tables).to_csv(stream, index=False, lineterminator="\n", float_format="%.6g")
 
 
-def read_level(grader: Path, name: str, level: str, aspect: str) -> pd.DataFrame:
-    """The rows of one aspect that have a human score. Raises InputError if there is no table."""
-    path = grader / f"{name}_{level}.csv"
+def read_levels(path: Path) -> pd.DataFrame:
+    """A table of `write_levels`, all aspects. Raises InputError if it is not there."""
     if not path.exists():
         raise InputError(f"{path}: no such table; run train_grader")
     text = {"utterance": str, "speaker": str, "phone": str}
-    table = pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"human": [""]})
+    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"human": [""]})
+
+
+def read_level(grader: Path, name: str, level: str, aspect: str) -> pd.DataFrame:
+    """The rows of one aspect that have a human score. Raises InputError if there is no table."""
+    table = read_levels(grader / f"{name}_{level}.csv")
     table = table[table["aspect"] == aspect]
     return table[table["human"].notna()].reset_index(drop=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyscorer.datadir import UTTERANCE_ASPECTS
 from pyscorer.errors import InputError
-from pyscorer.grading.batches import Batches, Scaling, Targets, human_scale, scaling_of, targets_of
+from pyscorer.grading.batches import Batches, Scaling, Targets, scaling_of, targets_of
 from pyscorer.grading.fitting import FitOptions, fit_grader, pcc_of, predict
 from pyscorer.grading.inputs import (
     SOURCES,
@@ -31,6 +31,7 @@ from pyscorer.grading.predicting import (
     TrainedGrader,
     module_scores,
     save_grader,
+    scores_of,
     with_intervals,
 )
 from pyscorer.grading.tables import write_levels
@@ -145,10 +146,7 @@ def _fit(task: tuple[Path, SourcePaths, GraderOptions, FitOptions, int, int]) ->
     network, curve = fit_grader(data.config, fit, data.batches, data.targets, train, [seed, fold])
     grades = predict(network, data.batches, held_out)
     pcc = pcc_of(grades, data.batches, data.targets, held_out)
-    scores = human_scale(grades, data.scaling)
-    levels = (scores.utterances.mean(dim=1), scores.words, scores.phones)
-    cut = tuple(x.numpy().clip(0, top) for x, top in zip(levels, TOPS, strict=True))
-    return _Fitted(Module(seed, fold, network), cut, curve, pcc)  # type: ignore[arg-type]
+    return _Fitted(Module(seed, fold, network), scores_of(grades, data.scaling), curve, pcc)
 
 
 OutOfFold = tuple[np.ndarray, np.ndarray, np.ndarray]

@@ -18,7 +18,7 @@ from pyscorer.archives import Matrices
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.parallel import one_thread, ordered_map
-from pyscorer.pooled import PooledSet
+from pyscorer.pooled import PooledSet, places_within
 from pyscorer.progress import progress_bar
 from pyscorer.pronunciation.activations import UpperLayers
 from pyscorer.pronunciation.fitting import (
@@ -97,7 +97,7 @@ class FramePool:
         first = np.floor(start).astype(np.int64)
         counts = np.ceil(end).astype(np.int64) - first
         phone = np.repeat(np.arange(len(phones)), counts)
-        row = first[phone] + np.arange(len(phone)) - np.repeat(np.cumsum(counts) - counts, counts)
+        row = first[phone] + places_within(counts)
         overlap = np.minimum(row + 1, end[phone]) - np.maximum(row, start[phone])
         weight = torch.from_numpy((overlap / (end - start)[phone]).astype(np.float32))
         index = offset[mine][phone] + np.minimum(row, rows[mine][phone] - 1)
