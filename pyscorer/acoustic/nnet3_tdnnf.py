@@ -8,7 +8,8 @@ import torch
 
 from pyscorer.acoustic.kaldi_transitions import TransitionModel
 from pyscorer.acoustic.nnet3 import Component, Nnet3
-from pyscorer.acoustic.tdnnf import BATCHNORM_EPSILON, Tdnnf, TdnnfConfig, config_lines
+from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfConfig, config_lines
+from pyscorer.acoustic.tdnnf_layers import BATCHNORM_EPSILON
 from pyscorer.errors import InputError
 
 

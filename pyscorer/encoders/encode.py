@@ -131,13 +131,6 @@ def encode(data: Path, model: Path, out: Path, options: EncodeOptions) -> None:
     )
 
 
-def encode_samples(
-    model: Whisper, samples: np.ndarray, layers: tuple[int, ...], pad: float
-) -> np.ndarray:
-    """`WhisperEncoder.states` of one recording."""
-    return WhisperEncoder(model, pad).states([samples], layers)[0]
-
-
 @functools.lru_cache(maxsize=1)
 def _encoder(model: Path, pad: float) -> Encoder:
     return load_encoder(model, pad)

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from pyscorer.acoustic.model import SUBSAMPLING, load_model, network_input
-from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfLayer, pad_edges
+from pyscorer.acoustic.tdnnf import Tdnnf, pad_edges
+from pyscorer.acoustic.tdnnf_layers import TdnnfLayer
 from pyscorer.archives import Matrices, archive_writer
 from pyscorer.errors import InputError
 from pyscorer.parallel import one_thread, ordered_map

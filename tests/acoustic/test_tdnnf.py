@@ -7,14 +7,8 @@ import torch
 from pyscorer.acoustic.nnet3 import read_nnet3
 from pyscorer.acoustic.nnet3_tdnnf import tdnnf_from_nnet3
 from pyscorer.acoustic.orthonormal import constrain_orthonormal, orthonormal_weights
-from pyscorer.acoustic.tdnnf import (
-    SIZES,
-    Tdnnf,
-    TdnnfConfig,
-    TdnnfLayer,
-    idct_matrix,
-    pad_edges,
-)
+from pyscorer.acoustic.tdnnf import SIZES, Tdnnf, TdnnfConfig, pad_edges
+from pyscorer.acoustic.tdnnf_layers import TdnnfLayer, idct_matrix
 from pyscorer.archives import kaldi_io
 
 TINY = TdnnfConfig(

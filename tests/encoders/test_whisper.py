@@ -12,7 +12,7 @@ from made_whisper import DIM, LAYERS, MELS, WORDS, tiny, write_model
 from pyscorer.archives import read_matrices
 from pyscorer.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.encoders.ctranslate2 import read_weights
-from pyscorer.encoders.encode import EncodeOptions, encode, encode_samples
+from pyscorer.encoders.encode import EncodeOptions, WhisperEncoder, encode
 from pyscorer.encoders.loading import load_whisper
 from pyscorer.encoders.whisper import log_mel
 from pyscorer.errors import InputError
@@ -98,7 +98,8 @@ def test_the_stage_writes_a_row_every_20_ms(directory: Path, tmp_path: Path):
     assert {k: v.shape for k, v in states.items()} == {"a": (25, 2 * DIM), "b": (17, 2 * DIM)}
     assert (tmp_path / "out" / "frame_shift").read_text() == "0.02\n"
     model = load_whisper(directory)
-    last = encode_samples(model, soundfile.read(tmp_path / "a.wav", dtype="float32")[0], (3,), 0.5)
+    samples = soundfile.read(tmp_path / "a.wav", dtype="float32")[0]
+    (last,) = WhisperEncoder(model).states([samples], (3,))
     np.testing.assert_allclose(last, states["a"][:, DIM:], atol=1e-5)
     with pytest.raises(InputError, match="no encoder layer 4; it has 1 to 3"):
         encode(tmp_path / "data", directory, tmp_path / "out", EncodeOptions(layers=(4,)))
@@ -107,7 +108,7 @@ def test_the_stage_writes_a_row_every_20_ms(directory: Path, tmp_path: Path):
 def test_a_recording_that_is_too_long_or_empty_is_refused(directory: Path):
     model = load_whisper(directory)
     with pytest.raises(InputError, match="2 s of speech; the encoder takes 1 s"):
-        encode_samples(model, np.zeros(32000, np.float32), (1,), 0.5)
+        WhisperEncoder(model).states([np.zeros(32000, np.float32)], (1,))
     with pytest.raises(InputError, match="no speech"):
         log_mel(np.zeros(0, np.float32), MELS, pad=0.0)
 

@@ -1,8 +1,5 @@
 """Lin & Wang (Interspeech 2021): Tables 1 to 6. Every model is the output of one rule."""
 
-PAPER1 = config["paper1"]
-PAPER1_COPIES = [f"train-sp{speed:g}" for speed in PAPER1["speeds"]]
-PAPER1_SPLICES = PAPER1.get("splices", 0)
 PAPER1_INPUTS = {"deep": "pool", "gop": "gop", "transition_gop": "transition_gop"}
 PAPER1_STAGES = ["pretrained", "finetuned", "unfrozen"]
 
@@ -13,11 +10,6 @@ def paper1_dir(name):
         if name in PAPER1[stage]:
             return WORK / stage / name
     return WORK / "baselines" / name
-
-
-def paper1_row(stage, key, default=None):
-    """Input function: `key` of the row {model} of `stage`."""
-    return lambda wildcards: PAPER1[stage][wildcards.model].get(key, default)
 
 
 def paper1_pool(stage, split):
@@ -47,82 +39,13 @@ PAPER1_ROWS = [
 ]
 
 
-ruleorder: perturb > validate
-ruleorder: scale_alignment > align
-ruleorder: gop_of_copies > gop
-
-
 wildcard_constraints:
-    speed=r"[0-9.]+",
     model="[A-Za-z0-9+_.-]+",
 
 
 rule paper1_tables:
     input:
         RESULTS / "paper1" / "paper1.html",
-
-
-rule perturb:
-    """Unlabelled speech: the train split at another speed and volume."""
-    input:
-        text=WORK / "data" / CORPUS / "train" / "text",
-        lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
-    output:
-        text=WORK / "data" / CORPUS / "train-sp{speed}" / "text",
-        lexicon=WORK / "data" / CORPUS / "train-sp{speed}" / "lexicon.txt",
-    params:
-        data=subpath(input.text, parent=True),
-        out=subpath(output.text, parent=True),
-    threads: workflow.cores
-    log:
-        LOGS / "perturb" / "{speed}.log",
-    benchmark:
-        BENCHMARKS / "perturb" / "{speed}.tsv"
-    shell:
-        "pyscorer perturb --data {params.data} --out {params.out} --speed {wildcards.speed}"
-        " --seed {config[seed]} --jobs {threads} 2>&1 | tee {log}"
-
-
-rule scale_alignment:
-    """The copies' phones are where their originals' are."""
-    input:
-        text=WORK / "data" / CORPUS / "train-sp{speed}" / "text",
-        ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
-    output:
-        WORK / "ali" / CORPUS / "train-sp{speed}" / "phones.ctm",
-        WORK / "ali" / CORPUS / "train-sp{speed}" / "words.ctm",
-    params:
-        data=subpath(input.text, parent=True),
-        ali=subpath(input.ali, parent=True),
-        out=subpath(output[0], parent=True),
-    log:
-        LOGS / "scale_alignment" / "{speed}.log",
-    shell:
-        "pyscorer scale_alignment --data {params.data} --ali {params.ali} --out {params.out}"
-        " --speed {wildcards.speed} 2>&1 | tee {log}"
-
-
-rule gop_of_copies:
-    """Stage gop without the GMM: what the regressor of the synthetic scores reads."""
-    input:
-        text=WORK / "data" / CORPUS / "train-sp{speed}" / "text",
-        ali=WORK / "ali" / CORPUS / "train-sp{speed}" / "phones.ctm",
-        reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
-        deep=WORK / "deep" / CORPUS / "train-sp{speed}" / "frame_shift",
-    output:
-        WORK / "gop" / CORPUS / "train-sp{speed}" / "gop.csv",
-        WORK / "gop" / CORPUS / "train-sp{speed}" / "phones.scp",
-    params:
-        data=subpath(input.text, parent=True),
-        ali=subpath(input.ali, parent=True),
-        reference=subpath(input.reference, parent=True),
-        deep=subpath(input.deep, parent=True),
-        out=subpath(output[0], parent=True),
-    log:
-        LOGS / "gop_of_copies" / "{speed}.log",
-    shell:
-        "pyscorer gop --data {params.data} --ali {params.ali} --reference {params.reference}"
-        " --deep {params.deep} --out {params.out} 2>&1 | tee {log}"
 
 
 rule transition_gop:
@@ -170,36 +93,6 @@ rule activations:
     shell:
         "pyscorer activations --model {input.model} --feats {params.feats} --out {params.out}"
         " --upper {params.upper} --jobs {threads} 2>&1 | tee {log}"
-
-
-rule synthetic_scores:
-    input:
-        data=WORK / "data" / CORPUS / "train" / "text",
-        gop=WORK / "gop" / CORPUS / "train" / "phones.scp",
-        copies_data=expand(WORK / "data" / CORPUS / "{copy}" / "text", copy=PAPER1_COPIES),
-        copies_gop=expand(WORK / "gop" / CORPUS / "{copy}" / "phones.scp", copy=PAPER1_COPIES),
-    output:
-        [WORK / "synthetic" / "scores.csv"]
-        + ([WORK / "synthetic" / "splices.csv"] if PAPER1_SPLICES else []),
-    params:
-        data=subpath(input.data, parent=True),
-        gop=subpath(input.gop, parent=True),
-        copies_data=expand(WORK / "data" / CORPUS / "{copy}", copy=PAPER1_COPIES),
-        copies_gop=expand(WORK / "gop" / CORPUS / "{copy}", copy=PAPER1_COPIES),
-        out=subpath(output[0], parent=True),
-        options=flags(
-            {"folds": config["train_scorer"].get("folds"), "splices": PAPER1_SPLICES}
-            | PAPER1["synthetic_scores"]
-        ),
-    threads: workflow.cores
-    log:
-        LOGS / "synthetic_scores.log",
-    benchmark:
-        BENCHMARKS / "synthetic_scores.tsv"
-    shell:
-        "pyscorer synthetic_scores --train-data {params.data} --train-pool {params.gop}"
-        " --copies-data {params.copies_data} --copies-pool {params.copies_gop} --out {params.out}"
-        " --jobs {threads} {params.options} 2>&1 | tee {log}"
 
 
 def paper1_copies(wildcards):
