@@ -1,5 +1,5 @@
 # Recognition; nothing in it runs unless its files are asked for (target `recognition`).
-if "acoustic_model" in config:
+if "acoustic_model" in config or config["engine"] == "kaldi":
     TREE = WORK / "tdnnf" / "final.pt", WORK / "tdnnf" / "tree.json"
 else:
     TREE = WORK / "graphs" / "normalization.fst", WORK / "graphs" / "tree.json"

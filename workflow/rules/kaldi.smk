@@ -23,6 +23,9 @@ ACOUSTIC = RUN.acoustic[0].split("/")[1]
 TRAIN = K / "lang" / CORPUS / ACOUSTIC
 CANONICAL = flags({"canonical": config.get("align", {}).get("canonical", False)})
 SHARDS = [f"{number:03d}" for number in range(ENGINE["jobs"])]
+SHARDED = K / "shards" / "{split}"
+
+
 wildcard_constraints:
     shard=r"\d+",
     iteration=r"\d+",
@@ -51,23 +54,22 @@ rule kaldi_lang:
 
 
 rule kaldi_shards:
+    """The last speakers of the acoustic model's last shard are held out, for its combination."""
     input:
-        wav=DATA / "wav.scp",
-        spk2utt=DATA / "spk2utt",
+        DATA / "wav.scp",
+        DATA / "spk2utt",
     output:
-        wav=expand(f"{K}/shards/{{{{split}}}}/{{shard}}.scp", shard=SHARDS),
-        spk2utt=expand(f"{K}/shards/{{{{split}}}}/{{shard}}.spk2utt", shard=SHARDS),
-    run:
-        wav = dict(line.split(maxsplit=1) for line in Path(input.wav).open())
-        speakers = Path(input.spk2utt).read_text().splitlines()
-        if len(speakers) < len(SHARDS):
-            sys.exit(f"error: {input.spk2utt}: fewer speakers than kaldi: jobs: {len(SHARDS)}")
-        for number, (scp, spk2utt) in enumerate(zip(output.wav, output.spk2utt)):
-            begin, end = (len(speakers) * n // len(SHARDS) for n in (number, number + 1))
-            mine = speakers[begin:end]
-            keys = sorted(key for line in mine for key in line.split()[1:])
-            Path(spk2utt).write_text("".join(f"{line}\n" for line in mine))
-            Path(scp).write_text("".join(f"{key} {wav[key]}" for key in keys))
+        expand(f"{SHARDED}/{{shard}}.{{kind}}", shard=SHARDS, kind=["scp", "spk2utt", "learn"], allow_missing=True),
+        SHARDED / "heldout.learn",
+    params:
+        lang=subpath(input[0], parent=True),
+        out=subpath(output[0], parent=True),
+        heldout=lambda wildcards: ENGINE["heldout"] if wildcards.split == ACOUSTIC else 0,
+    log:
+        LOGS / "kaldi" / "shards.{split}.log",
+    shell:
+        "pyscorer kaldi_shards --lang {params.lang} --out {params.out} --jobs {ENGINE[jobs]}"
+        " --heldout {params.heldout} 2> {log}"
 
 
 rule kaldi_features:

@@ -70,37 +70,17 @@ rule kaldi_network:
         " --seed {config[seed]} --out {output} 2> {log}"
 
 
-rule kaldi_heldout:
-    """The last speakers of the last shard are held out, for the combination to be chosen on."""
-    input:
-        feats=expand(f"{K}/mfcc40/{ACOUSTIC}/{{shard}}.scp", shard=SHARDS),
-        spk2utt=expand(f"{K}/shards/{ACOUSTIC}/{{shard}}.spk2utt", shard=SHARDS),
-    output:
-        feats=expand(f"{CHAIN}/feats/{{shard}}.scp", shard=SHARDS),
-        heldout=CHAIN / "feats" / "heldout.scp",
-    run:
-        speakers = [line for path in input.spk2utt for line in Path(path).open()]
-        last = Path(input.spk2utt[-1]).read_text().splitlines()
-        wanted = max(1, round(ENGINE["heldout"] * len(speakers)))
-        if wanted >= len(last):
-            sys.exit(f"error: kaldi: heldout: {wanted} speakers of the last shard's {len(last)}; lower it")
-        heldout = {key for line in last[-wanted:] for key in line.split()[1:]}
-        lines = [Path(path).read_text().splitlines(keepends=True) for path in input.feats]
-        for path, mine in zip(output.feats, lines):
-            Path(path).write_text("".join(line for line in mine if line.split()[0] not in heldout))
-        Path(output.heldout).write_text(
-            "".join(line for line in lines[-1] if line.split()[0] in heldout)
-        )
+def kaldi_egs_shard(part):
+    return SHARDS[-1] if part == "heldout" else part
 
 
 rule kaldi_egs:
     input:
         graphs=CHAIN / "normalization.fst",
         model=kaldi_final(LAST_GMM),
-        lattices=lambda wildcards: CHAIN
-        / "lattices"
-        / f"{SHARDS[-1] if wildcards.part == 'heldout' else wildcards.part}.gz",
-        feats=CHAIN / "feats" / "{part}.scp",
+        lattices=lambda wildcards: CHAIN / "lattices" / f"{kaldi_egs_shard(wildcards.part)}.gz",
+        feats=lambda wildcards: K / "mfcc40" / ACOUSTIC / f"{kaldi_egs_shard(wildcards.part)}.scp",
+        learn=K / "shards" / ACOUSTIC / "{part}.learn",
         cmvn=K / "mfcc40" / ACOUSTIC / "cmvn" / "utterance.scp",
     output:
         CHAIN / "egs" / "{part}.cegs",
@@ -109,8 +89,8 @@ rule kaldi_egs:
     log:
         LOGS / "kaldi" / "egs.{part}.log",
     shell:
-        "{RECIPES}/egs.sh {CHAIN} {input.model} {input.lattices} {input.feats} {input.cmvn}"
-        " {EGS_CONTEXT} {config[seed]} {output} 2> {log}"
+        "{RECIPES}/egs.sh {CHAIN} {input.model} {input.lattices} {input.feats} {input.learn}"
+        " {input.cmvn} {EGS_CONTEXT} {config[seed]} {output} 2> {log}"
 
 
 def kaldi_learning_rate(iteration):
