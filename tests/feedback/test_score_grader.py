@@ -12,8 +12,10 @@ from praatio import textgrid
 
 from pyscorer.cli import main
 from pyscorer.errors import InputError
+from pyscorer.feedback import batch
+from pyscorer.feedback.batch import find_recordings, read_manifest
+from pyscorer.feedback.bundle import GraderBundle
 from pyscorer.feedback.quality import check_samples, read_recording
-from pyscorer.feedback.score import find_recordings, read_manifest
 
 TEXT = TEXTS[0]
 
@@ -191,6 +193,38 @@ def test_a_batch_skips_bad_files_and_reports_them(
     written = {path.name for path in out.iterdir()} - {"summary.csv"}
     endings = ("json", "txt", "TextGrid", "html")
     assert written == {f"{name}.{e}" for name in ("good", "good-2") for e in endings}
+
+
+def test_a_killed_batch_goes_on_where_it_was(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        soundfile.write(tmp_path / f"{name}.wav", speak(TEXTS[2]), 16000)
+        (tmp_path / f"{name}.txt").write_text(TEXTS[2])
+    call = ["score_all", "--model", str(run / "bundle"), "--wavs", str(tmp_path), "--jobs", "1"]
+    assert main([*call, "--out", str(tmp_path / "whole")]) == 0
+    graded: list[str] = []
+    grade = batch.grade_file
+
+    def killed_at_c(bundle: GraderBundle, path: Path, text: str):
+        if path.name == "c.wav" and "c.wav" not in graded:
+            graded.append(path.name)
+            raise KeyboardInterrupt
+        graded.append(path.name)
+        return grade(bundle, path, text)
+
+    monkeypatch.setattr(batch, "grade_file", killed_at_c)
+    out = tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        main([*call, "--out", str(out)])
+    assert not (out / "summary.csv").exists()
+    with (out / ".summary.jsonl").open("a") as stream:
+        stream.write('["c ')  # the kill came while a line was written
+    (tmp_path / "a.txt").write_text(TEXTS[2] + " ")  # and then one text was changed
+    assert main([*call, "--out", str(out)]) == 0
+    assert graded == ["a.wav", "b.wav", "c.wav", "a.wav", "c.wav"]
+    files = [{p.name: p.read_bytes() for p in (tmp_path / d).iterdir()} for d in ("whole", "out")]
+    assert files[0] == files[1]
 
 
 def test_a_batch_with_nothing_to_score_fails(
