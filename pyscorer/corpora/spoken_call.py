@@ -9,7 +9,7 @@ import csv
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -98,19 +98,23 @@ def _label(language: str, meaning: str) -> int:
     return 2 * (language == "incorrect") + (meaning == "incorrect")
 
 
-def read_responses(path: Path) -> list[Response]:
+def read_responses(path: Path, transcripts: Mapping[str, str] | None = None) -> list[Response]:
     """Read a training or test file of the shared task.
 
-    The transcript is `RecResult`; the human `Transcription` is not read. With the test layout, a
-    response that is not fully acceptable counts as incorrect in language. Rules: field order is
-    free, further columns are ignored, `RecResult` may be empty, a file of only a header is an
-    error. Raises InputError naming file and line for a missing column, wrong quoting, a wrong
-    number of fields, a header line in the data, a label other than correct/incorrect, a response
-    fully acceptable but wrong in meaning, an empty or repeated id, an empty prompt.
+    The transcript is `RecResult`, or that of the response's id in `transcripts`; `RecResult` need
+    not be there then. The human `Transcription` is not read. With the test layout, a response that
+    is not fully acceptable counts as incorrect in language. Rules: field order is free, further
+    columns are ignored, `RecResult` may be empty, a file of only a header is an error.
+
+    Raises InputError naming file and line for a missing column, wrong quoting, a wrong number of
+    fields, a header line in the data, a label other than correct/incorrect, a response fully
+    acceptable but wrong in meaning, an empty or repeated id, an empty prompt; and naming the
+    responses that `transcripts` lacks.
     """
     records = _records(path)
     _, header = next(records, (0, []))
-    missing = [c for c in ("Id", "Prompt", "RecResult") if c not in header]
+    needed = ("Id", "Prompt", "RecResult") if transcripts is None else ("Id", "Prompt")
+    missing = [c for c in needed if c not in header]
     labels = next((pair for pair in LABEL_COLUMNS if set(pair) <= set(header)), None)
     if labels is None:
         missing.append("language and meaning, or FullyAcceptable and MeaningAcceptable")
@@ -145,9 +149,14 @@ def read_responses(path: Path) -> list[Response]:
             )
         seen[identifier] = number
         label = _label(row[labels[0]], row[labels[1]])
-        responses.append(Response(identifier, prompt, normalise(row["RecResult"]), label))
+        transcript = row["RecResult"] if transcripts is None else transcripts.get(identifier, "")
+        responses.append(Response(identifier, prompt, normalise(transcript), label))
     if not responses:
         raise InputError(f"{path}: no responses")
+    if transcripts is not None and (unheard := [key for key in seen if key not in transcripts]):
+        raise InputError(
+            f"{path}: {len(unheard)} responses without a transcript: {' '.join(unheard[:10])}"
+        )
     return responses
 
 

@@ -17,7 +17,7 @@ from pyscorer.corpora.spoken_call import (
 from pyscorer.errors import InputError
 from pyscorer.experts.pairs import build_pairs
 from pyscorer.experts.sample import make_sample
-from pyscorer.files import atomic_directory
+from pyscorer.files import atomic_directory, read_table
 
 FILES = ("scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml")
 """Training responses, test responses and grammar in a corpus folder."""
@@ -40,6 +40,13 @@ class ResponseOptions:
     )
     test: Path | None = field(default=None, metadata={"help": "test responses (CSV of the task)"})
     grammar: Path | None = field(default=None, metadata={"help": "reference grammar (XML)"})
+    transcripts: tuple[Path, ...] = field(
+        default=(),
+        metadata={
+            "help": "Kaldi text of recognised responses by id, such as hyp.text of decode for the "
+            "train and test recordings, in the place of the files' RecResult"
+        },
+    )
     generic_text: Path | None = field(
         default=None,
         metadata={
@@ -58,9 +65,10 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
     """Read, check and write responses: out/{train.csv,test.csv,grammar.xml,generic.txt,folds.json}.
 
     The files are those named, else those of the corpus folder (`FILES`); without either a small
-    sample is generated. Raises InputError for faulty files
-    (see pyscorer.corpora.spoken_call), for a prompt that the grammar lacks (naming the response)
-    unless allow_missing_prompts is set, and for an id that is in both training and test rows.
+    sample is generated. Raises InputError for faulty files (see pyscorer.corpora.spoken_call), for
+    responses that none of `transcripts` has, for a prompt that the grammar lacks (naming the
+    response) unless allow_missing_prompts is set, and for an id that is in both training and test
+    rows.
     """
     given = [options.train, options.test, options.grammar]
     if any(given) and not all(given):
@@ -68,9 +76,14 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
     files = [path for path in given if path]
     if not files and options.corpus and options.corpus.is_dir():
         files = [options.corpus / name for name in FILES]
+    if options.transcripts and not files:
+        raise InputError(
+            "transcripts need the responses that they are of: give train, test, grammar"
+        )
     if files:
         log.info("responses: %s", ", ".join(map(str, files)))
-        train, test = read_responses(files[0]), read_responses(files[1])
+        heard = _transcripts(options.transcripts) if options.transcripts else None
+        train, test = (read_responses(path, heard) for path in files[:2])
         grammar = read_grammar(files[2])
         names = {"train": files[0], "test": files[1]}
     else:
@@ -109,3 +122,13 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
             (part / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         settings = {"folds": options.folds, "seed": options.seed}
         (part / "folds.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def _transcripts(paths: tuple[Path, ...]) -> dict[str, str]:
+    heard: dict[str, str] = {}
+    for path in paths:
+        table = read_table(path)
+        if twice := heard.keys() & table.keys():
+            raise InputError(f"{path}: {min(twice)} has a transcript in an earlier file as well")
+        heard |= table
+    return heard

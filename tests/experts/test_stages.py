@@ -1,13 +1,14 @@
 """From the generated sample to tables and judgements, and what users get wrong."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from pyscorer.corpora.spoken_call import write_grammar, write_responses
+from pyscorer.corpora.spoken_call import read_responses, write_grammar, write_responses
 from pyscorer.errors import InputError
 from pyscorer.experts.combine import acceptance_score
 from pyscorer.experts.inputs import FeatureOptions, expert_features, load_inputs
@@ -151,3 +152,28 @@ def test_prompts_outside_the_grammar_are_errors_unless_allowed(tmp_path):
     options["test"] = files["train"]
     with pytest.raises(InputError, match="is also a training response"):
         prepare_responses(tmp_path / "o", ResponseOptions(**options, allow_missing_prompts=True))
+
+
+def test_transcripts_of_a_recogniser_take_the_place_of_the_files_own(tmp_path):
+    train, test, grammar = make_sample(1, 60, 20)
+    for name, rows in (("train", train), ("test", test)):
+        write_responses(tmp_path / f"{name}.csv", rows)
+        heard = "".join(f"{row.id} I WANT {name.upper()}\n" for row in rows[:-1])
+        (tmp_path / f"{name}.text").write_text(f"{heard}{rows[-1].id}\n")
+    write_grammar(tmp_path / "g.xml", grammar)
+    texts = (tmp_path / "train.text", tmp_path / "test.text")
+    options = ResponseOptions(
+        train=tmp_path / "train.csv", test=tmp_path / "test.csv", grammar=tmp_path / "g.xml",
+        folds=2, transcripts=texts,
+    )  # fmt: skip
+    prepare_responses(tmp_path / "out", options)
+    for name, rows in (("train", train), ("test", test)):
+        found = read_responses(tmp_path / "out" / f"{name}.csv")
+        assert [row.recognised for row in found] == [f"i want {name}"] * (len(rows) - 1) + [""]
+        assert [(row.id, row.label) for row in found] == [(row.id, row.label) for row in rows]
+    with pytest.raises(InputError, match=rf"test\.csv: 20 responses without a.*{test[0].id} "):
+        prepare_responses(tmp_path / "o", replace(options, transcripts=texts[:1]))
+    with pytest.raises(InputError, match=r"train\.text: .* in an earlier file as well"):
+        prepare_responses(tmp_path / "o", replace(options, transcripts=(*texts, texts[0])))
+    with pytest.raises(InputError, match="need the responses"):
+        prepare_responses(tmp_path / "o", ResponseOptions(transcripts=texts))
