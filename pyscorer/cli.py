@@ -38,6 +38,7 @@ STAGES = {
     "decode": "pyscorer.recognition.stage",
     "export_vosk": "pyscorer.recognition.vosk",
     "import_kaldi": "pyscorer.acoustic.kaldi_import",
+    "import_kaldi_gmm": "pyscorer.acoustic.kaldi_gmm",
     "kaldi_lang": "pyscorer.acoustic.kaldi_lang",
     "kaldi_shards": "pyscorer.acoustic.kaldi_shards",
     "kaldi_alignment": "pyscorer.acoustic.kaldi_contract",

@@ -1,5 +1,7 @@
 """Kaldi's GMM-HMMs (monophone or triphone): final.mdl, tree and L.fst as they stand.
 
+The stage `import_kaldi_gmm` makes monophones of Kaldi's the GMM of this package's own stages.
+
 Sources: Kaldi's gmm/am-diag-gmm.cc and gmm/diag-gmm.cc (Read), bin/compile-train-graphs.cc.
 """
 
@@ -12,7 +14,8 @@ import kaldifst
 import numpy as np
 
 from pyscorer.acoustic.fst import read_vector_fst
-from pyscorer.acoustic.gmm_model import KaldiModel, set_log_probs
+from pyscorer.acoustic.gmm_model import Gmm, KaldiModel, set_log_probs, transition_tables
+from pyscorer.acoustic.kaldi_import import read_phones
 from pyscorer.acoustic.kaldi_stream import KaldiReader
 from pyscorer.acoustic.kaldi_transitions import (
     NO_PDF,
@@ -21,7 +24,43 @@ from pyscorer.acoustic.kaldi_transitions import (
     read_topology,
     read_transition_model,
 )
+from pyscorer.datadir import PHONES
 from pyscorer.errors import InputError
+from pyscorer.files import atomic_open
+
+
+def import_kaldi_gmm(model: Path, tree: Path, out: Path) -> None:
+    """Take Kaldi's monophones (final.mdl and tree) in the place of those that train_gmm makes.
+
+    They must have been trained on MFCC-13 with deltas, less the mean of the speaker, and have the
+    phones of `datadir.PHONES` (those of a `phones.txt` beside the model are compared) in Kaldi's
+    usual topology: five states for SIL and SPN. Writes `out/final.npz` for align, gop and bundle,
+    and `out/log.csv` (empty: nothing was trained).
+
+    Raises InputError for any other model, naming what differs.
+    """
+    if read_phones(model.parent / "phones.txt") != list(PHONES):
+        raise InputError(f"{model.parent / 'phones.txt'}: phones must be: {' '.join(PHONES[1:])}")
+    gmm = read_kaldi_gmm(model, tree)
+    table, ours = gmm.transitions.transition_table, transition_tables()
+    theirs = np.stack([gmm.transitions.tuples[table[1:, 0], 0], table[1:, 2]])
+    if not np.array_equal(theirs, np.stack([ours.phone, ours.pdf])[:, 1:]):
+        raise InputError(
+            f"{model}: {gmm.transitions.num_pdfs} pdfs: not monophones with three states a phone "
+            "and five for silence and noise, as gmm-init-mono makes them"
+        )
+    mixtures = [gmm.model.gmm.get_pdf(pdf) for pdf in range(gmm.transitions.num_pdfs)]
+    if mixtures[0].dim != 39:
+        raise InputError(f"{model}: features of {mixtures[0].dim} dimensions, not 39")
+    Gmm(
+        np.concatenate([mixture.weights for mixture in mixtures]),
+        np.concatenate([mixture.means for mixture in mixtures]),
+        np.concatenate([mixture.vars for mixture in mixtures]),
+        np.repeat(np.arange(len(mixtures)), [mixture.num_gauss for mixture in mixtures]),
+        np.asarray(gmm.transitions.log_probs, dtype=np.float32),
+    ).save(out / "final.npz")
+    with atomic_open(out / "log.csv") as stream:
+        stream.write("iteration,log_likelihood\n")
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import kaldi_io
@@ -5,8 +6,10 @@ import kaldifst
 import numpy as np
 import pytest
 
+from pyscorer.acoustic.gmm_model import Gmm, kaldi_model, log_probs
 from pyscorer.acoustic.kaldi_gmm import (
     KaldiGraphs,
+    import_kaldi_gmm,
     log_likelihoods,
     read_kaldi_gmm,
     read_kaldi_topology,
@@ -105,3 +108,35 @@ def test_a_lexicon_with_phones_that_the_model_lacks(gmm, tmp_path: Path):
     KaldiGraphs(gmm, tmp_path / "L.fst", [42])
     with pytest.raises(InputError, match=r"L\.fst: phones \[42\] are not in the model"):
         KaldiGraphs(gmm, tmp_path / "L.fst")
+
+
+def test_monophones_serve_the_stages_of_this_package(gmm, golden: Path, tmp_path: Path):
+    import_kaldi_gmm(golden / "mono.final.mdl", golden / "mono.tree", tmp_path)
+    model = kaldi_model(Gmm.load(tmp_path / "final.npz"))
+    features = dict(kaldi_io.read_mat_ark(str(golden / "utts5_mfcc39_cmn.ark")))
+    for key, likelihoods in kaldi_io.read_mat_ark(str(golden / "utts5_mono_likes.ark")):
+        np.testing.assert_allclose(
+            log_likelihoods(model, features[key]), likelihoods, atol=1e-3, rtol=1e-5
+        )
+    np.testing.assert_allclose(
+        log_probs(model.transitions)[1:], gmm.transitions.log_probs[1:], rtol=1e-6
+    )
+    assert (tmp_path / "log.csv").read_text() == "iteration,log_likelihood\n"
+
+
+def test_monophones_of_other_phones_are_refused(golden: Path, tmp_path: Path):
+    for name in ("mono.final.mdl", "mono.tree"):
+        (tmp_path / name).write_bytes((golden / name).read_bytes())
+    phones = (golden / "phones.txt").read_text().replace("AA", "AA0")
+    (tmp_path / "phones.txt").write_text(phones)
+    with pytest.raises(InputError, match=r"phones\.txt: phones must be: SIL SPN AA"):
+        import_kaldi_gmm(tmp_path / "mono.final.mdl", tmp_path / "mono.tree", tmp_path / "out")
+
+
+def test_pdfs_in_another_order_are_no_monophones(gmm, golden: Path, tmp_path: Path, monkeypatch):
+    tuples = gmm.transitions.tuples.copy()
+    tuples[7, 2] += 1
+    triphones = replace(gmm, transitions=replace(gmm.transitions, tuples=tuples))
+    monkeypatch.setattr("pyscorer.acoustic.kaldi_gmm.read_kaldi_gmm", lambda *_: triphones)
+    with pytest.raises(InputError, match=r"final\.mdl: 127 pdfs: not monophones"):
+        import_kaldi_gmm(golden / "mono.final.mdl", golden / "mono.tree", tmp_path)

@@ -35,6 +35,7 @@ wildcard_constraints:
 ruleorder: kaldi_cmvn > features
 ruleorder: kaldi_alignment > align
 ruleorder: kaldi_model > train_tdnnf
+ruleorder: import_kaldi_gmm > train_gmm
 ruleorder: kaldi_posteriors > export
 
 
@@ -122,6 +123,22 @@ rule kaldi_alignment:
     shell:
         "pyscorer kaldi_alignment --data {params.data} --lexicon {params.data}/lexicon.txt"
         " --lengths {input.lengths} --out {params.out} {CANONICAL} 2> {log}"
+
+
+rule import_kaldi_gmm:
+    """Monophones for the stages that read a final.npz: gop, bundle."""
+    input:
+        model=kaldi_final("mono"),
+        tree=K / "mono" / "tree",
+    output:
+        WORK / "gmm" / "final.npz",
+        WORK / "gmm" / "log.csv",
+    params:
+        out=subpath(output[0], parent=True),
+    log:
+        LOGS / "kaldi" / "import_gmm.log",
+    shell:
+        "pyscorer import_kaldi_gmm --model {input.model} --tree {input.tree} --out {params.out} 2> {log}"
 
 
 include: "kaldi_chain.smk"
