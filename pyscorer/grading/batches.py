@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pyscorer.grading.inputs import GraderInputs, place_in_word
+from pyscorer.grading.inputs import STATES, GraderInputs, place_in_word
 from pyscorer.grading.model import Batch, Grades
 from pyscorer.labels import Labels
 from pyscorer.pooled import places_within, select
@@ -26,6 +26,19 @@ class Scaling:
     word_scores: torch.Tensor
     utterance_scores: torch.Tensor
     """2 x 2 x UTTERANCE_ASPECTS."""
+    spans: tuple[tuple[str, int], ...]
+    """Of the phones' inputs, see `GraderInputs`."""
+    bases: dict[str, torch.Tensor]
+    """Of the spans of deep features: columns x components. Deep features, standardised, enter as
+    their leading principal components alone, of unit variance: whole, they tell speakers apart."""
+
+    @property
+    def reduced(self) -> tuple[tuple[str, int], ...]:
+        """The spans as a grader has them: with as many columns as there are components."""
+        return tuple(
+            (name, self.bases[name].shape[1] if name in self.bases else width)
+            for name, width in self.spans
+        )
 
 
 def _moments(values: np.ndarray) -> torch.Tensor:
@@ -35,16 +48,36 @@ def _moments(values: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.stack([mean, deviation + 1e-5]).astype(np.float32))
 
 
-def scaling_of(inputs: GraderInputs, labels: Labels) -> Scaling:
-    """The Scaling by these utterances."""
+def principal_components(x: torch.Tensor, count: int) -> torch.Tensor:
+    """Columns x components: x times it has the leading principal components, of unit variance.
+
+    `x` (rows x columns) is centred.
+    """
+    variances, axes = torch.linalg.eigh((x.T @ x / len(x)).double())
+    leading = slice(max(0, len(variances) - count), None)
+    return (axes[:, leading] / (variances[leading].clamp(min=0) + 1e-6).sqrt()).float()
+
+
+def scaling_of(inputs: GraderInputs, labels: Labels, components: int = 48) -> Scaling:
+    """The Scaling by these utterances, with at most that many `components` of deep features."""
     raters = np.where(np.isnan(labels.raters), labels.utterances, labels.raters)
+    phones = _moments(inputs.pooled.features)
+    widths = [width for _, width in inputs.spans]
+    parts = _scaled(inputs.pooled.features, phones).split(widths, dim=1)
+    bases = {
+        name: principal_components(part, components)
+        for (name, _), part in zip(inputs.spans, parts, strict=True)
+        if name.endswith(STATES)
+    }
     return Scaling(
-        _moments(inputs.pooled.features),
+        phones,
         _moments(inputs.words),
         _moments(inputs.utterances),
         _moments(labels.phones),
         _moments(labels.words),
         _moments(np.stack([labels.utterances, raters], axis=1)),
+        inputs.spans,
+        bases,
     )
 
 
@@ -58,7 +91,14 @@ class Batches:
 
     def __init__(self, inputs: GraderInputs, scaling: Scaling) -> None:
         p = self.pooled = inputs.pooled
-        self.features = _scaled(p.features, scaling.phones)
+        parts = _scaled(p.features, scaling.phones).split([w for _, w in scaling.spans], dim=1)
+        self.features = torch.cat(
+            [
+                part @ scaling.bases[name] if name in scaling.bases else part
+                for (name, _), part in zip(scaling.spans, parts, strict=True)
+            ],
+            dim=1,
+        )
         self.words = _scaled(inputs.words, scaling.words)
         self.utterances = _scaled(inputs.utterances, scaling.utterances)
         self.phones = torch.from_numpy(p.phones)

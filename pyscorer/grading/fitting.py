@@ -19,7 +19,7 @@ _SORTED_TOGETHER = 8
 class FitOptions:
     """How one grader is trained."""
 
-    epochs: int = field(default=10, metadata={"help": "passes over the train split"})
+    epochs: int = field(default=20, metadata={"help": "passes over the train split"})
     batch_size: int = field(default=64, metadata={"help": "utterances a step"})
     learning_rate: float = field(default=1e-3, metadata={"help": "AdamW's, at its highest"})
     weight_decay: float = field(default=0.05, metadata={"help": "decoupled, as in AdamW"})

@@ -17,6 +17,7 @@ POOLED_SOURCES = ("tdnnf", "gop", "encoder", "learned_gop")
 """Sources that are pooled directories."""
 SOURCES = ("durations", *POOLED_SOURCES, "recogniser")
 
+STATES = " states"
 _NOT_NUMBERS = {"rival"}
 """Columns that hold phone ids."""
 _MEASURES = {
@@ -24,7 +25,7 @@ _MEASURES = {
     "gop": ("lpp", "gop", "transition_gop", "gmm_gop", "gmm_posterior_gop"),
     "learned_gop": ("logp", "ratio", "entropy"),
 }
-"""Columns whose statistics over an utterance are inputs of the utterance's scores."""
+"""Columns whose statistics over words and utterances are inputs of theirs."""
 _WORD_COLUMNS = ("log_probability", "tokens", "least", "margin", "heard", "log_probability_a_token")
 _UTTERANCE_COLUMNS = ("wer", "hypothesis_log_probability", "prompt_log_probability", "difference")
 _SHORTEST_PAUSE = 5
@@ -77,9 +78,10 @@ class GraderInputs:
     pooled: PooledSet
     """Its features are the inputs of the phones."""
     spans: tuple[tuple[str, int], ...]
-    """(source, number of columns) of the features of `pooled`, in order."""
+    """(source, number of columns) of the features of `pooled`, in order; the name of what is deep
+    features ends in STATES."""
     words: np.ndarray
-    """Words x inputs; no columns without a recogniser."""
+    """Words x inputs."""
     utterances: np.ndarray
     """Utterances x inputs."""
 
@@ -168,19 +170,21 @@ def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> Grade
     `norms` are the `duration_norms` of the train split. Without `durations`, times enter nowhere.
     """
     pooled = raw.pooled
-    at = len(DURATION_COLUMNS)
-    blocks = [pooled.features[:, at:]]
-    spans = [(name, sum(s == name for s, _ in raw.columns)) for name in POOLED_SOURCES]
-    if durations:
-        times = phone_times(pooled, norms)
-        blocks.insert(0, times)
-        spans.insert(0, ("durations", times.shape[1]))
-    words = raw.recognised.words if raw.recognised else np.zeros((pooled.word_counts.sum(), 0))
-    features = np.concatenate(blocks, axis=1).astype(np.float32)
+    blocks = {"durations": phone_times(pooled, norms)} if durations else {}
+    for name in POOLED_SOURCES:
+        for deep, block in ((False, name), (True, name + STATES)):
+            own = [
+                i
+                for i, (source, c) in enumerate(raw.columns)
+                if source == name and c.startswith("deep_") == deep
+            ]
+            if own:
+                blocks[block] = pooled.features[:, own]
+    features = np.concatenate([*blocks.values()], axis=1).astype(np.float32)
     return GraderInputs(
         _with_features(pooled, features),
-        tuple((name, width) for name, width in spans if width),
-        words.astype(np.float32),
+        tuple((name, block.shape[1]) for name, block in blocks.items()),
+        word_inputs(raw, norms, durations).astype(np.float32),
         utterance_inputs(raw, norms, durations)[1].astype(np.float32),
     )
 
@@ -217,12 +221,34 @@ def phone_times(pooled: PooledSet, norms: np.ndarray) -> np.ndarray:
     )
 
 
+def _measures(raw: RawInputs) -> list[int]:
+    """Places of the columns of _MEASURES among the features of `raw`."""
+    return [i for i, (source, c) in enumerate(raw.columns) if c in _MEASURES.get(source, ())]
+
+
+def word_inputs(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> np.ndarray:
+    """Words x inputs: statistics over the word's phones, and the recogniser's view of it.
+
+    The number of phones, then mean and least of each measure, of the normalised log duration and
+    of the pause before a phone.
+    """
+    starts = word_starts(raw.pooled)
+    values = raw.pooled.features[:, _measures(raw)]
+    if durations:
+        values = np.column_stack([values, phone_times(raw.pooled, norms)[:, 1:3]])
+    counts = np.diff(np.append(starts, len(values)))[:, None]
+    parts = [counts, np.add.reduceat(values, starts) / counts, np.minimum.reduceat(values, starts)]
+    if raw.recognised is not None:
+        parts.append(raw.recognised.words)
+    return np.concatenate(parts, axis=1)
+
+
 def utterance_inputs(
     raw: RawInputs, norms: np.ndarray, durations: bool = True
 ) -> tuple[list[str], np.ndarray]:
     """Names, and utterances x statistics of measures, times and the recogniser's view."""
     at = len(DURATION_COLUMNS)
-    chosen = [i for i, (source, c) in enumerate(raw.columns) if c in _MEASURES.get(source, ())]
+    chosen = _measures(raw)
     measures = ["_".join(raw.columns[i]) for i in chosen]
     features = raw.pooled.features[:, [*chosen, *range(at)]]
     names, table = rich_statistics(_with_features(raw.pooled, features), measures, norms)

@@ -55,6 +55,9 @@ class GraderOptions:
     speakers: int = field(
         default=0, metadata={"help": "train speakers to learn from, of each module; 0: all"}
     )
+    components: int = field(
+        default=48, metadata={"help": "principal components of deep features that enter"}
+    )
     width: int = field(default=64, metadata={"help": "of the network"})
     layers: int = field(default=2, metadata={"help": "of self-attention over phones"})
     dropout: float = field(default=0.1, metadata={"help": "within the network"})
@@ -86,9 +89,9 @@ def load_training_data(data: Path, paths: SourcePaths, options: GraderOptions) -
     labels = read_grades(data, raw.pooled)
     norms = norms_of(raw)
     inputs = assemble(raw, norms, "durations" in (options.sources or SOURCES))
-    scaling = scaling_of(inputs, labels)
+    scaling = scaling_of(inputs, labels, options.components)
     config = GraderConfig(
-        inputs.spans,
+        scaling.reduced,
         inputs.words.shape[1],
         inputs.utterances.shape[1],
         width=options.width,

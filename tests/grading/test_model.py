@@ -41,6 +41,17 @@ def test_every_phone_word_and_utterance_has_its_scores() -> None:
     assert grades.utterances.shape == (12, 2, 5)
 
 
+def test_a_phone_is_scored_with_the_inputs_of_its_word_and_utterance_in_mind() -> None:
+    batches, _, config = batches_of(2)
+    torch.manual_seed(0)
+    grader = Grader(config).eval()
+    batch, _, _ = batches.take(np.array([0]))
+    scores = grader(batch).phones
+    for inputs in ("words", "utterances"):
+        other = batch._replace(**{inputs: getattr(batch, inputs) + 1})
+        assert (grader(other).phones - scores).abs().min() > 1e-4
+
+
 def test_left_out_words_are_out_and_an_utterance_keeps_one() -> None:
     batches, _, _ = batches_of(2)
     words = batches.pooled.word_counts[:2]
@@ -74,8 +85,8 @@ def test_sources_can_be_off() -> None:
     silent = replace(raw, recognised=None)
     inputs = assemble(silent, norms_of(raw), durations=False)
     assert [name for name, _ in inputs.spans] == ["gop"]
-    assert inputs.words.shape[1] == 0
-    config = GraderConfig(inputs.spans, 0, inputs.utterances.shape[1], width=16)
+    assert inputs.words.shape[1] == 1 + 2 * 2
+    config = GraderConfig(inputs.spans, 5, inputs.utterances.shape[1], width=16)
     raw, labels, _ = make_utterances(2)
     batches = Batches(inputs, scaling_of(inputs, labels))
     assert predict(Grader(config), batches, np.arange(8)).utterances.shape == (8, 2, 5)
