@@ -117,8 +117,7 @@ rule kaldi_train:
     log:
         LOGS / "kaldi" / "train.{iteration}.log",
     shell:
-        "export OMP_NUM_THREADS={threads} OPENBLAS_NUM_THREADS={threads};"
-        " {RECIPES}/train_chain.sh {input.den} {input.egs} {params.shift}"
+        "{RECIPES}/train_chain.sh {input.den} {input.egs} {params.shift}"
         " {params.rate} {ENGINE[minibatch]} {params.seed} {ENGINE[gpu]} {input.network} {output} 2> {log}"
 
 
