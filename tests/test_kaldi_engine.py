@@ -32,8 +32,8 @@ def plan(tmp_path: Path):
         scripts = Path(sys.executable).parent
         path = os.pathsep.join([str(tmp_path / "bin"), str(scripts), "/usr/bin", "/bin"])
         return subprocess.run(
-            [scripts / "snakemake", "--dry-run", "--quiet",
-             "rules", "--cores", "1", "report", "--config", "corpus=sample", "engine=kaldi",
+            [scripts / "snakemake", "--dry-run", "--quiet", "rules", "--cores", "1",
+             "report", "recognition", "--config", "corpus=sample", "engine=kaldi",
              f"work_root={tmp_path}/work", f"results_root={tmp_path}/results"],
             cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False,
         )  # fmt: skip
@@ -53,6 +53,7 @@ def test_the_rules_join_up_from_the_corpus_to_the_report(plan):
     assert counts["kaldi_accumulate"] == 4 * (40 + 3 * 34)
     assert counts["kaldi_mllt"] == counts["kaldi_fmllr"] / 4 == 4
     assert counts["kaldi_train"] == 4 * 10
+    assert counts["decode"] == counts["import_kaldi_gmm"] == counts["kaldi_model"] == 1
     assert not counts.keys() & {"train_gmm", "align", "chain_graphs", "train_tdnnf", "export"}
 
 
