@@ -58,7 +58,7 @@ def principal_components(x: torch.Tensor, count: int) -> torch.Tensor:
     return (axes[:, leading] / (variances[leading].clamp(min=0) + 1e-6).sqrt()).float()
 
 
-def scaling_of(inputs: GraderInputs, labels: Labels, components: int = 48) -> Scaling:
+def scaling_of(inputs: GraderInputs, labels: Labels, components: int = 128) -> Scaling:
     """The Scaling by these utterances, with at most that many `components` of deep features."""
     raters = np.where(np.isnan(labels.raters), labels.utterances, labels.raters)
     phones = _moments(inputs.pooled.features)

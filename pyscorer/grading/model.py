@@ -184,11 +184,10 @@ class Grader(nn.Module):
     """Sources of each phone -> phones in context -> words in context -> utterance.
 
     Every source has a linear projection of its own; their sum, with embeddings of the phone and of
-    its place in the word, and with projections of the inputs of its word and of its utterance, is
-    what self-attention over the utterance's phones reads. A word is the
-    mean of its phones with what the recogniser makes of it, and self-attention over words; an
-    utterance is phones and words pooled by attention, moments of the scores predicted for them,
-    and the utterance's own inputs.
+    its place in the word, and a projection of its word's inputs, is what self-attention over the
+    utterance's phones reads. A word is the mean of its phones with its own inputs, and
+    self-attention over words; an utterance is phones and words pooled by attention, moments of the
+    scores predicted for them, and the utterance's own inputs.
     """
 
     def __init__(self, config: GraderConfig) -> None:
@@ -199,7 +198,6 @@ class Grader(nn.Module):
         self.phone = nn.Embedding(len(PHONE_NAMES), width)
         self.place = nn.Embedding(_PLACES, width)
         self.word_context = nn.Linear(config.words, width)
-        self.utterance_context = nn.Linear(max(config.utterances, 1), width)
         self.phones_in_context = Context(config, config.layers)
         self.phone_head = _head(width, config, 1)
         self.word_input = nn.Linear(width + _MOMENTS + config.words, width)
@@ -219,14 +217,8 @@ class Grader(nn.Module):
         widths = [columns for _, columns in self.config.spans]
         for project, part in zip(self.sources, batch.features.split(widths, dim=1), strict=True):
             x = x + self._dropped(project, part, batch.utterance_of_phone, utterances)
-        word_inputs, own = (
-            self._columns_dropped(batch.words),
-            self._columns_dropped(batch.utterances),
-        )
-        if self.config.utterances == 0:
-            own = own.new_zeros(utterances, 1)
+        word_inputs = self._columns_dropped(batch.words)
         x = x + self.word_context(word_inputs)[batch.word_of_phone]
-        x = x + self.utterance_context(own)[batch.utterance_of_phone]
         x = self.phones_in_context(x, batch.utterance_of_phone, batch.phone_slot)
         phone_scores = self.phone_head(x)
         below = _moments(phone_scores, batch.word_of_phone, words)
@@ -234,6 +226,9 @@ class Grader(nn.Module):
         w = w + self.word_input(torch.cat([w, below, word_inputs], dim=1))
         w = self.words_in_context(w, batch.utterance_of_word, batch.word_slot)
         word_scores = self.word_head(w)
+        own = self._columns_dropped(batch.utterances)
+        if self.config.utterances == 0:
+            own = own.new_zeros(utterances, 1)
         u = torch.cat(
             [
                 self.phone_pooling(x, batch.utterance_of_phone, utterances),

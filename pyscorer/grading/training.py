@@ -56,7 +56,7 @@ class GraderOptions:
         default=0, metadata={"help": "train speakers to learn from, of each module; 0: all"}
     )
     components: int = field(
-        default=48, metadata={"help": "principal components of deep features that enter"}
+        default=128, metadata={"help": "principal components of deep features that enter"}
     )
     width: int = field(default=64, metadata={"help": "of the network"})
     layers: int = field(default=2, metadata={"help": "of self-attention over phones"})
