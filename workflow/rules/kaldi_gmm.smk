@@ -6,6 +6,8 @@ MONO, TRI = ENGINE["mono_iterations"], ENGINE["tri_iterations"]
 REALIGN = {*range(1, 11), *range(12, 21, 2), *range(23, MONO, 3)}, {10, 20, 30}
 TURN = [iteration for iteration in (2, 4, 6, 12) if iteration < TRI]
 """Iterations that make MLLT (system lda) or the transforms of speakers (sat) anew."""
+WIDEST = 640
+"""Retry beam where every utterance must be aligned; in training one left out does no harm."""
 MATRIX = K / "lda" / f"{max([0, *TURN])}.mat"
 
 
@@ -214,7 +216,7 @@ rule kaldi_align:
         LOGS / "kaldi" / "align.{system}.{split}.{shard}.log",
     shell:
         "{params.view} {RECIPES}/align_gmm.sh {params.data} {params.mfcc} {input.shard} {input.graphs}"
-        " {input.model} 10 40 {output} 2> {log}"
+        " {input.model} 10 {WIDEST} {output} 2> {log}"
 
 
 rule kaldi_tree_stats:

@@ -127,6 +127,6 @@ rule kaldi_adapt:
     shell:
         "export {params.view};"
         " {RECIPES}/align_gmm.sh {params.data} {params.mfcc} {input.shard} {input.graphs} {input.model}"
-        " 10 40 {output}.gz 2> {log};"
+        " 10 {WIDEST} {output}.gz 2> {log};"
         " {RECIPES}/fmllr.sh {params.data} {params.mfcc} {input.shard} {input.spk2utt} {output}.gz"
         " {input.model} {output} 2>> {log}"
