@@ -3,8 +3,10 @@
 After these no stage knows which engine ran (docs/contract.md).
 """
 
+import heapq
 import logging
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -88,27 +90,31 @@ def kaldi_posteriors(
 ) -> None:
     """Write what nnet3-compute gave as the stage `export` writes its own.
 
-    `posteriors` are scp files of log-posteriors over pdfs (node output-xent), `embeddings` of node
-    prefinal-l, both at every third frame. Writes `out/embed.scp`, `out/post.scp` (log-posteriors of
-    phone ids 1..41: pdfs of a phone summed) and `out/frame_shift`. Streams.
+    `posteriors` are sorted scp files of log-posteriors over pdfs (node output-xent), `embeddings`
+    of node prefinal-l, both at every third frame. Writes `out/embed.scp`, `out/post.scp`
+    (log-posteriors of phone ids 1..41: pdfs of a phone summed) and `out/frame_shift`. Streams.
     """
     transitions = read_nnet3(model).transition_model
     if transitions is None:
         raise InputError(f"{model}: a raw network: the phones of its pdfs are not known")
     owners = transitions.pdf_to_phone() - 1
     with archive_writer(out / "embed.scp") as write:
-        for scp in embeddings:
-            for key, matrix in read_matrices(scp):
-                write(key, matrix)
+        for key, matrix in _merged(embeddings):
+            write(key, matrix)
     with archive_writer(out / "post.scp") as write:
-        for scp in posteriors:
-            for key, matrix in read_matrices(scp):
-                if matrix.shape[1] != len(owners):
-                    raise InputError(
-                        f"{scp}: {key}: {matrix.shape[1]} columns; {model} has {len(owners)} pdfs"
-                    )
-                phones = np.zeros((len(matrix), len(PHONES) - 1))
-                np.add.at(phones.T, owners, np.exp(matrix.astype(np.float64)).T)
-                write(key, np.log(np.maximum(phones, 1e-20)).astype(np.float32))
+        for key, matrix in _merged(posteriors):
+            if matrix.shape[1] != len(owners):
+                raise InputError(
+                    f"{posteriors[0].parent}: {key}: {matrix.shape[1]} columns; {model} has "
+                    f"{len(owners)} pdfs"
+                )
+            phones = np.zeros((len(matrix), len(PHONES) - 1))
+            np.add.at(phones.T, owners, np.exp(matrix.astype(np.float64)).T)
+            write(key, np.log(np.maximum(phones, 1e-20)).astype(np.float32))
     with atomic_open(out / "frame_shift") as stream:
         stream.write(f"{3 * FRAME_SHIFT:.2f}\n")
+
+
+def _merged(archives: list[Path]) -> Iterator[tuple[str, np.ndarray]]:
+    """The utterances of all shards, sorted."""
+    return heapq.merge(*map(read_matrices, archives), key=itemgetter(0))

@@ -1,6 +1,5 @@
 """Stage `kaldi_shards`: what the kaldi engine works on in parallel, and what it holds out."""
 
-from itertools import pairwise
 from pathlib import Path
 
 from pyscorer.errors import InputError
@@ -8,10 +7,10 @@ from pyscorer.files import read_table, write_table
 
 
 def kaldi_shards(lang: Path, out: Path, jobs: int = 4, heldout: float = 0) -> None:
-    """Cut the recordings of a folder of `kaldi_lang` into shards of whole speakers.
+    """Deal the speakers of a folder of `kaldi_lang` out to shards.
 
-    `jobs`: shards. `heldout`: fraction of the speakers (at least one, unless it is 0), taken from
-    the end of the last shard, whose egs choose among networks and train none.
+    `jobs`: shards. `heldout`: fraction of the speakers (at least one, unless it is 0), taken evenly
+    from the last shard, whose egs choose among networks and train none.
 
     Writes `out/NNN.scp` (recordings) and `NNN.spk2utt` of every shard, `NNN.learn` with the
     utterances that it trains on, and `heldout.learn` with those held out.
@@ -24,15 +23,15 @@ def kaldi_shards(lang: Path, out: Path, jobs: int = 4, heldout: float = 0) -> No
         raise InputError(
             f"{lang}/spk2utt: {len(names)} speakers for {jobs} shards; lower kaldi: jobs"
         )
-    bounds = [len(names) * number // jobs for number in range(jobs + 1)]
-    shards = [names[begin:end] for begin, end in pairwise(bounds)]
+    # Training sees one shard after the other: they must be alike, and names are often in an order.
+    shards = [names[number::jobs] for number in range(jobs)]
     wanted = max(1, round(heldout * len(names))) if heldout else 0
     if wanted >= len(shards[-1]):
         raise InputError(
             f"{lang}/spk2utt: {wanted} speakers to hold out of the last shard's"
             f" {len(shards[-1])}; lower kaldi: heldout or jobs"
         )
-    unseen = names[len(names) - wanted :]
+    unseen = shards[-1][:: len(shards[-1]) // wanted][:wanted] if wanted else []
     out.mkdir(parents=True, exist_ok=True)
     for number, shard in enumerate(shards):
         of_speaker = {name: speakers[name].split() for name in shard}

@@ -55,7 +55,7 @@ rule kaldi_lang:
 
 
 rule kaldi_shards:
-    """The last speakers of the acoustic model's last shard are held out, for its combination."""
+    """Speakers of the acoustic model's last shard are held out, for its combination."""
     input:
         DATA / "wav.scp",
         DATA / "spk2utt",
@@ -98,7 +98,7 @@ rule kaldi_cmvn:
     log:
         LOGS / "kaldi" / "cmvn.{split}.{kind}.log",
     shell:
-        "cat {input.feats} > {output.feats};"
+        "LC_ALL=C sort {input.feats} > {output.feats};"
         " {RECIPES}/cmvn.sh {output.feats} {input.spk2utt} {params.speaker} 2> {log};"
         " {RECIPES}/cmvn.sh {output.feats} <(awk '{{print $1, $1}}' {output.feats})"
         " {params.utterance} 2>> {log}"
