@@ -65,7 +65,7 @@ def test_a_missing_program_stops_the_run_at_its_start(plan):
 
 SMALL = {
     "corpus": "sample",
-    "download": {"sample_speakers": 8, "sample_natives": 8, "sample_utterances": 5},
+    "download": {"sample_speakers": 12, "sample_natives": 8, "sample_utterances": 5},
     "train_gmm": {"iterations": 10, "gaussians": 150, "canonical": True},
     "align": {"canonical": True},
     "chain_graphs": {"num_leaves": 60},
