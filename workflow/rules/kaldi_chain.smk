@@ -124,7 +124,8 @@ rule kaldi_train:
 rule kaldi_combine:
     input:
         den=CHAIN / "den.fst",
-        egs=CHAIN / "egs" / "heldout.cegs",
+        egs=expand(CHAIN / "egs" / "{shard}.cegs", shard=SHARDS),
+        heldout=CHAIN / "egs" / "heldout.cegs",
         transitions=CHAIN / "0.trans_mdl",
         tree=CHAIN / "tree",
         phones=TRAIN / "L.fst",
@@ -137,8 +138,8 @@ rule kaldi_combine:
     log:
         LOGS / "kaldi" / "combine.log",
     shell:
-        "{RECIPES}/combine_chain.sh {input.den} {input.egs} {input.transitions} {ENGINE[gpu]}"
-        " {output[0]} {input.networks} 2> {log};"
+        "{RECIPES}/combine_chain.sh {input.den} '{input.egs}' {input.heldout} {input.transitions}"
+        " {ENGINE[gpu]} {config[seed]} {output[0]} {input.networks} 2> {log};"
         " cp {input.tree} {output[1]}; cp {TRAIN}/phones.txt {CHAIN}/model;"
         " cp {RECIPES}/conf/mfcc40.conf {CHAIN}/model/mfcc.conf"
 
