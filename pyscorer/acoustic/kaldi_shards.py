@@ -10,7 +10,7 @@ def kaldi_shards(lang: Path, out: Path, jobs: int = 4, heldout: float = 0) -> No
     """Deal the speakers of a folder of `kaldi_lang` out to shards.
 
     `jobs`: shards. `heldout`: fraction of the speakers (at least one, unless it is 0), taken evenly
-    from the last shard, whose egs choose among networks and train none.
+    from the last shard, which no network is trained on: the trained one is measured on them.
 
     Writes `out/NNN.scp` (recordings) and `NNN.spk2utt` of every shard, `NNN.learn` with the
     utterances that it trains on, and `heldout.learn` with those held out.

@@ -88,14 +88,17 @@ def score_all(
         journal(out / _DONE, settings) as (done, keep),
         progress_bar(desc="score_all", total=len(tasks), unit="recording") as bar,
     ):
-        left = [task for task in tasks if _identity(task) not in done]
+        # Once a task: a file that changes while the run goes on is still the one that was scored.
+        by_key = {_identity(task): task for task in tasks}
+        left = [key for key in by_key if key not in done]
         bar.update(len(tasks) - len(left))
-        for task, row in zip(left, ordered_map(work, left, options.jobs), strict=True):
+        scored = ordered_map(work, (by_key[key] for key in left), options.jobs)
+        for key, row in zip(left, scored, strict=True):
             if row["status"] == "failed":
                 log.warning("skipped: %s", row["error"])
-            keep(_identity(task), row)
+            keep(key, row)
             bar.update()
-        rows = [done[_identity(task)] for task in tasks]
+        rows = [done[key] for key in by_key]
         write_rows(out / SUMMARY, rows)
     failed = sum(row["status"] == "failed" for row in rows)
     log.info("%d of %d scored; %s", len(rows) - failed, len(rows), out / SUMMARY)

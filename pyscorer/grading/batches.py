@@ -1,5 +1,6 @@
 """Batches of utterances for the grader, normalised, with words left out at random."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,11 +63,9 @@ def scaling_of(inputs: GraderInputs, labels: Labels, components: int = 128) -> S
     """The Scaling by these utterances, with at most that many `components` of deep features."""
     raters = np.where(np.isnan(labels.raters), labels.utterances, labels.raters)
     phones = _moments(inputs.pooled.features)
-    widths = [width for _, width in inputs.spans]
-    parts = _scaled(inputs.pooled.features, phones).split(widths, dim=1)
     bases = {
         name: principal_components(part, components)
-        for (name, _), part in zip(inputs.spans, parts, strict=True)
+        for name, part in _parts(inputs.pooled.features, phones, inputs.spans)
         if name.endswith(STATES)
     }
     return Scaling(
@@ -86,16 +85,23 @@ def _scaled(values: np.ndarray, by: torch.Tensor) -> torch.Tensor:
     return torch.nan_to_num(scaled).clamp_(-_FARTHEST, _FARTHEST)
 
 
+def _parts(
+    features: np.ndarray, by: torch.Tensor, spans: tuple[tuple[str, int], ...]
+) -> Iterator[tuple[str, torch.Tensor]]:
+    """Name and standardised columns of each span."""
+    parts = _scaled(features, by).split([width for _, width in spans], dim=1)
+    return zip((name for name, _ in spans), parts, strict=True)
+
+
 class Batches:
     """Makes batches of any utterances of a GraderInputs, normalised once."""
 
     def __init__(self, inputs: GraderInputs, scaling: Scaling) -> None:
         p = self.pooled = inputs.pooled
-        parts = _scaled(p.features, scaling.phones).split([w for _, w in scaling.spans], dim=1)
         self.features = torch.cat(
             [
                 part @ scaling.bases[name] if name in scaling.bases else part
-                for (name, _), part in zip(scaling.spans, parts, strict=True)
+                for name, part in _parts(p.features, scaling.phones, scaling.spans)
             ],
             dim=1,
         )

@@ -18,6 +18,7 @@ POOLED_SOURCES = ("tdnnf", "gop", "encoder", "learned_gop")
 SOURCES = ("durations", *POOLED_SOURCES, "recogniser")
 
 STATES = " states"
+"""How the names of spans of deep features end, see `GraderInputs`."""
 _NOT_NUMBERS = {"rival"}
 """Columns that hold phone ids."""
 _MEASURES = {

@@ -55,7 +55,7 @@ rule kaldi_lang:
 
 
 rule kaldi_shards:
-    """Speakers of the acoustic model's last shard are held out, for its combination."""
+    """Speakers of the acoustic model's last shard are held out, to measure the network on."""
     input:
         DATA / "wav.scp",
         DATA / "spk2utt",
