@@ -52,6 +52,7 @@ STAGES = {
     "synthetic_scores": "pyscorer.gop.synthetic",
     "pool": "pyscorer.pronunciation.pooling",
     "train_scorer": "pyscorer.pronunciation.training",
+    "heard_phones": "pyscorer.grading.heard",
     "train_grader": "pyscorer.grading.training",
     "average_graders": "pyscorer.grading.averaging",
     "evaluate_grader": "pyscorer.grading.evaluation",

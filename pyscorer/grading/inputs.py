@@ -13,7 +13,7 @@ from pyscorer.labels import word_starts
 from pyscorer.pooled import PooledSet, read_columns, read_pooled
 from pyscorer.segments import DURATION_COLUMNS
 
-POOLED_SOURCES = ("tdnnf", "gop", "encoder", "learned_gop")
+POOLED_SOURCES = ("tdnnf", "gop", "encoder", "learned_gop", "heard")
 """Sources that are pooled directories."""
 SOURCES = ("durations", *POOLED_SOURCES, "recogniser")
 
@@ -43,6 +43,7 @@ class SourcePaths:
         default=None, metadata={"help": "outputs of pool, on an encoder's states"}
     )
     learned_gop: Path | None = field(default=None, metadata={"help": "outputs of learned_gop"})
+    heard: Path | None = field(default=None, metadata={"help": "outputs of heard_phones"})
     recogniser: Path | None = field(default=None, metadata={"help": "outputs of recogniser_view"})
 
     def split(self, name: str) -> "SourcePaths":

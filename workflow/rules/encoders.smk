@@ -106,3 +106,26 @@ rule recogniser_view:
     shell:
         "pyscorer recogniser_view --data {params.data} --out {params.out} --jobs {threads}"
         " {params.options} 2>&1 | tee {log}"
+
+
+rule heard_phones:
+    """What Whisper heard, phone by phone against the text."""
+    input:
+        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
+        view=WORK / "recogniser_view" / "{corpus}" / "{split}" / "utterances.csv",
+        phones=WORK / "gop" / "{corpus}" / "{split}" / "phones.scp",
+    output:
+        WORK / "heard_phones" / "{corpus}" / "{split}" / "phones.scp",
+    params:
+        data=subpath(input.text, parent=True),
+        view=subpath(input.view, parent=True),
+        pool=subpath(input.phones, parent=True),
+        out=subpath(output[0], parent=True),
+    log:
+        LOGS / "heard_phones" / "{corpus}" / "{split}.log",
+    benchmark:
+        BENCHMARKS / "heard_phones" / "{corpus}" / "{split}.tsv"
+    shell:
+        "pyscorer heard_phones --data {params.data} --view {params.view} --pool {params.pool}"
+        " --out {params.out} 2>&1 | tee {log}"

@@ -5,6 +5,7 @@ SOURCES = {
     "gop": WORK / "gop" / CORPUS,
     "encoder": WORK / "pool_encoded" / CORPUS,
     "learned_gop": WORK / "learned_gop" / CORPUS,
+    "heard": WORK / "heard_phones" / CORPUS,
     "recogniser": WORK / "recogniser_view" / CORPUS,
 }
 
@@ -38,7 +39,7 @@ def bundle_options(name):
         given |= {key: encode[key] for key in ("layers", "pad") if key in encode}
     if "learned_gop" in sources:
         given["learned_gop"] = str(SOURCES["learned_gop"].parent / "model.pt")
-    if "recogniser" in sources:
+    if {"heard", "recogniser"} & sources.keys():
         given["recogniser"] = config.get("recogniser_view", encode)["model"]
         given["view"] = str(SOURCES["recogniser"] / "train")
     return given
