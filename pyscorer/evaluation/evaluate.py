@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pyscorer.datadir import UTTERANCE_ASPECTS, read_labels
 from pyscorer.errors import InputError
+from pyscorer.evaluation.ceiling import EXPERT, ceiling_rows
 from pyscorer.evaluation.metrics import (
     age_group,
     bootstrap_pearson,
-    human_ceiling,
     mean_squared_error,
     pearson,
     seed_mean_pearson,
@@ -26,7 +25,7 @@ log = logging.getLogger(__name__)
 class EvaluateOptions:
     """How scores are held against the human ones."""
 
-    aspect: str = field(default="total", metadata={"help": "human score of the ceiling"})
+    aspect: str = field(default="total", metadata={"help": "the human score that is predicted"})
     samples: int = field(default=1000, metadata={"help": "bootstrap samples"})
     errors: int = field(default=12, metadata={"help": "worst errors listed for each scorer"})
     seed: int = field(default=0, metadata={"help": "of the bootstrap"})
@@ -142,22 +141,6 @@ def worst_errors(name: str, table: pd.DataFrame, data: Path, count: int) -> pd.D
     return table.loc[order[:count]]
 
 
-def ceiling_rows(data: Path, aspects: list[str]) -> list[dict]:
-    """One human expert against the others, an aspect a row; empty without rater scores."""
-    if not (data / "rater_scores.csv").exists():
-        return []
-    ratings = read_labels(data, "rater")
-    return [
-        {
-            "aspect": aspect,
-            "raters": ratings["rater"].nunique(),
-            "pcc": human_ceiling(ratings, aspect),
-        }
-        for aspect in aspects
-        if aspect in ratings and ratings[aspect].notna().any()
-    ]
-
-
 def evaluate(
     data: Path,
     scorers: list[Path],
@@ -174,23 +157,27 @@ def evaluate(
     16 years.
 
     Writes into the directory `out`: results.csv (a row a scorer), groups.csv (PCC by age group and
-    gender), errors.csv (worst errors), ceiling.csv (one expert against the mean of the others).
+    gender), errors.csv (worst errors), ceiling.csv (one expert, and every scorer,
+    against the mean of the other experts).
     `pcc_all_seeds` is the PCC of the prediction averaged over seeds; `single_module_pcc` the mean
     over single modules (no averaging at all), where the scorer has them.
     """
     if len(scorers) != len(names):
         raise InputError(f"{len(scorers)} scorers, but {len(names)} names")
     results, groups, errors = [], [], []
+    predicted: dict[str, dict[str, pd.Series]] = {}
     for scorer, name in zip(scorers, names, strict=True):
         table = read_scores(scorer, data)
         results.append(score_row(name, scorer, table, options))
+        predicted[name] = {options.aspect: table.set_index("utterance")["predicted"]}
         groups += group_rows(name, table, data)
         errors.append(worst_errors(name, table, data, options.errors))
         log.info("%s: test PCC %.3f", name, results[-1]["pcc"])
-    ceiling = ceiling_rows(data, UTTERANCE_ASPECTS)
+    ceiling = ceiling_rows(data, predicted)
     with atomic_directory(out) as part:
         for file, rows in (("results", results), ("groups", groups), ("ceiling", ceiling)):
-            columns = ["aspect", "raters", "pcc"] if file == "ceiling" else None
+            ceiling_columns = ["group", "aspect", "utterances", "raters", EXPERT, *names]
+            columns = ceiling_columns if file == "ceiling" else None
             frame = pd.DataFrame(rows, columns=columns)
             frame.to_csv(part / f"{file}.csv", index=False, float_format="%.4f")
         pd.concat(errors).to_csv(part / "errors.csv", index=False)

@@ -84,18 +84,20 @@ def seed_mean_pearson(predicted: np.ndarray, human: np.ndarray) -> float:
     return float(np.mean([pearson(column, human) for column in predicted.T]))
 
 
-def human_ceiling(ratings: pd.DataFrame, aspect: str) -> float:
+def human_ceiling(ratings: pd.DataFrame, aspect: str, predicted: pd.Series | None = None) -> float:
     """PCC of one rater with the mean of the others, averaged over the raters.
 
     `ratings` is the rater table of a data directory: columns utterance, rater, and the aspects.
-    Each rater is held against the others on the utterances that he rated.
+    Each rater is held against the others on the utterances that he rated. With `predicted` scores,
+    by utterance, these stand in for the rater: what they reach against the very same targets.
     """
     table = ratings.pivot(index="utterance", columns="rater", values=aspect)
     values = []
     for rater in table.columns:
-        others = table.drop(columns=rater).mean(axis=1)
-        both = table[rater].notna() & others.notna()
-        values.append(pearson(table.loc[both, rater].to_numpy(), others[both].to_numpy()))
+        own, others = table[rater], table.drop(columns=rater).mean(axis=1)
+        both = own.notna() & others.notna()
+        held = own if predicted is None else predicted.reindex(table.index)
+        values.append(pearson(held[both].to_numpy(), others[both].to_numpy()))
     return float(np.mean(values))
 
 

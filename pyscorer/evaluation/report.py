@@ -11,6 +11,7 @@ import pandas as pd
 from pyscorer.audio import SAMPLE_RATE, mp3_uri, read_audio
 from pyscorer.errors import InputError
 from pyscorer.evaluation import figures
+from pyscorer.evaluation.ceiling import EXPERT
 from pyscorer.evaluation.evaluate import read_scores
 from pyscorer.evaluation.metrics import CHILD_BELOW
 from pyscorer.evaluation.statistics import alignment_statistics, split_statistics
@@ -115,9 +116,8 @@ def report(
     tables = {name: _table(name, results) for name in ("results", "groups", "ceiling", "errors")}
     table = tables["results"]
     ceiling = tables["ceiling"]
-    human = None
-    if len(ceiling) and (ceiling["aspect"] == options.aspect).any():
-        human = float(ceiling.loc[ceiling["aspect"] == options.aspect, "pcc"].iloc[0])
+    own = ceiling[(ceiling["group"] == "all") & (ceiling["aspect"] == options.aspect)]
+    human = float(own[EXPERT].iloc[0]) if len(own) else None
     best = headline(table)
     gmm_log = _log(gmm / "log.csv", ["iteration", "log_likelihood"])
     tdnnf_log = _log(tdnnf / "log.csv", ["epoch", "train_objf", "valid_objf"])

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from pyscorer.errors import InputError
-from pyscorer.evaluation.evaluate import ceiling_rows, group_rows, seed_columns
+from pyscorer.evaluation.ceiling import ceiling_rows
+from pyscorer.evaluation.evaluate import group_rows, seed_columns
 from pyscorer.evaluation.metrics import bootstrap_pearson, mean_squared_error, pearson
 from pyscorer.files import atomic_directory
 from pyscorer.grading.detection import (
@@ -124,15 +125,16 @@ def evaluate_grader(
     the ensemble with its 95 % bootstrap interval over speakers, of single seeds, MSE, PCC of
     speaker means and within speakers, coverage and width of the 90 % predictive intervals, and
     out_of_fold_pcc on train), summary.md, groups.csv (utterances by age group and gender),
-    speakers.csv (utterances with the speaker's other recordings known), ceiling.csv (one expert
-    against the mean of the others), and of the first grader detection.csv, curves.csv,
-    confusions.csv (with `learned_gop`) and diagnosis.csv (with `truth`).
+    speakers.csv (utterances with the speaker's other recordings known), ceiling.csv (one expert,
+    and every grader, against the mean of the other experts), and of the first grader detection.csv,
+    curves.csv, confusions.csv (with `learned_gop`) and diagnosis.csv (with `truth`).
     """
     if len(graders) != len(names):
         raise InputError(f"{len(graders)} graders, but {len(names)} names")
     results: list[dict[str, Any]] = []
     groups: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
+    predicted: dict[str, dict[str, pd.Series]] = {name: {} for name in names}
     for name, grader in zip(names, graders, strict=True):
         for level in LEVELS:
             for aspect in ASPECTS[level]:
@@ -147,13 +149,14 @@ def evaluate_grader(
                         for row in group_rows(name, test.filter(regex="^(?!seed_)"), data)
                     ]
                     others.append(place | _others_row(test, train))
+                    predicted[name][aspect] = test.set_index("utterance")["predicted"]
         total = next(r["pcc"] for r in results if (r["grader"], r["aspect"]) == (name, "total"))
         log.info("%s: test PCC of utterance total %.3f", name, total)
     tables = {
         "results": results,
         "groups": groups,
         "speakers": others,
-        "ceiling": ceiling_rows(data, ASPECTS["utterance"]),
+        "ceiling": ceiling_rows(data, predicted),
         **_detection(graders[0], options, learned_gop, truth),
     }
     with atomic_directory(out) as part:

@@ -87,6 +87,18 @@ def test_human_ceiling_by_hand() -> None:
     assert human_ceiling(table, "total") == pytest.approx(expected)
 
 
+def test_predictions_are_held_against_the_targets_of_each_rater() -> None:
+    scores = {1: [1, 2, 3], 2: [1, 2, 3], 3: [1, 3, 2]}
+    table = pd.DataFrame(
+        [(f"u{i}", r, s) for r, row in scores.items() for i, s in enumerate(row)],
+        columns=["utterance", "rater", "total"],
+    )
+    # Against (1,2.5,2.5), the same, and (1,2,3); by utterance, whatever the order.
+    predicted = pd.Series({"u2": 6.0, "u1": 4.0, "u0": 2.0})
+    expected = (2 * math.sqrt(3) / 2 + 1) / 3
+    assert human_ceiling(table, "total", predicted) == pytest.approx(expected)
+
+
 def test_human_ceiling_of_speechocean762(corpora: Path) -> None:
     ratings = speechocean762.read(corpora / "speechocean762", "test").labels["rater"]
     expected = {"total": 0.807, "accuracy": 0.749, "fluency": 0.768, "prosodic": 0.758}
