@@ -33,7 +33,8 @@ class EncodeOptions:
     """What `encode` takes of an encoder."""
 
     layers: tuple[int, ...] = field(
-        default=(), metadata={"help": "layers, from 1, whose states are joined; none: the last"}
+        default=(-1,),
+        metadata={"help": "whose states are joined: from 1, or -1, -2, ... from the last"},
     )
     pad: float = field(
         default=0.5, metadata={"help": "seconds of silence after the recording, for Whisper"}
@@ -70,16 +71,56 @@ class WhisperEncoder:
             row[: len(mel)] = torch.from_numpy(mel)
         with torch.inference_mode():
             states = self.model.encode(batch, frames if len(mels) > 1 else None)
-        joined = torch.cat([states[layer - 1] for layer in layers], dim=2).numpy()
+        chosen = [states[layer - 1 if layer > 0 else layer] for layer in layers]
+        joined = torch.cat(chosen, dim=2).numpy()
         rows = (int(np.ceil(len(s) / SAMPLE_RATE / FRAME_SHIFT)) for s in recordings)
         return [own[:count] for own, count in zip(joined, rows, strict=True)]
 
 
-Encoder = WhisperEncoder | HuggingFaceEncoder
+@dataclass(frozen=True)
+class JoinedEncoders:
+    """Several encoders of the same frame shift as one, whose states are theirs side by side."""
+
+    encoders: tuple[WhisperEncoder | HuggingFaceEncoder, ...]
+
+    @property
+    def layers(self) -> int:
+        """How many each of them has at least."""
+        return min(encoder.layers for encoder in self.encoders)
+
+    @property
+    def frame_shift(self) -> float:
+        """Seconds."""
+        return self.encoders[0].frame_shift
+
+    def states(self, recordings: Sequence[np.ndarray], layers: tuple[int, ...]) -> list[np.ndarray]:
+        """The `layers` of each encoder, one encoder after the other; errors as theirs."""
+        each = [encoder.states(recordings, layers) for encoder in self.encoders]
+        rows = [min(map(len, parts)) for parts in zip(*each, strict=True)]
+        return [
+            np.concatenate([part[:count] for part in parts], axis=1)
+            for count, parts in zip(rows, zip(*each, strict=True), strict=True)
+        ]
+
+
+Encoder = WhisperEncoder | HuggingFaceEncoder | JoinedEncoders
 """Whatever has `layers`, `frame_shift` and `states`."""
 
 
-def load_encoder(model: Path, pad: float = 0.5) -> Encoder:
+def load_encoders(models: Sequence[Path], pad: float = 0.5) -> Encoder:
+    """`load_encoder` of one model, or of several as one encoder.
+
+    Raises InputError for encoders whose frame shifts differ.
+    """
+    encoders = tuple(load_encoder(model, pad) for model in models)
+    if len({encoder.frame_shift for encoder in encoders}) > 1:
+        each = zip(models, encoders, strict=True)
+        shifts = ", ".join(f"{model} {encoder.frame_shift:g} s" for model, encoder in each)
+        raise InputError(f"encoders of unlike frame shifts cannot be joined: {shifts}")
+    return encoders[0] if len(encoders) == 1 else JoinedEncoders(encoders)
+
+
+def load_encoder(model: Path, pad: float = 0.5) -> WhisperEncoder | HuggingFaceEncoder:
     """The encoder of a directory, or of a packaged model (see `packaged.PACKAGED`).
 
     A directory holds Whisper in CTranslate2's format, or any speech encoder in Hugging Face's
@@ -91,26 +132,26 @@ def load_encoder(model: Path, pad: float = 0.5) -> Encoder:
     return load_huggingface(directory)
 
 
-def encode(data: Path, model: Path, out: Path, options: EncodeOptions) -> None:
+def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> None:
     """Compute the states of the encoder `model` for the recordings of `data`.
 
-    `model` is a directory or the name of a packaged model, see `load_encoder`. Writes
-    `out/embed.scp` (T x dimension of the layers together; as many rows as the recording lasts) and
-    `out/frame_shift` (seconds; 0.02 for Whisper). Streams; one thread a process. The states of a
-    recording do not depend on those that it is encoded with.
+    `model` is a directory or the name of a packaged model, see `load_encoder`; the states of
+    several stand side by side. Writes `out/embed.scp` (T x dimension of the layers together; as
+    many rows as the recording lasts) and `out/frame_shift` (seconds; 0.02 for Whisper). Streams;
+    one thread a process. The states of a recording do not depend on those that it is encoded with.
 
     Raises InputError for a model that cannot be read, a layer that it does not have, and, naming
     the utterance, for a recording that is empty or longer than the encoder takes (Whisper: 30 s).
     """
     utterances = read_data_dir(data).utterances
-    encoder = load_encoder(model, options.pad)
-    layers = options.layers or (encoder.layers,)
-    unknown = [layer for layer in layers if not 1 <= layer <= encoder.layers]
-    if unknown:
-        raise InputError(f"{model}: no encoder layer {unknown[0]}; it has 1 to {encoder.layers}")
+    encoder = load_encoders(model, options.pad)
+    unknown = [layer for layer in options.layers if not 1 <= abs(layer) <= encoder.layers]
+    if unknown or not options.layers:
+        known = f"it has 1 to {encoder.layers}"
+        raise InputError(f"{model[0]}: no encoder layer {unknown[0] if unknown else ''}; {known}")
     started, seconds = time.monotonic(), 0.0
     tasks = (
-        (model, options.pad, layers, options.batch, [(u.key, u.audio) for u in part])
+        (tuple(model), options.pad, options.layers, options.batch, [(u.key, u.audio) for u in part])
         for part in chunks(utterances.values(), _SORTED * options.batch)
     )
     with (
@@ -132,16 +173,16 @@ def encode(data: Path, model: Path, out: Path, options: EncodeOptions) -> None:
 
 
 @functools.lru_cache(maxsize=1)
-def _encoder(model: Path, pad: float) -> Encoder:
-    return load_encoder(model, pad)
+def _encoder(models: tuple[Path, ...], pad: float) -> Encoder:
+    return load_encoders(models, pad)
 
 
 @one_thread()
 def _encode(
-    task: tuple[Path, float, tuple[int, ...], int, list[tuple[str, Path]]],
+    task: tuple[tuple[Path, ...], float, tuple[int, ...], int, list[tuple[str, Path]]],
 ) -> list[tuple[str, np.ndarray]]:
-    model, pad, layers, batch, members = task
-    encoder = _encoder(model, pad)
+    models, pad, layers, batch, members = task
+    encoder = _encoder(models, pad)
     recordings = [(key, read_audio(audio)) for key, audio in members]
     found: dict[str, np.ndarray] = {}
     for part in chunks(sorted(recordings, key=lambda r: len(r[1])), batch):

@@ -12,8 +12,9 @@ import torch
 from made_whisper import DIM, LAYERS, MELS, WORDS, tiny, write_model
 from torch import Tensor
 
+from pyscorer.encoders import encode as encode_module
 from pyscorer.encoders import packaged
-from pyscorer.encoders.encode import WhisperEncoder, load_encoder
+from pyscorer.encoders.encode import WhisperEncoder, load_encoder, load_encoders
 from pyscorer.encoders.huggingface import HuggingFaceEncoder
 from pyscorer.encoders.loading import load_whisper
 from pyscorer.encoders.packaged import model_directory
@@ -108,6 +109,26 @@ def test_recordings_of_different_length_are_encoded_as_if_alone(tmp_path: Path):
     assert [len(states) for states in together] == [29, 11, 3]
     for samples, states in zip(recordings, together, strict=True):
         np.testing.assert_allclose(encoder.states([samples], (2, 3))[0], states, atol=1e-5)
+
+
+def test_encoders_are_joined_side_by_side_with_layers_counted_from_the_end(tmp_path: Path):
+    models = [write_model(tmp_path / name, tiny()) for name in ("one", "other")]
+    both, alone = load_encoders(models), load_encoders(models[:1])
+    samples = np.random.default_rng(0).normal(0, 0.1, 9000).astype(np.float32)
+    (states,) = both.states([samples], (-1, 1))
+    (single,) = alone.states([samples], (LAYERS, 1))
+    np.testing.assert_allclose(states, np.concatenate([single, single], axis=1), atol=1e-6)
+    assert (both.layers, both.frame_shift) == (LAYERS, 0.02)
+
+
+def test_encoders_of_unlike_frame_shifts_are_not_joined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    model = load_whisper(write_model(tmp_path / "model", tiny()))
+    made = {"a": WhisperEncoder(model), "b": WhisperEncoder(model, frame_shift=0.01)}
+    monkeypatch.setattr(encode_module, "load_encoder", lambda path, pad: made[path.name])
+    with pytest.raises(InputError, match=r"unlike frame shifts .*: a 0\.02 s, b 0\.01 s"):
+        load_encoders([Path("a"), Path("b")])
 
 
 def test_a_directory_that_is_no_model_is_refused_by_name(tmp_path: Path):
