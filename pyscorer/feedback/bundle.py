@@ -1,7 +1,9 @@
 """A trained grader as one directory that grades new recordings on any machine."""
 
+import itertools
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from pyscorer.acoustic.gmm_model import Gmm
 from pyscorer.acoustic.model import SUBSAMPLING, AcousticModel, load_model
 from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.datadir import Lexicon, read_lexicon
-from pyscorer.encoders.encode import Encoder, WhisperEncoder, load_encoder
+from pyscorer.encoders.encode import Encoder, WhisperEncoder, load_encoders
 from pyscorer.encoders.packaged import model_directory
 from pyscorer.encoders.recogniser import Recogniser, load_recogniser
 from pyscorer.encoders.tokens import read_tokens
@@ -62,9 +64,9 @@ class BundleGraderOptions:
         metadata={"help": "of phones called wrong: chosen out of fold on the train split"},
     )
     layers: tuple[int, ...] = field(
-        default=(), metadata={"help": "of the encoder, as given to encode"}
+        default=(-1,), metadata={"help": "of the encoders, as given to encode"}
     )
-    pad: float = field(default=0.5, metadata={"help": "of the encoder, as given to encode"})
+    pad: float = field(default=0.5, metadata={"help": "of the encoders, as given to encode"})
 
 
 def bundle_grader(
@@ -78,7 +80,7 @@ def bundle_grader(
     out: Path,
     options: BundleGraderOptions = BundleGraderOptions(),
     learned_gop: Path | None = None,
-    encoder: Path | None = None,
+    encoder: list[Path] | None = None,
     recogniser: Path | None = None,
     view: Path | None = None,
 ) -> None:
@@ -86,11 +88,11 @@ def bundle_grader(
 
     `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `grader` the directory
     of train_grader, `learned_gop` the model of train_learned_gop, `encoder` and `recogniser` what
-    encode and recogniser_view took as their model (without a recogniser, an encoder that is
-    Whisper is it). Of the train split, `data`, `ali`, `pool` (of the TDNN-F) and `view` (the output
-    of recogniser_view) give the norms that a recording is held against: pace and pauses of fluent
-    readers, durations of phones, and how unlike its text a recording may sound. All is read once to
-    be sure that it works.
+    encode and recogniser_view took as their models (without a recogniser, the encoder is it if it
+    is Whisper, and the only one). Of the train split, `data`, `ali`, `pool` (of the TDNN-F) and
+    `view` (the output of recogniser_view) give the norms that a recording is held against: pace and
+    pauses of fluent readers, durations of phones, and how unlike its text a recording may sound.
+    All is read once to be sure that it works.
 
     Raises InputError for a part that is missing or damaged.
     """
@@ -110,9 +112,9 @@ def bundle_grader(
     with atomic_directory(out) as part:
         for name, file in files.items():
             shutil.copyfile(file, part / name)
-        if encoder is not None:
-            shutil.copytree(model_directory(encoder), part / _ENCODER)
-        if recogniser is not None and recogniser != encoder:
+        for model, folder in zip(encoder or (), _encoder_folders(part), strict=False):
+            shutil.copytree(model_directory(model), folder)
+        if recogniser is not None and [recogniser] != encoder:
             shutil.copytree(model_directory(recogniser), part / _RECOGNISER)
         write_norms(part / _NORMS, measure_norms(data, pool, view))
         (part / _SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
@@ -140,9 +142,11 @@ def load_grader_bundle(model: Path) -> GraderBundle:
     settings = _read_settings(model / _SETTINGS)
     sources = {source for source, _ in grader.columns}
     encoder, recogniser = None, None
-    if (model / _ENCODER).exists() or sources & {"encoder", "learned_gop"}:
-        encoder = load_encoder(model / _ENCODER, settings["pad"])
-    if (model / _RECOGNISER).exists() or (grader.recogniser and encoder is None):
+    encoders = list(itertools.takewhile(Path.exists, _encoder_folders(model)))
+    if encoders or sources & {"encoder", "learned_gop"}:
+        encoder = load_encoders(encoders or [model / _ENCODER], settings["pad"])
+    wanted = grader.recogniser or "heard" in sources
+    if (model / _RECOGNISER).exists() or (wanted and not isinstance(encoder, WhisperEncoder)):
         recogniser = load_recogniser(model / _RECOGNISER)
     elif isinstance(encoder, WhisperEncoder):
         recogniser = Recogniser(encoder.model, read_tokens(model / _ENCODER))
@@ -162,6 +166,13 @@ def load_grader_bundle(model: Path) -> GraderBundle:
         recogniser,
         learned,
     )
+
+
+def _encoder_folders(model: Path) -> Iterator[Path]:
+    """Where the first, second, ... of the encoders is in a bundle."""
+    yield model / _ENCODER
+    for number in itertools.count(2):
+        yield model / f"{_ENCODER}-{number}"
 
 
 def _read_settings(path: Path) -> dict[str, Any]:

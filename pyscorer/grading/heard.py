@@ -105,13 +105,25 @@ def heard_phones(data: Path, view: Path, pool: Path, out: Path) -> None:
             if key not in transcripts:
                 raise InputError(f"{view}: utterance {key} is missing; run recogniser_view again")
             phones = [PHONE_NAMES[p] for p in pooled.phones[start:end]]
-            words: list[list[str]] = [[] for _ in texts[key].split()]
-            for phone, word in zip(phones, pooled.word_index[start:end], strict=True):
-                words[word].append(phone)
-            aligned = dict(zip(texts[key].upper().split(), words, strict=True))
-            yield key, heard_columns(phones, transcript_phones(transcripts[key], aligned, lexicon))
+            place = texts[key].split(), phones, pooled.word_index[start:end]
+            yield key, transcript_columns(transcripts[key], *place, lexicon)
 
     write_columns(pool, out, HEARD_COLUMNS, rows())
+
+
+def transcript_columns(
+    transcript: str,
+    words: Sequence[str],
+    phones: Sequence[str],
+    word_index: np.ndarray,
+    lexicon: Lexicon,
+) -> np.ndarray:
+    """HEARD_COLUMNS of `phones`, by the `transcript` of a recording; `word_index` is of `words`."""
+    own: list[list[str]] = [[] for _ in words]
+    for phone, word in zip(phones, word_index, strict=True):
+        own[word].append(phone)
+    aligned = dict(zip((word.upper() for word in words), own, strict=True))
+    return heard_columns(phones, transcript_phones(transcript, aligned, lexicon))
 
 
 def transcript_phones(

@@ -1,4 +1,10 @@
 # Pretrained speech encoders as sources: their states, what is learned from them, what they hear.
+ENCODERS = config["encode"]["model"]
+RECOGNISER = {"model": ENCODERS if isinstance(ENCODERS, str) else ENCODERS[0]} | config.get(
+    "recogniser_view", {}
+)
+
+
 rule encode:
     """Deep features of a pretrained encoder, beside those of the run's own acoustic model."""
     input:
@@ -97,7 +103,7 @@ rule recogniser_view:
     params:
         data=subpath(input.text, parent=True),
         out=subpath(output[0], parent=True),
-        options=flags({"model": config["encode"]["model"]} | config.get("recogniser_view", {})),
+        options=flags(RECOGNISER),
     threads: workflow.cores
     log:
         LOGS / "recogniser_view" / "{corpus}" / "{split}.log",

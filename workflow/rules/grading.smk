@@ -40,7 +40,7 @@ def bundle_options(name):
     if "learned_gop" in sources:
         given["learned_gop"] = str(SOURCES["learned_gop"].parent / "model.pt")
     if {"heard", "recogniser"} & sources.keys():
-        given["recogniser"] = config.get("recogniser_view", encode)["model"]
+        given["recogniser"] = RECOGNISER["model"]
         given["view"] = str(SOURCES["recogniser"] / "train")
     return given
 
