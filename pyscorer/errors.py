@@ -1,6 +1,6 @@
 """The one exception that users are meant to read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,6 +13,27 @@ class InputError(Exception):
     The message names the file, line or utterance at fault and says what to do. The command line
     prints it without a traceback and exits with status 2.
     """
+
+
+def attempt(function: Callable[..., Result], *arguments: object) -> Result | Exception:
+    """`function(*arguments)`, or the exception that it raised.
+
+    For many things in a row of which one that is bad must not end the work on the others.
+    """
+    try:
+        return function(*arguments)
+    except Exception as error:
+        return error
+
+
+def unless_failed(
+    function: Callable[[list[Item]], Sequence[Result | Exception]],
+    items: Sequence[Item | Exception],
+) -> list[Result | Exception]:
+    """`function` of all `items` that are no exceptions, at once; those stay in their places."""
+    good = [item for item in items if not isinstance(item, Exception)]
+    done = iter(function(good) if good else ())
+    return [item if isinstance(item, Exception) else next(done) for item in items]
 
 
 def naming_utterances(

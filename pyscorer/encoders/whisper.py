@@ -110,14 +110,20 @@ def _blocks(count: int, dim: int, heads: int, cross: bool) -> Sequence[Block]:
 
 @dataclass
 class Decoding:
-    """What the decoder of a Whisper remembers of a batch; made by `Whisper.start`."""
+    """What the decoder of a Whisper remembers of a batch."""
 
     encoded: list[Memory]
-    """Of each layer, the encoder's states."""
-    past: list[Memory] | list[None]
+    """Of each layer, the encoder's states; see `Whisper.memories`."""
+    past: list[Memory] | None = None
     """Of each layer, the tokens decoded so far."""
     length: int = 0
     """Number of those tokens."""
+
+    def keep(self, rows: list[int]) -> None:
+        """Forget all of the batch but these rows."""
+        self.encoded = [(keys[rows], values[rows]) for keys, values in self.encoded]
+        if self.past is not None:
+            self.past = [(keys[rows], values[rows]) for keys, values in self.past]
 
 
 class Whisper(nn.Module):
@@ -163,10 +169,9 @@ class Whisper(nn.Module):
         states[-1] = self.encoder_norm(x)
         return states
 
-    def start(self, encoded: Tensor) -> Decoding:
-        """A decoding of the encoder's last states (batch, m, dim) that has seen no token yet."""
-        memories = [block.cross.memory(encoded) for block in self.decoder]
-        return Decoding(memories, [None] * len(memories))
+    def memories(self, encoded: Tensor) -> list[Memory]:
+        """What the decoder's layers attend to of the encoder's last states (batch, m, dim)."""
+        return [block.cross.memory(encoded) for block in self.decoder]
 
     def decode(self, tokens: Tensor, decoding: Decoding) -> Tensor:
         """Logits (batch, n, vocabulary) of the token after each of `tokens` (batch, n).
@@ -176,10 +181,8 @@ class Whisper(nn.Module):
         end = decoding.length + tokens.shape[1]
         x = self.embedding(tokens) + self.decoder_positions[decoding.length : end]
         past: list[Memory] = []
-        for block, encoded, before in zip(
-            self.decoder, decoding.encoded, decoding.past, strict=True
-        ):
-            x, own = block.decode(x, encoded, before)
+        for i, (block, encoded) in enumerate(zip(self.decoder, decoding.encoded, strict=True)):
+            x, own = block.decode(x, encoded, decoding.past[i] if decoding.past else None)
             past.append(own)
         decoding.past, decoding.length = past, end
         return functional.linear(self.decoder_norm(x), self.embedding.weight)

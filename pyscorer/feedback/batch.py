@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,12 +13,12 @@ from typing import get_args
 import pandas as pd
 
 from pyscorer.datadir import UTTERANCE_ASPECTS
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, attempt, unless_failed
 from pyscorer.feedback.bundle import is_grader_bundle, load_grader_bundle
-from pyscorer.feedback.score import ENDINGS, Form, grade_file, write_form
+from pyscorer.feedback.score import ENDINGS, Form, Graded, grade_files, write_form
 from pyscorer.files import atomic_open
 from pyscorer.grading.grades import RecordingGrade
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import chunks, ordered_map
 from pyscorer.progress import progress_bar
 from pyscorer.scores import write_rows
 
@@ -27,6 +28,10 @@ AUDIO = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a
 """File name endings that are taken for audio; libsndfile says no to m4a, which is told."""
 SUMMARY = "summary.csv"
 _DONE = ".summary.jsonl"
+_BATCH = 16
+"""Recordings that are graded together at most."""
+_PARTS = 8
+"""Batches at least, so that a short list is spread over cores as well."""
 
 Row = dict[str, str | float]
 """Of the summary, by column."""
@@ -82,7 +87,7 @@ def score_all(
     if not is_grader_bundle(model):
         raise InputError(f"{model}: score_all takes a directory that bundle_grader made")
     _bundle(model)  # a faulty model is reported before any work
-    work = partial(_score_one, model=model, out=out, formats=options.formats)
+    work = partial(_score_batch, model=model, out=out, formats=options.formats)
     settings = [*map(_stamp, sorted(model.rglob("*"))), *options.formats]
     with (
         journal(out / _DONE, settings) as (done, keep),
@@ -90,14 +95,17 @@ def score_all(
     ):
         # Once a task: a file that changes while the run goes on is still the one that was scored.
         by_key = {_identity(task): task for task in tasks}
-        left = [key for key in by_key if key not in done]
-        bar.update(len(tasks) - len(left))
-        scored = ordered_map(work, (by_key[key] for key in left), options.jobs)
-        for key, row in zip(left, scored, strict=True):
-            if row["status"] == "failed":
-                log.warning("skipped: %s", row["error"])
-            keep(key, row)
-            bar.update()
+        # The same batches whatever was done before, so that the last digits are the same, too.
+        batches = chunks(by_key, min(_BATCH, math.ceil(len(by_key) / _PARTS)))
+        left = [keys for keys in batches if not done.keys() >= set(keys)]
+        bar.update(len(tasks) - sum(map(len, left)))
+        scored = ordered_map(work, ([by_key[key] for key in keys] for keys in left), options.jobs)
+        for keys, rows in zip(left, scored, strict=True):
+            for key, row in zip(keys, rows, strict=True):
+                if row["status"] == "failed":
+                    log.warning("skipped: %s", row["error"])
+                keep(key, row)
+            bar.update(len(keys))
         rows = [done[key] for key in by_key]
         write_rows(out / SUMMARY, rows)
     failed = sum(row["status"] == "failed" for row in rows)
@@ -136,13 +144,15 @@ def _text_beside(path: Path) -> str | None:
 
 
 def _tasks(pairs: list[tuple[Path, str | None]]) -> list[Task]:
-    taken: dict[str, int] = {}
-    tasks = []
+    tasks: dict[str, Task] = {}
+    numbers: dict[str, int] = {}
     for wav, text in pairs:
-        taken[wav.stem] = taken.get(wav.stem, 0) + 1
-        number = taken[wav.stem]
-        tasks.append(Task(wav, text, wav.stem if number == 1 else f"{wav.stem}-{number}"))
-    return tasks
+        name = wav.stem
+        while name in tasks:
+            numbers[wav.stem] = numbers.get(wav.stem, 1) + 1
+            name = f"{wav.stem}-{numbers[wav.stem]}"
+        tasks[name] = Task(wav, text, name)
+    return list(tasks.values())
 
 
 def _stamp(path: Path) -> str:
@@ -199,28 +209,40 @@ def _kept(path: Path, settings: list[str]) -> Iterator[tuple[str, Row]]:
 _bundle = lru_cache(maxsize=1)(load_grader_bundle)
 
 
-def _score_one(task: Task, model: Path, out: Path, formats: tuple[str, ...]) -> Row:
-    """A row of the summary; nothing that is wrong with one recording ends the run."""
-    try:
-        if task.text is None:
-            raise InputError(f"{task.wav}: no text: {task.wav.with_suffix('.txt')} is missing")
-        samples, grade = grade_file(_bundle(model), task.wav, task.text)
-        for form in formats:
-            write_form(form, samples, grade, out / f"{task.name}{ENDINGS[form]}")
-    except InputError as error:
-        return _row(task, str(error), None)
-    except Exception as error:
-        log.exception("%s", task.wav)
-        return _row(task, f"{task.wav}: {type(error).__name__}: {error}", None)
-    return _row(task, "", grade)
+def _score_batch(tasks: list[Task], model: Path, out: Path, formats: tuple[str, ...]) -> list[Row]:
+    """Rows of the summary; nothing that is wrong with one recording ends the run."""
+    files = [attempt(_file, task) for task in tasks]
+    graded = unless_failed(partial(grade_files, _bundle(model)), files)
+    return [
+        _row(task, attempt(_write, task, each, out, formats))
+        for task, each in zip(tasks, graded, strict=True)
+    ]
 
 
-def _row(task: Task, error: str, grade: RecordingGrade | None) -> Row:
+def _file(task: Task) -> tuple[Path, str]:
+    if task.text is None:
+        raise InputError(f"{task.wav}: no text: {task.wav.with_suffix('.txt')} is missing")
+    return task.wav, task.text
+
+
+def _write(
+    task: Task, graded: Graded | Exception, out: Path, formats: tuple[str, ...]
+) -> RecordingGrade:
+    if isinstance(graded, Exception):
+        raise graded
+    samples, grade = graded
+    for form in formats:
+        write_form(form, samples, grade, out / f"{task.name}{ENDINGS[form]}")
+    return grade
+
+
+def _row(task: Task, outcome: RecordingGrade | Exception) -> Row:
+    grade = None if isinstance(outcome, Exception) else outcome
     row: Row = {
         "wav": str(task.wav),
         "name": task.name,
         "status": "scored" if grade else "failed",
-        "error": error,
+        "error": _error(task, outcome) if isinstance(outcome, Exception) else "",
         "duration": grade.duration if grade else "",
     }
     for aspect in UTTERANCE_ASPECTS[::-1]:
@@ -231,3 +253,10 @@ def _row(task: Task, error: str, grade: RecordingGrade | None) -> Row:
     row["pauses"] = round(grade.pauses.value, 3) if grade else ""
     row["warnings"] = " ".join(grade.warnings) if grade else ""
     return row
+
+
+def _error(task: Task, error: Exception) -> str:
+    if isinstance(error, InputError):
+        return str(error)
+    log.error("%s", task.wav, exc_info=error)
+    return f"{task.wav}: {type(error).__name__}: {error}"

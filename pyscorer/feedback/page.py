@@ -1,7 +1,9 @@
 """A grade as a page: one HTML file without anything outside it."""
 
+import functools
 from pathlib import Path
 
+import jinja2
 import numpy as np
 
 from pyscorer.audio import mp3_uri
@@ -55,8 +57,7 @@ def as_page(grade: RecordingGrade, samples: np.ndarray) -> str:
     Words and phones are coloured by score; a tap on a word plays it and shows its scores with
     intervals and what was said instead of its phones.
     """
-    template = page_template("page.html.jinja", "{:.1f}".format, Path(__file__).parent)
-    return template.render(
+    return _template().render(
         grade=grade,
         audio=mp3_uri(samples),
         advice=advise(grade),
@@ -71,3 +72,8 @@ def as_page(grade: RecordingGrade, samples: np.ndarray) -> str:
         percent=percent,
         sound=sound,
     )
+
+
+@functools.cache
+def _template() -> jinja2.Template:
+    return page_template("page.html.jinja", "{:.1f}".format, Path(__file__).parent)

@@ -1,7 +1,8 @@
-"""One new recording through all the models, as the pipeline's stages take a corpus."""
+"""New recordings through all the models, as the pipeline's stages take a corpus."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from pyscorer.audio import SAMPLE_RATE
 from pyscorer.corpora.mispronunciation import VOWELS
 from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.encoders.encode import Encoder
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, attempt, unless_failed
 from pyscorer.feedback.bundle import DEEP_SHIFT, GraderBundle
 from pyscorer.feedback.norms import Norms, Timing, timing
 from pyscorer.gop.learned import LEARNED_COLUMNS, learned_gop_columns
@@ -26,11 +27,11 @@ from pyscorer.gop.stage import (
 )
 from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
 from pyscorer.grading.inputs import Recognised, word_view
-from pyscorer.grading.predicting import Levels, Predicted, predict_scores, recording_inputs
+from pyscorer.grading.predicting import Levels, Predicted, predict_each, recording_inputs
 from pyscorer.parallel import one_thread
 from pyscorer.pronunciation.pooling import EXTRAS, pool_utterance
 from pyscorer.pronunciation.words import TextWord, text_words
-from pyscorer.recognition.prompted import RecordingView, view_recording
+from pyscorer.recognition.prompted import RecordingView, view_recordings
 from pyscorer.segments import PhoneSegment, phone_segments, segment_means
 
 Source = tuple[Sequence[str], np.ndarray]
@@ -46,7 +47,16 @@ _FEW = 0.25
 """Share of the words heard up to which a recording that sounds unlike its text is refused."""
 
 
-@one_thread()
+@dataclass(frozen=True)
+class _Reading:
+    """A recording aligned with its text, and what the models that take one at a time say of it."""
+
+    samples: np.ndarray
+    words: list[TextWord]
+    segments: list[PhoneSegment]
+    sources: dict[str, Source]
+
+
 def grade_recording(bundle: GraderBundle, samples: np.ndarray, text: str) -> RecordingGrade:
     """Grade mono 16 kHz `samples` in [-1, 1) of a speaker reading `text` aloud.
 
@@ -56,6 +66,26 @@ def grade_recording(bundle: GraderBundle, samples: np.ndarray, text: str) -> Rec
     Raises InputError for text without English words, and for a recording that is too short for its
     text or of something else.
     """
+    (grade,) = grade_recordings(bundle, [samples], [text])
+    if isinstance(grade, Exception):
+        raise grade
+    return grade
+
+
+@one_thread()
+def grade_recordings(
+    bundle: GraderBundle, recordings: Sequence[np.ndarray], texts: Sequence[str]
+) -> list[RecordingGrade | Exception]:
+    """`grade_recording` of several, which takes less time for each; memory grows with their number.
+
+    In the place of a recording that cannot be graded is the exception that says why; the others are
+    graded as they are without it.
+    """
+    read = [attempt(_read, bundle, *pair) for pair in zip(recordings, texts, strict=True)]
+    return unless_failed(partial(_grade, bundle), read)
+
+
+def _read(bundle: GraderBundle, samples: np.ndarray, text: str) -> _Reading:
     words = text_words(text, bundle.lexicon)
     labels = [str(i) for i in range(len(words))]  # one word may have both a lexicon's and a guess
     lexicon = {label: list(word.variants) for label, word in zip(labels, words, strict=True)}
@@ -65,18 +95,49 @@ def grade_recording(bundle: GraderBundle, samples: np.ndarray, text: str) -> Rec
     sources = acoustic_sources(bundle, samples, for_gmm, segments, aligned.phones[-1].end)
     if bundle.encoder is not None:
         sources |= encoded_sources(bundle.encoder, bundle, samples, segments)
-    view = None
-    if bundle.recogniser is not None:
-        view = view_recording(bundle.recogniser, samples, [word.word for word in words])
-    inputs = recording_inputs(bundle.grader, segments, sources, _recognised(view))
-    predicted = predict_scores(bundle.grader, inputs)
+    return _Reading(samples, words, segments, sources)
+
+
+def _grade(bundle: GraderBundle, readings: list[_Reading]) -> list[RecordingGrade | Exception]:
+    try:
+        views = _views(bundle, readings)
+        predicted = _predicted(bundle, readings, views)
+    except Exception as error:
+        if len(readings) == 1:
+            return [error]
+        return [grade for reading in readings for grade in _grade(bundle, [reading])]
+    told = zip(readings, views, predicted, strict=True)
+    return [attempt(_tell, bundle, *each) for each in told]
+
+
+def _views(bundle: GraderBundle, readings: list[_Reading]) -> Sequence[RecordingView | None]:
+    if bundle.recogniser is None:
+        return [None] * len(readings)
+    words = [[word.word for word in r.words] for r in readings]
+    return view_recordings(bundle.recogniser, [r.samples for r in readings], words)
+
+
+def _predicted(
+    bundle: GraderBundle, readings: list[_Reading], views: Sequence[RecordingView | None]
+) -> list[Predicted]:
+    inputs = [
+        recording_inputs(bundle.grader, r.segments, r.sources, _recognised(view))
+        for r, view in zip(readings, views, strict=True)
+    ]
+    return predict_each(bundle.grader, inputs)
+
+
+def _tell(
+    bundle: GraderBundle, reading: _Reading, view: RecordingView | None, predicted: Predicted
+) -> RecordingGrade:
+    words, segments, sources = reading.words, reading.segments, reading.sources
     times = timing(*(np.array([getattr(s, n) for s in segments]) for n in _TIMES))
     said = _said(bundle, sources, segments, predicted)
     norms, (names, pooled) = bundle.norms, sources["tdnnf"]
     likeness = float(pooled[:, list(names).index("log_posterior")].mean())
     return RecordingGrade(
         text=" ".join(word.word for word in words),
-        duration=round(len(samples) / SAMPLE_RATE, 2),
+        duration=round(len(reading.samples) / SAMPLE_RATE, 2),
         aspects={
             name: _score(predicted.utterances, (0, UTTERANCE_ASPECTS.index(name)))
             for name in ("total", *UTTERANCE_ASPECTS[:-1])

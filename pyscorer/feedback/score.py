@@ -1,19 +1,21 @@
 """Stage `score`: feedback on one new recording."""
 
 import json
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from pyscorer.audio import read_audio
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, attempt, unless_failed
 from pyscorer.feedback.bundle import GraderBundle, is_grader_bundle, load_grader_bundle
 from pyscorer.feedback.forms import as_json, as_text, write_textgrid
 from pyscorer.feedback.page import as_page
 from pyscorer.feedback.quality import read_recording
-from pyscorer.feedback.recording import grade_recording
+from pyscorer.feedback.recording import grade_recordings
 from pyscorer.files import atomic_open
 from pyscorer.grading.grades import RecordingGrade
 from pyscorer.pronunciation.bundle import load_bundle
@@ -26,6 +28,8 @@ ENDINGS = {
     "textgrid": ".TextGrid",
     "html": ".html",
 }
+Graded = tuple[np.ndarray, RecordingGrade]
+"""A recording's samples at 16 kHz, and what the grader says of it."""
 
 
 def score(
@@ -64,14 +68,47 @@ def _by_scorer(model: Path, wav: Path, text: str, form: Form) -> str:
     return json.dumps(asdict(result), indent=2) + "\n" if form == "json" else as_table(result)
 
 
-def grade_file(bundle: GraderBundle, path: Path, text: str) -> tuple[np.ndarray, RecordingGrade]:
+@dataclass(frozen=True)
+class _Heard:
+    """An audio file that can be graded."""
+
+    path: Path
+    text: str
+    samples: np.ndarray
+    warnings: tuple[str, ...]
+
+
+def grade_file(bundle: GraderBundle, path: Path, text: str) -> Graded:
     """Samples and grade of an audio file; what is wrong with it is an InputError naming it."""
-    samples, warnings = read_recording(path)
-    try:
-        grade = grade_recording(bundle, samples, text)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    return samples, replace(grade, warnings=(*warnings, *grade.warnings))
+    (graded,) = grade_files(bundle, [(path, text)])
+    if isinstance(graded, Exception):
+        raise graded
+    return graded
+
+
+def grade_files(
+    bundle: GraderBundle, files: Sequence[tuple[Path, str]]
+) -> list[Graded | Exception]:
+    """`grade_file` of several, graded together; an exception in the place of a bad one."""
+    heard = [attempt(_hear, *file) for file in files]
+    return unless_failed(partial(_grade, bundle), heard)
+
+
+def _hear(path: Path, text: str) -> _Heard:
+    return _Heard(path, text, *read_recording(path))
+
+
+def _grade(bundle: GraderBundle, heard: list[_Heard]) -> list[Graded | Exception]:
+    grades = grade_recordings(bundle, [h.samples for h in heard], [h.text for h in heard])
+    return [attempt(_graded, *pair) for pair in zip(heard, grades, strict=True)]
+
+
+def _graded(heard: _Heard, grade: RecordingGrade | Exception) -> Graded:
+    if isinstance(grade, InputError):
+        raise InputError(f"{heard.path}: {grade}")
+    if isinstance(grade, Exception):
+        raise grade
+    return heard.samples, replace(grade, warnings=(*heard.warnings, *grade.warnings))
 
 
 def write_form(form: str, samples: np.ndarray, grade: RecordingGrade, out: Path | None) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from pyscorer.errors import InputError
 from pyscorer.gop.statistics import duration_norms, positions, rich_statistics
 from pyscorer.labels import word_starts
-from pyscorer.pooled import PooledSet, read_columns, read_pooled
+from pyscorer.pooled import PooledSet, concatenate, read_columns, read_pooled
 from pyscorer.segments import DURATION_COLUMNS
 
 POOLED_SOURCES = ("tdnnf", "gop", "encoder", "learned_gop", "heard")
@@ -164,6 +164,21 @@ def word_view(
     each = log_probability / np.maximum(tokens, 1)
     columns = [log_probability, tokens, least, margin, heard, each]
     return np.column_stack(columns).astype(np.float32)
+
+
+def join_inputs(parts: Sequence[RawInputs]) -> RawInputs:
+    """The utterances of all `parts`, which have the same columns, one part after the other."""
+    seen = [part.recognised for part in parts if part.recognised is not None]
+    return RawInputs(
+        concatenate([part.pooled for part in parts]),
+        parts[0].columns,
+        Recognised(
+            np.concatenate([view.words for view in seen]),
+            np.concatenate([view.utterances for view in seen]),
+        )
+        if seen
+        else None,
+    )
 
 
 def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> GraderInputs:

@@ -12,7 +12,7 @@ from pyscorer.errors import InputError
 from pyscorer.files import atomic_path
 from pyscorer.grading.batches import Batches, Scaling, human_scale
 from pyscorer.grading.fitting import predict
-from pyscorer.grading.inputs import RawInputs, Recognised, assemble
+from pyscorer.grading.inputs import RawInputs, Recognised, assemble, join_inputs
 from pyscorer.grading.intervals import Calibration, Interval
 from pyscorer.grading.model import Grader, GraderConfig, Grades
 from pyscorer.pooled import make_pooled
@@ -57,6 +57,11 @@ class Levels:
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+    def split(self, counts: Sequence[int]) -> list["Levels"]:
+        """Parts of so many rows, one after the other."""
+        parts = (_split(array, counts) for array in (self.value, self.low, self.high))
+        return [Levels(*part) for part in zip(*parts, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,26 @@ def predict_scores(grader: TrainedGrader, raw: RawInputs) -> Predicted:
     if grader.calibration is None:
         raise ValueError("a grader without calibration")
     return Predicted(levels[0], levels[1], levels[2], grader.calibration(levels[2].value))
+
+
+def predict_each(grader: TrainedGrader, raws: Sequence[RawInputs]) -> list[Predicted]:
+    """`predict_scores` of several, computed together."""
+    predicted = predict_scores(grader, join_inputs(raws))
+    utterances = [len(raw.pooled.keys) for raw in raws]
+    words = [int(raw.pooled.word_counts.sum()) for raw in raws]
+    phones = [len(raw.pooled.phones) for raw in raws]
+    parts = zip(
+        predicted.utterances.split(utterances),
+        predicted.words.split(words),
+        predicted.phones.split(phones),
+        _split(predicted.probability_wrong, phones),
+        strict=True,
+    )
+    return [Predicted(*part) for part in parts]
+
+
+def _split(rows: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
+    return np.split(rows, np.cumsum(counts)[:-1])
 
 
 def with_intervals(

@@ -31,6 +31,8 @@ UTTERANCE_COLUMNS = (
 _WINDOW = 10.0
 """Seconds; on shorter windows Whisper runs away, or hears nothing."""
 _GAP = "*"
+_ENCODED = 4
+"""Recordings that are encoded together."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def view_recording(
 
 
 def view_recordings(
-    recogniser: Recogniser, recordings: list[np.ndarray], texts: list[Sequence[str]]
+    recogniser: Recogniser, recordings: Sequence[np.ndarray], texts: Sequence[Sequence[str]]
 ) -> list[RecordingView]:
     """`view_recording` of several, decoded together: those of the same window as one batch."""
     config = recogniser.model.config
@@ -143,12 +145,14 @@ def view_recordings(
         prompts = [[token for word in words for token in word] for words in own]
         limits = [min(len(p) * 3 // 2 + 5, config.longest_text // 2) for p in prompts]
         with torch.inference_mode():
-            encoded = recogniser.model.encode(mels)[-1]
-            likelihoods = recogniser.likelihoods(encoded, prompts)
-            transcripts = recogniser.transcribe(encoded, limits)
+            # A few at a time, so that what is between the layers fits a processor's cache.
+            encoded = [recogniser.model.encode(part)[-1] for part in mels.split(_ENCODED)]
+            heard = recogniser.model.memories(torch.cat(encoded))
+            likelihoods = recogniser.likelihoods(heard, prompts)
+            transcripts = recogniser.transcribe(heard, limits)
         for k, (i, _) in enumerate(members):
-            heard = recogniser.tokens.decode(transcripts[k].tokens)
-            views[i] = _recording_view(texts[i], own[k], likelihoods[k], transcripts[k], heard)
+            text = recogniser.tokens.decode(transcripts[k].tokens)
+            views[i] = _recording_view(texts[i], own[k], likelihoods[k], transcripts[k], text)
     return [views[i] for i in range(len(recordings))]
 
 

@@ -42,21 +42,21 @@ def noise(seconds: float, seed: int = 0) -> np.ndarray:
 
 
 def test_likelihoods_of_the_tokens_that_were_decoded_are_those_of_decoding(recogniser: Recogniser):
-    encoded = recogniser.model.encode(torch.randn(2, 40, MELS))[-1]
-    transcripts = recogniser.transcribe(encoded, [6, 9])
+    model = recogniser.model
+    heard = model.memories(model.encode(torch.randn(2, 40, MELS))[-1])
+    transcripts = recogniser.transcribe(heard, [6, 9])
     texts = [t.tokens for t in transcripts]
     assert all(texts)
-    for transcript, found in zip(transcripts, recogniser.likelihoods(encoded, texts), strict=True):
+    for transcript, found in zip(transcripts, recogniser.likelihoods(heard, texts), strict=True):
         decoded = transcript.log_probabilities[: len(transcript.tokens)]
         np.testing.assert_allclose(found[:, 0], decoded, atol=1e-5)
         assert (found[:, 1] >= found[:, 0]).all()
 
 
 def test_a_transcript_ends_at_its_own_limit_and_holds_words_alone(recogniser: Recogniser):
-    encoded = recogniser.model.encode(torch.randn(3, 40, MELS))[-1]
-    for limit, transcript in zip(
-        (1, 4, 12), recogniser.transcribe(encoded, [1, 4, 12]), strict=True
-    ):
+    model = recogniser.model
+    heard = model.memories(model.encode(torch.randn(3, 40, MELS))[-1])
+    for limit, transcript in zip((1, 4, 12), recogniser.transcribe(heard, [1, 4, 12]), strict=True):
         assert 1 <= len(transcript.tokens) <= limit
         text = recogniser.tokens.decode(transcript.tokens)
         assert not set(text) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ',.?!- ")

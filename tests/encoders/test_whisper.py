@@ -14,7 +14,7 @@ from pyscorer.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.encoders.ctranslate2 import read_weights
 from pyscorer.encoders.encode import EncodeOptions, WhisperEncoder, encode
 from pyscorer.encoders.loading import load_whisper
-from pyscorer.encoders.whisper import log_mel
+from pyscorer.encoders.whisper import Decoding, log_mel
 from pyscorer.errors import InputError
 
 
@@ -49,7 +49,7 @@ def test_the_decoder_looks_at_earlier_tokens_alone(directory: Path):
     model = load_whisper(directory)
     encoded = model.encode(torch.randn(1, 40, MELS))[-1]
     one, other = (
-        model.decode(torch.tensor([tokens]), model.start(encoded))
+        model.decode(torch.tensor([tokens]), Decoding(model.memories(encoded)))
         for tokens in ([1, 2, 3], [1, 2, 4])
     )
     torch.testing.assert_close(one[:, :2], other[:, :2])
@@ -60,8 +60,8 @@ def test_tokens_decoded_one_by_one_give_what_they_give_together(directory: Path)
     model = load_whisper(directory)
     encoded = model.encode(torch.randn(2, 40, MELS))[-1]
     tokens = torch.tensor([[1, 2, 3, 4], [5, 1, 7, 0]])
-    together = model.decode(tokens, model.start(encoded))
-    decoding = model.start(encoded)
+    together = model.decode(tokens, Decoding(model.memories(encoded)))
+    decoding = Decoding(model.memories(encoded))
     parts = [model.decode(part, decoding) for part in tokens.split([2, 1, 1], dim=1)]
     torch.testing.assert_close(torch.cat(parts, dim=1), together)
 
@@ -93,7 +93,7 @@ def test_the_stage_writes_a_row_every_20_ms(directory: Path, tmp_path: Path):
         data.utterances[key] = Utterance(key, "s", audio, ("HI",))
     (tmp_path / "data").mkdir()
     write_data_dir(tmp_path / "data", data)
-    encode(tmp_path / "data", directory, tmp_path / "out", EncodeOptions(layers=(1, 3), jobs=1))
+    encode(tmp_path / "data", [directory], tmp_path / "out", EncodeOptions(layers=(1, 3), jobs=1))
     states = dict(read_matrices(tmp_path / "out" / "embed.scp"))
     assert {k: v.shape for k, v in states.items()} == {"a": (25, 2 * DIM), "b": (17, 2 * DIM)}
     assert (tmp_path / "out" / "frame_shift").read_text() == "0.02\n"
@@ -102,7 +102,7 @@ def test_the_stage_writes_a_row_every_20_ms(directory: Path, tmp_path: Path):
     (last,) = WhisperEncoder(model).states([samples], (3,))
     np.testing.assert_allclose(last, states["a"][:, DIM:], atol=1e-5)
     with pytest.raises(InputError, match="no encoder layer 4; it has 1 to 3"):
-        encode(tmp_path / "data", directory, tmp_path / "out", EncodeOptions(layers=(4,)))
+        encode(tmp_path / "data", [directory], tmp_path / "out", EncodeOptions(layers=(4,)))
 
 
 def test_a_recording_that_is_too_long_or_empty_is_refused(directory: Path):

@@ -1,6 +1,7 @@
 """`pyscorer score` and `score_all` with a grader: forms, batches, and input that is not speech."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,13 @@ from praatio import textgrid
 
 from pyscorer.cli import main
 from pyscorer.errors import InputError
-from pyscorer.feedback import batch
+from pyscorer.feedback import batch, recording
 from pyscorer.feedback.batch import find_recordings, read_manifest
-from pyscorer.feedback.bundle import GraderBundle
+from pyscorer.feedback.bundle import GraderBundle, load_grader_bundle
 from pyscorer.feedback.quality import check_samples, read_recording
+from pyscorer.feedback.recording import grade_recording, grade_recordings
+from pyscorer.grading.inputs import RawInputs
+from pyscorer.grading.predicting import Predicted, TrainedGrader
 
 TEXT = TEXTS[0]
 
@@ -198,33 +202,103 @@ def test_a_batch_skips_bad_files_and_reports_them(
 def test_a_killed_batch_goes_on_where_it_was(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in "abc":
+    monkeypatch.setattr(batch, "_BATCH", 2)
+    monkeypatch.setattr(batch, "_PARTS", 1)
+    for name in "abcd":
         soundfile.write(tmp_path / f"{name}.wav", speak(TEXTS[2]), 16000)
         (tmp_path / f"{name}.txt").write_text(TEXTS[2])
     call = ["score_all", "--model", str(run / "bundle"), "--wavs", str(tmp_path), "--jobs", "1"]
     assert main([*call, "--out", str(tmp_path / "whole")]) == 0
     graded: list[str] = []
-    grade = batch.grade_file
+    grade = batch.grade_files
 
-    def killed_at_c(bundle: GraderBundle, path: Path, text: str):
-        if path.name == "c.wav" and "c.wav" not in graded:
-            graded.append(path.name)
+    def killed_at_c(bundle: GraderBundle, files: list[tuple[Path, str]]):
+        names = "".join(path.stem for path, _ in files)
+        graded.append(names)
+        if graded.count("cd") == 1 and names == "cd":
             raise KeyboardInterrupt
-        graded.append(path.name)
-        return grade(bundle, path, text)
+        return grade(bundle, files)
 
-    monkeypatch.setattr(batch, "grade_file", killed_at_c)
+    monkeypatch.setattr(batch, "grade_files", killed_at_c)
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
         main([*call, "--out", str(out)])
     assert not (out / "summary.csv").exists()
     with (out / ".summary.jsonl").open("a") as stream:
         stream.write('["c ')  # the kill came while a line was written
-    (tmp_path / "a.txt").write_text(TEXTS[2] + " ")  # and then one text was changed
     assert main([*call, "--out", str(out)]) == 0
-    assert graded == ["a.wav", "b.wav", "c.wav", "a.wav", "c.wav"]
+    assert graded == ["ab", "cd", "cd"]
     files = [{p.name: p.read_bytes() for p in (tmp_path / d).iterdir()} for d in ("whole", "out")]
     assert files[0] == files[1]
+
+
+def test_what_changed_since_a_kill_is_scored_again_with_its_batch(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch, "_BATCH", 2)
+    monkeypatch.setattr(batch, "_PARTS", 1)
+    for name in "abcd":
+        soundfile.write(tmp_path / f"{name}.wav", speak(TEXTS[2]), 16000)
+        (tmp_path / f"{name}.txt").write_text(TEXTS[2])
+    call = ["score_all", "--model", str(run / "bundle"), "--wavs", str(tmp_path), "--jobs", "1"]
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(batch, "write_rows", killed)  # at the end, when all are scored
+        main([*call, "--out", str(tmp_path / "out")])
+    (tmp_path / "b.txt").write_text(TEXTS[2] + " ")
+    graded: list[str] = []
+    grade = batch.grade_files
+
+    def noted(bundle: GraderBundle, files: list[tuple[Path, str]]):
+        graded.extend(path.stem for path, _ in files)
+        return grade(bundle, files)
+
+    monkeypatch.setattr(batch, "grade_files", noted)
+    assert main([*call, "--out", str(tmp_path / "out")]) == 0
+    assert graded == ["a", "b"]
+
+
+def test_recordings_graded_together_have_the_grades_that_they_have_alone(run: Path) -> None:
+    bundle = load_grader_bundle(run / "bundle")
+    texts = [TEXTS[0], TEXTS[1], " ".join([TEXTS[0]] * 20), TEXTS[2], "?"]
+    recordings = [speak(text) for text in (TEXTS[0], TEXTS[1], TEXTS[2], TEXTS[2], TEXTS[2])]
+    together = grade_recordings(bundle, recordings, texts)
+    assert "cannot align" in str(together[2])
+    assert "no words" in str(together[4])
+    for i in (0, 1, 3):
+        alone = asdict(grade_recording(bundle, recordings[i], texts[i]))
+        assert numbers(asdict(together[i])) == pytest.approx(numbers(alone), abs=1.1e-3)
+        assert str(together[i].text) == alone["text"]
+
+
+def numbers(grade: object) -> list[float]:
+    """All numbers of a grade, in order."""
+    if isinstance(grade, dict):
+        return [x for part in grade.values() for x in numbers(part)]
+    if isinstance(grade, tuple | list):
+        return [x for part in grade for x in numbers(part)]
+    return [float(grade)] if isinstance(grade, float | int) else []
+
+
+def test_what_breaks_a_batch_costs_the_others_nothing(
+    run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = load_grader_bundle(run / "bundle")
+    samples = [speak(text) for text in TEXTS]
+    predict = recording.predict_each
+
+    def broken_by_long_ones(grader: TrainedGrader, raws: list[RawInputs]) -> list[Predicted]:
+        if any(raw.pooled.word_counts.sum() > 5 for raw in raws):
+            raise RuntimeError("too much")
+        return predict(grader, raws)
+
+    monkeypatch.setattr(recording, "predict_each", broken_by_long_ones)
+    first, second, third = grade_recordings(bundle, samples, TEXTS)
+    assert isinstance(first, RuntimeError)
+    assert (second.text, third.text) == TEXTS[1:]
 
 
 def test_a_batch_with_nothing_to_score_fails(
@@ -248,6 +322,13 @@ def test_a_folder_is_searched_with_the_texts_beside(tmp_path: Path) -> None:
         (".FLAC", None, "x"),
         (".wav", "The cat.\n", "x-2"),
     ]
+
+
+def test_every_recording_has_a_name_of_its_own(tmp_path: Path) -> None:
+    wavs = ["x.wav", "a/x.wav", "x-2.wav", "b/x.wav", "b/x-2.wav"]
+    (tmp_path / "list.csv").write_text("wav,text\n" + "".join(f"{wav},The dog.\n" for wav in wavs))
+    names = [task.name for task in read_manifest(tmp_path / "list.csv")]
+    assert names == ["x", "x-2", "x-2-2", "x-3", "x-2-3"]
 
 
 def test_bad_lists_are_refused(run: Path, tmp_path: Path) -> None:
