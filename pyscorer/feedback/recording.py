@@ -12,7 +12,7 @@ from pyscorer.acoustic.model import embed_features
 from pyscorer.alignment import FRAME_SHIFT
 from pyscorer.audio import SAMPLE_RATE
 from pyscorer.corpora.mispronunciation import VOWELS
-from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS
+from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS, Lexicon
 from pyscorer.encoders.encode import Encoder
 from pyscorer.errors import InputError, attempt, unless_failed
 from pyscorer.feedback.bundle import DEEP_SHIFT, GraderBundle
@@ -26,6 +26,7 @@ from pyscorer.gop.stage import (
     posterior_columns,
 )
 from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
+from pyscorer.grading.heard import HEARD_COLUMNS, transcript_columns
 from pyscorer.grading.inputs import Recognised, word_view
 from pyscorer.grading.predicting import Levels, Predicted, predict_each, recording_inputs
 from pyscorer.parallel import one_thread
@@ -121,7 +122,10 @@ def _predicted(
     bundle: GraderBundle, readings: list[_Reading], views: Sequence[RecordingView | None]
 ) -> list[Predicted]:
     inputs = [
-        recording_inputs(bundle.grader, r.segments, r.sources, _recognised(view))
+        recording_inputs(
+            *(bundle.grader, r.segments, r.sources | heard_source(bundle.lexicon, r, view)),
+            _recognised(view),
+        )
         for r, view in zip(readings, views, strict=True)
     ]
     return predict_each(bundle.grader, inputs)
@@ -177,7 +181,7 @@ def encoded_sources(
     encoder: Encoder, bundle: GraderBundle, samples: np.ndarray, segments: list[PhoneSegment]
 ) -> dict[str, Source]:
     """The sources encoder and learned_gop."""
-    (states,) = encoder.states([samples], bundle.layers or (encoder.layers,))
+    (states,) = encoder.states([samples], bundle.layers)
     pooled = segment_means(states, segments, encoder.frame_shift).astype(np.float32)
     sources: dict[str, Source] = {
         "encoder": ([f"deep_{i}" for i in range(pooled.shape[1])], pooled)
@@ -186,6 +190,18 @@ def encoded_sources(
         columns = learned_gop_columns(bundle.learned, pooled, [s.phone for s in segments])
         sources["learned_gop"] = LEARNED_COLUMNS, columns
     return sources
+
+
+def heard_source(
+    lexicon: Lexicon, reading: _Reading, view: RecordingView | None
+) -> dict[str, Source]:
+    """The source heard: the columns that the stage heard_phones writes."""
+    if view is None:
+        return {}
+    words, segments = [word.word for word in reading.words], reading.segments
+    phones, word_index = [s.phone for s in segments], np.array([s.word_index for s in segments])
+    columns = transcript_columns(view.hypothesis, words, phones, word_index, lexicon)
+    return {"heard": (HEARD_COLUMNS, columns)}
 
 
 def _recognised(view: RecordingView | None) -> Recognised | None:
