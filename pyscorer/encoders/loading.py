@@ -45,9 +45,10 @@ def load_whisper(directory: Path) -> Whisper:
         config, state = _from_ctranslate2(directory / "model.bin")
     else:
         config, state = _from_huggingface(directory)
-    model = Whisper(config)
+    with torch.device("meta"):  # without memory: random weights take longer than all the rest
+        model = Whisper(config)
     try:
-        model.load_state_dict(state)
+        model.load_state_dict(state, assign=True)
     except RuntimeError as error:
         raise InputError(f"{directory}: not the Whisper that is known: {error}") from None
     return model.eval().requires_grad_(False)

@@ -140,7 +140,8 @@ class Whisper(nn.Module):
         self.register_buffer("encoder_positions", torch.zeros(config.longest, dim))
         self.encoder = _blocks(config.encoder_layers, dim, config.heads, cross=False)
         self.encoder_norm = nn.LayerNorm(dim)
-        self.embedding = nn.Embedding(config.vocabulary, dim)
+        # Not drawn at random: on the device meta, that alone would import torch's compiler.
+        self.embedding = nn.Embedding.from_pretrained(torch.empty(config.vocabulary, dim))
         self.decoder_positions = nn.Parameter(torch.zeros(config.longest_text, dim))
         self.decoder = _blocks(config.decoder_layers, dim, config.heads, cross=True)
         self.decoder_norm = nn.LayerNorm(dim)
