@@ -42,7 +42,7 @@ def topology_text() -> str:
     return "\n".join(["<Topology>", *entries, "</Topology>"])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gmm:
     """A monophone GMM-HMM as plain arrays; Gaussians of one pdf stand together, pdfs in order."""
 
@@ -148,6 +148,7 @@ def initial_gmm(mean: np.ndarray, variance: np.ndarray) -> Gmm:
     )
 
 
+@lru_cache(maxsize=1)  # one recording after another is aligned with the same model
 def kaldi_model(model: Gmm, boost_silence: float = 1.0) -> KaldiModel:
     """The Kaldi objects of `model`, the weights of silence multiplied by `boost_silence`.
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -167,13 +169,15 @@ def recording_inputs(
     """
     places = {(s, c): i for s, (names, _) in sources.items() for i, c in enumerate(names)}
     parts = [durations(segments)]
-    for source, column in grader.columns:
+    for source, wanted in groupby(grader.columns, key=itemgetter(0)):
         if source == "durations":
             continue
-        if (source, column) not in places:
-            raise InputError(f"the grader reads {column} of source {source}, which is not given")
-        place = places[source, column]
-        parts.append(sources[source][1][:, place : place + 1])
+        columns = list(wanted)
+        if unknown := [column for column in columns if column not in places]:
+            raise InputError(
+                f"the grader reads {unknown[0][1]} of source {source}, which is not given"
+            )
+        parts.append(sources[source][1][:, [places[column] for column in columns]])
     if grader.recogniser and view is None:
         raise InputError("the grader reads a recogniser's view, which is not given")
     pooled = make_pooled(
