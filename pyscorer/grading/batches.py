@@ -8,6 +8,7 @@ import torch
 
 from pyscorer.grading.inputs import STATES, GraderInputs, place_in_word
 from pyscorer.grading.model import Batch, Grades
+from pyscorer.grading.trees import tree_inputs
 from pyscorer.labels import Labels
 from pyscorer.pooled import places_within, select
 
@@ -109,6 +110,7 @@ class Batches:
         self.utterances = _scaled(inputs.utterances, scaling.utterances)
         self.phones = torch.from_numpy(p.phones)
         self.places = torch.from_numpy(place_in_word(p))
+        self.tables = tree_inputs(inputs)
 
     def take(
         self, utterances: np.ndarray, dropped: np.ndarray | None = None

@@ -6,7 +6,6 @@ from typing import cast
 import numpy as np
 import torch
 
-from pyscorer.evaluation.metrics import pearson
 from pyscorer.grading.batches import Batches, Targets
 from pyscorer.grading.model import Grader, GraderConfig, Grades
 
@@ -127,19 +126,3 @@ def fit_grader(
             total += loss.item() / steps
         curve.append({"epoch": epoch, "train_loss": total})
     return averaged, curve
-
-
-def pcc_of(
-    grades: Grades, batches: Batches, targets: Targets, utterances: np.ndarray
-) -> dict[str, float]:
-    """PCC of the total scores of these utterances and their words, and of the phones."""
-    _, phone_rows, word_rows = batches.take(utterances)
-    phones = targets.phones[phone_rows].numpy()
-    known = ~np.isnan(phones)
-    return {
-        "total": pearson(
-            grades.utterances[:, 0, -1].numpy(), targets.utterances[utterances, 0, -1].numpy()
-        ),
-        "word_total": pearson(grades.words[:, -1].numpy(), targets.words[word_rows, -1].numpy()),
-        "phone": pearson(grades.phones.numpy()[known], phones[known]),
-    }

@@ -16,8 +16,9 @@ from pyscorer.grading.batches import Batches, Scaling, human_scale
 from pyscorer.grading.fitting import predict
 from pyscorer.grading.inputs import RawInputs, Recognised, assemble, join_inputs
 from pyscorer.grading.intervals import Calibration, Interval
-from pyscorer.grading.model import Grader, GraderConfig, Grades
-from pyscorer.pooled import make_pooled
+from pyscorer.grading.model import Grader, GraderConfig
+from pyscorer.grading.trees import PHONE_SHARE, WORD_SHARE, Trees
+from pyscorer.pooled import make_pooled, select
 from pyscorer.segments import PhoneSegment, durations
 
 TOPS = (10.0, 10.0, 2.0)
@@ -32,6 +33,8 @@ class Module:
     fold: int
     """The fold of the seed's deal whose speakers it did not learn from."""
     network: Grader
+    trees: tuple[Trees, ...] = ()
+    """Of phones, then of each of WORD_ASPECTS; none: the network alone."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,24 @@ class Predicted:
     """Of each phone: that the mean of the experts' scores is below 1."""
 
 
-def scores_of(grades: Grades, scaling: Scaling) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores of what a network gave, within the scales: utterances x 5, words x 3, phones.
+def scores_of(
+    module: Module, batches: Batches, utterances: np.ndarray, scaling: Scaling
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores of these utterances, within the scales: utterances x 5, words x 3, phones.
 
-    The score of an utterance is the mean of the two that are learned: the published one and the
-    experts' mean.
+    The score of an utterance is the mean of the two that the network learns: the published one and
+    the experts' mean. Those of words and phones are weighted means of the network's and the trees'.
     """
-    grades = human_scale(grades, scaling)
-    parts = (grades.utterances.mean(dim=1), grades.words, grades.phones)
-    cut = [part.numpy().clip(0, top) for part, top in zip(parts, TOPS, strict=True)]
+    grades = human_scale(predict(module.network, batches, utterances), scaling)
+    words, phones = grades.words.numpy(), grades.phones.numpy()
+    if module.trees:
+        chosen = select(batches.pooled, utterances)
+        tables = batches.tables[0][chosen.phones], batches.tables[1][chosen.words]
+        phones = phones + PHONE_SHARE * (module.trees[0](tables[0]) - phones)
+        by_trees = np.stack([trees(tables[1]) for trees in module.trees[1:]], axis=1)
+        words = words + WORD_SHARE * (by_trees - words)
+    parts = grades.utterances.mean(dim=1).numpy(), words, phones
+    cut = [part.clip(0, top) for part, top in zip(parts, TOPS, strict=True)]
     return cut[0], cut[1], cut[2]
 
 
@@ -105,7 +117,7 @@ def module_scores(
     everything = np.arange(len(raw.pooled.keys))
     levels: tuple[list[np.ndarray], ...] = ([], [], [])
     for module in grader.modules:
-        scores = scores_of(predict(module.network, batches, everything), grader.scaling)
+        scores = scores_of(module, batches, everything, grader.scaling)
         for level, part in zip(levels, scores, strict=True):
             level.append(part)
     return np.stack(levels[0]), np.stack(levels[1]), np.stack(levels[2])
@@ -203,6 +215,7 @@ def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> N
         "config": asdict(grader.config),
         "modules": [
             {"seed": m.seed, "fold": m.fold, "state": m.network.state_dict()}
+            | {"trees": [vars(trees) for trees in m.trees]}
             for m in grader.modules
         ],
         "intervals": [[asdict(i) for i in level] for level in grader.intervals],
@@ -223,7 +236,8 @@ def load_grader(path: Path) -> TrainedGrader:
         for part in content["modules"]:
             network = Grader(config)
             network.load_state_dict(part["state"])
-            modules.append(Module(part["seed"], part["fold"], network.eval()))
+            trees = tuple(Trees(**t) for t in part["trees"])
+            modules.append(Module(part["seed"], part["fold"], network.eval(), trees))
         calibration = content["calibration"]
         return TrainedGrader(
             tuple((source, column) for source, column in content["columns"]),

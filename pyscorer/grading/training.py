@@ -11,8 +11,9 @@ import numpy as np
 
 from pyscorer.datadir import UTTERANCE_ASPECTS
 from pyscorer.errors import InputError
+from pyscorer.evaluation.metrics import pearson
 from pyscorer.grading.batches import Batches, Scaling, Targets, scaling_of, targets_of
-from pyscorer.grading.fitting import FitOptions, fit_grader, pcc_of, predict
+from pyscorer.grading.fitting import FitOptions, fit_grader
 from pyscorer.grading.inputs import (
     SOURCES,
     GraderInputs,
@@ -35,8 +36,10 @@ from pyscorer.grading.predicting import (
     with_intervals,
 )
 from pyscorer.grading.tables import write_levels
+from pyscorer.grading.trees import Trees, fit_grader_trees
 from pyscorer.labels import Labels, read_grades
 from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.pooled import PooledSet, select
 from pyscorer.progress import progress_bar
 from pyscorer.scores import speaker_folds, write_rows
 
@@ -59,6 +62,7 @@ class GraderOptions:
         default=128, metadata={"help": "principal components of deep features that enter"}
     )
     width: int = field(default=64, metadata={"help": "of the network"})
+    trees: bool = field(default=True, metadata={"help": "for phones and words, beside the network"})
     layers: int = field(default=2, metadata={"help": "of self-attention over phones"})
     dropout: float = field(default=0.1, metadata={"help": "within the network"})
     column_dropout: float = field(
@@ -147,9 +151,31 @@ def _fit(task: tuple[Path, SourcePaths, GraderOptions, FitOptions, int, int]) ->
     data = load_training_data(data_dir, paths, options)
     train, held_out = parts_of(data.labels, options, seed, fold)
     network, curve = fit_grader(data.config, fit, data.batches, data.targets, train, [seed, fold])
-    grades = predict(network, data.batches, held_out)
-    pcc = pcc_of(grades, data.batches, data.targets, held_out)
-    return _Fitted(Module(seed, fold, network), scores_of(grades, data.scaling), curve, pcc)
+    trees: tuple[Trees, ...] = ()
+    if options.trees:
+        chosen = select(data.inputs.pooled, train)
+        trees = fit_grader_trees(data.batches.tables, data.labels, chosen, 100 * seed + fold)
+    module = Module(seed, fold, network, trees)
+    scores = scores_of(module, data.batches, held_out, data.scaling)
+    pcc = pcc_of(scores, data.labels, data.inputs.pooled, held_out)
+    return _Fitted(module, scores, curve, pcc)
+
+
+def pcc_of(
+    scores: tuple[np.ndarray, np.ndarray, np.ndarray],
+    labels: Labels,
+    pooled: PooledSet,
+    utterances: np.ndarray,
+) -> dict[str, float]:
+    """PCC of the total scores of these utterances and their words, and of the phones."""
+    chosen = select(pooled, utterances)
+    phones = labels.phones[chosen.phones]
+    known = ~np.isnan(phones)
+    return {
+        "total": pearson(scores[0][:, -1], labels.utterances[utterances, -1]),
+        "word_total": pearson(scores[1][:, -1], labels.words[chosen.words, -1]),
+        "phone": pearson(scores[2][known], phones[known]),
+    }
 
 
 OutOfFold = tuple[np.ndarray, np.ndarray, np.ndarray]
