@@ -1,14 +1,17 @@
-"""Seconds to grade one recording after loading, on one core: all models of a grader's bundle.
+"""Seconds to grade recordings with all models of a grader's bundle: one alone, and many.
 
     python benchmarks/score_speed.py --model results/RUN/grading/models/all --data DATA_DIR
 
-Takes the recordings of a data directory whose length is nearest to `--seconds`, and prints the
-median and the longest of their times; wall-clock time is the one that a learner waits, processor
-time does not depend on what else the machine does.
+One alone, on one core, after loading: recordings of a data directory whose length is nearest to
+`--seconds`, the median and the longest of their times. Many: `score_all` over `--many` of them,
+evenly spread, on `--jobs` cores, loading and writing included. Wall-clock time is the one that one
+waits; processor time does not depend on how many processes share the machine.
 """
 
 import argparse
+import csv
 import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -16,10 +19,10 @@ import numpy as np
 import soundfile
 import torch
 
-from pyscorer.datadir import read_data_dir
+from pyscorer.datadir import Utterance, read_data_dir
+from pyscorer.feedback.batch import ScoreAllOptions, score_all
 from pyscorer.feedback.bundle import load_grader_bundle
-from pyscorer.feedback.quality import read_recording
-from pyscorer.feedback.recording import grade_recording
+from pyscorer.feedback.score import grade_file
 
 
 def main() -> None:
@@ -28,29 +31,52 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--recordings", type=int, default=20)
+    parser.add_argument("--many", type=int, default=200)
+    parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    began = time.process_time()
-    bundle = load_grader_bundle(arguments.model)
-    print(f"loading: {time.process_time() - began:.2f} s of processor time")
     utterances = list(read_data_dir(arguments.data).utterances.values())
     lengths = np.array([soundfile.info(u.audio).duration for u in utterances])
+    many = np.linspace(0, len(utterances) - 1, arguments.many).round().astype(int)
+    time_many(arguments.model, [utterances[i] for i in many], lengths[many].sum(), arguments.jobs)
     nearest = np.argsort(np.abs(lengths - arguments.seconds), kind="stable")
-    chosen = [utterances[i] for i in nearest[: arguments.recordings + 1]]
+    chosen = nearest[: arguments.recordings + 1]
+    print(f"{arguments.recordings} of {lengths[chosen].min():.1f} to {lengths[chosen].max():.1f} s")
+    time_each(arguments.model, [utterances[i] for i in chosen])
+    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
+
+
+def time_many(model: Path, utterances: list[Utterance], seconds: float, jobs: int) -> None:
+    """Print the time of `score_all`."""
+    with tempfile.TemporaryDirectory() as folder:
+        manifest = Path(folder) / "list.csv"
+        with manifest.open("w") as stream:
+            rows = csv.writer(stream)
+            rows.writerow(["wav", "text"])
+            rows.writerows([u.audio.resolve(), " ".join(u.words)] for u in utterances)
+        wall, before = time.monotonic(), os.times()
+        score_all(model, Path(folder) / "out", manifest, options=ScoreAllOptions(jobs=jobs))
+        wall, after = time.monotonic() - wall, os.times()
+    processor = sum(after[:4]) - sum(before[:4])
+    print(f"score_all: {len(utterances)} recordings, {seconds:.0f} s of speech, {jobs} processes")
+    print(f"wall-clock {wall:.1f} s, {seconds / wall:.1f} times faster than real time")
+    print(f"processor {processor:.1f} s, {processor / len(utterances):.2f} s a recording")
+
+
+def time_each(model: Path, utterances: list[Utterance]) -> None:
+    """Print the times of recordings one by one; the first one warms up."""
+    torch.set_num_threads(1)
+    began = time.process_time()
+    bundle = load_grader_bundle(model)
+    print(f"loading: {time.process_time() - began:.2f} s of processor time")
     times = []
-    for u in chosen:
+    for u in utterances:
         wall, processor = time.monotonic(), time.process_time()
-        samples, _ = read_recording(u.audio)
-        grade_recording(bundle, samples, " ".join(u.words))
+        grade_file(bundle, u.audio, " ".join(u.words))
         times.append((time.monotonic() - wall, time.process_time() - processor))
-    table = np.array(times[1:])  # the first one warms up
-    seconds = lengths[nearest[1 : len(chosen)]]
-    print(f"{len(table)} recordings of {seconds.min():.1f} to {seconds.max():.1f} s")
-    for name, column in zip(("wall-clock", "processor"), table.T, strict=True):
+    for name, column in zip(("wall-clock", "processor"), np.array(times[1:]).T, strict=True):
         print(
             f"{name} seconds a recording: median {np.median(column):.2f}, most {column.max():.2f}"
         )
-    print(f"load of the machine: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
