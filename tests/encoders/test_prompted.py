@@ -62,6 +62,17 @@ def test_a_transcript_ends_at_its_own_limit_and_holds_words_alone(recogniser: Re
         assert not set(text) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ',.?!- ")
 
 
+def test_a_transcript_does_not_depend_on_those_that_end_before_it(recogniser: Recogniser):
+    model = recogniser.model
+    encoded = model.encode(torch.randn(4, 40, MELS))[-1]
+    limits = [1, 9, 3, 5]
+    together = recogniser.transcribe(model.memories(encoded), limits)
+    for i, transcript in enumerate(together):
+        (alone,) = recogniser.transcribe(model.memories(encoded[i : i + 1]), limits[i : i + 1])
+        assert transcript.tokens == alone.tokens
+        np.testing.assert_allclose(transcript.log_probabilities, alone.log_probabilities, atol=1e-5)
+
+
 def test_a_word_has_the_sum_and_the_least_of_its_tokens(recogniser: Recogniser):
     view = view_recording(recogniser, noise(0.6), ("HE", "AN", "B"))
     # "He" has a capital and so no token of its own: " ", "H", "e"; then " a", "n"; then " ", "b".
