@@ -3,6 +3,8 @@
 import itertools
 import multiprocessing
 import os
+import pickle
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +21,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _end_with_parent() -> None:
+def _begin_worker() -> None:
+    if "torch" in sys.modules:  # its threads are not there after a fork: whoever wants them hangs
+        sys.modules["torch"].set_num_threads(1)
     # A killed run (kill -9) must leave no processes behind that wait for work for ever.
     parent = multiprocessing.parent_process()
 
@@ -29,6 +33,11 @@ def _end_with_parent() -> None:
             os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def _pickled(function: Callable[[Task], Result], task: Task) -> bytes:
+    # As plain bytes: torch would hand tensors over as open files, one for each.
+    return pickle.dumps(function(task))
 
 
 def ordered_map(
@@ -44,15 +53,15 @@ def ordered_map(
         yield from map(function, tasks)
         return
     remaining = iter(tasks)
-    with ProcessPoolExecutor(jobs, initializer=_end_with_parent) as pool:
-        pending: deque[Future[Result]] = deque()
+    with ProcessPoolExecutor(jobs, initializer=_begin_worker) as pool:
+        pending: deque[Future[bytes]] = deque()
         try:
             for task in itertools.islice(remaining, 3 * jobs):
-                pending.append(pool.submit(function, task))
+                pending.append(pool.submit(_pickled, function, task))
             while pending:
-                yield pending.popleft().result()
+                yield pickle.loads(pending.popleft().result())
                 for task in itertools.islice(remaining, 1):
-                    pending.append(pool.submit(function, task))
+                    pending.append(pool.submit(_pickled, function, task))
         finally:
             for future in pending:
                 future.cancel()

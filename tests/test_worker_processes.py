@@ -1,0 +1,40 @@
+import subprocess
+import sys
+
+import torch
+
+from pyscorer.parallel import ordered_map
+
+
+def _ramp(size: int) -> torch.Tensor:
+    return torch.arange(size, dtype=torch.float32) * 2
+
+
+def test_tensors_come_back_as_plain_memory_in_order() -> None:
+    sizes = [3, 100_000, 5]
+    found = list(ordered_map(_ramp, sizes, 2))
+    assert [len(tensor) for tensor in found] == sizes
+    # Not by open files, of which there are 1,024 for a process on many machines.
+    assert not any(tensor.is_shared() for tensor in found)
+    assert found[1][-1] == 199_998
+
+
+PARENT_WITH_THREADS = """
+import torch
+from pyscorer.parallel import ordered_map
+
+def large_sum(size):
+    return float(torch.ones(size).add(1).sum())
+
+torch.set_num_threads(2)
+large_sum(10_000_000)  # starts the parent's threads
+print(list(ordered_map(large_sum, [1_000_000] * 4, 2)))
+"""
+
+
+def test_workers_do_not_wait_for_threads_that_a_fork_leaves_behind() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PARENT_WITH_THREADS],
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip() == str([2_000_000.0] * 4)
