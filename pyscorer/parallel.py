@@ -12,6 +12,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
@@ -22,6 +24,7 @@ def cores() -> int:
 
 
 def _begin_worker() -> None:
+    threadpool_limits(1)
     if "torch" in sys.modules:  # its threads are not there after a fork: whoever wants them hangs
         sys.modules["torch"].set_num_threads(1)
     # A killed run (kill -9) must leave no processes behind that wait for work for ever.
@@ -69,7 +72,7 @@ def ordered_map(
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """torch with one thread, as context or decorator: processes that share the cores want no more.
+    """torch and BLAS with one thread, as context or decorator: processes share the cores.
 
     Results that depend on the number of threads then do not depend on the machine.
     """
@@ -78,7 +81,8 @@ def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1, "blas"):
+            yield
     finally:
         torch.set_num_threads(threads)
 
