@@ -1,9 +1,11 @@
 import subprocess
 import sys
 
+import numpy as np
 import torch
+from threadpoolctl import threadpool_info, threadpool_limits
 
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import one_thread, ordered_map
 
 
 def _ramp(size: int) -> torch.Tensor:
@@ -38,3 +40,16 @@ def test_workers_do_not_wait_for_threads_that_a_fork_leaves_behind() -> None:
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert done.stdout.strip() == str([2_000_000.0] * 4)
+
+
+def _blas_threads(_: int = 0) -> set[int]:
+    np.ones((2, 2)) @ np.ones((2, 2))
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_blas_has_one_thread_where_processes_share_the_cores() -> None:
+    with threadpool_limits(2, "blas"):
+        with one_thread():
+            assert _blas_threads() == {1}
+        assert _blas_threads() == {2}
+        assert list(ordered_map(_blas_threads, [0, 1], 2)) == [{1}, {1}]
