@@ -15,7 +15,7 @@ from pathlib import Path
 
 import kaldifst
 import numpy as np
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from pyscorer.acoustic.gmm_estimation import Statistics, accumulate
 from pyscorer.acoustic.gmm_model import Gmm, initial_gmm, kaldi_model

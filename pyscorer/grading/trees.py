@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from pyscorer.grading.inputs import STATES, GraderInputs, place_in_word
 from pyscorer.labels import Labels, word_starts
