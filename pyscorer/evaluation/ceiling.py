@@ -10,7 +10,7 @@ from pyscorer.datadir import UTTERANCE_ASPECTS, read_labels
 from pyscorer.evaluation.metrics import age_group, human_ceiling
 from pyscorer.files import read_table
 
-EXPERT = "one expert"
+EXPERT, WITHIN = "one expert", "within speaker"
 
 
 def ceiling_rows(
@@ -19,10 +19,11 @@ def ceiling_rows(
     """PCC with the mean of the experts but one, averaged over which of them is left out.
 
     `predicted` has, of each scorer, by aspect, scores by utterance. A row for each aspect that the
-    experts gave, over all utterances and by age group: group, aspect, utterances, raters, the
-    expert left out (EXPERT) and every scorer (NaN where it does not predict the aspect). PCCs with
-    speechocean762's published scores, which are rounded down to whole numbers, are lower than
-    these. Empty without rater scores.
+    experts gave, over all utterances, by age group, and WITHIN speakers (of all scores as
+    deviations from the speaker's mean): group, aspect, utterances, raters, the expert left out
+    (EXPERT) and every scorer (NaN where it does not predict the aspect). PCCs with speechocean762's
+    published scores, which are rounded down to whole numbers, are lower than these. Empty without
+    rater scores.
     """
     if not (data / "rater_scores.csv").exists():
         return []
@@ -30,21 +31,24 @@ def ceiling_rows(
     speakers = read_table(data / "utt2spk")
     ages = read_table(data / "spk2age") if (data / "spk2age").exists() else {}
     groups = ratings["utterance"].map(lambda key: age_group(ages.get(speakers[key])))
+
+    def deviations(scores: pd.Series) -> pd.Series:
+        return scores - scores.groupby(scores.index.map(speakers)).transform("mean")
+
     rows = []
-    for group in ("all", *sorted(set(groups))):
-        own = ratings if group == "all" else ratings[groups == group]
+    for group in ("all", *sorted(set(groups)), WITHIN):
+        own = ratings[groups == group] if group in set(groups) else ratings
         for aspect in UTTERANCE_ASPECTS:
             if aspect not in own or own[aspect].isna().all():
                 continue
-            row = {
-                "group": group,
-                "aspect": aspect,
-                "utterances": own["utterance"].nunique(),
-                "raters": own["rater"].nunique(),
-                EXPERT: human_ceiling(own, aspect),
-            }
-            for name, scores in predicted.items():
-                known = aspect in scores
-                row[name] = human_ceiling(own, aspect, scores[aspect]) if known else float("nan")
+            table = own.pivot(index="utterance", columns="rater", values=aspect)
+            known = {name: scores[aspect] for name, scores in predicted.items() if aspect in scores}
+            if group == WITHIN:
+                table = table.apply(deviations)
+                known = {name: deviations(scores) for name, scores in known.items()}
+            row = {"group": group, "aspect": aspect, "utterances": len(table)}
+            row |= {"raters": table.shape[1], EXPERT: human_ceiling(table)}
+            for name in predicted:
+                row[name] = human_ceiling(table, known[name]) if name in known else float("nan")
             rows.append(row)
     return rows

@@ -84,19 +84,18 @@ def seed_mean_pearson(predicted: np.ndarray, human: np.ndarray) -> float:
     return float(np.mean([pearson(column, human) for column in predicted.T]))
 
 
-def human_ceiling(ratings: pd.DataFrame, aspect: str, predicted: pd.Series | None = None) -> float:
+def human_ceiling(ratings: pd.DataFrame, predicted: pd.Series | None = None) -> float:
     """PCC of one rater with the mean of the others, averaged over the raters.
 
-    `ratings` is the rater table of a data directory: columns utterance, rater, and the aspects.
-    Each rater is held against the others on the utterances that he rated. With `predicted` scores,
-    by utterance, these stand in for the rater: what they reach against the very same targets.
+    `ratings` is utterances x raters. Each rater is held against the others on the utterances that
+    he rated. With `predicted` scores, by utterance, these stand in for the rater: what they reach
+    against the very same targets.
     """
-    table = ratings.pivot(index="utterance", columns="rater", values=aspect)
     values = []
-    for rater in table.columns:
-        own, others = table[rater], table.drop(columns=rater).mean(axis=1)
+    for rater in ratings.columns:
+        own, others = ratings[rater], ratings.drop(columns=rater).mean(axis=1)
         both = own.notna() & others.notna()
-        held = own if predicted is None else predicted.reindex(table.index)
+        held = own if predicted is None else predicted.reindex(ratings.index)
         values.append(pearson(held[both].to_numpy(), others[both].to_numpy()))
     return float(np.mean(values))
 

@@ -75,35 +75,28 @@ def test_resampling_speakers_widens_the_interval_where_their_utterances_agree() 
     assert by_speaker[1] - by_speaker[0] > 2 * (by_utterance[1] - by_utterance[0])
 
 
+RATINGS = pd.DataFrame({1: [1, 2, 3], 2: [1, 2, 3], 3: [1, 3, 2]}, index=["u0", "u1", "u2"])
+
+
 def test_human_ceiling_by_hand() -> None:
     # Raters 1 and 2 agree; rater 3 is the 0.5 of test_pearson_by_hand against both.
-    scores = {1: [1, 2, 3], 2: [1, 2, 3], 3: [1, 3, 2]}
-    table = pd.DataFrame(
-        [(f"u{i}", r, s) for r, row in scores.items() for i, s in enumerate(row)],
-        columns=["utterance", "rater", "total"],
-    )
     # 1 against the mean of (1,2,3) and (1,3,2) = (1,2.5,2.5): sqrt(3)/2.
     expected = (2 * math.sqrt(3) / 2 + 0.5) / 3
-    assert human_ceiling(table, "total") == pytest.approx(expected)
+    assert human_ceiling(RATINGS) == pytest.approx(expected)
 
 
 def test_predictions_are_held_against_the_targets_of_each_rater() -> None:
-    scores = {1: [1, 2, 3], 2: [1, 2, 3], 3: [1, 3, 2]}
-    table = pd.DataFrame(
-        [(f"u{i}", r, s) for r, row in scores.items() for i, s in enumerate(row)],
-        columns=["utterance", "rater", "total"],
-    )
     # Against (1,2.5,2.5), the same, and (1,2,3); by utterance, whatever the order.
     predicted = pd.Series({"u2": 6.0, "u1": 4.0, "u0": 2.0})
     expected = (2 * math.sqrt(3) / 2 + 1) / 3
-    assert human_ceiling(table, "total", predicted) == pytest.approx(expected)
+    assert human_ceiling(RATINGS, predicted) == pytest.approx(expected)
 
 
 def test_human_ceiling_of_speechocean762(corpora: Path) -> None:
     ratings = speechocean762.read(corpora / "speechocean762", "test").labels["rater"]
     expected = {"total": 0.807, "accuracy": 0.749, "fluency": 0.768, "prosodic": 0.758}
-    found = {aspect: round(human_ceiling(ratings, aspect), 3) for aspect in expected}
-    assert found == expected
+    tables = {a: ratings.pivot(index="utterance", columns="rater", values=a) for a in expected}
+    assert {aspect: round(human_ceiling(table), 3) for aspect, table in tables.items()} == expected
 
 
 @pytest.mark.parametrize(
