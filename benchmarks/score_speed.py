@@ -1,6 +1,6 @@
 """Seconds to grade recordings with all models of a grader's bundle: one alone, and many.
 
-    python benchmarks/score_speed.py --model results/RUN/grading/models/all --data DATA_DIR
+    python benchmarks/score_speed.py --model results/RUN/graders/all --data DATA_DIR
 
 One alone, on one core, after loading: recordings of a data directory whose length is nearest to
 `--seconds`, the median and the longest of their times. Many: `score_all` over `--many` of them,

@@ -24,7 +24,7 @@ RUNS = Path(__file__).resolve().parents[2] / "results"
 @pytest.fixture(scope="module")
 def bundle() -> GraderBundle:
     given = os.environ.get("PYSCORER_GRADER")
-    found = [Path(given)] if given else sorted(RUNS.glob("speechocean762/grading/models/*"))
+    found = [Path(given)] if given else sorted(RUNS.glob("speechocean762/graders/*"))
     if not found:
         pytest.skip("no trained grader: set PYSCORER_GRADER to a directory of bundle_grader")
     loaded = load_grader_bundle(found[0])

@@ -129,7 +129,7 @@ rule bundle_grader:
         ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         pool=WORK / "pool" / CORPUS / "train" / "phones.scp",
     output:
-        directory(RESULTS / "grading" / "models" / "{grader}"),
+        directory(RESULTS / "graders" / "{grader}"),
     params:
         gmm=subpath(input.gmm, parent=True),
         data=subpath(input.lexicon, parent=True),
@@ -150,4 +150,4 @@ rule bundle_grader:
 rule grading:
     input:
         RESULTS / "grading" / "results.csv",
-        RESULTS / "grading" / "models" / next(iter(GRADING["graders"])),
+        RESULTS / "graders" / next(iter(GRADING["graders"])),
