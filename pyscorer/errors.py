@@ -26,6 +26,13 @@ def attempt(function: Callable[..., Result], *arguments: object) -> Result | Exc
         return error
 
 
+def outcome_of(tried: Result | Exception) -> Result:
+    """What `attempt` got; raises what it caught."""
+    if isinstance(tried, Exception):
+        raise tried
+    return tried
+
+
 def unless_failed(
     function: Callable[[list[Item]], Sequence[Result | Exception]],
     items: Sequence[Item | Exception],

@@ -35,9 +35,9 @@ def ceiling_rows(
     def deviations(scores: pd.Series) -> pd.Series:
         return scores - scores.groupby(scores.index.map(speakers)).transform("mean")
 
+    parts = {group: ratings[groups == group] for group in sorted(set(groups))}
     rows = []
-    for group in ("all", *sorted(set(groups)), WITHIN):
-        own = ratings[groups == group] if group in set(groups) else ratings
+    for group, own in {"all": ratings, **parts, WITHIN: ratings}.items():
         for aspect in UTTERANCE_ASPECTS:
             if aspect not in own or own[aspect].isna().all():
                 continue

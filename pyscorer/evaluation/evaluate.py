@@ -158,9 +158,9 @@ def evaluate(
 
     Writes into the directory `out`: results.csv (a row a scorer), groups.csv (PCC by age group and
     gender), errors.csv (worst errors), ceiling.csv (one expert, and every scorer,
-    against the mean of the other experts).
-    `pcc_all_seeds` is the PCC of the prediction averaged over seeds; `single_module_pcc` the mean
-    over single modules (no averaging at all), where the scorer has them.
+    against the mean of the other experts). `pcc_all_seeds` is the PCC of the prediction averaged
+    over seeds; `single_module_pcc` the mean over single modules (no averaging at all), where the
+    scorer has them.
     """
     if len(scorers) != len(names):
         raise InputError(f"{len(scorers)} scorers, but {len(names)} names")
@@ -173,11 +173,13 @@ def evaluate(
         groups += group_rows(name, table, data)
         errors.append(worst_errors(name, table, data, options.errors))
         log.info("%s: test PCC %.3f", name, results[-1]["pcc"])
-    ceiling = ceiling_rows(data, predicted)
+    ceiling_columns = ["group", "aspect", "utterances", "raters", EXPERT, *names]
+    tables = {
+        "results": pd.DataFrame(results),
+        "groups": pd.DataFrame(groups),
+        "ceiling": pd.DataFrame(ceiling_rows(data, predicted), columns=ceiling_columns),
+    }
     with atomic_directory(out) as part:
-        for file, rows in (("results", results), ("groups", groups), ("ceiling", ceiling)):
-            ceiling_columns = ["group", "aspect", "utterances", "raters", EXPERT, *names]
-            columns = ceiling_columns if file == "ceiling" else None
-            frame = pd.DataFrame(rows, columns=columns)
+        for file, frame in tables.items():
             frame.to_csv(part / f"{file}.csv", index=False, float_format="%.4f")
         pd.concat(errors).to_csv(part / "errors.csv", index=False)

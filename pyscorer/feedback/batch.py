@@ -13,7 +13,7 @@ from typing import get_args
 import pandas as pd
 
 from pyscorer.datadir import UTTERANCE_ASPECTS
-from pyscorer.errors import InputError, attempt, unless_failed
+from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import is_grader_bundle, load_grader_bundle
 from pyscorer.feedback.score import ENDINGS, Form, Graded, grade_files, write_form
 from pyscorer.files import atomic_open
@@ -228,9 +228,7 @@ def _file(task: Task) -> tuple[Path, str]:
 def _write(
     task: Task, graded: Graded | Exception, out: Path, formats: tuple[str, ...]
 ) -> RecordingGrade:
-    if isinstance(graded, Exception):
-        raise graded
-    samples, grade = graded
+    samples, grade = outcome_of(graded)
     for form in formats:
         write_form(form, samples, grade, out / f"{task.name}{ENDINGS[form]}")
     return grade

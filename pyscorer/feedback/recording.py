@@ -14,7 +14,7 @@ from pyscorer.audio import SAMPLE_RATE
 from pyscorer.corpora.mispronunciation import VOWELS
 from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS, Lexicon
 from pyscorer.encoders.encode import Encoder
-from pyscorer.errors import InputError, attempt, unless_failed
+from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import DEEP_SHIFT, GraderBundle
 from pyscorer.feedback.norms import Norms, Timing, timing
 from pyscorer.gop.learned import LEARNED_COLUMNS, learned_gop_columns
@@ -68,9 +68,7 @@ def grade_recording(bundle: GraderBundle, samples: np.ndarray, text: str) -> Rec
     text or of something else.
     """
     (grade,) = grade_recordings(bundle, [samples], [text])
-    if isinstance(grade, Exception):
-        raise grade
-    return grade
+    return outcome_of(grade)
 
 
 @one_thread()

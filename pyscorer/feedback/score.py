@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from pyscorer.audio import read_audio
-from pyscorer.errors import InputError, attempt, unless_failed
+from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import GraderBundle, is_grader_bundle, load_grader_bundle
 from pyscorer.feedback.forms import as_json, as_text, write_textgrid
 from pyscorer.feedback.page import as_page
@@ -81,9 +81,7 @@ class _Heard:
 def grade_file(bundle: GraderBundle, path: Path, text: str) -> Graded:
     """Samples and grade of an audio file; what is wrong with it is an InputError naming it."""
     (graded,) = grade_files(bundle, [(path, text)])
-    if isinstance(graded, Exception):
-        raise graded
-    return graded
+    return outcome_of(graded)
 
 
 def grade_files(
@@ -103,11 +101,11 @@ def _grade(bundle: GraderBundle, heard: list[_Heard]) -> list[Graded | Exception
     return [attempt(_graded, *pair) for pair in zip(heard, grades, strict=True)]
 
 
-def _graded(heard: _Heard, grade: RecordingGrade | Exception) -> Graded:
-    if isinstance(grade, InputError):
-        raise InputError(f"{heard.path}: {grade}")
-    if isinstance(grade, Exception):
-        raise grade
+def _graded(heard: _Heard, tried: RecordingGrade | Exception) -> Graded:
+    try:
+        grade = outcome_of(tried)
+    except InputError as error:
+        raise InputError(f"{heard.path}: {error}") from None
     return heard.samples, replace(grade, warnings=(*heard.warnings, *grade.warnings))
 
 

@@ -199,16 +199,21 @@ def test_a_batch_skips_bad_files_and_reports_them(
     assert written == {f"{name}.{e}" for name in ("good", "good-2") for e in endings}
 
 
-def test_a_killed_batch_goes_on_where_it_was(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def two_batches(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The call, without its output, that scores four recordings in batches of two."""
     monkeypatch.setattr(batch, "_BATCH", 2)
     monkeypatch.setattr(batch, "_PARTS", 1)
     for name in "abcd":
         soundfile.write(tmp_path / f"{name}.wav", speak(TEXTS[2]), 16000)
         (tmp_path / f"{name}.txt").write_text(TEXTS[2])
-    call = ["score_all", "--model", str(run / "bundle"), "--wavs", str(tmp_path), "--jobs", "1"]
-    assert main([*call, "--out", str(tmp_path / "whole")]) == 0
+    return ["score_all", "--model", str(run / "bundle"), "--wavs", str(tmp_path), "--jobs", "1"]
+
+
+def test_a_killed_batch_goes_on_where_it_was(
+    two_batches: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main([*two_batches, "--out", str(tmp_path / "whole")]) == 0
     graded: list[str] = []
     grade = batch.grade_files
 
@@ -222,32 +227,26 @@ def test_a_killed_batch_goes_on_where_it_was(
     monkeypatch.setattr(batch, "grade_files", killed_at_c)
     out = tmp_path / "out"
     with pytest.raises(KeyboardInterrupt):
-        main([*call, "--out", str(out)])
+        main([*two_batches, "--out", str(out)])
     assert not (out / "summary.csv").exists()
     with (out / ".summary.jsonl").open("a") as stream:
         stream.write('["c ')  # the kill came while a line was written
-    assert main([*call, "--out", str(out)]) == 0
+    assert main([*two_batches, "--out", str(out)]) == 0
     assert graded == ["ab", "cd", "cd"]
     files = [{p.name: p.read_bytes() for p in (tmp_path / d).iterdir()} for d in ("whole", "out")]
     assert files[0] == files[1]
 
 
 def test_what_changed_since_a_kill_is_scored_again_with_its_batch(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    two_batches: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "_BATCH", 2)
-    monkeypatch.setattr(batch, "_PARTS", 1)
-    for name in "abcd":
-        soundfile.write(tmp_path / f"{name}.wav", speak(TEXTS[2]), 16000)
-        (tmp_path / f"{name}.txt").write_text(TEXTS[2])
-    call = ["score_all", "--model", str(run / "bundle"), "--wavs", str(tmp_path), "--jobs", "1"]
 
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr(batch, "write_rows", killed)  # at the end, when all are scored
-        main([*call, "--out", str(tmp_path / "out")])
+        main([*two_batches, "--out", str(tmp_path / "out")])
     (tmp_path / "b.txt").write_text(TEXTS[2] + " ")
     graded: list[str] = []
     grade = batch.grade_files
@@ -257,7 +256,7 @@ def test_what_changed_since_a_kill_is_scored_again_with_its_batch(
         return grade(bundle, files)
 
     monkeypatch.setattr(batch, "grade_files", noted)
-    assert main([*call, "--out", str(tmp_path / "out")]) == 0
+    assert main([*two_batches, "--out", str(tmp_path / "out")]) == 0
     assert graded == ["a", "b"]
 
 
