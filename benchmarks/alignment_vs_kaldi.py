@@ -14,10 +14,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from pyscorer.acoustic.align import AlignOptions, align
-from pyscorer.acoustic.boundaries import boundary_differences, read_kaldi_table, read_word_phones
-from pyscorer.acoustic.features import FeatureOptions, features
-from pyscorer.acoustic.gmm import GmmOptions, train_gmm
+from boundaries import boundary_differences, read_kaldi_table, read_word_phones
+
+from pyscorer.alignment.align import AlignOptions, align
+from pyscorer.alignment.features import FeatureOptions, features
+from pyscorer.alignment.train_gmm import GmmOptions, train_gmm
 from pyscorer.corpora.prepare import PrepareOptions, prepare
 
 

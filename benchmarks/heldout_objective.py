@@ -18,18 +18,15 @@ from pathlib import Path
 import torch
 from tqdm import tqdm
 
-from pyscorer.acoustic.denominator import (
-    GraphOptions,
-    denominator_fst,
-    phone_lm_of,
-    write_graphs,
-)
-from pyscorer.acoustic.egs import EgsSource, plan_epoch, prepare, read_utterances
-from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
-from pyscorer.acoustic.model import load_model
-from pyscorer.acoustic.supervision import batch_numerators
-from pyscorer.acoustic.tree import read_tree
+from pyscorer.chain.acoustic_model import load_model
+from pyscorer.chain.chain_graphs import GraphOptions, denominator_fst, phone_lm_of, write_graphs
+from pyscorer.chain.egs import EgsSource, plan_epoch, prepare, read_utterances
+from pyscorer.chain.lfmmi import DenominatorGraph, lfmmi_loss
+from pyscorer.chain.supervision import batch_numerators
+from pyscorer.chain.tree import read_tree
 from pyscorer.errors import InputError
+from pyscorer.kaldi.nnet3 import read_nnet3
+from pyscorer.kaldi.nnet3_tdnnf import tdnnf_from_nnet3
 
 
 def main() -> None:
@@ -39,7 +36,10 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True, nargs="+")
     parser.add_argument("--every", type=int, default=1, help="take one utterance of so many")
     arguments = parser.parse_args()
-    network = load_model(arguments.model).network.eval()
+    if arguments.model.suffix == ".mdl":
+        network = tdnnf_from_nnet3(read_nnet3(arguments.model))
+    else:
+        network = load_model(arguments.model).network.eval()
     tree = read_tree(arguments.tree)
     utterances = read_utterances([arguments.data], [arguments.feats], [arguments.ali])
     objective: dict[str, float] = defaultdict(float)

@@ -25,28 +25,21 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pyscorer.acoustic.augment import Augmentation
-from pyscorer.acoustic.denominator import GraphOptions, chain_graphs
-from pyscorer.acoustic.egs import (
-    EgsSource,
-    Examples,
-    Utterance,
-    plan_epoch,
-    prepare,
-    read_utterances,
-)
-from pyscorer.acoustic.lfmmi import DenominatorGraph, lfmmi_loss
-from pyscorer.acoustic.nnet3 import read_nnet3
-from pyscorer.acoustic.nnet3_tdnnf import tdnnf_from_nnet3
-from pyscorer.acoustic.orthonormal import constrain_orthonormal, orthonormal_weights
-from pyscorer.acoustic.schedule import TrainingOptions
-from pyscorer.acoustic.supervision import NumeratorGraph, batch_numerators
-from pyscorer.acoustic.tdnnf import SIZES, Tdnnf, TdnnfConfig
-from pyscorer.acoustic.training import ORTHONORMAL_EVERY
-from pyscorer.acoustic.tree import read_tree
-from pyscorer.alignment import Segment, write_ctm
-from pyscorer.archives import write_archive
-from pyscorer.datadir import PHONES
+from pyscorer.chain.augment import Augmentation
+from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
+from pyscorer.chain.egs import EgsSource, Examples, Utterance, plan_epoch, prepare, read_utterances
+from pyscorer.chain.lfmmi import DenominatorGraph, lfmmi_loss
+from pyscorer.chain.orthonormal import constrain_orthonormal, orthonormal_weights
+from pyscorer.chain.schedule import TrainingOptions
+from pyscorer.chain.supervision import NumeratorGraph, batch_numerators
+from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
+from pyscorer.chain.train_tdnnf import ORTHONORMAL_EVERY
+from pyscorer.chain.tree import read_tree
+from pyscorer.contract.archives import write_archive
+from pyscorer.contract.ctm import Segment, write_ctm
+from pyscorer.contract.phones import PHONES
+from pyscorer.kaldi.nnet3 import read_nnet3
+from pyscorer.kaldi.nnet3_tdnnf import tdnnf_from_nnet3
 
 
 class Stopwatch:

@@ -19,10 +19,10 @@ import numpy as np
 import soundfile
 import torch
 
-from pyscorer.datadir import Utterance, read_data_dir
-from pyscorer.feedback.batch import ScoreAllOptions, score_all
+from pyscorer.contract.datadir import Utterance, read_data_dir
 from pyscorer.feedback.bundle import load_grader_bundle
 from pyscorer.feedback.score import grade_file
+from pyscorer.feedback.score_all import ScoreAllOptions, score_all
 
 
 def main() -> None:

@@ -16,10 +16,16 @@ from pathlib import Path
 
 import numpy as np
 
+from pyscorer.contract.pooled import (
+    PooledSet,
+    read_columns,
+    read_pooled,
+    read_targets,
+    select_columns,
+)
 from pyscorer.evaluation.metrics import pearson
-from pyscorer.gop.splicing import read_splices, splice
-from pyscorer.gop.synthetic import read_synthetic
-from pyscorer.pooled import PooledSet, read_columns, read_pooled, read_targets, select_columns
+from pyscorer.pronunciation.splicing import read_splices, splice
+from pyscorer.pronunciation.synthetic_scores import read_synthetic
 
 PENALTIES = (100, 300, 1000, 3000)
 

@@ -13,9 +13,9 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyscorer.contract.files import atomic_open
 from pyscorer.corpora.manifests import Archive, Manifest, load_manifest
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_open
 from pyscorer.progress import progress_bar
 
 _BLOCK = 1 << 20

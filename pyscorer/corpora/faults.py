@@ -1,7 +1,7 @@
 """Checks of a Kaldi data directory's files: every fault by file, line and utterance.
 
-Unlike `pyscorer.datadir.read_data_dir`, which raises at the first fault, these read the raw files
-and list all of them.
+Unlike `datadir.read_data_dir`, which raises at the first fault, these read the raw files and list
+all of them.
 """
 
 import csv
@@ -9,9 +9,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyscorer.datadir import PHONE_ID, UTTERANCE_ASPECTS, WORD_ASPECTS, Lexicon, strip_stress
+from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
+from pyscorer.contract.files import read_lines
+from pyscorer.contract.phones import PHONE_ID, strip_stress
 from pyscorer.errors import InputError
-from pyscorer.files import read_lines
+from pyscorer.lexicon.dictionary import Lexicon
 
 TABLES = ("text", "wav.scp", "utt2spk")
 ASPECTS = {

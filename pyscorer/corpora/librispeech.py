@@ -7,10 +7,11 @@
 
 from pathlib import Path
 
+from pyscorer.contract.datadir import DataDir, Utterance
+from pyscorer.contract.files import read_lines, read_table
 from pyscorer.corpora.part import CorpusPart
-from pyscorer.datadir import DataDir, Lexicon, Utterance, read_lexicon
 from pyscorer.errors import InputError
-from pyscorer.files import read_lines, read_table
+from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 
 LEXICON = "librispeech-lexicon.txt"
 

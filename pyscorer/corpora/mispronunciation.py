@@ -9,11 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pyscorer.datadir import strip_stress
-
-VOWELS = frozenset(
-    ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
-)  # fmt: skip
+from pyscorer.contract.phones import VOWELS, strip_stress
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from pyscorer.datadir import DataDir, Lexicon, write_data_dir, write_lexicon
-from pyscorer.files import atomic_open
+from pyscorer.contract.datadir import DataDir, write_data_dir
+from pyscorer.contract.files import atomic_open
+from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 
 LEVELS = ("utterance", "word", "phone", "rater")
 KEY_COLUMNS = {

@@ -11,18 +11,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from pyscorer.audio import SAMPLE_RATE
-from pyscorer.datadir import (
-    DataDir,
-    Utterance,
-    read_data_dir,
-    read_lexicon,
-    read_wav,
-    write_data_dir,
-    write_lexicon,
-)
+from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, read_wav, write_data_dir
+from pyscorer.contract.files import atomic_path, write_table
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_path, write_table
+from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
 from pyscorer.parallel import chunks, ordered_map
 from pyscorer.progress import progress_bar
 

@@ -4,11 +4,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyscorer.contract.files import atomic_directory
 from pyscorer.corpora.manifests import Manifest, corpora_root, load_manifest, load_reader
 from pyscorer.corpora.part import CorpusPart, write_part
-from pyscorer.corpora.selection import select_speakers
+from pyscorer.corpora.speakers import select_speakers
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_directory
 
 
 @dataclass(frozen=True)

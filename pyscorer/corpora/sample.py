@@ -15,7 +15,16 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from pyscorer.audio import SAMPLE_RATE
+from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.datadir import (
+    UTTERANCE_ASPECTS,
+    DataDir,
+    Utterance,
+    read_data_dir,
+    read_labels,
+)
+from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.phones import strip_stress
 from pyscorer.corpora.mispronunciation import (
     Delivery,
     SpokenWord,
@@ -27,19 +36,9 @@ from pyscorer.corpora.mispronunciation import (
 )
 from pyscorer.corpora.part import LEVELS, CorpusPart, write_part
 from pyscorer.corpora.sample_text import SENTENCES, STRESSED_LEXICON
-from pyscorer.corpora.synthesis import Voice, mnemonics, synthesise
-from pyscorer.datadir import (
-    UTTERANCE_ASPECTS,
-    DataDir,
-    Utterance,
-    read_data_dir,
-    read_labels,
-    read_lexicon,
-    strip_stress,
-    write_lexicon,
-)
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_directory
+from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
+from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
 from pyscorer.progress import progress_bar
 
 ACCENTS = ("en-us", "en", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland")

@@ -1,8 +1,4 @@
-"""What the sample corpus says: sentences and a lexicon of their words, written for it.
-
-The lexicon marks the stressed vowel with 1; other vowels carry 0. One-syllable function words are
-unstressed.
-"""
+"""What the sample corpus says: sentences, and a lexicon of their words with stress marks."""
 
 SENTENCES = tuple(
     line.strip()

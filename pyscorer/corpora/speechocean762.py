@@ -11,17 +11,12 @@ from typing import Any
 
 import pandas as pd
 
+from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS, DataDir, Utterance
+from pyscorer.contract.files import read_table
+from pyscorer.contract.phones import strip_stress
 from pyscorer.corpora.part import CorpusPart
-from pyscorer.datadir import (
-    UTTERANCE_ASPECTS,
-    WORD_ASPECTS,
-    DataDir,
-    Utterance,
-    read_lexicon,
-    strip_stress,
-)
 from pyscorer.errors import InputError
-from pyscorer.files import read_table
+from pyscorer.lexicon.dictionary import read_lexicon
 
 SPLITS = ("train", "test")
 

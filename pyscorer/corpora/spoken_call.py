@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_open
 
 CLASSES = (
     "language and meaning correct",

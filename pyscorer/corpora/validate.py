@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pyscorer.audio import SAMPLE_RATE
+from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.files import atomic_directory, atomic_open, read_lines, write_table
 from pyscorer.corpora.faults import (
     ASPECTS,
     TABLES,
@@ -28,9 +29,8 @@ from pyscorer.corpora.faults import (
     check_tables,
     check_words,
 )
-from pyscorer.datadir import Lexicon, write_lexicon
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_directory, atomic_open, read_lines, write_table
+from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 from pyscorer.progress import progress_bar
 
 FRAME, SHIFT = 400, 160

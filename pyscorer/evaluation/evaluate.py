@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pyscorer.contract.files import atomic_directory, read_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation.ceiling import EXPERT, ceiling_rows
 from pyscorer.evaluation.metrics import (
@@ -16,7 +17,6 @@ from pyscorer.evaluation.metrics import (
     pearson,
     seed_mean_pearson,
 )
-from pyscorer.files import atomic_directory, read_table
 
 log = logging.getLogger(__name__)
 

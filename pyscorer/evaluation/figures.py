@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from pyscorer.alignment import FRAME_SHIFT
+from pyscorer.contract.ctm import FRAME_SHIFT
 
 INK, GRID = "#1f2a37", "#e5e7eb"
 COLOURS = ("#2563eb", "#ea580c", "#059669", "#7c3aed", "#db2777", "#64748b")

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
+from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_open
 
 _PART = re.compile(r"(<!-- copy of (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 

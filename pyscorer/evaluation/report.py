@@ -8,15 +8,15 @@ from typing import Any
 
 import pandas as pd
 
-from pyscorer.audio import SAMPLE_RATE, mp3_uri, read_audio
+from pyscorer.contract.audio import SAMPLE_RATE, mp3_uri, read_audio
+from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation import figures
 from pyscorer.evaluation.ceiling import EXPERT
+from pyscorer.evaluation.corpus_statistics import alignment_statistics, split_statistics
 from pyscorer.evaluation.evaluate import read_scores
 from pyscorer.evaluation.metrics import CHILD_BELOW
-from pyscorer.evaluation.statistics import alignment_statistics, split_statistics
 from pyscorer.evaluation.templates import page_template
-from pyscorer.files import atomic_open, read_table
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +148,7 @@ def report(
     name = str(table["scorer"][best])
     train_speakers = set(read_table(train_data / "utt2spk").values())
     known = len(train_speakers & set(read_table(test_data / "utt2spk").values()))
-    page = page_template("report.html.jinja", _number).render(
+    page = page_template("report.html.jinja", _number, Path(__file__).parent).render(
         options=options,
         headline=table.loc[best].to_dict(),
         human=human,

@@ -6,10 +6,8 @@ from pathlib import Path
 import jinja2
 
 
-def page_template(
-    name: str, number: Callable[..., str], folder: Path = Path(__file__).parent
-) -> jinja2.Template:
-    """The template of file `name`; its filter `number` writes a figure."""
+def page_template(name: str, number: Callable[..., str], folder: Path) -> jinja2.Template:
+    """The template of file `name` in `folder`; its filter `number` writes a figure."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder),
         autoescape=True,

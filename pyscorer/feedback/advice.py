@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from pyscorer.datadir import UNKNOWN_PHONE
+from pyscorer.contract.phones import UNKNOWN_PHONE
 from pyscorer.grading.grades import PhoneGrade, RecordingGrade
 
 LIKELY_WRONG = 0.4

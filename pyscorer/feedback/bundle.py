@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from pyscorer.acoustic.gmm_model import Gmm
-from pyscorer.acoustic.model import SUBSAMPLING, AcousticModel, load_model
-from pyscorer.alignment import FRAME_SHIFT
-from pyscorer.datadir import Lexicon, read_lexicon
-from pyscorer.encoders.encode import Encoder, WhisperEncoder, load_encoders
-from pyscorer.encoders.packaged import model_directory
-from pyscorer.encoders.recogniser import Recogniser, load_recogniser
-from pyscorer.encoders.tokens import read_tokens
+from pyscorer.alignment.gmm_model import Gmm
+from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model
+from pyscorer.contract.ctm import FRAME_SHIFT
+from pyscorer.contract.files import atomic_directory
 from pyscorer.errors import InputError
 from pyscorer.feedback.norms import Norms, measure_norms, read_norms, write_norms
-from pyscorer.files import atomic_directory
-from pyscorer.gop.learned import LearnedGop, load_learned_gop
-from pyscorer.gop.stage import GmmMeasures, log_stay_probabilities
-from pyscorer.grading.predicting import TrainedGrader, load_grader
-from pyscorer.grading.tables import read_level
+from pyscorer.grading.grader import TrainedGrader, load_grader
+from pyscorer.grading.score_tables import read_level
+from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.measures.gop import GmmMeasures, log_stay_probabilities
+from pyscorer.measures.learned_gop import LearnedGop, load_learned_gop
+from pyscorer.pretrained.encode import Encoder, WhisperEncoder, load_encoders
+from pyscorer.pretrained.packaged import model_directory
+from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
+from pyscorer.pretrained.tokens import read_tokens
 
 _GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
 _NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.pt"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from praatio.data_classes.textgrid import Textgrid
 
-from pyscorer.acoustic.textgrid import interval_tier
-from pyscorer.alignment import FRAME_SHIFT, Segment
+from pyscorer.alignment.textgrid import interval_tier
+from pyscorer.contract.ctm import FRAME_SHIFT, Segment
+from pyscorer.contract.files import atomic_path
 from pyscorer.feedback.advice import advise
-from pyscorer.files import atomic_path
 from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
 
 

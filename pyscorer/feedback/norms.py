@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pyscorer.alignment import FRAME_SHIFT
-from pyscorer.datadir import read_labels
+from pyscorer.contract.ctm import FRAME_SHIFT
+from pyscorer.contract.datadir import read_labels
+from pyscorer.contract.files import atomic_open
+from pyscorer.contract.pooled import read_pooled
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_open
-from pyscorer.pooled import read_pooled
 
 FLUENT = 8.0
 """Human fluency score from which on a reader counts as fluent: "fluent, no noticeable pauses"."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from pyscorer.audio import mp3_uri
+from pyscorer.contract.audio import mp3_uri
 from pyscorer.evaluation.templates import page_template
 from pyscorer.feedback.advice import advise, is_poor, sound
 from pyscorer.feedback.forms import pace_sentence, pauses_sentence

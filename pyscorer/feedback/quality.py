@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from pyscorer.audio import SAMPLE_RATE, read_audio
+from pyscorer.contract.audio import SAMPLE_RATE, read_audio
 from pyscorer.errors import InputError
 
 LONGEST = 30.0

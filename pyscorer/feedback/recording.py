@@ -6,34 +6,35 @@ from functools import partial
 
 import numpy as np
 
-from pyscorer.acoustic.align import align_one
-from pyscorer.acoustic.features import gmm_features, mfcc
-from pyscorer.acoustic.model import embed_features
-from pyscorer.alignment import FRAME_SHIFT
-from pyscorer.audio import SAMPLE_RATE
-from pyscorer.corpora.mispronunciation import VOWELS
-from pyscorer.datadir import ARPABET, PHONES, UTTERANCE_ASPECTS, WORD_ASPECTS, Lexicon
-from pyscorer.encoders.encode import Encoder
+from pyscorer.alignment.align import align_one
+from pyscorer.alignment.features import gmm_features, mfcc
+from pyscorer.chain.acoustic_model import embed_features
+from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.ctm import FRAME_SHIFT
+from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
+from pyscorer.contract.phones import ARPABET, PHONES, VOWELS
+from pyscorer.contract.segments import PhoneSegment, phone_segments, segment_means
 from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import DEEP_SHIFT, GraderBundle
 from pyscorer.feedback.norms import Norms, Timing, timing
-from pyscorer.gop.learned import LEARNED_COLUMNS, learned_gop_columns
-from pyscorer.gop.stage import (
+from pyscorer.grading.grader import Levels, Predicted, predict_each, recording_inputs
+from pyscorer.grading.grader_inputs import Recognised, word_view
+from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
+from pyscorer.lexicon.dictionary import Lexicon
+from pyscorer.lexicon.words import TextWord, text_words
+from pyscorer.measures.gop import (
     GMM_MEASURES,
     LPP_COLUMNS,
     LPR_COLUMNS,
     POSTERIOR_MEASURES,
     posterior_columns,
 )
-from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
-from pyscorer.grading.heard import HEARD_COLUMNS, transcript_columns
-from pyscorer.grading.inputs import Recognised, word_view
-from pyscorer.grading.predicting import Levels, Predicted, predict_each, recording_inputs
+from pyscorer.measures.learned_gop import LEARNED_COLUMNS, learned_gop_columns
+from pyscorer.measures.pool import EXTRAS, pool_utterance
 from pyscorer.parallel import one_thread
-from pyscorer.pronunciation.pooling import EXTRAS, pool_utterance
-from pyscorer.pronunciation.words import TextWord, text_words
-from pyscorer.recognition.prompted import RecordingView, view_recordings
-from pyscorer.segments import PhoneSegment, phone_segments, segment_means
+from pyscorer.pretrained.encode import Encoder
+from pyscorer.pretrained.heard_phones import HEARD_COLUMNS, transcript_columns
+from pyscorer.pretrained.recogniser_view import RecordingView, view_recordings
 
 Source = tuple[Sequence[str], np.ndarray]
 """Names of the columns, and phones x columns."""

@@ -9,17 +9,17 @@ from typing import Literal
 
 import numpy as np
 
-from pyscorer.audio import read_audio
+from pyscorer.contract.audio import read_audio
+from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import GraderBundle, is_grader_bundle, load_grader_bundle
 from pyscorer.feedback.forms import as_json, as_text, write_textgrid
 from pyscorer.feedback.page import as_page
 from pyscorer.feedback.quality import read_recording
 from pyscorer.feedback.recording import grade_recordings
-from pyscorer.files import atomic_open
+from pyscorer.feedback.scorer_bundle import load_bundle
+from pyscorer.feedback.scorer_score import as_table, score_samples
 from pyscorer.grading.grades import RecordingGrade
-from pyscorer.pronunciation.bundle import load_bundle
-from pyscorer.pronunciation.score import as_table, score_samples
 
 Form = Literal["text", "json", "textgrid", "html"]
 ENDINGS = {

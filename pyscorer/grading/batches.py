@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pyscorer.grading.inputs import STATES, GraderInputs, place_in_word
-from pyscorer.grading.model import Batch, Grades
+from pyscorer.contract.labels import Labels
+from pyscorer.contract.pooled import places_within, select
+from pyscorer.grading.grader_inputs import STATES, GraderInputs, place_in_word
+from pyscorer.grading.network import Batch, Grades
 from pyscorer.grading.trees import tree_inputs
-from pyscorer.labels import Labels
-from pyscorer.pooled import places_within, select
 
 _FARTHEST = 4.0
 """Standard deviations beyond which an input is cut: a strange recording is no reason to explode."""

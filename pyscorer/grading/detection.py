@@ -12,10 +12,10 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from pyscorer.datadir import PHONES
+from pyscorer.contract.phones import PHONES
+from pyscorer.contract.pooled import read_columns, read_pooled
 from pyscorer.errors import InputError
 from pyscorer.grading.intervals import WRONG
-from pyscorer.pooled import read_columns, read_pooled
 
 _CURVE_POINTS = 200
 _PLACE = ["utterance", "word_index", "phone_index"]

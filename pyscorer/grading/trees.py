@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from pyscorer.grading.inputs import STATES, GraderInputs, place_in_word
-from pyscorer.labels import Labels, word_starts
-from pyscorer.pooled import Selection
+from pyscorer.contract.labels import Labels, word_starts
+from pyscorer.contract.pooled import Selection
+from pyscorer.grading.grader_inputs import STATES, GraderInputs, place_in_word
 
 PHONE_SHARE, WORD_SHARE = 0.5, 0.25
 """Of the trees in the mean with the network's scores."""

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pyscorer.acoustic.model import SUBSAMPLING, load_model, network_input
-from pyscorer.acoustic.tdnnf import Tdnnf, pad_edges
-from pyscorer.acoustic.tdnnf_layers import TdnnfLayer
-from pyscorer.archives import Matrices, archive_writer
+from pyscorer.chain.acoustic_model import SUBSAMPLING, load_model, network_input
+from pyscorer.chain.tdnnf import Tdnnf, pad_edges
+from pyscorer.chain.tdnnf_layers import TdnnfLayer
+from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.errors import InputError
 from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar

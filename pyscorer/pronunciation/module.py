@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 EMBEDDED_PHONES = 40
-"""Entries of the phone embedding: SPN and the 39 ARPAbet phones, datadir.PHONES[2:]."""
+"""Entries of the phone embedding: SPN and the 39 ARPAbet phones, phones.PHONES[2:]."""
 
 
 @dataclass(frozen=True)

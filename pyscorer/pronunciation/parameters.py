@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from pyscorer.acoustic.model import load_model
+from pyscorer.chain.acoustic_model import load_model
+from pyscorer.contract.scores import write_rows
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule, count_parameters
-from pyscorer.scores import write_rows
 
 _PARTS = {
     "input layer": ("input",),

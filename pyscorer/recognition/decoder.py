@@ -8,9 +8,9 @@ import kaldi_decoder
 import kaldifst
 import numpy as np
 
-from pyscorer.acoustic.fst import read_vector_fst
+from pyscorer.chain.fst import read_vector_fst
+from pyscorer.contract.files import read_table
 from pyscorer.errors import InputError
-from pyscorer.files import read_table
 
 _Path = tuple[tuple[int, ...], float, float]
 """Words, graph cost, acoustic cost."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import kaldifst
 
+from pyscorer.contract.files import atomic_open, read_lines
 from pyscorer.errors import InputError
-from pyscorer.files import atomic_open, read_lines
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
 BACKOFF = "#0"

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from pyscorer.audio import SAMPLE_RATE, read_audio
+from pyscorer.contract.audio import SAMPLE_RATE, read_audio
+from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, write_data_dir
+from pyscorer.contract.files import read_table
 from pyscorer.corpora.perturb import PerturbOptions, perturb, perturb_samples
-from pyscorer.datadir import DataDir, Utterance, read_data_dir, write_data_dir, write_lexicon
 from pyscorer.errors import InputError
-from pyscorer.files import read_table
+from pyscorer.lexicon.dictionary import write_lexicon
 
 
 def tone(hertz: float, seconds: float) -> np.ndarray:

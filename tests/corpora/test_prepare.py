@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, read_labels
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.corpora.prepare import PrepareOptions, prepare
-from pyscorer.corpora.selection import select_speakers
-from pyscorer.datadir import DataDir, Utterance, read_data_dir, read_labels
+from pyscorer.corpora.speakers import select_speakers
 from pyscorer.errors import InputError
 
 MANIFESTS = Path(__file__).resolve().parents[2] / "data_manifests"

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+from pyscorer.contract.phones import ARPABET, strip_stress
 from pyscorer.corpora.mispronunciation import (
     RULES,
     Delivery,
@@ -23,9 +24,8 @@ from pyscorer.corpora.sample import (
     read,
 )
 from pyscorer.corpora.sample_text import SENTENCES, STRESSED_LEXICON
-from pyscorer.corpora.synthesis import Voice, mnemonics, synthesise
-from pyscorer.datadir import ARPABET, strip_stress
 from pyscorer.errors import InputError
+from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
 
 SMALL = SampleOptions(speakers=12, natives=2, utterances=2, seed=5)
 

@@ -8,9 +8,10 @@ import pytest
 import soundfile
 
 from pyscorer.cli import main
+from pyscorer.contract.datadir import read_data_dir, read_labels
 from pyscorer.corpora.validate import ValidateOptions, validate
-from pyscorer.datadir import read_data_dir, read_labels, read_lexicon
 from pyscorer.errors import InputError
+from pyscorer.lexicon.dictionary import read_lexicon
 
 KEYS = ("a1", "a2", "b1")
 

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pyscorer.alignment import Segment, write_ctm
+from pyscorer.contract.ctm import Segment, write_ctm
+from pyscorer.contract.files import write_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import EvaluateOptions, evaluate
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.evaluation.report import ReportOptions, audio_uri, report
-from pyscorer.files import write_table
 
 OPTIONS = EvaluateOptions(samples=50, errors=3)
 SPEAKERS = {"a": ("6", "f"), "b": ("9", "m"), "c": ("15", "f")} | {

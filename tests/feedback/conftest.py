@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pyscorer.corpora.synthesis import Voice, mnemonics, synthesise
 from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
+from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
 
 WORDS = {
     "I": "AY",

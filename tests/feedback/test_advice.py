@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pyscorer.datadir import ARPABET
+from pyscorer.contract.phones import ARPABET
 from pyscorer.feedback.advice import advise, contrast, sentence, sound
 from pyscorer.grading.grades import RecordingGrade, Score, WordGrade
 

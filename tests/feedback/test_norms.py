@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyscorer.contract.pooled import write_pooled
+from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
 from pyscorer.feedback.norms import Norms, measure_norms, read_norms, timing, write_norms
-from pyscorer.pooled import write_pooled
-from pyscorer.segments import PhoneSegment
 
 
 def test_pace_leaves_pauses_out_and_their_share_is_of_the_time_between_first_and_last() -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from made_models import speak
 
-from pyscorer.corpora.synthesis import Voice, mnemonics, synthesise
 from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import GraderBundle, load_grader_bundle
 from pyscorer.feedback.recording import grade_recording
+from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
 
 TEXT = "I THINK THE WEATHER IS FINE"
 RUNS = Path(__file__).resolve().parents[2] / "results"

@@ -13,13 +13,14 @@ from praatio import textgrid
 
 from pyscorer.cli import main
 from pyscorer.errors import InputError
-from pyscorer.feedback import batch, recording
-from pyscorer.feedback.batch import find_recordings, read_manifest
+from pyscorer.feedback import recording
+from pyscorer.feedback import score_all as batch
 from pyscorer.feedback.bundle import GraderBundle, load_grader_bundle
 from pyscorer.feedback.quality import check_samples, read_recording
 from pyscorer.feedback.recording import grade_recording, grade_recordings
-from pyscorer.grading.inputs import RawInputs
-from pyscorer.grading.predicting import Predicted, TrainedGrader
+from pyscorer.feedback.score_all import find_recordings, read_manifest
+from pyscorer.grading.grader import Predicted, TrainedGrader
+from pyscorer.grading.grader_inputs import RawInputs
 
 TEXT = TEXTS[0]
 

@@ -7,21 +7,21 @@ import pandas as pd
 import pytest
 from made_corpus import make_utterances, write_corpus
 
+from pyscorer.contract.segments import durations
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
-from pyscorer.grading.averaging import AveragingOptions, average_graders
-from pyscorer.grading.evaluation import (
+from pyscorer.grading.average_graders import AveragingOptions, average_graders
+from pyscorer.grading.evaluate_grader import (
     GraderEvaluation,
     best_share,
     between_and_within,
     evaluate_grader,
 )
-from pyscorer.grading.fitting import FitOptions
-from pyscorer.grading.inputs import SourcePaths, read_inputs
-from pyscorer.grading.predicting import load_grader, predict_scores, recording_inputs
-from pyscorer.grading.tables import read_level
-from pyscorer.grading.training import GraderOptions, parts_of, train_grader
-from pyscorer.segments import durations
+from pyscorer.grading.fit_grader import FitOptions
+from pyscorer.grading.grader import load_grader, predict_scores, recording_inputs
+from pyscorer.grading.grader_inputs import SourcePaths, read_inputs
+from pyscorer.grading.score_tables import read_level
+from pyscorer.grading.train_grader import GraderOptions, parts_of, train_grader
 
 FIT = FitOptions(epochs=8, batch_size=12, learning_rate=5e-3, averaged=0.9)
 OPTIONS = GraderOptions(seeds=2, folds=2, width=16, jobs=1)

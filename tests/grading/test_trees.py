@@ -7,9 +7,9 @@ import torch
 from made_corpus import make_utterances
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from pyscorer.grading.inputs import STATES, GraderInputs, assemble, norms_of
+from pyscorer.contract.pooled import select
+from pyscorer.grading.grader_inputs import STATES, GraderInputs, assemble, norms_of
 from pyscorer.grading.trees import Trees, fit_grader_trees, fit_trees, tree_inputs
-from pyscorer.pooled import select
 
 
 def test_scores_are_the_base_and_the_leaf_of_each_tree() -> None:

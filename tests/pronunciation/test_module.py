@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from pyscorer.pooled import PooledSet, make_pooled
+from pyscorer.contract.pooled import PooledSet, make_pooled
 from pyscorer.pronunciation.module import (
     EMBEDDED_PHONES,
     Batch,
@@ -12,7 +12,7 @@ from pyscorer.pronunciation.module import (
     count_parameters,
     group_mean,
 )
-from pyscorer.pronunciation.pooled import Batches, pairs
+from pyscorer.pronunciation.module_batches import Batches, pairs
 
 
 def pooled_set(seed: int = 0, utterances: int = 6, inputs: int = 8) -> PooledSet:

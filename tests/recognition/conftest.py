@@ -4,15 +4,15 @@ from pathlib import Path
 
 import pytest
 
-from pyscorer.acoustic.align import AlignOptions, align
-from pyscorer.acoustic.denominator import GraphOptions, chain_graphs
-from pyscorer.acoustic.features import FeatureOptions, features
-from pyscorer.acoustic.gmm import GmmOptions, train_gmm
-from pyscorer.acoustic.schedule import TrainingOptions
-from pyscorer.acoustic.training import train_tdnnf
+from pyscorer.alignment.align import AlignOptions, align
+from pyscorer.alignment.features import FeatureOptions, features
+from pyscorer.alignment.train_gmm import GmmOptions, train_gmm
+from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
+from pyscorer.chain.schedule import TrainingOptions
+from pyscorer.chain.train_tdnnf import train_tdnnf
 from pyscorer.corpora.prepare import PrepareOptions, prepare
 from pyscorer.corpora.sample import SampleOptions, generate
-from pyscorer.recognition.building import decoding_graph
+from pyscorer.recognition.decoding_graph import decoding_graph
 
 
 @pytest.fixture(scope="session")

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from pyscorer.acoustic.kaldi_tree import write_kaldi_tree
-from pyscorer.acoustic.model import AcousticModel, save_model
-from pyscorer.acoustic.tdnnf import Tdnnf, TdnnfConfig
-from pyscorer.acoustic.tree import ContextTree, monophone_tree, write_tree
-from pyscorer.archives import write_archive
-from pyscorer.datadir import PHONE_ID, PHONES
+from pyscorer.chain.acoustic_model import AcousticModel, save_model
+from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
+from pyscorer.chain.tree import ContextTree, monophone_tree, write_tree
+from pyscorer.contract.archives import write_archive
+from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import InputError
-from pyscorer.recognition.building import GraphOptions, decoding_graph
+from pyscorer.evaluation.word_errors import WordErrors, count_errors
+from pyscorer.kaldi.tree_file import write_kaldi_tree
+from pyscorer.recognition.decode import DecodeOptions, decode
 from pyscorer.recognition.decoder import Recogniser, SearchOptions
-from pyscorer.recognition.errors import WordErrors, count_errors
-from pyscorer.recognition.stage import DecodeOptions, decode
+from pyscorer.recognition.decoding_graph import GraphOptions, decoding_graph
 
 TREE = monophone_tree(PHONES)
 LEXICON = """SEE S IY
@@ -93,7 +93,7 @@ def test_alternatives_come_best_first(folder: Path):
 
 def left_context_tree() -> ContextTree:
     """IY after S has pdfs of its own."""
-    from pyscorer.acoustic.tree import CENTRAL, LEFT, PDF_CLASS, Branch, Split, make_tree
+    from pyscorer.chain.tree import CENTRAL, LEFT, PDF_CLASS, Branch, Split, make_tree
 
     children = list(TREE.root.children)
     other = TREE.num_pdfs

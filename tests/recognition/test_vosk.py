@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyscorer.acoustic.features import cmvn_stats
-from pyscorer.acoustic.kaldi_export import export_kaldi
-from pyscorer.acoustic.model import chain_scores, load_model
-from pyscorer.archives import Matrices, read_matrices
-from pyscorer.datadir import read_data_dir, read_wav
+from pyscorer.alignment.features import cmvn_stats
+from pyscorer.chain.acoustic_model import chain_scores, load_model
+from pyscorer.contract.archives import Matrices, read_matrices
+from pyscorer.contract.datadir import read_data_dir, read_wav
 from pyscorer.errors import InputError
+from pyscorer.kaldi.export_kaldi import export_kaldi
+from pyscorer.recognition.decode import DecodeOptions, decode
 from pyscorer.recognition.decoder import Recogniser, SearchOptions
-from pyscorer.recognition.stage import DecodeOptions, decode
-from pyscorer.recognition.vosk import export_vosk, running_mean
+from pyscorer.recognition.export_vosk import export_vosk, running_mean
 
 VOSK_GRAPH_SCALE = 0.9
 """Vosk multiplies graph scores by it before it reports them."""

@@ -1,7 +1,7 @@
 # The kaldi engine: kaldi_recipes/ in the place of features, align, chain_graphs, train_tdnnf and
 # export (docs/kaldi.md). Everything that can be is cut into shards of whole speakers, which Snakemake
 # spreads over cores or a cluster.
-from pyscorer.acoustic.kaldi_binaries import check_binaries
+from pyscorer.kaldi.binaries import check_binaries
 
 RECIPES = Path(workflow.current_basedir).parent.parent / "kaldi_recipes"
 try:

@@ -1,1 +1,0 @@
-"""The torch engine: features, GMM alignment, TDNN-F with LF-MMI, embeddings."""

@@ -1,0 +1,1 @@
+"""MFCC, the monophone GMM, and alignments by it."""

@@ -1,0 +1,169 @@
+"""Monophone training in shards: Kaldi's steps/train_mono.sh, without its files.
+
+The utterances are cut into shards of a fixed size, whatever the number of processes, and sums over
+shards are taken in their order: the result does not depend on how many processes work. A shard is
+a few files in a scratch directory (features, graphs, alignment), so memory holds one shard a
+process.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial, reduce
+from operator import add
+from pathlib import Path
+
+import kaldifst
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from pyscorer.alignment.gmm_estimation import Statistics, accumulate
+from pyscorer.alignment.gmm_model import Gmm, initial_gmm, kaldi_model
+from pyscorer.alignment.viterbi import GraphCompiler, Pronunciation, equal_alignment, viterbi
+from pyscorer.errors import InputError
+from pyscorer.parallel import ordered_map
+
+log = logging.getLogger(__name__)
+
+SHARD = 100
+"""Utterances a shard."""
+FIRST_BEAM, BEAM, RETRY_BEAM = 6.0, 10.0, 40.0
+REALIGN = frozenset([*range(1, 11), 12, 14, 16, 18, 20, 23, 26, 29, 32, 35, 38])
+"""Iterations that realign; the others re-use the alignment of the one before."""
+
+
+@dataclass(frozen=True)
+class Example:
+    """An utterance to train on; `end` is the frame of the shard after its last."""
+
+    key: str
+    words: tuple[Pronunciation, ...]
+    end: int
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Utterances trained on together, and their files."""
+
+    directory: Path
+    examples: tuple[Example, ...]
+
+    @property
+    def features(self) -> Path:
+        """(frames, 39) float32, utterances one after another."""
+        return self.directory / "features.npy"
+
+    @property
+    def graphs(self) -> Path:
+        """Training graphs without probabilities."""
+        return self.directory / "graphs.ark"
+
+    @property
+    def alignment(self) -> Path:
+        """(frames,) int32 transition-ids."""
+        return self.directory / "alignment.npy"
+
+    def slices(self) -> list[slice]:
+        """Frames of each utterance."""
+        ends = [example.end for example in self.examples]
+        return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def write_shard(
+    directory: Path, items: Sequence[tuple[str, tuple[Pronunciation, ...], np.ndarray]]
+) -> Shard:
+    """Put (key, pronunciations, features) of some utterances into `directory`."""
+    directory.mkdir(parents=True)
+    ends = np.cumsum([len(features) for _, _, features in items])
+    shard = Shard(
+        directory,
+        tuple(
+            Example(key, words, int(end)) for (key, words, _), end in zip(items, ends, strict=True)
+        ),
+    )
+    np.save(shard.features, np.concatenate([features for _, _, features in items]))
+    return shard
+
+
+def _prepare(task: tuple[int, Shard], seed: int) -> tuple[int, np.ndarray, np.ndarray, list[str]]:
+    """Compile graphs and align equally; returns frames, sums, sums of squares, and failures."""
+    number, shard = task
+    features = np.load(shard.features)
+    dim = features.shape[1]
+    model = kaldi_model(initial_gmm(np.zeros(dim), np.ones(dim)))
+    compiler = GraphCompiler(model, (word for e in shard.examples for word in e.words))
+    alignment = np.zeros(len(features), dtype=np.int32)
+    failed = []
+    writer = kaldifst.VectorFstWriter(f"ark:{shard.graphs}")
+    for index, (example, frames) in enumerate(zip(shard.examples, shard.slices(), strict=True)):
+        graph = compiler(example.words)
+        writer.write(example.key, graph)
+        length = frames.stop - frames.start
+        found = equal_alignment(graph, length, seed + number * SHARD + index)
+        if found is None:
+            failed.append(example.key)
+        else:
+            alignment[frames] = found
+    writer.close()
+    np.save(shard.alignment, alignment)
+    wide = features.astype(np.float64)
+    return len(features), wide.sum(axis=0), (wide**2).sum(axis=0), failed
+
+
+def prepare_shards(shards: Sequence[Shard], seed: int, jobs: int) -> tuple[Gmm, list[str]]:
+    """Compile all graphs and align equally; returns the initial model and utterances to leave out.
+
+    Left out is an utterance with fewer frames than its phones need.
+    """
+    frames, first, second = 0, np.zeros(()), np.zeros(())
+    failed: list[str] = []
+    for count, sums, squares, left_out in ordered_map(
+        partial(_prepare, seed=seed), enumerate(shards), jobs
+    ):
+        frames, first, second = frames + count, first + sums, second + squares
+        failed += left_out
+    if not frames:
+        raise InputError("no frames to train on")
+    mean = first / frames
+    return initial_gmm(mean, second / frames - mean**2), failed
+
+
+def _pass(shard: Shard, model: Gmm, beam: float, boost_silence: float) -> tuple[Statistics, int]:
+    """Statistics of one shard, realigned first if `beam` is not 0; and how many did not align."""
+    features = np.load(shard.features)
+    alignment = np.load(shard.alignment)
+    failed = 0
+    if beam:
+        kaldi = kaldi_model(model, boost_silence)
+        reader = kaldifst.SequentialVectorFstReader(f"ark:{shard.graphs}")
+        for frames in shard.slices():
+            if alignment[frames.start]:
+                path = viterbi(kaldi, reader.value, features[frames], beam, RETRY_BEAM, widen=False)
+                if path is None:
+                    failed += 1  # its last alignment stays: better than none
+                else:
+                    alignment[frames] = path.transition_ids
+            reader.next()
+        reader.close()
+        np.save(shard.alignment, alignment)
+    used = alignment > 0
+    with threadpool_limits(1):
+        return accumulate(model, features[used], alignment[used]), failed
+
+
+def run_pass(
+    shards: Sequence[Shard], model: Gmm, beam: float, boost_silence: float, jobs: int
+) -> tuple[Statistics, int]:
+    """Statistics of all shards under `model`, realigned first if `beam` is not 0.
+
+    Returns them and the number of utterances that kept their earlier alignment.
+    """
+    work = partial(_pass, model=model, beam=beam, boost_silence=boost_silence)
+    failures = []
+
+    def statistics(result: tuple[Statistics, int]) -> Statistics:
+        failures.append(result[1])
+        return result[0]
+
+    total = reduce(add, (statistics(result) for result in ordered_map(work, shards, jobs)))
+    return total, sum(failures)

@@ -1,0 +1,1 @@
+"""The TDNN-F acoustic model: tree, phone LM, graphs, LF-MMI, training, export."""

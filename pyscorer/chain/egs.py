@@ -1,0 +1,291 @@
+"""Training examples: which chunks of which utterances make a minibatch, and what they hold.
+
+Only an index of the utterances and their alignments is in memory; features are read a minibatch at
+a time. As Kaldi's chain egs, but cut anew for every epoch.
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from pyscorer.chain.acoustic_model import SUBSAMPLING
+from pyscorer.chain.supervision import Normalization, NumeratorGraph, normalize, supervise
+from pyscorer.chain.tree import ContextTree, read_tree
+from pyscorer.contract.archives import Matrices
+from pyscorer.contract.ctm import Segment, read_ctm
+from pyscorer.contract.datadir import read_data_dir
+from pyscorer.errors import InputError
+
+WIDTH_STEP = 15
+"""Chunk widths are multiples of this many input frames (5 output frames)."""
+SHIFTS = SUBSAMPLING - 1
+"""An utterance is shifted by up to so many frames, so that all frames get to be output frames."""
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """An aligned utterance."""
+
+    key: str
+    speaker: str
+    feats: Path
+    """Its feats.scp."""
+    segments: tuple[Segment, ...]
+    """All phones, SIL included, without gaps."""
+    recorded: int = 0
+    """Frames of its features, where `change_tempo` made it of another length; 0: `frames`."""
+
+    @property
+    def frames(self) -> int:
+        """Length in input frames."""
+        return self.segments[-1].end
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`width` input frames of an utterance from `start` on.
+
+    A chunk may reach over either end: there the first or last frame is repeated, with its phone.
+    """
+
+    utterance: Utterance
+    start: int
+    width: int
+
+
+def read_utterances(data: list[Path], feats: list[Path], ali: list[Path]) -> list[Utterance]:
+    """Join data directories with their features and alignments, in the order of the keys.
+
+    Raises InputError for lists of different length, for an utterance without features or
+    alignment, and for one that two directories have.
+    """
+    if not len(data) == len(feats) == len(ali):
+        raise InputError(
+            f"{len(data)} data directories, {len(feats)} feats, {len(ali)} ali: give one each"
+        )
+    utterances: dict[str, Utterance] = {}
+    for data_dir, feats_dir, ali_dir in zip(data, feats, ali, strict=True):
+        scp = feats_dir / "feats.scp"
+        matrices = Matrices(scp)
+        alignments = dict(read_ctm(ali_dir / "phones.ctm"))
+        for key, utterance in read_data_dir(data_dir).utterances.items():
+            if key in utterances:
+                raise InputError(f"{data_dir}: {key} is in another data directory too")
+            if key not in matrices:
+                raise InputError(f"{scp}: no utterance {key}, which {data_dir} has")
+            if key not in alignments:
+                raise InputError(
+                    f"{ali_dir / 'phones.ctm'}: no utterance {key}, which {data_dir} has"
+                )
+            segments = tuple(alignments[key])
+            gap = next((b for a, b in pairwise(segments) if a.end != b.start), None)
+            if segments[0].start != 0 or gap is not None:
+                at = 0 if gap is None else gap.start
+                raise InputError(
+                    f"{ali_dir / 'phones.ctm'}: {key}: a gap before frame {at}: phones, with SIL, "
+                    "must cover the utterance"
+                )
+            utterances[key] = Utterance(key, utterance.speaker, scp, segments)
+    if not utterances:
+        raise InputError(f"{', '.join(map(str, data))}: no utterances")
+    return [utterances[key] for key in sorted(utterances)]
+
+
+def hold_out(
+    utterances: Sequence[Utterance], proportion: float, seed: int
+) -> tuple[list[Utterance], list[Utterance]]:
+    """Split into (training, held out) by speaker; at least one speaker is held out.
+
+    Raises InputError if there is but one speaker.
+    """
+    speakers = sorted({u.speaker for u in utterances})
+    if len(speakers) < 2:
+        raise InputError("one speaker only: none can be held out to choose the best model by")
+    count = min(max(1, round(proportion * len(speakers))), len(speakers) - 1)
+    chosen = set(np.random.default_rng([seed, 0]).permutation(speakers)[:count].tolist())
+    return (
+        [u for u in utterances if u.speaker not in chosen],
+        [u for u in utterances if u.speaker in chosen],
+    )
+
+
+def cut(utterance: Utterance, max_width: int, shift: int = 0) -> list[Chunk]:
+    """Cover an utterance, `shift` frames of repeated edge before it, with chunks of one width.
+
+    As few chunks as `max_width` allows, as narrow as that number allows, evenly spread.
+    """
+    length = utterance.frames + shift
+    count = math.ceil(length / max_width)
+    width = WIDTH_STEP * math.ceil(length / count / WIDTH_STEP)
+    starts = np.linspace(0, max(length - width, 0), count).round().astype(int) - shift
+    return [Chunk(utterance, int(start), width) for start in starts]
+
+
+def change_tempo(utterance: Utterance, factor: float) -> Utterance:
+    """The utterance spoken `factor` times as slowly; its features are interpolated.
+
+    A phone keeps at least the frames that it needs to have an output frame of its own.
+    """
+    bounds = np.array([0, *(s.end for s in utterance.segments)])
+    shortest = np.minimum(np.diff(bounds), SUBSAMPLING).cumsum()
+    ends = np.maximum.accumulate((bounds[1:] * factor).round().astype(int) - shortest) + shortest
+    ends = np.maximum(ends, shortest)
+    starts = [0, *ends[:-1].tolist()]
+    segments = tuple(
+        Segment(s.label, start, end - start)
+        for s, start, end in zip(utterance.segments, starts, ends.tolist(), strict=True)
+    )
+    return replace(utterance, segments=segments, recorded=utterance.frames)
+
+
+def plan_epoch(
+    utterances: Sequence[Utterance],
+    max_width: int,
+    minibatch: int,
+    rng: np.random.Generator | None,
+    tempo: float = 0.0,
+) -> list[list[Chunk]]:
+    """Minibatches of one epoch; the chunks of a minibatch have one width.
+
+    With `rng`, utterances are shifted at random, their tempo is changed by up to the share `tempo`,
+    and the order is random; chunks that do not fill a minibatch are widened to join the next
+    width, so that one minibatch at most is not full. Without, all is in order, and minibatches may
+    be small.
+    """
+    by_width: dict[int, list[Chunk]] = defaultdict(list)
+    for utterance in utterances:
+        if rng is not None and tempo:
+            utterance = change_tempo(utterance, rng.uniform(1.0 - tempo, 1.0 + tempo))
+        shift = 0 if rng is None else int(rng.integers(SHIFTS + 1))
+        for chunk in cut(utterance, max_width, shift):
+            by_width[chunk.width].append(chunk)
+    batches: list[list[Chunk]] = []
+    left: list[Chunk] = []
+    for width in sorted(by_width):
+        chunks = [_widen(chunk, width) for chunk in left] + by_width[width]
+        if rng is not None:
+            chunks = [chunks[i] for i in rng.permutation(len(chunks))]
+        full = len(chunks) if rng is None else len(chunks) // minibatch * minibatch
+        batches += [chunks[i : i + minibatch] for i in range(0, full, minibatch)]
+        left = chunks[full:]
+    if left:
+        batches.append(left)
+    if rng is not None:
+        batches = [batches[i] for i in rng.permutation(len(batches))]
+    return batches
+
+
+def _widen(chunk: Chunk, width: int) -> Chunk:
+    """The same chunk with more frames around it, of the utterance where it has them."""
+    latest = max(chunk.utterance.frames - width, min(chunk.start, 0))
+    return Chunk(chunk.utterance, min(chunk.start, latest), width)
+
+
+@dataclass(frozen=True)
+class EgsSource:
+    """What chunks are cut with; small, so that it goes to worker processes with every task."""
+
+    graphs: Path
+    """Directory of the stage chain_graphs."""
+    context: int
+    """Input frames on either side of an output frame."""
+    left_tolerance: int = 5
+    right_tolerance: int = 5
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The chunks of a minibatch, prepared: plain arrays, cheap to send between processes."""
+
+    features: np.ndarray
+    """(chunks, 3 (n - 1) + 1 + 2 x context, coefficients): MFCCs minus utterance mean."""
+    numerators: list[NumeratorGraph]
+    """One a chunk, of n output frames."""
+    width: int
+    """Input frames of a chunk, without context."""
+
+    @property
+    def input_frames(self) -> int:
+        """Frames of 10 ms in all chunks, context not counted."""
+        return self.width * len(self.numerators)
+
+
+def prepare(task: tuple[Sequence[Chunk], EgsSource]) -> Examples:
+    """Read the features of chunks of one width, and build their numerators.
+
+    Raises InputError where features and alignment differ in length, and for a chunk whose phone
+    sequence the denominator graph does not have.
+    """
+    chunks, source = task
+    frames = math.ceil(chunks[0].width / SUBSAMPLING)
+    tree = _tree(source.graphs)
+    graphs = [
+        supervise(
+            *_repeat_edges(chunk),
+            frames,
+            tree,
+            source.left_tolerance,
+            source.right_tolerance,
+            SUBSAMPLING,
+        )
+        for chunk in chunks
+    ]
+    names = [f"{c.utterance.key}, frames {c.start} to {c.start + c.width}" for c in chunks]
+    numerators = normalize(graphs, _normalization(source.graphs), names)
+    features = np.stack([_features(chunk, frames, source.context) for chunk in chunks])
+    return Examples(features, numerators, chunks[0].width)
+
+
+def _repeat_edges(chunk: Chunk) -> tuple[list[Segment], int]:
+    """Segments that cover the chunk, and the start of the chunk in them."""
+    before = max(0, -chunk.start)
+    after = max(0, chunk.start + chunk.width - chunk.utterance.frames)
+    segments = [Segment(s.label, s.start + before, s.length) for s in chunk.utterance.segments]
+    first, last = segments[0], segments[-1]
+    if len(segments) == 1:
+        return [Segment(first.label, 0, before + first.length + after)], chunk.start + before
+    segments[0] = Segment(first.label, 0, before + first.length)
+    segments[-1] = Segment(last.label, last.start, last.length + after)
+    return segments, chunk.start + before
+
+
+def _features(chunk: Chunk, frames: int, context: int) -> np.ndarray:
+    matrix = _matrices(chunk.utterance.feats)[chunk.utterance.key]
+    aligned = chunk.utterance.recorded or chunk.utterance.frames
+    if len(matrix) != aligned:
+        raise InputError(
+            f"{chunk.utterance.feats}: {chunk.utterance.key}: {len(matrix)} frames of features, "
+            f"{aligned} of alignment: run align on the same audio again"
+        )
+    times = np.arange(-context, SUBSAMPLING * (frames - 1) + 1 + context) + chunk.start
+    times = times.clip(0, chunk.utterance.frames - 1)
+    if chunk.utterance.recorded:
+        position = times * ((len(matrix) - 1) / max(chunk.utterance.frames - 1, 1))
+        before = position.astype(int)
+        weight = (position - before)[:, None]
+        after = np.minimum(before + 1, len(matrix) - 1)
+        rows = (1.0 - weight) * matrix[before] + weight * matrix[after]
+    else:
+        rows = matrix[times]
+    return np.asarray(rows - matrix.mean(axis=0, dtype=np.float64), dtype=np.float32)
+
+
+@lru_cache(maxsize=16)
+def _matrices(scp: Path) -> Matrices:
+    return Matrices(scp)
+
+
+@lru_cache(maxsize=1)
+def _tree(graphs: Path) -> ContextTree:
+    return read_tree(graphs / "tree.json")
+
+
+@lru_cache(maxsize=1)
+def _normalization(graphs: Path) -> Normalization:
+    return Normalization.from_fst(graphs / "normalization.fst")

@@ -1,0 +1,150 @@
+"""Phonetic context: which pdf a phone has, given the phone to its left.
+
+A tree is Kaldi's EventMap as nested tuples, so that it can be read from and written to Kaldi's
+`tree` files (`kaldi_tree`); for use it is flattened into a table.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pyscorer.contract.files import atomic_open
+from pyscorer.errors import InputError
+
+FORWARD, SELF_LOOP = 0, 1
+"""Pdf classes of Kaldi's chain topology: a phone's first frame, and all further frames."""
+LEFT, CENTRAL, PDF_CLASS = 0, 1, -1
+"""Keys of an event, as in Kaldi for a context of two phones: what a node may ask about."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Ask whether the value of `key` is in `values` (Kaldi's SplitEventMap, SE)."""
+
+    key: int
+    values: frozenset[int]
+    yes: "Node"
+    no: "Node"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One child a value of `key`, from 0 on; None where there is none (TableEventMap, TE)."""
+
+    key: int
+    children: "tuple[Node | None, ...]"
+
+
+Node = int | Split | Branch
+"""A leaf is its pdf id."""
+
+
+@dataclass(frozen=True)
+class ContextTree:
+    """A left-biphone (or monophone) tree."""
+
+    phones: tuple[str, ...]
+    """Phone symbols by id, `<eps>` first."""
+    root: Node
+    questions: tuple[tuple[int, ...], ...]
+    """Sets of left phones that were asked about; empty for a tree from elsewhere."""
+    pdf: np.ndarray
+    """(phones, phones, 2) int: pdf[left, phone, pdf class]; left 0 is the start of an utterance.
+    -1 where the tree has no answer, as for phone 0."""
+    num_pdfs: int
+
+
+def make_tree(
+    phones: Sequence[str], root: Node, questions: Sequence[Sequence[int]] = ()
+) -> ContextTree:
+    """Tabulate `root` for all contexts of `phones` (`<eps>` first)."""
+    size = len(phones)
+    pdf = np.full((size, size, 2), -1, dtype=np.int64)
+    for left in range(size):
+        for phone in range(1, size):
+            for pdf_class in (FORWARD, SELF_LOOP):
+                event = {LEFT: left, CENTRAL: phone, PDF_CLASS: pdf_class}
+                pdf[left, phone, pdf_class] = _answer(root, event)
+    return ContextTree(
+        tuple(phones), root, tuple(tuple(q) for q in questions), pdf, _largest_leaf(root) + 1
+    )
+
+
+def monophone_tree(phones: Sequence[str]) -> ContextTree:
+    """Two pdfs a phone, forward and self-loop, whatever stands to its left."""
+    children: list[Node | None] = [None]
+    for index in range(len(phones) - 1):
+        children.append(Split(PDF_CLASS, frozenset({FORWARD}), 2 * index, 2 * index + 1))
+    return make_tree(phones, Branch(CENTRAL, tuple(children)))
+
+
+def _answer(node: Node | None, event: dict[int, int]) -> int:
+    while not isinstance(node, int):
+        if node is None:
+            return -1
+        if isinstance(node, Split):
+            node = node.yes if event[node.key] in node.values else node.no
+        else:
+            value = event[node.key]
+            node = node.children[value] if value < len(node.children) else None
+    return node
+
+
+def _largest_leaf(node: Node | None) -> int:
+    if node is None:
+        return -1
+    if isinstance(node, Split):
+        return max(_largest_leaf(node.yes), _largest_leaf(node.no))
+    if isinstance(node, Branch):
+        return max(map(_largest_leaf, node.children), default=-1)
+    return node
+
+
+def _to_json(node: Node | None) -> Any:
+    if isinstance(node, Split):
+        return {
+            "key": node.key,
+            "values": sorted(node.values),
+            "yes": _to_json(node.yes),
+            "no": _to_json(node.no),
+        }
+    if isinstance(node, Branch):
+        return {"key": node.key, "children": [_to_json(child) for child in node.children]}
+    return node
+
+
+def _from_json(value: Any) -> Any:
+    if isinstance(value, dict) and "values" in value:
+        yes, no = _from_json(value["yes"]), _from_json(value["no"])
+        return Split(value["key"], frozenset(value["values"]), yes, no)
+    if isinstance(value, dict):
+        return Branch(value["key"], tuple(_from_json(child) for child in value["children"]))
+    return value
+
+
+def write_tree(path: Path, tree: ContextTree) -> None:
+    """Write `tree` as JSON: phones, number of pdfs, questions and the tree itself."""
+    content = {
+        "phones": list(tree.phones),
+        "num_pdfs": tree.num_pdfs,
+        "questions": [list(question) for question in tree.questions],
+        "root": _to_json(tree.root),
+    }
+    with atomic_open(path) as stream:
+        json.dump(content, stream)
+        stream.write("\n")
+
+
+def read_tree(path: Path) -> ContextTree:
+    """Read `tree.json`. Raises InputError if it is missing or malformed."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return make_tree(content["phones"], _from_json(content["root"]), content["questions"])
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a tree written by chain_graphs ({error!r})") from None

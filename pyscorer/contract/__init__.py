@@ -1,0 +1,1 @@
+"""What passes between stages: Kaldi files and plain tables (docs/contract.md)."""

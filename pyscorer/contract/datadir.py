@@ -1,0 +1,135 @@
+"""Kaldi data directories, the lexicon and phone set, and the label tables beside them.
+
+A data directory holds `text`, `wav.scp`, `utt2spk`, `spk2utt` (and `spk2age`, `spk2gender` where
+known), `canonical` where the corpus has canonical phone strings, and, for scored corpora, the label
+tables `utterance_scores.csv`, `word_scores.csv`, `phone_scores.csv` and `rater_scores.csv`.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pyscorer.contract.audio import read_audio
+from pyscorer.contract.files import read_table, write_table
+from pyscorer.errors import InputError
+
+UTTERANCE_ASPECTS = ["accuracy", "completeness", "fluency", "prosodic", "total"]
+WORD_ASPECTS = ["accuracy", "stress", "total"]
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording and what is known of it."""
+
+    key: str
+    speaker: str
+    audio: Path
+    words: tuple[str, ...]
+    canonical: tuple[tuple[str, ...], ...] | None = None
+    """Canonical phones of each word, where the corpus has them."""
+
+
+@dataclass
+class DataDir:
+    """A data directory in memory (text only; audio stays on disk)."""
+
+    utterances: dict[str, Utterance] = field(default_factory=dict)
+    speakers: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Speaker -> {"age": ..., "gender": ...}, as far as known."""
+
+
+def read_data_dir(path: Path) -> DataDir:
+    """Read a prepared data directory. Raises InputError naming the file and utterance at fault."""
+    text = read_table(path / "text")
+    audio = read_table(path / "wav.scp")
+    speakers = read_table(path / "utt2spk")
+    for name, table in (("wav.scp", audio), ("utt2spk", speakers)):
+        for key in text:
+            if key not in table:
+                raise InputError(f"{path / name}: lacks utterance {key}, which {path}/text has")
+    words = {key: tuple(value.split()) for key, value in text.items()}
+    canonical = _read_canonical(path / "canonical", words)
+    data = DataDir()
+    for key in text:
+        data.utterances[key] = Utterance(
+            key, speakers[key], Path(audio[key]), words[key], canonical.get(key)
+        )
+    for attribute in ("age", "gender"):
+        file = path / f"spk2{attribute}"
+        if file.exists():
+            for speaker, value in read_table(file).items():
+                data.speakers.setdefault(speaker, {})[attribute] = value
+    return data
+
+
+def _read_canonical(
+    path: Path, words: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[tuple[str, ...], ...]]:
+    """Lines `utterance.wordindex phone phone ...`, stress-stripped."""
+    if not path.exists():
+        return {}
+    phones: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
+    for key, value in read_table(path).items():
+        utterance, _, index = key.rpartition(".")
+        phones[utterance][int(index)] = tuple(value.split())
+    canonical = {}
+    for utterance, by_word in phones.items():
+        if utterance not in words:
+            continue
+        if sorted(by_word) != list(range(len(words[utterance]))):
+            raise InputError(
+                f"{path}: {utterance}: {len(by_word)} words with phones, "
+                f"{len(words[utterance])} words in text"
+            )
+        canonical[utterance] = tuple(by_word[i] for i in range(len(by_word)))
+    return canonical
+
+
+def write_data_dir(path: Path, data: DataDir) -> None:
+    """Write `data` as sorted Kaldi files into the existing or new directory `path`."""
+    items = data.utterances.values()
+    write_table(path / "text", {u.key: " ".join(u.words) for u in items})
+    write_table(path / "wav.scp", {u.key: str(u.audio) for u in items})
+    write_table(path / "utt2spk", {u.key: u.speaker for u in items})
+    spk2utt: dict[str, list[str]] = defaultdict(list)
+    for key in sorted(data.utterances):
+        spk2utt[data.utterances[key].speaker].append(key)
+    write_table(path / "spk2utt", {speaker: " ".join(keys) for speaker, keys in spk2utt.items()})
+    for attribute in ("age", "gender"):
+        known = {s: a[attribute] for s, a in data.speakers.items() if attribute in a}
+        if known:
+            write_table(path / f"spk2{attribute}", known)
+    canonical = {
+        f"{u.key}.{index}": " ".join(phones)
+        for u in items
+        for index, phones in enumerate(u.canonical or ())
+    }
+    if canonical:
+        write_table(path / "canonical", canonical)
+
+
+def read_wav(utterance: Utterance) -> np.ndarray:
+    """Mono float32 samples at 16 kHz of one utterance; errors name the utterance."""
+    try:
+        return read_audio(utterance.audio)
+    except InputError as error:
+        raise InputError(f"utterance {utterance.key}: {error}") from None
+
+
+def read_labels(path: Path, level: str) -> pd.DataFrame:
+    """Read `<level>_scores.csv` (level: utterance, word, phone or rater) of a data directory.
+
+    Columns: `utterance`, then `word_index`, `word`, `phone_index`, `phone`, `rater` as the level
+    has them, then the aspects. Utterance and word aspects run 0..10, phone accuracy 0..2; an empty
+    cell (NaN) is a score to mask.
+    """
+    file = path / f"{level}_scores.csv"
+    if not file.exists():
+        raise InputError(f"{file}: no such label table; this corpus split has no {level} scores")
+    text = {"utterance": str, "word": str, "phone": str}
+    # NA handling is per column: "NA", "NULL" and the like can be words.
+    aspects = {aspect: [""] for aspect in UTTERANCE_ASPECTS + WORD_ASPECTS}
+    return pd.read_csv(file, dtype=text, keep_default_na=False, na_values=aspects)

@@ -1,1 +1,0 @@
-"""Goodness of pronunciation, and the baselines built on it."""

@@ -1,0 +1,195 @@
+"""The stage evaluate_grader: graders held against the experts, at every level."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.scores import write_rows
+from pyscorer.errors import InputError
+from pyscorer.evaluation.ceiling import ceiling_rows
+from pyscorer.evaluation.evaluate import group_rows, seed_columns
+from pyscorer.evaluation.metrics import bootstrap_pearson, mean_squared_error, pearson
+from pyscorer.grading.detection import (
+    confusion_rows,
+    curve_rows,
+    detection_rows,
+    diagnosis_rows,
+    read_rivals,
+)
+from pyscorer.grading.score_tables import ASPECTS, LEVELS, read_level
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GraderEvaluation:
+    """How graders are held against the experts."""
+
+    samples: int = field(default=1000, metadata={"help": "bootstrap samples of speakers"})
+    seed: int = field(default=0, metadata={"help": "of the bootstrap"})
+    precisions: tuple[float, ...] = field(
+        default=(0.5, 0.6, 0.7, 0.8),
+        metadata={"help": "share of flagged phones that shall be wrong indeed"},
+    )
+    diagnosis_precision: float = field(
+        default=0.6, metadata={"help": "at which confusions are counted"}
+    )
+
+
+def by_speaker(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Mean of `column` over the speaker, for each row."""
+    means: np.ndarray = table.groupby("speaker")[column].transform("mean").to_numpy()
+    return means
+
+
+def between_and_within(table: pd.DataFrame) -> tuple[float, float]:
+    """PCC of speaker means (a speaker a point), and of deviations from the speaker's mean."""
+    means = table.groupby("speaker")[["predicted", "human"]].mean()
+    deviations = [table[c].to_numpy() - by_speaker(table, c) for c in ("predicted", "human")]
+    return pearson(means["predicted"].to_numpy(), means["human"].to_numpy()), pearson(*deviations)
+
+
+def mixed_with_others(table: pd.DataFrame, own: float) -> np.ndarray:
+    """`own` of a recording's prediction, the rest the mean over the speaker's recordings."""
+    return own * table["predicted"].to_numpy() + (1 - own) * by_speaker(table, "predicted")
+
+
+def best_share(train: pd.DataFrame) -> float:
+    """The share of the own prediction in `mixed_with_others` with the best PCC out of fold."""
+    human = train["human"].to_numpy()
+    shares = np.linspace(0, 1, 21)
+    return float(max(shares, key=lambda own: pearson(mixed_with_others(train, own), human)))
+
+
+def result_row(
+    test: pd.DataFrame, train: pd.DataFrame, options: GraderEvaluation
+) -> dict[str, Any]:
+    """Everything about one aspect of one level."""
+    human, predicted = (test[c].to_numpy(dtype=float) for c in ("human", "predicted"))
+    seeds = seed_columns(test)
+    values = [pearson(column, human) for column in seeds.T]
+    low, high = bootstrap_pearson(
+        predicted[:, None], human, test["speaker"].to_numpy(str), options.samples, options.seed
+    )
+    between, within = between_and_within(test)
+    inside = (test["low"] <= human) & (human <= test["high"])
+    return {
+        "scored": len(test),
+        "pcc": pearson(predicted, human),
+        "speaker_low": low,
+        "speaker_high": high,
+        "seeds": len(values),
+        "seed_pcc": np.mean(values),
+        "seed_pcc_sd": np.std(values, ddof=1) if len(values) > 1 else np.nan,
+        "mse": mean_squared_error(predicted, human),
+        "seed_mse": np.mean([mean_squared_error(column, human) for column in seeds.T]),
+        "speaker_means_pcc": between,
+        "within_speaker_pcc": within,
+        "coverage": inside.mean(),
+        "interval_width": (test["high"] - test["low"]).mean(),
+        "out_of_fold_pcc": pearson(train["predicted"].to_numpy(), train["human"].to_numpy()),
+    }
+
+
+def summary(results: list[dict[str, Any]]) -> str:
+    """The PCC of every ensemble as a Markdown table, a grader a row."""
+    columns = [(level, aspect) for level in LEVELS for aspect in ASPECTS[level]]
+    cells = {(r["grader"], r["level"], r["aspect"]): f"{r['pcc']:.3f}" for r in results}
+    names = list(dict.fromkeys(r["grader"] for r in results))
+    titles = [a if level == "utterance" else f"{level} {a}" for level, a in columns]
+    lines = [["PCC, test", *titles], ["---"] * (len(columns) + 1)]
+    lines += [[name, *(cells[name, *column] for column in columns)] for name in names]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def evaluate_grader(
+    data: Path,
+    graders: list[Path],
+    names: list[str],
+    out: Path,
+    options: GraderEvaluation,
+    learned_gop: Path | None = None,
+    truth: Path | None = None,
+) -> None:
+    """Hold the scores of one or more graders against those of the experts, on the test split.
+
+    `graders` are directories of train_grader, `names` what they are called. `learned_gop`, of the
+    test split, names what was said instead; `truth` (of the generated sample) says what was.
+
+    Writes into the directory `out`: results.csv (a row for each grader, level and aspect: PCC of
+    the ensemble with its 95 % bootstrap interval over speakers, of single seeds, MSE, PCC of
+    speaker means and within speakers, coverage and width of the 90 % predictive intervals, and
+    out_of_fold_pcc on train), summary.md, groups.csv (utterances by age group and gender),
+    speakers.csv (utterances with the speaker's other recordings known), ceiling.csv (one expert,
+    and every grader, against the mean of the other experts), and of the first grader detection.csv,
+    curves.csv, confusions.csv (with `learned_gop`) and diagnosis.csv (with `truth`).
+    """
+    if len(graders) != len(names):
+        raise InputError(f"{len(graders)} graders, but {len(names)} names")
+    results: list[dict[str, Any]] = []
+    groups: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    predicted: dict[str, dict[str, pd.Series]] = {name: {} for name in names}
+    for name, grader in zip(names, graders, strict=True):
+        for level in LEVELS:
+            for aspect in ASPECTS[level]:
+                test, train = (
+                    read_level(grader, t, level, aspect) for t in ("scores", "out_of_fold")
+                )
+                place = {"grader": name, "level": level, "aspect": aspect}
+                results.append(place | result_row(test, train, options))
+                if level == "utterance":
+                    groups += [
+                        {"aspect": aspect} | row
+                        for row in group_rows(name, test.filter(regex="^(?!seed_)"), data)
+                    ]
+                    others.append(place | _others_row(test, train))
+                    predicted[name][aspect] = test.set_index("utterance")["predicted"]
+        total = next(r["pcc"] for r in results if (r["grader"], r["aspect"]) == (name, "total"))
+        log.info("%s: test PCC of utterance total %.3f", name, total)
+    tables = {
+        "results": results,
+        "groups": groups,
+        "speakers": others,
+        "ceiling": ceiling_rows(data, predicted),
+        **_detection(graders[0], options, learned_gop, truth),
+    }
+    with atomic_directory(out) as part:
+        for file, rows in tables.items():
+            if rows:
+                write_rows(part / f"{file}.csv", rows)
+        (part / "summary.md").write_text(summary(results), encoding="utf-8")
+
+
+def _others_row(test: pd.DataFrame, train: pd.DataFrame) -> dict[str, Any]:
+    own = best_share(train)
+    human = test["human"].to_numpy()
+    return {
+        "own_share": own,
+        "pcc": pearson(test["predicted"].to_numpy(), human),
+        "pcc_with_other_recordings": pearson(mixed_with_others(test, own), human),
+    }
+
+
+def _detection(
+    grader: Path, options: GraderEvaluation, learned_gop: Path | None, truth: Path | None
+) -> dict[str, list[dict[str, Any]]]:
+    test, train = (read_level(grader, t, "phone", "accuracy") for t in ("scores", "out_of_fold"))
+    tables = {
+        "detection": detection_rows(test, train, options.precisions),
+        "curves": curve_rows(test),
+    }
+    if learned_gop is None:
+        return tables
+    wanted = options.diagnosis_precision
+    threshold = detection_rows(test, train, (wanted,))[0]["threshold"]
+    rivals = read_rivals(learned_gop)
+    tables["confusions"] = confusion_rows(test, rivals, threshold)
+    if truth is not None:
+        tables["diagnosis"] = diagnosis_rows(test, rivals, truth, threshold)
+    return tables

@@ -1,0 +1,128 @@
+"""The training of one grader."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import torch
+
+from pyscorer.grading.batches import Batches, Targets
+from pyscorer.grading.network import Grader, GraderConfig, Grades
+
+_PREDICTION_BATCH = 128
+_SORTED_TOGETHER = 8
+"""Batches whose utterances are sorted by length together."""
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """How one grader is trained."""
+
+    epochs: int = field(default=20, metadata={"help": "passes over the train split"})
+    batch_size: int = field(default=64, metadata={"help": "utterances a step"})
+    learning_rate: float = field(default=1e-3, metadata={"help": "AdamW's, at its highest"})
+    weight_decay: float = field(default=0.05, metadata={"help": "decoupled, as in AdamW"})
+    word_dropout: float = field(default=0.15, metadata={"help": "share of words left out"})
+    phone_weight: float = field(default=1.0, metadata={"help": "of the phones in the loss"})
+    word_weight: float = field(default=1.0, metadata={"help": "of the words in the loss"})
+    averaged: float = field(default=0.98, metadata={"help": "decay of the average of weights"})
+
+
+ASPECT_WEIGHTS = torch.tensor([1.0, 0.3, 1.0, 1.0, 1.5])
+"""Of UTTERANCE_ASPECTS in the loss; completeness is 10 for nearly all."""
+WORD_WEIGHTS = torch.tensor([1.0, 0.15, 1.0])
+"""Of WORD_ASPECTS; stress is wrong in 1 % of the words."""
+
+
+def grader_loss(
+    grades: Grades, targets: Grades, phone_weight: float, word_weight: float
+) -> torch.Tensor:
+    """Mean squared error of standardised scores where there is one, summed over the levels."""
+
+    def error(x: torch.Tensor, y: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+        known = ~torch.isnan(y)
+        squared = torch.where(known, x - torch.nan_to_num(y), 0.0) ** 2 * weights
+        return squared.sum() / (known * weights).sum().clamp(min=1)
+
+    return (
+        error(grades.utterances, targets.utterances, ASPECT_WEIGHTS)
+        + word_weight * error(grades.words, targets.words, WORD_WEIGHTS)
+        + phone_weight * error(grades.phones, targets.phones, torch.ones(()))
+    )
+
+
+def predict(grader: Grader, batches: Batches, utterances: np.ndarray) -> Grades:
+    """Standardised scores of the utterances at these indices, phones and words flat."""
+    grader.eval()
+    pieces = range(_PREDICTION_BATCH, len(utterances), _PREDICTION_BATCH)
+    with torch.no_grad():
+        parts = [grader(batches.take(part)[0]) for part in np.split(utterances, list(pieces))]
+    return Grades(*(torch.cat(level) for level in zip(*parts, strict=True)))
+
+
+def _alike(order: np.ndarray, lengths: np.ndarray, batches: int) -> list[np.ndarray]:
+    """Cut `order` into batches of utterances of the like length: less to pad.
+
+    Utterances are sorted by length among some batches only, so that batches stay random.
+    """
+    parts = np.array_split(order, max(1, batches // _SORTED_TOGETHER))
+    ordered = [part[np.argsort(lengths[part], kind="stable")] for part in parts]
+    each = [np.array_split(part, round(batches * len(part) / len(order)) or 1) for part in ordered]
+    return [batch for part in each for batch in part]
+
+
+def fit_grader(
+    config: GraderConfig,
+    options: FitOptions,
+    batches: Batches,
+    targets: Targets,
+    train: np.ndarray,
+    seed: list[int],
+) -> tuple[Grader, list[dict[str, float]]]:
+    """Train on the utterances at the indices `train`; the log has the loss of each epoch.
+
+    AdamW; the learning rate rises over a tenth of the steps, then falls to zero along a cosine.
+    The grader returned has the exponential moving average of the weights. Nothing is stopped early,
+    so that no speakers are spent on it.
+    """
+    torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
+    shuffle = np.random.default_rng(seed)
+    grader = Grader(config)
+    steps = max(1, len(train) // options.batch_size)
+    optimiser = torch.optim.AdamW(
+        grader.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
+    )
+    total_steps = max(options.epochs * (steps + 1), 3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser,
+        options.learning_rate,
+        total_steps=total_steps,
+        pct_start=max(0.1, 2 / total_steps),
+    )
+    average = torch.optim.swa_utils.AveragedModel(
+        grader, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.averaged)
+    )
+    averaged = cast(Grader, average.module)
+    curve = []
+    for epoch in range(1, options.epochs + 1):
+        grader.train()
+        total = 0.0
+        for chosen in _alike(shuffle.permutation(train), batches.pooled.phone_counts, steps):
+            words = batches.pooled.word_counts[chosen].sum()
+            dropped = shuffle.random(words) < options.word_dropout
+            batch, phone_rows, word_rows = batches.take(chosen, dropped)
+            wanted = Grades(
+                targets.phones[phone_rows],
+                targets.words[word_rows],
+                targets.utterances[torch.from_numpy(chosen)],
+            )
+            loss = grader_loss(grader(batch), wanted, options.phone_weight, options.word_weight)
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(grader.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+            average.update_parameters(grader)
+            total += loss.item() / steps
+        curve.append({"epoch": epoch, "train_loss": total})
+    return averaged, curve

@@ -1,0 +1,257 @@
+"""A trained grader as a file, and its scores for new utterances."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pyscorer.contract.files import atomic_path
+from pyscorer.contract.pooled import make_pooled, select
+from pyscorer.contract.segments import PhoneSegment, durations
+from pyscorer.errors import InputError
+from pyscorer.grading.batches import Batches, Scaling, human_scale
+from pyscorer.grading.fit_grader import predict
+from pyscorer.grading.grader_inputs import RawInputs, Recognised, assemble, join_inputs
+from pyscorer.grading.intervals import Calibration, Interval
+from pyscorer.grading.network import Grader, GraderConfig
+from pyscorer.grading.trees import PHONE_SHARE, WORD_SHARE, Trees
+
+TOPS = (10.0, 10.0, 2.0)
+"""Highest scores of utterances, words and phones."""
+
+
+@dataclass(frozen=True)
+class Module:
+    """One network of the ensemble."""
+
+    seed: int
+    fold: int
+    """The fold of the seed's deal whose speakers it did not learn from."""
+    network: Grader
+    trees: tuple[Trees, ...] = ()
+    """Of phones, then of each of WORD_ASPECTS; none: the network alone."""
+
+
+@dataclass(frozen=True)
+class TrainedGrader:
+    """An ensemble of graders and what is needed to read and to judge their scores."""
+
+    columns: tuple[tuple[str, str], ...]
+    """(source, column) of the pooled sources that it reads, in order."""
+    durations: bool
+    recogniser: bool
+    norms: np.ndarray
+    """See `duration_norms`."""
+    scaling: Scaling
+    config: GraderConfig
+    modules: tuple[Module, ...]
+    intervals: tuple[tuple[Interval, ...], ...] = ()
+    """Of the aspects of utterances, of words, and of phones; empty before they are fitted."""
+    calibration: Calibration | None = None
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Scores of an ensemble and their predictive intervals; rows x aspects (phones: rows)."""
+
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def split(self, counts: Sequence[int]) -> list["Levels"]:
+        """Parts of so many rows, one after the other."""
+        parts = (_split(array, counts) for array in (self.value, self.low, self.high))
+        return [Levels(*part) for part in zip(*parts, strict=True)]
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a grader says of a set of utterances."""
+
+    utterances: Levels
+    """Utterances x UTTERANCE_ASPECTS."""
+    words: Levels
+    """Words x WORD_ASPECTS."""
+    phones: Levels
+    probability_wrong: np.ndarray
+    """Of each phone: that the mean of the experts' scores is below 1."""
+
+
+def scores_of(
+    module: Module, batches: Batches, utterances: np.ndarray, scaling: Scaling
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores of these utterances, within the scales: utterances x 5, words x 3, phones.
+
+    The score of an utterance is the mean of the two that the network learns: the published one and
+    the experts' mean. Those of words and phones are weighted means of the network's and the trees'.
+    """
+    grades = human_scale(predict(module.network, batches, utterances), scaling)
+    words, phones = grades.words.numpy(), grades.phones.numpy()
+    if module.trees:
+        chosen = select(batches.pooled, utterances)
+        tables = batches.tables[0][chosen.phones], batches.tables[1][chosen.words]
+        phones = phones + PHONE_SHARE * (module.trees[0](tables[0]) - phones)
+        by_trees = np.stack([trees(tables[1]) for trees in module.trees[1:]], axis=1)
+        words = words + WORD_SHARE * (by_trees - words)
+    parts = grades.utterances.mean(dim=1).numpy(), words, phones
+    cut = [part.clip(0, top) for part, top in zip(parts, TOPS, strict=True)]
+    return cut[0], cut[1], cut[2]
+
+
+def module_scores(
+    grader: TrainedGrader, raw: RawInputs
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Scores by every module: modules x utterances x 5, modules x words x 3, modules x phones.
+
+    As `scores_of`. Raises InputError for other columns than it was trained on.
+    """
+    if raw.columns != grader.columns or (raw.recognised is None) == grader.recogniser:
+        raise InputError("the sources have other columns than the grader was trained on")
+    inputs = assemble(raw, grader.norms, grader.durations)
+    batches = Batches(inputs, grader.scaling)
+    everything = np.arange(len(raw.pooled.keys))
+    levels: tuple[list[np.ndarray], ...] = ([], [], [])
+    for module in grader.modules:
+        scores = scores_of(module, batches, everything, grader.scaling)
+        for level, part in zip(levels, scores, strict=True):
+            level.append(part)
+    return np.stack(levels[0]), np.stack(levels[1]), np.stack(levels[2])
+
+
+def predict_scores(grader: TrainedGrader, raw: RawInputs) -> Predicted:
+    """Mean over the modules, with intervals by their spread."""
+    levels = [
+        with_intervals(by_module.mean(axis=0), by_module.std(axis=0), intervals, top)
+        for by_module, intervals, top in zip(
+            module_scores(grader, raw), grader.intervals, TOPS, strict=True
+        )
+    ]
+    if grader.calibration is None:
+        raise ValueError("a grader without calibration")
+    return Predicted(levels[0], levels[1], levels[2], grader.calibration(levels[2].value))
+
+
+def predict_each(grader: TrainedGrader, raws: Sequence[RawInputs]) -> list[Predicted]:
+    """`predict_scores` of several, computed together."""
+    predicted = predict_scores(grader, join_inputs(raws))
+    utterances = [len(raw.pooled.keys) for raw in raws]
+    words = [int(raw.pooled.word_counts.sum()) for raw in raws]
+    phones = [len(raw.pooled.phones) for raw in raws]
+    parts = zip(
+        predicted.utterances.split(utterances),
+        predicted.words.split(words),
+        predicted.phones.split(phones),
+        _split(predicted.probability_wrong, phones),
+        strict=True,
+    )
+    return [Predicted(*part) for part in parts]
+
+
+def _split(rows: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
+    return np.split(rows, np.cumsum(counts)[:-1])
+
+
+def with_intervals(
+    value: np.ndarray, spread: np.ndarray, intervals: Sequence[Interval], top: float
+) -> Levels:
+    """Levels of predictions, rows x aspects (or rows, with one interval)."""
+    if value.ndim == 1:
+        return Levels(value, *intervals[0].around(value, spread, top))
+    ends = [i.around(value[:, k], spread[:, k], top) for k, i in enumerate(intervals)]
+    low, high = (np.stack(end, axis=1) for end in zip(*ends, strict=True))
+    return Levels(value, low, high)
+
+
+def recording_inputs(
+    grader: TrainedGrader,
+    segments: list[PhoneSegment],
+    sources: Mapping[str, tuple[Sequence[str], np.ndarray]],
+    view: Recognised | None,
+    key: str = "recording",
+) -> RawInputs:
+    """What `grader` reads of one recording.
+
+    `sources`: for each pooled source its column names and phones x columns. Raises InputError
+    for a source or column that the grader wants and that is not there.
+    """
+    places = {(s, c): i for s, (names, _) in sources.items() for i, c in enumerate(names)}
+    parts = [durations(segments)]
+    for source, wanted in groupby(grader.columns, key=itemgetter(0)):
+        if source == "durations":
+            continue
+        columns = list(wanted)
+        if unknown := [column for column in columns if column not in places]:
+            raise InputError(
+                f"the grader reads {unknown[0][1]} of source {source}, which is not given"
+            )
+        parts.append(sources[source][1][:, [places[column] for column in columns]])
+    if grader.recogniser and view is None:
+        raise InputError("the grader reads a recogniser's view, which is not given")
+    pooled = make_pooled(
+        [key],
+        np.concatenate(parts, axis=1).astype(np.float32),
+        np.zeros(len(segments), dtype=np.int64),
+        [s.phone for s in segments],
+        np.array([s.word_index for s in segments]),
+        np.array([s.phone_index for s in segments]),
+    )
+    return RawInputs(pooled, grader.columns, view if grader.recogniser else None)
+
+
+def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> None:
+    """Write model.pt; `options` are kept for whoever asks how it was trained."""
+    content = {
+        "options": options,
+        "columns": [list(c) for c in grader.columns],
+        "durations": grader.durations,
+        "recogniser": grader.recogniser,
+        "norms": torch.from_numpy(grader.norms),
+        "scaling": vars(grader.scaling),
+        "config": asdict(grader.config),
+        "modules": [
+            {"seed": m.seed, "fold": m.fold, "state": m.network.state_dict()}
+            | {"trees": [vars(trees) for trees in m.trees]}
+            for m in grader.modules
+        ],
+        "intervals": [[asdict(i) for i in level] for level in grader.intervals],
+        "calibration": asdict(grader.calibration) if grader.calibration else None,
+    }
+    with atomic_path(path) as part:
+        torch.save(content, part)
+
+
+def load_grader(path: Path) -> TrainedGrader:
+    """Read model.pt of train_grader. Raises InputError if it is missing or damaged."""
+    if not path.exists():
+        raise InputError(f"{path}: no such grader; train_grader makes it")
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        config = GraderConfig(**content["config"])
+        modules = []
+        for part in content["modules"]:
+            network = Grader(config)
+            network.load_state_dict(part["state"])
+            trees = tuple(Trees(**t) for t in part["trees"])
+            modules.append(Module(part["seed"], part["fold"], network.eval(), trees))
+        calibration = content["calibration"]
+        return TrainedGrader(
+            tuple((source, column) for source, column in content["columns"]),
+            content["durations"],
+            content["recogniser"],
+            content["norms"].numpy(),
+            Scaling(**content["scaling"]),
+            config,
+            tuple(modules),
+            tuple(tuple(Interval(**i) for i in level) for level in content["intervals"]),
+            Calibration(**calibration) if calibration else None,
+        )
+    except Exception as error:
+        raise InputError(
+            f"{path}: not a grader, or damaged ({type(error).__name__}: {error}); run train_grader "
+            "again"
+        ) from None

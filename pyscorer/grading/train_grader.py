@@ -1,0 +1,289 @@
+"""The stage train_grader: the ensemble of graders over speaker-disjoint folds and seeds."""
+
+import functools
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from pyscorer.contract.datadir import UTTERANCE_ASPECTS
+from pyscorer.contract.labels import Labels, read_grades
+from pyscorer.contract.pooled import PooledSet, select
+from pyscorer.contract.scores import write_rows
+from pyscorer.errors import InputError
+from pyscorer.evaluation.metrics import pearson
+from pyscorer.grading.batches import Batches, Scaling, Targets, scaling_of, targets_of
+from pyscorer.grading.fit_grader import FitOptions, fit_grader
+from pyscorer.grading.grader import (
+    TOPS,
+    Levels,
+    Module,
+    TrainedGrader,
+    module_scores,
+    save_grader,
+    scores_of,
+    with_intervals,
+)
+from pyscorer.grading.grader_inputs import (
+    SOURCES,
+    GraderInputs,
+    RawInputs,
+    SourcePaths,
+    assemble,
+    norms_of,
+    read_inputs,
+)
+from pyscorer.grading.intervals import Calibration, Interval, fit_calibration, fit_interval
+from pyscorer.grading.network import Grader, GraderConfig
+from pyscorer.grading.score_tables import write_levels
+from pyscorer.grading.trees import Trees, fit_grader_trees
+from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.progress import progress_bar
+from pyscorer.scoring.folds import speaker_folds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GraderOptions:
+    """What a grader reads, its size, and the ensemble."""
+
+    sources: tuple[str, ...] = field(
+        default=(), metadata={"help": f"of {', '.join(SOURCES)}; default: all that are given"}
+    )
+    seeds: int = field(default=2, metadata={"help": "seeds 0, 1, ..., each with folds of its own"})
+    folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
+    speakers: int = field(
+        default=0, metadata={"help": "train speakers to learn from, of each module; 0: all"}
+    )
+    components: int = field(
+        default=128, metadata={"help": "principal components of deep features that enter"}
+    )
+    width: int = field(default=64, metadata={"help": "of the network"})
+    trees: bool = field(default=True, metadata={"help": "for phones and words, beside the network"})
+    layers: int = field(default=2, metadata={"help": "of self-attention over phones"})
+    dropout: float = field(default=0.1, metadata={"help": "within the network"})
+    column_dropout: float = field(
+        default=0.1, metadata={"help": "of the inputs' columns, by utterance"}
+    )
+    source_dropout: float = field(default=0.1, metadata={"help": "of whole sources, by utterance"})
+    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The train split as the graders see it."""
+
+    raw: RawInputs
+    inputs: GraderInputs
+    labels: Labels
+    norms: np.ndarray
+    scaling: Scaling
+    batches: Batches
+    targets: Targets
+    config: GraderConfig
+
+
+@functools.lru_cache(maxsize=1)
+def load_training_data(data: Path, paths: SourcePaths, options: GraderOptions) -> TrainingData:
+    """Read the train split, of which `paths` are."""
+    raw = read_inputs(paths, options.sources)
+    labels = read_grades(data, raw.pooled)
+    norms = norms_of(raw)
+    inputs = assemble(raw, norms, "durations" in (options.sources or SOURCES))
+    scaling = scaling_of(inputs, labels, options.components)
+    config = GraderConfig(
+        scaling.reduced,
+        inputs.words.shape[1],
+        inputs.utterances.shape[1],
+        width=options.width,
+        layers=options.layers,
+        dropout=options.dropout,
+        column_dropout=options.column_dropout,
+        source_dropout=options.source_dropout,
+    )
+    batches, targets = Batches(inputs, scaling), targets_of(labels, scaling)
+    return TrainingData(raw, inputs, labels, norms, scaling, batches, targets, config)
+
+
+def deal(labels: Labels, options: GraderOptions, seed: int) -> np.ndarray:
+    """The fold of each utterance in the deal of a seed."""
+    total = labels.utterances[:, UTTERANCE_ASPECTS.index("total")]
+    return speaker_folds(labels.speakers, total, options.folds, seed)
+
+
+def parts_of(
+    labels: Labels, options: GraderOptions, seed: int, fold: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of the utterances to learn from, and held out.
+
+    With `options.speakers`, as many speakers are drawn of those to learn from, spread over the
+    scores as the folds are.
+    """
+    folds = deal(labels, options, seed)
+    train, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+    if options.speakers:
+        speakers, total = labels.speakers[train], labels.utterances[train, -1]
+        parts = len(np.unique(speakers)) // options.speakers
+        if parts < 1:
+            raise InputError(
+                f"{options.speakers} speakers asked for, {len(np.unique(speakers))} to learn from"
+            )
+        train = train[speaker_folds(speakers, total, parts, 100 * seed + fold) == 0]
+    return train, held_out
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    module: Module
+    held_out: tuple[np.ndarray, np.ndarray, np.ndarray]
+    """Scores of the held-out utterances, words and phones."""
+    curve: list[dict[str, float]]
+    pcc: dict[str, float]
+    """Of the held-out utterances, see `pcc_of`."""
+
+
+@one_thread()
+def _fit(task: tuple[Path, SourcePaths, GraderOptions, FitOptions, int, int]) -> _Fitted:
+    data_dir, paths, options, fit, seed, fold = task
+    data = load_training_data(data_dir, paths, options)
+    train, held_out = parts_of(data.labels, options, seed, fold)
+    network, curve = fit_grader(data.config, fit, data.batches, data.targets, train, [seed, fold])
+    trees: tuple[Trees, ...] = ()
+    if options.trees:
+        chosen = select(data.inputs.pooled, train)
+        trees = fit_grader_trees(data.batches.tables, data.labels, chosen, 100 * seed + fold)
+    module = Module(seed, fold, network, trees)
+    scores = scores_of(module, data.batches, held_out, data.scaling)
+    pcc = pcc_of(scores, data.labels, data.inputs.pooled, held_out)
+    return _Fitted(module, scores, curve, pcc)
+
+
+def pcc_of(
+    scores: tuple[np.ndarray, np.ndarray, np.ndarray],
+    labels: Labels,
+    pooled: PooledSet,
+    utterances: np.ndarray,
+) -> dict[str, float]:
+    """PCC of the total scores of these utterances and their words, and of the phones."""
+    chosen = select(pooled, utterances)
+    phones = labels.phones[chosen.phones]
+    known = ~np.isnan(phones)
+    return {
+        "total": pearson(scores[0][:, -1], labels.utterances[utterances, -1]),
+        "word_total": pearson(scores[1][:, -1], labels.words[chosen.words, -1]),
+        "phone": pearson(scores[2][known], phones[known]),
+    }
+
+
+OutOfFold = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Scores of the train split by seed: seeds x utterances x 5, x words x 3, x phones."""
+
+
+def _collect(data: TrainingData, fitted: Sequence[_Fitted], options: GraderOptions) -> OutOfFold:
+    shapes = (data.labels.utterances.shape, data.labels.words.shape, data.labels.phones.shape)
+    levels = tuple(np.zeros((options.seeds, *shape), dtype=np.float32) for shape in shapes)
+    for f in fitted:
+        _, held_out = parts_of(data.labels, options, f.module.seed, f.module.fold)
+        _, phones, words = data.batches.take(held_out)
+        for level, rows, part in zip(
+            levels, (held_out, words.numpy(), phones.numpy()), f.held_out, strict=True
+        ):
+            level[f.module.seed][rows] = part
+    return levels  # type: ignore[return-value]
+
+
+def _calibrated(
+    grader: TrainedGrader, out_of_fold: OutOfFold, labels: Labels
+) -> tuple[TrainedGrader, list[Levels]]:
+    """`grader` with intervals, and the out-of-fold predictions with theirs."""
+    human = (labels.utterances, labels.words, labels.phones[:, None])
+    intervals: list[tuple[Interval, ...]] = []
+    levels = []
+    for by_seed, wanted, top in zip(out_of_fold, human, TOPS, strict=True):
+        value, spread = by_seed.mean(axis=0), by_seed.std(axis=0)
+        columns = zip(*(x.reshape(len(x), -1).T for x in (value, spread)), wanted.T, strict=True)
+        fitted = tuple(fit_interval(*column) for column in columns)
+        intervals.append(fitted)
+        levels.append(with_intervals(value, spread, fitted, top))
+    calibration: Calibration = fit_calibration(levels[2].value, labels.phones)
+    return replace(grader, intervals=tuple(intervals), calibration=calibration), levels
+
+
+def train_grader(
+    train_data: Path,
+    test_data: Path,
+    out: Path,
+    paths: SourcePaths,
+    options: GraderOptions,
+    fit: FitOptions,
+) -> None:
+    """Train the ensemble of graders on the train split and predict the test split with it.
+
+    Every seed deals the train speakers into folds of its own and trains one grader a fold on the
+    others. Nothing is stopped early or chosen by what is held out; the out-of-fold scores are
+    therefore what a single grader gives for new speakers. Predictive intervals and the probability
+    that a phone is wrong are fitted to the out-of-fold scores. Scores of the test split are means
+    over all graders; it enters no choice.
+
+    Writes out/scores_utterance.csv, scores_word.csv and scores_phone.csv (test: the unit, aspect,
+    human, predicted, low, high, seed_0, ...), out_of_fold_*.csv (the same for train; seed s by the
+    graders of its deal that did not learn from the speaker), modules.csv (held-out PCC of each
+    grader), train_log.csv, and model.pt last.
+
+    Raises InputError for sources that are not of the same phones, utterances or words without
+    scores, or too few speakers for the folds.
+    """
+    load_training_data.cache_clear()
+    train_paths = paths.split("train")
+    data = load_training_data(train_data, train_paths, options)
+    places = [(seed, fold) for seed in range(options.seeds) for fold in range(options.folds)]
+    tasks = [(train_data, train_paths, options, fit, *place) for place in places]
+    began, fitted = time.monotonic(), []
+    for f in progress_bar(
+        ordered_map(_fit, tasks, options.jobs), "train_grader", len(tasks), unit="grader"
+    ):
+        fitted.append(f)
+        log.info(
+            "seed %d fold %d: held-out PCC total %.3f, word %.3f, phone %.3f, after %.0f s",
+            *(f.module.seed, f.module.fold, *f.pcc.values()),
+            time.monotonic() - began,
+        )
+    grader = TrainedGrader(
+        data.raw.columns,
+        "durations" in (options.sources or SOURCES),
+        data.raw.recognised is not None,
+        *(data.norms, data.scaling, data.config),
+        tuple(f.module for f in fitted),
+    )
+    out_of_fold = _collect(data, fitted, options)
+    grader, levels = _calibrated(grader, out_of_fold, data.labels)
+    write_levels(out, "out_of_fold", data.raw.pooled, data.labels, levels, out_of_fold)
+    test = read_inputs(paths.split("test"), options.sources)
+    test_labels = read_grades(test_data, test.pooled)
+    with one_thread():
+        by_module = module_scores(grader, test)
+    seeds = np.array([m.seed for m in grader.modules])
+    by_seed = tuple(
+        np.stack([level[seeds == s].mean(axis=0) for s in range(options.seeds)])
+        for level in by_module
+    )
+    levels = [
+        with_intervals(level.mean(axis=0), level.std(axis=0), intervals, top)
+        for level, intervals, top in zip(by_module, grader.intervals, TOPS, strict=True)
+    ]
+    write_levels(out, "scores", test.pooled, test_labels, levels, by_seed)
+    write_rows(
+        out / "modules.csv",
+        [{"seed": f.module.seed, "fold": f.module.fold, **f.pcc} for f in fitted],
+    )
+    write_rows(
+        out / "train_log.csv",
+        [{"seed": f.module.seed, "fold": f.module.fold, **row} for f in fitted for row in f.curve],
+    )
+    parameters = sum(p.numel() for p in Grader(data.config).parameters())
+    log.info("%d graders of %d parameters", len(fitted), parameters)
+    save_grader(grader, out / "model.pt", asdict(options) | asdict(fit))

@@ -1,0 +1,1 @@
+"""Kaldi's own file formats, and the stages of the kaldi engine."""

@@ -1,0 +1,86 @@
+"""Stages `export_kaldi` and `kaldi_network`: networks as Kaldi's programs and Vosk read them."""
+
+import logging
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import torch
+
+from pyscorer.chain.acoustic_model import load_model
+from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
+from pyscorer.chain.tree import read_tree
+from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.phones import PHONES
+from pyscorer.errors import InputError
+from pyscorer.kaldi.nnet3 import write_nnet3
+from pyscorer.kaldi.nnet3_tdnnf import nnet3_from_tdnnf
+from pyscorer.kaldi.stream import KaldiReader
+from pyscorer.kaldi.transition_model import chain_transition_model, read_transition_model
+from pyscorer.kaldi.tree_file import write_kaldi_tree
+
+log = logging.getLogger(__name__)
+
+MFCC_CONF = """--use-energy=false
+--dither=0
+--sample-frequency=16000
+--num-mel-bins=40
+--num-ceps=40
+--low-freq=20
+--high-freq=-400
+"""
+"""Options of compute-mfcc-feats that give what the stage `features` (kind mfcc40) computes."""
+
+
+def export_kaldi(model: Path, graphs: Path, out: Path) -> None:
+    """Write a trained network as Kaldi's files.
+
+    `model` is the `final.pt` of train_tdnnf, `graphs` the directory of chain_graphs that it was
+    trained with. Writes `out/final.mdl` (transition model and network, binary), `out/tree`,
+    `out/phones.txt`, `out/mfcc.conf` (compute-mfcc-feats) and `out/frame_subsampling_factor`. The
+    network's input is MFCC-40 with the mean of the utterance removed:
+
+        compute-mfcc-feats --config=mfcc.conf scp:wav.scp ark:- |
+          apply-cmvn --norm-vars=false scp:cmvn.scp ark:- ark:- |
+          nnet3-compute --frame-subsampling-factor=3 final.mdl ark:- ark:output.ark
+
+    with cmvn.scp of compute-cmvn-stats, one entry an utterance. Raises InputError if the tree is
+    not the network's.
+    """
+    trained, tree = load_model(model), read_tree(graphs / "tree.json")
+    transitions = chain_transition_model(tree)
+    nnet = nnet3_from_tdnnf(trained.network, transitions, model)
+    if transitions.pdf_to_phone().tolist() != trained.pdf_to_phone.tolist():
+        raise InputError(
+            f"{graphs / 'tree.json'}: its pdfs belong to other phones than those of {model}: the "
+            "network was trained with another tree"
+        )
+    with atomic_directory(out) as part:
+        write_nnet3(part / "final.mdl", nnet)
+        write_kaldi_tree(part / "tree", tree)
+        write_phones(part / "phones.txt")
+        (part / "mfcc.conf").write_text(MFCC_CONF)
+        (part / "frame_subsampling_factor").write_text("3\n")
+    log.info("%s: %d pdfs, %d transitions", out, transitions.num_pdfs, len(transitions.log_probs))
+
+
+def write_phones(path: Path, disambiguation: int = 0) -> None:
+    """Write Kaldi's phones.txt, with `disambiguation` symbols #0, #1, ... after the phones."""
+    symbols = [*PHONES, *(f"#{i}" for i in range(disambiguation))]
+    path.write_text("".join(f"{symbol} {i}\n" for i, symbol in enumerate(symbols)))
+
+
+def kaldi_network(
+    transitions: Path,
+    out: Path,
+    network: Literal["paper", "medium", "small"] = "paper",
+    seed: int = 0,
+) -> None:
+    """Write an untrained network for nnet3-chain-train, as train_tdnnf begins with.
+
+    `transitions` is the transition model of the chain system (copy-transition-model), whose number
+    of pdfs the network gets. Writes a raw nnet3 network to `out`.
+    """
+    pdfs = read_transition_model(KaldiReader(transitions)).num_pdfs
+    torch.manual_seed(seed)
+    made = Tdnnf(TdnnfConfig(pdfs, **cast(dict[str, Any], SIZES[network])))
+    write_nnet3(out, nnet3_from_tdnnf(made, None))

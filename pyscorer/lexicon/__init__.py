@@ -1,0 +1,1 @@
+"""Words and their pronunciations: the lexicon's, or espeak-ng's reading of the spelling."""

@@ -1,0 +1,1 @@
+"""Measures of pronunciation: one row a phone."""

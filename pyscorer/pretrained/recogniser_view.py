@@ -1,0 +1,236 @@
+"""Stage `recogniser_view`: how a recogniser hears recordings whose text is known."""
+
+import csv
+import functools
+import logging
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import kaldialign
+import numpy as np
+import torch
+
+from pyscorer.contract.audio import SAMPLE_RATE, read_audio
+from pyscorer.contract.datadir import read_data_dir
+from pyscorer.contract.files import atomic_open
+from pyscorer.errors import InputError, naming_utterances
+from pyscorer.evaluation.word_errors import count_errors
+from pyscorer.parallel import chunks, one_thread, ordered_map
+from pyscorer.pretrained.recogniser import Recogniser, Transcript, load_recogniser
+from pyscorer.pretrained.whisper import check_duration, log_mel
+from pyscorer.progress import progress_bar
+
+WORD_COLUMNS = ("log_probability", "tokens", "least", "margin", "heard")
+UTTERANCE_COLUMNS = (
+    *("hypothesis", "wer", "hypothesis_log_probability", "prompt_log_probability", "difference"),
+)
+
+_WINDOW = 10.0
+"""Seconds; on shorter windows Whisper runs away, or hears nothing."""
+_GAP = "*"
+_ENCODED = 4
+"""Recordings that are encoded together."""
+
+
+@dataclass(frozen=True)
+class WordView:
+    """One word of the prompt; log-probabilities are natural."""
+
+    log_probability: float
+    """Of all its tokens, each after the prompt before it."""
+    tokens: int
+    least: float
+    """Of its least likely token."""
+    margin: float
+    """The least log-probability of a token less that of the likeliest token in its place; <= 0."""
+    heard: bool
+    """Whether the transcript has it, where the two are aligned by edit distance."""
+
+
+@dataclass(frozen=True)
+class RecordingView:
+    """One recording; log-probabilities are natural, and means over tokens."""
+
+    words: tuple[WordView, ...]
+    hypothesis: str
+    """What was heard, without knowledge of the prompt."""
+    wer: float
+    """Its word error rate, at most 1."""
+    hypothesis_log_probability: float
+    prompt_log_probability: float
+
+    @property
+    def difference(self) -> float:
+        """How much likelier the hypothesis is than the prompt, a token."""
+        return self.hypothesis_log_probability - self.prompt_log_probability
+
+
+@dataclass(frozen=True)
+class ViewOptions:
+    """How `recogniser_view` goes about its work."""
+
+    batch: int = field(default=16, metadata={"help": "recordings that are decoded together"})
+    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as there are cores"})
+
+
+def recogniser_view(data: Path, model: Path, out: Path, options: ViewOptions) -> None:
+    """Let a Whisper model hear the recordings of `data`, and hold them against their text.
+
+    `model` is a directory or the name of a packaged model, see `packaged.PACKAGED`.
+
+    Writes out/words.csv (utterance, word_index, WORD_COLUMNS: the fields of WordView; a row for
+    each word of data/text) and out/utterances.csv (utterance, UTTERANCE_COLUMNS: those of
+    RecordingView). Streams; one thread a process.
+
+    Raises InputError for a model that cannot be read and, naming the utterance, for a recording
+    that is empty or longer than the model takes (30 s) and for a text that is empty or too long.
+    """
+    utterances = read_data_dir(data).utterances
+    tasks = (
+        (model, [(u.key, u.audio, u.words) for u in part])
+        for part in chunks(utterances.values(), options.batch)
+    )
+    started, seconds = time.monotonic(), 0.0
+    with (
+        atomic_open(out / "words.csv") as words_stream,
+        atomic_open(out / "utterances.csv") as utterances_stream,
+        progress_bar(desc="recogniser_view", total=len(utterances), unit="utt") as bar,
+    ):
+        words = csv.writer(words_stream, lineterminator="\n")
+        words.writerow(["utterance", "word_index", *WORD_COLUMNS])
+        table = csv.writer(utterances_stream, lineterminator="\n")
+        table.writerow(["utterance", *UTTERANCE_COLUMNS])
+        for viewed in ordered_map(_view, tasks, options.jobs):
+            for key, view, duration in viewed:
+                words.writerows(
+                    [key, i, *(_cell(getattr(word, name)) for name in WORD_COLUMNS)]
+                    for i, word in enumerate(view.words)
+                )
+                table.writerow([key, *(_cell(getattr(view, name)) for name in UTTERANCE_COLUMNS)])
+                seconds += duration
+            bar.update(len(viewed))
+    elapsed = time.monotonic() - started
+    logging.getLogger(__name__).info(
+        "%d utterances, %.0f s of speech, in %.1f s: %.0f times faster than real time",
+        *(len(utterances), seconds, elapsed, seconds / elapsed),
+    )
+
+
+def view_recording(
+    recogniser: Recogniser, samples: np.ndarray, words: Sequence[str]
+) -> RecordingView:
+    """How the recogniser hears one recording (16 kHz) of `words`; errors as `recogniser_view`."""
+    return view_recordings(recogniser, [samples], [words])[0]
+
+
+def view_recordings(
+    recogniser: Recogniser, recordings: Sequence[np.ndarray], texts: Sequence[Sequence[str]]
+) -> list[RecordingView]:
+    """`view_recording` of several, decoded together: those of the same window as one batch."""
+    config = recogniser.model.config
+    tokens = [_prompt_tokens(recogniser, words) for words in texts]
+    windows: dict[int, list[tuple[int, np.ndarray]]] = {}
+    for i, samples in enumerate(recordings):
+        check_duration(samples, config)
+        pad = max(0.5, _WINDOW - len(samples) / SAMPLE_RATE)
+        mel = log_mel(samples, config.mels, pad)[: 2 * config.longest]
+        windows.setdefault(len(mel), []).append((i, mel))
+    views: dict[int, RecordingView] = {}
+    for members in windows.values():
+        mels = torch.from_numpy(np.stack([mel for _, mel in members]))
+        own = [tokens[i] for i, _ in members]
+        prompts = [[token for word in words for token in word] for words in own]
+        limits = [min(len(p) * 3 // 2 + 5, config.longest_text // 2) for p in prompts]
+        with torch.inference_mode():
+            # A few at a time, so that what is between the layers fits a processor's cache.
+            encoded = [recogniser.model.encode(part)[-1] for part in mels.split(_ENCODED)]
+            heard = recogniser.model.memories(torch.cat(encoded))
+            likelihoods = recogniser.likelihoods(heard, prompts)
+            transcripts = recogniser.transcribe(heard, limits)
+        for k, (i, _) in enumerate(members):
+            text = recogniser.tokens.decode(transcripts[k].tokens)
+            views[i] = _recording_view(texts[i], own[k], likelihoods[k], transcripts[k], text)
+    return [views[i] for i in range(len(recordings))]
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a transcript as prompts write them: capitals, without punctuation."""
+    return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.replace("\u2019", "'").upper())
+
+
+def _prompt_tokens(recogniser: Recogniser, words: Sequence[str]) -> list[list[int]]:
+    """Tokens of each word, written as transcripts are: small letters, a capital at the start."""
+    if not words:
+        raise InputError("the text has no words")
+    written = [word.lower() for word in words]
+    written = ["I" + w[1:] if w == "i" or w.startswith("i'") else w for w in written]
+    written[0] = written[0].capitalize()
+    tokens = [recogniser.tokens.encode(f" {word}") for word in written]
+    longest = recogniser.model.config.longest_text - len(recogniser.tokens.text_start)
+    if sum(map(len, tokens)) > longest:
+        raise InputError(f"a text of {len(words)} words is longer than the recogniser takes")
+    return tokens
+
+
+def _recording_view(
+    words: Sequence[str],
+    tokens: list[list[int]],
+    likelihoods: np.ndarray,
+    transcript: Transcript,
+    heard: str,
+) -> RecordingView:
+    prompt, hypothesis = [w.upper() for w in words], plain_words(heard)
+    pairs = kaldialign.align(prompt, hypothesis, _GAP)
+    matched = [wanted == found for wanted, found in pairs if wanted != _GAP]
+    parts = np.split(likelihoods, np.cumsum([len(t) for t in tokens])[:-1])
+    return RecordingView(
+        tuple(
+            WordView(
+                float(part[:, 0].sum()),
+                len(part),
+                float(part[:, 0].min()),
+                float((part[:, 0] - part[:, 1]).min()),
+                match,
+            )
+            for part, match in zip(parts, matched, strict=True)
+        ),
+        " ".join(hypothesis),
+        min(1.0, count_errors(prompt, hypothesis).rate),
+        float(transcript.log_probabilities.mean()),
+        float(likelihoods[:, 0].mean()),
+    )
+
+
+def _cell(value: float | bool | str) -> str:
+    return (
+        f"{value:.4f}"
+        if isinstance(value, float)
+        else str(int(value) if value is True or value is False else value)
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _recogniser(directory: Path) -> Recogniser:
+    return load_recogniser(directory)
+
+
+@one_thread()
+def _view(
+    task: tuple[Path, list[tuple[str, Path, tuple[str, ...]]]],
+) -> list[tuple[str, RecordingView, float]]:
+    directory, members = task
+    recogniser = _recogniser(directory)
+    recordings = [read_audio(audio) for _, audio, _ in members]
+    pairs = list(zip(recordings, (words for _, _, words in members), strict=True))
+    views = naming_utterances(
+        lambda items: view_recordings(recogniser, *map(list, zip(*items, strict=True))),
+        [key for key, _, _ in members],
+        pairs,
+    )
+    return [
+        (key, view, len(samples) / SAMPLE_RATE)
+        for (key, _, _), view, samples in zip(members, views, recordings, strict=True)
+    ]

@@ -1,0 +1,231 @@
+"""Whisper (Radford et al., "Robust Speech Recognition via Large-Scale Weak Supervision", 2022).
+
+Encoder and decoder in plain PyTorch: all layers' states can be read, and recordings are encoded at
+their own length, where the published code pads them to 30 s.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.errors import InputError
+
+FRAME_SHIFT = 0.02
+"""Seconds between states."""
+
+_WINDOW, _HOP = 400, 160
+"""Samples of the spectrogram's window and of its step."""
+
+
+@dataclass(frozen=True)
+class WhisperConfig:
+    """Sizes of a Whisper model."""
+
+    mels: int
+    dim: int
+    heads: int
+    encoder_layers: int
+    decoder_layers: int
+    vocabulary: int
+    longest: int
+    """States of the longest recording (1,500: 30 s)."""
+    longest_text: int
+    """Tokens of the longest text."""
+
+
+Memory = tuple[Tensor, Tensor]
+"""Keys and values that are attended to: (batch, heads, m, dim / heads) each."""
+
+
+class Attention(nn.Module):
+    """Multi-head attention; keys have no bias."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.value, self.out = (nn.Linear(dim, dim) for _ in range(3))
+        self.key = nn.Linear(dim, dim, bias=False)
+
+    def memory(self, source: Tensor) -> Memory:
+        """Keys and values of (batch, m, dim)."""
+        return self._split(self.key(source)), self._split(self.value(source))
+
+    def forward(
+        self, x: Tensor, memory: Memory, causal: bool = False, mask: Tensor | None = None
+    ) -> Tensor:
+        """(batch, n, dim) attends to a memory, where `mask` (batch, 1, 1, m) is given and true."""
+        mixed = functional.scaled_dot_product_attention(
+            self._split(self.query(x)), *memory, attn_mask=mask, is_causal=causal
+        )
+        result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
+        return result
+
+    def _split(self, x: Tensor) -> Tensor:
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+class Block(nn.Module):
+    """A transformer layer, normalised before each part; `cross` for the decoder's."""
+
+    def __init__(self, dim: int, heads: int, cross: bool) -> None:
+        super().__init__()
+        self.attention_norm, self.attention = nn.LayerNorm(dim), Attention(dim, heads)
+        if cross:
+            self.cross_norm, self.cross = nn.LayerNorm(dim), Attention(dim, heads)
+        self.mlp_norm = nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, 4 * dim), nn.GELU(), nn.Linear(4 * dim, dim))
+
+    def encode(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """(batch, n, dim) to the same; all see all that the mask allows."""
+        y = self.attention_norm(x)
+        x = x + self.attention(y, self.attention.memory(y), mask=mask)
+        x = x + self.mlp(self.mlp_norm(x))
+        return x
+
+    def decode(self, x: Tensor, encoded: Memory, past: Memory | None) -> tuple[Tensor, Memory]:
+        """(batch, n, dim) to the same, and its memory; each sees the past and what is before it.
+
+        With a past, n is 1.
+        """
+        y = self.attention_norm(x)
+        own = self.attention.memory(y)
+        if past is not None:
+            own = torch.cat([past[0], own[0]], dim=2), torch.cat([past[1], own[1]], dim=2)
+        x = x + self.attention(y, own, causal=past is None)
+        x = x + self.cross(self.cross_norm(x), encoded)
+        return x + self.mlp(self.mlp_norm(x)), own
+
+
+def _blocks(count: int, dim: int, heads: int, cross: bool) -> Sequence[Block]:
+    made = nn.ModuleList(Block(dim, heads, cross) for _ in range(count))
+    return cast("Sequence[Block]", made)  # which ModuleList does not say of itself
+
+
+@dataclass
+class Decoding:
+    """What the decoder of a Whisper remembers of a batch."""
+
+    encoded: list[Memory]
+    """Of each layer, the encoder's states; see `Whisper.memories`."""
+    past: list[Memory] | None = None
+    """Of each layer, the tokens decoded so far."""
+    length: int = 0
+    """Number of those tokens."""
+
+    def keep(self, rows: list[int]) -> None:
+        """Forget all of the batch but these rows."""
+        self.encoded = [(keys[rows], values[rows]) for keys, values in self.encoded]
+        if self.past is not None:
+            self.past = [(keys[rows], values[rows]) for keys, values in self.past]
+
+
+class Whisper(nn.Module):
+    """The model; made by `loading.load_whisper`."""
+
+    encoder_positions: Tensor
+
+    def __init__(self, config: WhisperConfig) -> None:
+        super().__init__()
+        self.config = config
+        dim = config.dim
+        self.conv1 = nn.Conv1d(config.mels, dim, 3, padding=1)
+        self.conv2 = nn.Conv1d(dim, dim, 3, stride=2, padding=1)
+        self.register_buffer("encoder_positions", torch.zeros(config.longest, dim))
+        self.encoder = _blocks(config.encoder_layers, dim, config.heads, cross=False)
+        self.encoder_norm = nn.LayerNorm(dim)
+        # Not drawn at random: on the device meta, that alone would import torch's compiler.
+        self.embedding = nn.Embedding.from_pretrained(torch.empty(config.vocabulary, dim))
+        self.decoder_positions = nn.Parameter(torch.zeros(config.longest_text, dim))
+        self.decoder = _blocks(config.decoder_layers, dim, config.heads, cross=True)
+        self.decoder_norm = nn.LayerNorm(dim)
+
+    def encode(self, mel: Tensor, frames: Tensor | None = None) -> list[Tensor]:
+        """States (batch, ceil(frames / 2), dim) after each layer; the last is normalised.
+
+        `mel` is (batch, frames, mels) of `log_mel`; with `frames` (batch), recordings of different
+        length, zero after their end, of which each has the states that it would have by itself.
+        Raises ValueError above 30 s.
+        """
+        x = functional.gelu(self.conv1(mel.transpose(1, 2)))
+        mask = None
+        if frames is not None:
+            x = x * (torch.arange(x.shape[2]) < frames[:, None])[:, None]
+        x = functional.gelu(self.conv2(x)).transpose(1, 2)
+        if frames is not None:
+            mask = (torch.arange(x.shape[1]) < (frames[:, None] + 1) // 2)[:, None, None]
+        if x.shape[1] > self.config.longest:
+            raise ValueError(f"{x.shape[1]} states; the model takes {self.config.longest}")
+        x = x + self.encoder_positions[: x.shape[1]]
+        states = []
+        for block in self.encoder:
+            x = block.encode(x, mask)
+            states.append(x)
+        states[-1] = self.encoder_norm(x)
+        return states
+
+    def memories(self, encoded: Tensor) -> list[Memory]:
+        """What the decoder's layers attend to of the encoder's last states (batch, m, dim)."""
+        return [block.cross.memory(encoded) for block in self.decoder]
+
+    def decode(self, tokens: Tensor, decoding: Decoding) -> Tensor:
+        """Logits (batch, n, vocabulary) of the token after each of `tokens` (batch, n).
+
+        `tokens` follow those that the decoding has seen: several at first, then one a time.
+        """
+        end = decoding.length + tokens.shape[1]
+        x = self.embedding(tokens) + self.decoder_positions[decoding.length : end]
+        past: list[Memory] = []
+        for i, (block, encoded) in enumerate(zip(self.decoder, decoding.encoded, strict=True)):
+            x, own = block.decode(x, encoded, decoding.past[i] if decoding.past else None)
+            past.append(own)
+        decoding.past, decoding.length = past, end
+        return functional.linear(self.decoder_norm(x), self.embedding.weight)
+
+
+def check_duration(samples: np.ndarray, config: WhisperConfig) -> None:
+    """Raise InputError for a recording (16 kHz) longer than the model takes."""
+    if len(samples) / SAMPLE_RATE > config.longest * FRAME_SHIFT:
+        raise InputError(
+            f"{len(samples) / SAMPLE_RATE:.0f} s of speech; the encoder takes "
+            f"{config.longest * FRAME_SHIFT:.0f} s: cut the recording at its pauses"
+        )
+
+
+def log_mel(samples: np.ndarray, mels: int, pad: float = 0.5) -> np.ndarray:
+    """Whisper's log mel spectrogram (frames x mels, 10 ms) of samples at 16 kHz.
+
+    `pad` seconds of silence are added: recordings end in silence in Whisper's training data.
+    """
+    padded = np.concatenate([samples, np.zeros(round(pad * SAMPLE_RATE), np.float32)])
+    if len(padded) <= _WINDOW:
+        raise InputError("no speech: the recording is empty")
+    around = np.pad(padded, _WINDOW // 2, mode="reflect")
+    frames = np.lib.stride_tricks.sliding_window_view(around, _WINDOW)[::_HOP][:-1]
+    window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
+    power = np.abs(np.fft.rfft(frames * window)).astype(np.float32) ** 2
+    log = np.log10(np.maximum(power @ mel_filters(mels), 1e-10))
+    return np.asarray((np.maximum(log, log.max() - 8.0) + 4.0) / 4.0, np.float32)
+
+
+@functools.cache
+def mel_filters(mels: int) -> np.ndarray:
+    """Triangular filters (frequencies of the window x mels) of equal area on Slaney's mel scale.
+
+    The scale is linear up to 1 kHz (15 mel) and logarithmic above (27 mel for a factor of 6.4).
+    """
+    top = 15 + 27 * np.log(SAMPLE_RATE / 2 / 1000) / np.log(6.4)
+    mel = np.linspace(0, top, mels + 2)
+    edges = np.where(mel < 15, mel * 200 / 3, 1000 * 6.4 ** ((mel - 15) / 27))
+    frequencies = np.linspace(0, SAMPLE_RATE / 2, _WINDOW // 2 + 1)[:, None]
+    width = np.diff(edges)
+    rising = (frequencies - edges[:-2]) / width[:-1]
+    falling = (edges[2:] - frequencies) / width[1:]
+    area = (edges[2:] - edges[:-2]) / 2
+    return np.asarray(np.maximum(0, np.minimum(rising, falling)) / area, np.float32)

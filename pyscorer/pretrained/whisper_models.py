@@ -1,0 +1,168 @@
+"""Whisper models out of the directories that others write: CTranslate2's and Hugging Face's."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pyscorer.errors import InputError
+from pyscorer.pretrained.ctranslate2 import read_weights
+from pyscorer.pretrained.safetensors import read_tensors
+from pyscorer.pretrained.whisper import Whisper, WhisperConfig
+
+_RENAMED = (
+    (r"^model\.", ""),
+    (r"^encoder\.(conv\d)", r"\1"),
+    (r"coder\.embed_positions\.weight", "coder_positions"),
+    (r"^decoder\.embed_tokens", "embedding"),
+    (r"^(..coder)\.layer_norm", r"\1_norm"),
+    (r"\.layers\.", "."),
+    (r"self_attn", "attention"),
+    (r"encoder_attn", "cross"),
+    (r"_layer_norm", "_norm"),
+    (r"\.q_proj", ".query"),
+    (r"\.k_proj", ".key"),
+    (r"\.v_proj", ".value"),
+    (r"\.out_proj", ".out"),
+    (r"\.fc1", ".mlp.0"),
+    (r"\.fc2", ".mlp.2"),
+    (r"final_norm", "mlp_norm"),
+)
+"""From the names of Hugging Face's variables to those of `Whisper`, one after the other."""
+
+
+def load_whisper(directory: Path) -> Whisper:
+    """Read a Whisper model in CTranslate2 format (model.bin) or Hugging Face's.
+
+    The latter has config.json and model.safetensors or pytorch_model.bin. Raises InputError for a
+    directory that holds neither, or another model.
+    """
+    if (directory / "model.bin").exists() or not (directory / "config.json").exists():
+        config, state = _from_ctranslate2(directory / "model.bin")
+    else:
+        config, state = _from_huggingface(directory)
+    with torch.device("meta"):  # without memory: random weights take longer than all the rest
+        model = Whisper(config)
+    try:
+        model.load_state_dict(state, assign=True)
+    except RuntimeError as error:
+        raise InputError(f"{directory}: not the Whisper that is known: {error}") from None
+    return model.eval().requires_grad_(False)
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """config.json of a model directory. Raises InputError if it cannot be read."""
+    path = directory / "config.json"
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}: a model directory has it") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON: {error}") from None
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: not the description of a model")
+    return config
+
+
+def _from_huggingface(directory: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
+    config = read_config(directory)
+    if config.get("model_type") != "whisper":
+        raise InputError(
+            f"{directory}: a model of kind {config.get('model_type')}, not Whisper; its states can "
+            "be encoded, but it is no recogniser of prompts"
+        )
+    state = {}
+    for name, tensor in read_tensors(directory).items():
+        for pattern, mine in _RENAMED:
+            name = re.sub(pattern, mine, name)
+        if not name.startswith("proj_out"):  # the embedding once more
+            state[name] = tensor.float()
+    try:
+        return WhisperConfig(
+            mels=config["num_mel_bins"],
+            dim=config["d_model"],
+            heads=config["encoder_attention_heads"],
+            encoder_layers=config["encoder_layers"],
+            decoder_layers=config["decoder_layers"],
+            vocabulary=config["vocab_size"],
+            longest=config["max_source_positions"],
+            longest_text=config["max_target_positions"],
+        ), state
+    except KeyError as error:
+        raise InputError(f"{directory}/config.json: no {error}: not Whisper's") from None
+
+
+def _from_ctranslate2(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
+    specification, arrays = read_weights(path)
+    if specification != "WhisperSpec":
+        raise InputError(f"{path}: a model of kind {specification}, not Whisper")
+    count = {part: _count(arrays, part) for part in ("encoder", "decoder")}
+    try:
+        dim, mels, _ = arrays["encoder/conv1/weight"].shape
+        return WhisperConfig(
+            mels=mels,
+            dim=dim,
+            heads=int(arrays["encoder/num_heads"]),
+            encoder_layers=count["encoder"],
+            decoder_layers=count["decoder"],
+            vocabulary=len(arrays["decoder/embeddings/weight"]),
+            longest=len(arrays["encoder/position_encodings/encodings"]),
+            longest_text=len(arrays["decoder/position_encodings/encodings"]),
+        ), _state(arrays, count)
+    except KeyError as error:
+        raise InputError(f"{path}: not the Whisper that is known: no {error}") from None
+
+
+def _count(arrays: dict[str, np.ndarray], part: str) -> int:
+    names = (name.split("/") for name in arrays)
+    return len({n[1] for n in names if n[0] == part and n[1].removeprefix("layer_").isdigit()})
+
+
+def _state(arrays: dict[str, np.ndarray], count: dict[str, int]) -> dict[str, Tensor]:
+    """CTranslate2's variables under the names of `Whisper`."""
+    state = {
+        "encoder_positions": arrays["encoder/position_encodings/encodings"],
+        "decoder_positions": arrays["decoder/position_encodings/encodings"],
+        "embedding.weight": arrays["decoder/embeddings/weight"],
+    }
+
+    def put(name: str, source: str) -> None:
+        norm = f"{source}/gamma" in arrays
+        for mine, theirs in (
+            ("weight", "gamma" if norm else "weight"),
+            ("bias", "beta" if norm else "bias"),
+        ):
+            state[f"{name}.{mine}"] = arrays[f"{source}/{theirs}"]
+
+    def put_fused(names: list[str], source: str) -> None:
+        weights = np.split(arrays[f"{source}/weight"], len(names))
+        biases = np.split(arrays[f"{source}/bias"], len(names))
+        for name, weight, bias in zip(names, weights, biases, strict=True):
+            state[f"{name}.weight"] = weight
+            if not name.endswith("key"):
+                state[f"{name}.bias"] = bias
+
+    put("conv1", "encoder/conv1")
+    put("conv2", "encoder/conv2")
+    for part, layers in count.items():
+        put(f"{part}_norm", f"{part}/layer_norm")
+        for index in range(layers):
+            mine, theirs = f"{part}.{index}", f"{part}/layer_{index}"
+            put(f"{mine}.attention_norm", f"{theirs}/self_attention/layer_norm")
+            own = [f"{mine}.attention.{n}" for n in ("query", "key", "value")]
+            put_fused(own, f"{theirs}/self_attention/linear_0")
+            put(f"{mine}.attention.out", f"{theirs}/self_attention/linear_1")
+            if part == "decoder":
+                put(f"{mine}.cross_norm", f"{theirs}/attention/layer_norm")
+                put(f"{mine}.cross.query", f"{theirs}/attention/linear_0")
+                other = [f"{mine}.cross.{n}" for n in ("key", "value")]
+                put_fused(other, f"{theirs}/attention/linear_1")
+                put(f"{mine}.cross.out", f"{theirs}/attention/linear_2")
+            put(f"{mine}.mlp_norm", f"{theirs}/ffn/layer_norm")
+            put(f"{mine}.mlp.0", f"{theirs}/ffn/linear_0")
+            put(f"{mine}.mlp.2", f"{theirs}/ffn/linear_1")
+    return {name: torch.from_numpy(np.array(array)) for name, array in state.items()}

@@ -1,0 +1,310 @@
+"""Stage `expert_features`: what each expert is fed, for every pair of the table.
+
+`fit_encoders` learns whatever the inputs need (vocabularies, vectors, language models) from
+training rows and grammar; `encode` turns any prompt and response into the input of one kind.
+"""
+
+import logging
+import pickle
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sentencepiece
+from numpy.typing import NDArray
+
+from pyscorer.contract.files import atomic_directory, read_lines
+from pyscorer.corpora.spoken_call import Grammar, normalise
+from pyscorer.errors import InputError
+from pyscorer.proficiency import bags, bert, fbk, joined, units, vectors
+from pyscorer.proficiency.pairs import UNSEEN, PairTable, load_data
+
+log = logging.getLogger(__name__)
+
+KINDS = (
+    *("fbk", "units", "joined", "counts", "tfidf", "w2v", "w2v_marked"),
+    *("bert", "bert_german"),
+)
+"""Input kinds; w2v_marked has the end-of-sentence mark between prompt and response.
+
+joined is all that is not a sequence or a bag: FBK, neighbour and evidence features.
+"""
+
+
+@dataclass(frozen=True)
+class FeatureOptions:
+    """What the inputs are made of."""
+
+    word_vectors: Path | None = field(
+        default=None,
+        metadata={
+            "help": "word2vec file (text, or .bin; may be .gz); trained on the text if absent"
+        },
+    )
+    encoder: Path | None = field(
+        default=None,
+        metadata={"help": "BERT encoder directory; the package of the extra `bert` if absent"},
+    )
+    vocabulary: int = field(default=1020, metadata={"help": "words of a bag (1,020 in the paper)"})
+    dimension: int = field(default=300, metadata={"help": "size of vectors trained here"})
+    orders: int = field(default=4, metadata={"help": "n-gram orders 1 to this on each text"})
+    unit_vocabulary: int = field(default=400, metadata={"help": "SentencePiece units"})
+    unit_tokens: int = field(default=4000, metadata={"help": "size of the bag of units and edits"})
+    seed: int = field(default=1, metadata={"help": "seed of the vectors"})
+    kinds: tuple[str, ...] = field(
+        default=(),
+        metadata={"help": "input kinds to write beside fbk, units, joined; all if empty"},
+    )
+
+
+@dataclass
+class Encoders:
+    """All that is needed to encode a new response."""
+
+    grammar: Grammar
+    references: fbk.References
+    models: fbk.LanguageModels
+    scale: dict[str, tuple[NDArray, NDArray]]
+    words: list[str]
+    idf: NDArray
+    vectors: vectors.Vectors
+    bert: bert.Encoder | None
+    unit_model: bytes
+    unit_tokens: dict[str, int]
+    known: units.Known
+    parts: joined.PartModel
+
+    def english(self, prompt: str) -> str:
+        """See `english_prompt`."""
+        return english_prompt(self.grammar, prompt)
+
+
+def english_prompt(grammar: Grammar, prompt: str) -> str:
+    """The prompt's translation; an unknown prompt stands for itself, without its `Frag:`."""
+    unit = grammar.get(prompt)
+    return unit.translation if unit else normalise(prompt.partition(":")[2] or prompt)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """N x D vectors, or N x T x D sequences with N lengths."""
+
+    values: NDArray[np.float32]
+    lengths: NDArray[np.int64] | None = None
+
+
+def _standardise(values: NDArray, scale: tuple[NDArray, NDArray]) -> NDArray[np.float32]:
+    mean, deviation = scale
+    scaled: NDArray[np.float32] = np.clip((values - mean) / deviation, -5, 5).astype(np.float32)
+    return scaled
+
+
+def _scale_of(values: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
+    mean = np.average(values, axis=0, weights=weights)
+    deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights))
+    return mean, np.maximum(deviation, 1e-3)
+
+
+def _token_matrix(found: list[set[str]], vocabulary: dict[str, int]) -> NDArray[np.float32]:
+    matrix = np.zeros((len(found), len(vocabulary)), np.float32)
+    for i, tokens in enumerate(found):
+        columns = [vocabulary[t] for t in tokens if t in vocabulary]
+        matrix[i, columns] = 1
+    return matrix
+
+
+def fit_encoders(
+    table: PairTable, grammar: Grammar, generic: list[list[str]], options: FeatureOptions
+) -> tuple[Encoders, dict[str, Inputs]]:
+    """Learn the encoders from training rows, and encode every pair of the table.
+
+    What depends on labels (language models, neighbours) is out of fold for training pairs.
+    """
+    references = fbk.tokenise_grammar(grammar)
+    log.info("closest accepted responses of %d pairs", len(table.prompts))
+    alignments = fbk.align_pairs(references, table.prompts, table.responses)
+    log.info("language models")
+    generic_models = fbk.train_text_models(generic, options.orders)
+    raw, final = fbk.out_of_fold_features(
+        table, references, alignments, generic_models, options.orders
+    )
+    weights = table.counts.sum(axis=1)
+    neighbours = units.out_of_fold_neighbours(table)
+    prompts = [english_prompt(grammar, p) for p in table.prompts]
+    evidence, parts = joined.out_of_fold_parts(table, prompts, references, alignments)
+    everything = np.hstack([raw, neighbours, evidence])
+    encoders = Encoders(
+        grammar=grammar,
+        references=references,
+        models=generic_models + final,
+        scale={
+            kind: _scale_of(values, weights)
+            for kind, values in (("fbk", raw), ("units", neighbours), ("joined", everything))
+        },
+        words=[],
+        idf=np.zeros(0),
+        vectors={},
+        bert=None,
+        unit_model=b"",
+        unit_tokens={},
+        known=units.known_responses(table, table.folds != UNSEEN),
+        parts=parts,
+    )
+    training = np.flatnonzero(table.folds != UNSEEN)
+    texts = [[*prompts[i].split(), *table.responses[i].split()] for i in training]
+    wanted = options.kinds or KINDS
+    unknown = set(wanted) - set(KINDS)
+    if unknown:
+        raise InputError(f"no input kind {min(unknown)!r}; known: {', '.join(KINDS)}")
+    if set(wanted) & {"counts", "tfidf", "w2v", "w2v_marked"}:
+        _fit_words(encoders, texts, weights[training], options)
+    if any(kind.startswith("bert") for kind in wanted):
+        encoders.bert = _load_bert(options.encoder)
+    accepted = (r for unit in grammar.values() for r in unit.responses)
+    spoken = (table.responses[i] for i in training if table.responses[i])
+    encoders.unit_model = units.train_units([*accepted, *spoken], options.unit_vocabulary)
+    processor = units.load_units(encoders.unit_model)
+    found = [
+        units.tokens(processor, prompt, response, edits)
+        for prompt, response, (_, edits) in zip(prompts, table.responses, alignments, strict=True)
+    ]
+    vocabulary = bags.choose_vocabulary((sorted(found[i]) for i in training), options.unit_tokens)
+    encoders.unit_tokens = {token: i for i, token in enumerate(vocabulary)}
+    inputs = {"fbk": Inputs(_standardise(raw, encoders.scale["fbk"]))}
+    scaled = _standardise(neighbours, encoders.scale["units"])
+    bag = _token_matrix(found, encoders.unit_tokens)
+    inputs["units"] = Inputs(np.hstack([bag, scaled]))
+    inputs["joined"] = Inputs(_standardise(everything, encoders.scale["joined"]))
+    for kind in wanted:
+        if kind not in inputs and not (kind.startswith("bert") and encoders.bert is None):
+            log.info("inputs: %s", kind)
+            inputs[kind] = encode(encoders, kind, table.prompts, table.responses)
+    return encoders, inputs
+
+
+def _fit_words(
+    encoders: Encoders, texts: list[list[str]], weights: NDArray, options: FeatureOptions
+) -> None:
+    encoders.words = bags.choose_vocabulary(texts, options.vocabulary)
+    responses = [u.responses for u in encoders.grammar.values()]
+    accepted = [r.split() for rs in responses for r in rs]
+    counts = bags.bags(texts, encoders.words)
+    encoders.idf = bags.inverse_document_frequency(counts, weights)
+    if options.word_vectors:
+        wanted = {w for text in texts + accepted for w in text}
+        encoders.vectors = vectors.read_vectors(options.word_vectors, wanted)
+        log.info("%d of %d words have a vector", len(encoders.vectors), len(wanted))
+        return
+    log.info("training word vectors")
+    weighted = [(t, float(w)) for t, w in zip(texts, weights, strict=True)]
+    weighted += [(t, 0.2) for t in accepted]
+    encoders.vectors = vectors.train_skipgram(weighted, options.dimension, seed=options.seed)
+
+
+def _load_bert(folder: Path | None) -> bert.Encoder | None:
+    found = folder or bert.packaged_encoder()
+    if found is None:
+        log.warning(
+            "no BERT encoder: name a directory, or install the extra `bert`; expert left out"
+        )
+        return None
+    return bert.load_encoder(found)
+
+
+@lru_cache(maxsize=2)
+def _processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
+    return units.load_units(model)
+
+
+def encode(
+    encoders: Encoders,
+    kind: str,
+    prompts: list[str],
+    responses: list[str],
+    alignments: list | None = None,
+) -> Inputs:
+    """Encode new pairs as one of `KINDS`; label-based parts use all training rows.
+
+    alignments: `edits.closest` of each pair, where it is known already.
+    """
+    english = [encoders.english(p) for p in prompts]
+    prompt_words, words = [p.split() for p in english], [r.split() for r in responses]
+    if kind in ("counts", "tfidf"):
+        two = [bags.bags(text, encoders.words) for text in (prompt_words, words)]
+        if kind == "tfidf":
+            two = [bags.tfidf(counts, encoders.idf) for counts in two]
+        return Inputs(np.hstack(two))
+    if kind in ("w2v", "w2v_marked"):
+        marked = kind == "w2v_marked"
+        return Inputs(*vectors.sequences(prompt_words, words, encoders.vectors, marked))
+    if kind in ("bert", "bert_german"):
+        if encoders.bert is None:
+            raise InputError("no BERT encoder is at hand")
+        shown = prompts if kind == "bert_german" else english
+        return Inputs(*vectors.pad(bert.contextual_sequences(encoders.bert, shown, responses)))
+    references = encoders.references
+    if alignments is None:
+        alignments = fbk.align_pairs(references, prompts, responses)
+    if kind in ("fbk", "joined"):
+        raw = fbk.fbk_features(references, prompts, responses, alignments, encoders.models)
+    if kind == "fbk":
+        return Inputs(_standardise(raw, encoders.scale["fbk"]))
+    near = np.array(
+        [
+            units.neighbour_features(tuple(w), encoders.known.get(p))
+            for p, w in zip(prompts, words, strict=True)
+        ],
+        np.float32,
+    )
+    triples = zip(prompts, english, responses, alignments, strict=True)
+    if kind == "joined":
+        evidence = np.array(
+            [encoders.parts.features(p, e, r, edits) for p, e, r, (_, edits) in triples], np.float32
+        )
+        everything = np.hstack([raw, near, evidence])
+        return Inputs(_standardise(everything, encoders.scale["joined"]))
+    if kind == "units":
+        processor = _processor(encoders.unit_model)
+        found = [units.tokens(processor, e, r, edits) for _, e, r, (_, edits) in triples]
+        scaled = _standardise(near, encoders.scale["units"])
+        return Inputs(np.hstack([_token_matrix(found, encoders.unit_tokens), scaled]))
+    raise InputError(f"no input kind {kind!r}; known: {', '.join(KINDS)}")
+
+
+def expert_features(data: Path, out: Path, options: FeatureOptions) -> None:
+    """Write out/<kind>.npz for each of `KINDS` and out/encoders.pkl, from a prepared data folder.
+
+    The inputs follow the order of `pairs.build_pairs`. Without a BERT encoder its kinds are left
+    out, with a warning. Raises InputError for a missing or faulty data folder, word2vec file or
+    encoder directory.
+    """
+    table, grammar = load_data(data)
+    generic = [normalise(line).split() for _, line in read_lines(data / "generic.txt")]
+    encoders, inputs = fit_encoders(table, grammar, [g for g in generic if g], options)
+    with atomic_directory(out) as part:
+        for kind, found in inputs.items():
+            arrays: dict[str, Any] = {"values": found.values.astype(np.float16)}
+            if found.lengths is not None:
+                arrays["lengths"] = found.lengths
+            np.savez(part / f"{kind}.npz", **arrays)
+        with (part / "encoders.pkl").open("wb") as stream:
+            pickle.dump(encoders, stream)
+
+
+def load_inputs(features: Path, kind: str) -> Inputs:
+    """Read the inputs of one kind."""
+    path = features / f"{kind}.npz"
+    if not path.exists():
+        raise InputError(f"{path}: no such file: run expert_features (BERT needs an encoder)")
+    with np.load(path) as arrays:
+        lengths = arrays.get("lengths", None)
+        return Inputs(arrays["values"].astype(np.float32), lengths)
+
+
+def load_encoders(features: Path) -> Encoders:
+    """Read the encoders that `expert_features` wrote (a pickle: open only your own)."""
+    with (features / "encoders.pkl").open("rb") as stream:
+        encoders: Encoders = pickle.load(stream)
+    return encoders

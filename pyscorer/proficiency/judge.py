@@ -1,0 +1,201 @@
+"""Stage `judge`: one new response, judged by the best mixture."""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pyscorer.contract.files import atomic_directory
+from pyscorer.corpora.spoken_call import normalise
+from pyscorer.errors import InputError
+from pyscorer.proficiency import units
+from pyscorer.proficiency.architectures import Architecture
+from pyscorer.proficiency.combine import acceptance_score, normalise_outputs, remember
+from pyscorer.proficiency.edits import closest, marked
+from pyscorer.proficiency.expert_features import Encoders, Inputs, encode, load_encoders
+from pyscorer.proficiency.mixture import apply_gate, concatenate, gate_sizes
+from pyscorer.proficiency.networks import Network
+from pyscorer.proficiency.train_expert import predict
+from pyscorer.proficiency.tree_expert import Forest, apply_forest, load_forest
+
+
+@dataclass
+class Member:
+    """One expert of the mixture: its input kind and its groups of networks, or its trees."""
+
+    name: str
+    kind: str
+    networks: list[Network]
+    seeds: int
+    forest: Forest | None = None
+
+    def posteriors(self, inputs: Inputs) -> NDArray[np.float32]:
+        """Seeds x N x 4, averaged over folds."""
+        if self.forest is not None:
+            outputs = apply_forest(self.forest, inputs.values)
+        else:
+            outputs = np.concatenate([predict(network, inputs) for network in self.networks])
+        averaged: NDArray[np.float32] = outputs.reshape(self.seeds, -1, *outputs.shape[1:]).mean(
+            axis=1
+        )
+        return averaged
+
+
+@dataclass
+class Judge:
+    """Everything loaded: call `judge_response` as often as needed."""
+
+    encoders: Encoders
+    members: list[Member]
+    gate: Network
+    threshold: float
+    gross: float
+    memory: float
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """The decision and its reasons."""
+
+    accepted: bool
+    score: float
+    threshold: float
+    known_prompt: bool
+    closest_accepted: str
+    edits: str
+    experts: dict[str, dict[str, float]] = field(default_factory=dict)
+
+    def text(self) -> str:
+        """A few lines for people."""
+        decision = "accept" if self.accepted else "reject"
+        lines = [f"{decision} (score {self.score:.3f}, accepted from {self.threshold:.3f})"]
+        if not self.known_prompt:
+            lines.append("the prompt is not in the grammar: judged by its words alone")
+        else:
+            lines.append(f"closest accepted response: {self.closest_accepted or '(none)'}")
+            lines.append(f"edits: {self.edits or '(empty response)'}")
+        for name, said in self.experts.items():
+            lines.append(f"{name}: {said['score']:.3f}, credit {said['credit']:.3f}")
+        return "\n".join(lines)
+
+
+def _shape(settings: dict[str, Any]) -> tuple[Architecture, int, int]:
+    extra = {"expert", "n_in", "seeds"}
+    values: dict[str, Any] = {
+        k: tuple(v) if k == "hidden" else v for k, v in settings.items() if k not in extra
+    }
+    return Architecture(**values), int(settings["n_in"]), int(settings["seeds"])
+
+
+def load_member(folder: Path) -> Member:
+    """Load the networks of one expert."""
+    settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
+    shape, n_in, seeds = _shape(settings)
+    if shape.trees:
+        return Member(settings["expert"], shape.kind, [], seeds, load_forest(folder / "forest.npz"))
+    networks = []
+    for state in torch.load(folder / "model.pt", weights_only=True):
+        members = next(iter(state.values())).shape[0]
+        network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
+        network.load_state_dict(state)
+        networks.append(network.eval())
+    return Member(settings["expert"], shape.kind, networks, seeds)
+
+
+def load_judge(model: Path) -> Judge:
+    """Load the folder that `judge_model` wrote. Raises InputError if it is not one."""
+    if not (model / "best.json").exists():
+        raise InputError(f"{model}/best.json: no such file: name a folder written by judge_model")
+    best = json.loads((model / "best.json").read_text(encoding="utf-8"))
+    systems = json.loads((model / "systems.json").read_text(encoding="utf-8"))["systems"]
+    system = next(s for s in systems if s["name"] == best["best"] + " + memory")
+    members = [load_member(model / "experts" / name) for name in best["members"]]
+    state = torch.load(model / "gate.pt", weights_only=True)
+    gate = Network(
+        next(iter(state.values())).shape[0],
+        gate_sizes(len(members), best["gate_hidden"]),
+        sigmoid=True,
+    )
+    gate.load_state_dict(state)
+    return Judge(
+        encoders=load_encoders(model),
+        members=members,
+        gate=gate.eval(),
+        threshold=float(np.mean(system["thresholds"])),
+        gross=system["gross"],
+        memory=system["memory"],
+    )
+
+
+def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
+    """Judge one response (a transcript; punctuation is dropped).
+
+    Seeds and folds are averaged. An empty response is rejected without asking the experts: all
+    empty responses of the task are wrong. A prompt that the grammar lacks is judged by its words.
+    """
+    words = normalise("".join(c if c.isalnum() or c in "'- " else " " for c in response))
+    prompt = " ".join(prompt.split())
+    if not prompt:
+        raise InputError("the prompt is empty")
+    known = prompt in judge.encoders.grammar
+    references = judge.encoders.references.responses.get(prompt)
+    alignment = closest(tuple(words.split()), references)
+    edits = alignment[1]
+    threshold = judge.threshold
+    shown = " ".join(e.reference for e in edits if e.reference)
+    if not words:
+        return Judgement(False, 0.0, threshold, known, shown, "", {})
+    said = []
+    for member in judge.members:
+        inputs = encode(judge.encoders, member.kind, [prompt], [words], [alignment])
+        said.append(member.posteriors(inputs))
+    mixed, credits = apply_gate(judge.gate, concatenate(said))
+    experts = {
+        member.name: {
+            "score": float(acceptance_score(outputs.mean(axis=0), judge.gross)[0]),
+            "credit": float(credits[..., 0, k].mean()),
+        }
+        for k, (member, outputs) in enumerate(zip(judge.members, said, strict=True))
+    }
+    mean = normalise_outputs(mixed.mean(axis=(0, 1)))[0]
+    counts = units.seen_counts(judge.encoders.known, prompt, words)
+    if counts is not None:
+        mean = remember(mean, counts, judge.memory)
+        experts["memory"] = {
+            "score": float(counts[0] / counts.sum()),
+            "credit": float(counts.sum() / (counts.sum() + judge.memory)),
+        }
+    score = float(acceptance_score(mean, judge.gross))
+    return Judgement(score >= threshold, score, threshold, known, shown, marked(edits), experts)
+
+
+def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
+    """Gather what judging needs into one folder: encoders, the best mixture's experts and gate."""
+    best = json.loads((mixture / "best.json").read_text(encoding="utf-8"))
+    folders = {
+        json.loads((f / "architecture.json").read_text(encoding="utf-8"))["expert"]: f
+        for f in experts
+    }
+    missing = [m for m in best["members"] if m not in folders]
+    if missing:
+        raise InputError(f"the best mixture needs the experts {', '.join(missing)}")
+    with atomic_directory(out) as part:
+        shutil.copyfile(features / "encoders.pkl", part / "encoders.pkl")
+        for name in ("best.json", "systems.json", "gate.pt"):
+            shutil.copyfile(mixture / name, part / name)
+        for member in best["members"]:
+            (part / "experts" / member).mkdir(parents=True)
+            for name in ("architecture.json", "model.pt", "forest.npz"):
+                if (folders[member] / name).exists():
+                    shutil.copyfile(folders[member] / name, part / "experts" / member / name)
+
+
+def judge(model: Path, prompt: str, response: str) -> None:
+    """Judge one response with a folder written by `judge_model` and print the decision and why."""
+    torch.set_num_threads(1)
+    print(judge_response(load_judge(model), prompt, response).text())

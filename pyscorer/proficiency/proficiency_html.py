@@ -1,0 +1,153 @@
+"""The page and the plot of the proficiency tables."""
+
+import html
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from pyscorer.contract.files import atomic_open, atomic_path
+
+TITLES = {
+    1: "Table 1: FBK baseline and stand-alone experts",
+    2: "Table 2: pseudo-joint models",
+    3: "Table 3: mixtures of experts",
+    0: "Published and reference figures on edition 2's test set",
+}
+STYLE = """body{font:15px/1.45 sans-serif;max-width:78rem;
+margin:2rem auto;padding:0 1rem;color:#222}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-size:13px}
+th,td{padding:.25rem .55rem;border-bottom:1px solid #ddd;text-align:right}
+th:first-child,td:first-child,td.text{text-align:left}img{max-width:100%}
+.scroll{overflow-x:auto}"""
+
+
+def write_plot(path: Path, frame: pd.DataFrame) -> None:
+    """D_full of every system: mean over seeds with its bootstrap interval."""
+    rows = frame[frame["table"] > 0].replace([np.inf, -np.inf], np.nan)
+    rows = rows.dropna(subset=["d_full", "d_full_low", "d_full_high"]).sort_values("d_full")
+    figure, axes = plt.subplots(figsize=(9, 1.2 + 0.24 * len(rows)), layout="constrained")
+    places = np.arange(len(rows))
+    low, high = rows["d_full"] - rows["d_full_low"], rows["d_full_high"] - rows["d_full"]
+    colours = [{1: "tab:blue", 2: "tab:orange", 3: "tab:green"}[t] for t in rows["table"]]
+    axes.barh(places, rows["d_full"], color=colours, alpha=0.75)
+    axes.errorbar(
+        rows["d_full"], places, xerr=[low.clip(0), high.clip(0)], fmt="none", ecolor="0.3", lw=1
+    )
+    axes.set_yticks(places, rows["model"], fontsize=7)
+    axes.axvline(7.38, color="tab:red", lw=1, ls="--", label="best published, own recogniser")
+    axes.set_xlabel("D_full on the test rows, 95 % bootstrap interval")
+    axes.legend(loc="lower right", fontsize=8)
+    with atomic_path(path) as part:
+        figure.savefig(part, dpi=130)
+    plt.close(figure)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return "" if np.isnan(value) else "&infin;" if np.isinf(value) else f"{value:.2f}"
+    return html.escape(str(value))
+
+
+def _table(frame: pd.DataFrame, columns: dict[str, str], text: tuple[str, ...] = ()) -> str:
+    head = "".join(f"<th>{html.escape(title)}</th>" for title in columns.values())
+    body = []
+    for _, row in frame.iterrows():
+        cells = []
+        for column in columns:
+            value = _cell(row.get(column, np.nan))
+            if column == "d_full" and not np.isnan(row.get("d_full_sd", np.nan)):
+                value = f"{value} &plusmn; {row['d_full_sd']:.2f}"
+                value += f" [{row['d_full_low']:.1f}, {row['d_full_high']:.1f}]"
+            cells.append(f"<td{' class=text' if column in text else ''}>{value}</td>")
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    rows = "\n".join(body)
+    return f"<div class=scroll><table><tr>{head}</tr>\n{rows}</table></div>"
+
+
+def write_markdown(path: Path, frame: pd.DataFrame, comparisons: pd.DataFrame) -> None:
+    """The tables as Markdown, for documentation."""
+    lines = ["| model | D_full | 95 % | seen | unseen | D | recall | rejection | validation |"]
+    lines += ["| --- " * 9 + "|"]
+    for _, row in frame[frame["table"] > 0].iterrows():
+        numbers = [f"{row[c]:.2f}" for c in ("seen_d_full", "unseen_d_full", "d")]
+        numbers += [f"{row[c]:.3f}" for c in ("recall", "rejection")]
+        lines.append(
+            f"| {row['model']} | {row['d_full']:.2f} ± {row['d_full_sd']:.2f} | "
+            f"{row['d_full_low']:.1f}-{row['d_full_high']:.1f} | {' | '.join(numbers)} | "
+            f"{row['exam_d_full']:.2f} |"
+        )
+    lines += ["", "| model | against | difference | resamples not better |", "| --- " * 4 + "|"]
+    for _, row in comparisons.iterrows():
+        lines.append(
+            f"| {row['model']} | {row['against']} | {row['difference']:+.2f} | "
+            f"{100 * row['p_not_better']:.1f} % |"
+        )
+    with atomic_open(path) as stream:
+        stream.write("\n".join([*lines, ""]))
+
+
+def write_page(
+    path: Path,
+    frame: pd.DataFrame,
+    comparisons: pd.DataFrame,
+    explained: pd.DataFrame,
+    best: dict[str, Any],
+) -> None:
+    """One self-explaining page; d_full.png is expected beside it."""
+    columns = {
+        "model": "model",
+        "d_full": "D_full ± sd [95 %]",
+        "seen_d_full": "seen",
+        "unseen_d_full": "unseen",
+        "d": "D",
+        "d_a": "D_A",
+        "recall": "recall",
+        "rejection": "rejection",
+        "accuracy": "accuracy",
+        "f1": "F1",
+        "f1_weighted": "F1, weighted FA",
+        "ca": "CA",
+        "fr": "FR",
+        "cr": "CR",
+        "pfa": "PFA",
+        "gfa": "GFA",
+        "exam_d_full": "validation D_full",
+        "paper_d_full": "paper (edition 3)",
+    }
+    parts = [
+        "<!doctype html><meta charset=utf-8><title>Spoken proficiency</title>",
+        f"<style>{STYLE}</style><h1>Spoken proficiency: Tables 1 to 3</h1>",
+        "<p>Mean and standard deviation over seeds; in brackets the 95 % bootstrap interval over "
+        "test rows. Thresholds and mixtures were chosen on training rows, out of fold. Seen: the "
+        "(prompt, transcript) pair also occurs in training. FA = PFA + 3 GFA.</p>",
+        "<img src=d_full.png alt='D_full of every system'>",
+    ]
+    for number, title in TITLES.items():
+        rows = frame[frame["table"] == number]
+        shown = columns if number else {c: columns[c] for c in ("model", "d_full", "d")}
+        if len(rows):
+            parts += [f"<h2>{title}</h2>", _table(rows, shown)]
+    named = {
+        "model": "model",
+        "against": "against",
+        "difference": "difference of D_full",
+        "p_not_better": "share of resamples not better",
+    }
+    parts += ["<h2>Paired bootstrap</h2>", _table(comparisons, named, ("against",))]
+    rejected = explained[explained["decision"] == "reject"]
+    parts += [
+        f"<h2>Rejected responses: {len(rejected)}</h2>",
+        f"<p>First seed of {html.escape(best['best'])} + memory. Edits lead from the "
+        "closest accepted response to the response: [-left out], {+put in}, {said&gt;heard}.</p>",
+    ]
+    hidden = {"decision", "closest_accepted", "edit_cost"}
+    shown = {c: c.replace("_", " ") for c in explained.columns if c not in hidden}
+    parts.append(_table(rejected, shown, ("prompt", "response", "edits")))
+    with atomic_open(path) as stream:
+        stream.write("\n".join(parts))

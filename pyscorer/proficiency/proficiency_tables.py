@@ -1,0 +1,201 @@
+"""Stage `proficiency_tables`: Tables 1 to 3 of Papi et al. on the test rows, with explanations."""
+
+import json
+import logging
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pyscorer.contract.files import atomic_directory
+from pyscorer.errors import InputError
+from pyscorer.evaluation.acceptance import count_decisions, mean_d_full_interval, paired_bootstrap
+from pyscorer.proficiency import fbk
+from pyscorer.proficiency.combine import acceptance_score
+from pyscorer.proficiency.edits import closest, marked
+from pyscorer.proficiency.pairs import PairTable, average_members, load_data
+from pyscorer.proficiency.proficiency_html import write_markdown, write_page, write_plot
+from pyscorer.proficiency.train_mixture import GRAMMAR, VOTE, load_experts
+
+log = logging.getLogger(__name__)
+
+PUBLISHED = (
+    {"model": "grammar match on RecResult, edition 2", "d_full": 4.62},
+    {"model": "CSU-K rule system, edition 2", "d": 10.08, "d_full": 4.75},
+    {"model": "Birmingham, own recogniser, edition 2", "d_full": 7.38},
+    {"model": "grammar match on perfect transcripts, edition 2", "d_full": 9.77},
+)
+"""Published and reference figures of edition 2's test set, as the data's description gives them."""
+
+METRICS = ("d_full", "d", "d_a", "accuracy", "f1", "f1_weighted", "recall", "rejection")
+COUNTS = ("ca", "fr", "cr", "pfa", "gfa")
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """How the tables are made."""
+
+    samples: int = field(default=1000, metadata={"help": "bootstrap resamples"})
+    seed: int = field(default=1, metadata={"help": "seed of the bootstrap"})
+    paper: Path | None = field(
+        default=None,
+        metadata={
+            "help": "CSV of the paper's values: model, d_full (its test set was edition 3's)"
+        },
+    )
+
+
+def decisions(scores: NDArray, thresholds: list[float]) -> NDArray[np.bool_]:
+    """seeds x rows scores against a threshold a seed."""
+    accepted: NDArray[np.bool_] = scores >= np.array(thresholds)[:, None]
+    return accepted
+
+
+def summarise(accepted: NDArray, labels: NDArray, prefix: str = "") -> dict[str, float]:
+    """Mean and sd over seeds of every metric, and mean counts, of seeds x rows decisions."""
+    rows = pd.DataFrame([count_decisions(a, labels).as_row() for a in accepted])
+    summary: dict[str, float] = {}
+    for name in METRICS:
+        values = rows[name].to_numpy()
+        summary[f"{prefix}{name}"] = float(values.mean())
+        spread = len(values) > 1 and np.isfinite(values).all()
+        summary[f"{prefix}{name}_sd"] = float(values.std(ddof=1)) if spread else math.nan
+    return summary | {f"{prefix}{name}": float(rows[name].mean()) for name in COUNTS}
+
+
+def system_rows(
+    table: PairTable, systems: list[dict[str, Any]], scores: Any, options: TableOptions
+) -> tuple[pd.DataFrame, dict[str, NDArray]]:
+    """One row a system, and its test decisions by name."""
+    labels, seen = table.test_labels, table.test_seen
+    rows, accepted = [], {}
+    for i, system in enumerate(systems):
+        yes = decisions(scores[f"{i}.test"], system["thresholds"])
+        accepted[system["name"]] = yes
+        low, high = mean_d_full_interval(yes, labels, options.samples, options.seed)
+        names = ("d_full", "recall", "rejection")
+        validation = {
+            f"validation_{n}": float(np.mean([row[n] for row in system["validation"]]))
+            for n in names
+        }
+        rows.append(
+            {"table": system["table"], "model": system["name"], "seeds": len(yes)}
+            | {"members": " ".join(system["members"])}
+            | summarise(yes, labels)
+            | {"d_full_low": low, "d_full_high": high}
+            | summarise(yes[:, seen], labels[seen], "seen_")
+            | summarise(yes[:, ~seen], labels[~seen], "unseen_")
+            | validation
+            | {"exam_d_full": system["validation_d_full"], "gross_weight": system["gross"]}
+            | {"threshold": float(np.mean(system["thresholds"]))}
+        )
+    return pd.DataFrame(rows), accepted
+
+
+def explanations(
+    table: PairTable,
+    references: fbk.References,
+    accepted: NDArray,
+    score: NDArray,
+    experts: dict[str, NDArray],
+    credits: NDArray,
+) -> pd.DataFrame:
+    """One row a test response, of one seed: decision, edits, each expert's word and credit.
+
+    accepted, score: rows. experts: member -> N x 4 outputs. credits: N x k in the members' order.
+    """
+    rows = []
+    for n, response in enumerate(table.test):
+        pair = table.test_rows[n]
+        known = references.responses.get(response.prompt)
+        cost, edits = closest(tuple(response.recognised.split()), known)
+        row: dict[str, Any] = {
+            "id": response.id,
+            "prompt": response.prompt,
+            "response": response.recognised,
+            "decision": "accept" if accepted[n] else "reject",
+            "right": bool(accepted[n] == (response.label == 0)),
+            "score": round(float(score[n]), 3),
+            "closest_accepted": " ".join(e.reference for e in edits if e.reference),
+            "edits": marked(edits),
+            "edit_cost": round(cost, 2),
+            "rows_in_training": int(table.counts[pair].sum()),
+            "accepted_in_training": int(table.counts[pair, 0]),
+        }
+        for k, (name, outputs) in enumerate(experts.items()):
+            row[f"{name} says"] = round(float(acceptance_score(outputs[pair])), 3)
+            row[f"{name} credit"] = round(float(credits[pair, k]), 3)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def proficiency_tables(
+    data: Path, experts: list[Path], mixture: Path, out: Path, options: TableOptions
+) -> None:
+    """Judge the test rows with every system and write what came out.
+
+    Writes out/table{1,2,3}.csv, out/all.csv, out/comparisons.csv (paired bootstrap of the best
+    mixture), out/explanations.csv, out/d_full.png, out/tables.md and out/proficiency.html.
+    Thresholds are those
+    chosen on training rows.
+    """
+    table, grammar = load_data(data)
+    outputs = load_experts(experts)
+    content = json.loads((mixture / "systems.json").read_text(encoding="utf-8"))
+    best = json.loads((mixture / "best.json").read_text(encoding="utf-8"))
+    systems = content["systems"]
+    with np.load(mixture / "scores.npz") as scores:
+        frame, accepted = system_rows(table, systems, scores, options)
+        final = best["best"] + " + memory"
+        index = next(i for i, s in enumerate(systems) if s["name"] == final)
+        score = scores[f"{index}.test"][0]
+    frame = _with_published(frame, options.paper)
+    comparisons = []
+    rivals = [best["best_expert"], VOTE, GRAMMAR]
+    pairs = [(best["best"], rival) for rival in rivals]
+    pairs += [(final, r) for r in (*rivals, best["best_expert"] + " + memory", best["best"])]
+    if {"LSTM-BERT", "LSTM-BERT-DE"} <= set(accepted):
+        pairs.append(("LSTM-BERT", "LSTM-BERT-DE"))
+    for name, rival in pairs:
+        difference, p = paired_bootstrap(
+            accepted[name], accepted[rival], table.test_labels, options.samples, options.seed
+        )
+        comparisons.append(
+            {"model": name, "against": rival, "difference": difference, "p_not_better": p}
+        )
+    members = {m: average_members(table, outputs[m])[1][0] for m in best["members"]}
+    explained = explanations(
+        table,
+        fbk.tokenise_grammar(grammar),
+        accepted[final][0],
+        score,
+        members,
+        np.load(mixture / "credits.npy")[0],
+    )
+    with atomic_directory(out) as part:
+        for number in (1, 2, 3):
+            frame[frame["table"] == number].to_csv(part / f"table{number}.csv", index=False)
+        frame.to_csv(part / "all.csv", index=False)
+        pd.DataFrame(comparisons).to_csv(part / "comparisons.csv", index=False)
+        explained.to_csv(part / "explanations.csv", index=False)
+        write_plot(part / "d_full.png", frame)
+        write_markdown(part / "tables.md", frame, pd.DataFrame(comparisons))
+        write_page(part / "proficiency.html", frame, pd.DataFrame(comparisons), explained, best)
+    log.info("best mixture %s; tables in %s", best["best"], out)
+
+
+def _with_published(frame: pd.DataFrame, paper: Path | None) -> pd.DataFrame:
+    frame = frame.copy()
+    frame["paper_d_full"] = np.nan
+    if paper is not None:
+        values = pd.read_csv(paper)
+        if not {"model", "d_full"} <= set(values.columns):
+            raise InputError(f"{paper}:1: needs the columns model and d_full")
+        known = dict(zip(values["model"], values["d_full"], strict=True))
+        frame["paper_d_full"] = frame["model"].map(known)
+    published = pd.DataFrame([{"table": 0, **row} for row in PUBLISHED])
+    return pd.concat([frame, published], ignore_index=True)

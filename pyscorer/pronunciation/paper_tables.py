@@ -1,0 +1,235 @@
+"""Stage `paper_tables`: Tables 1 to 6 of Lin & Wang (2021), the paper's figures beside ours."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from pyscorer.contract.files import atomic_open
+from pyscorer.errors import InputError
+from pyscorer.evaluation.evaluate import read_scores, seed_columns
+from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson
+from pyscorer.evaluation.templates import page_template
+
+log = logging.getLogger(__name__)
+
+LAYOUT = Path(__file__).parent / "paper_tables.yaml"
+PRIVATE = "private data"
+"""In the column of the paper's L2 corpus, which nobody else has."""
+
+PUBLISHED_SIZES = {
+    "input layer": 8224,
+    "phone embedding": 1280,
+    "attention among phones": 4224,
+    "attention among words": 4224,
+    "word layer": 1056,
+    "utterance layer": 1056,
+    "score layer": 33,
+    "layer norms": 192,
+    "scoring module": 20289,
+    "acoustic model (TDNN-F)": 8165047,
+}
+"""The paper's Table 1."""
+
+
+@dataclass(frozen=True)
+class PaperTableOptions:
+    """How rows are compared, and what the page says of the data."""
+
+    samples: int = field(default=2000, metadata={"help": "bootstrap samples"})
+    seed: int = field(default=0, metadata={"help": "of the bootstrap"})
+    note: str = field(default="", metadata={"help": "which corpus, and which part of it"})
+    synthetic: bool = field(default=False, metadata={"help": "the corpus is generated speech"})
+
+
+@dataclass(frozen=True)
+class Model:
+    """Test predictions of one trained model."""
+
+    by_seed: np.ndarray
+    """Utterances x seeds; with `single`, each seed's one module."""
+    human: np.ndarray
+    speakers: np.ndarray
+    modules: pd.DataFrame
+    """modules.csv."""
+
+    def pccs(self) -> np.ndarray:
+        """PCC of each seed."""
+        return np.array([pearson(column, self.human) for column in self.by_seed.T])
+
+
+def read_model(path: Path, data: Path, single: bool) -> Model:
+    """Read scores.csv (or single_scores.csv) and modules.csv of a scorer or baseline directory.
+
+    Raises InputError if one is missing or of other utterances than `data`.
+    """
+    table = read_scores(path, data, "single_scores.csv" if single else "scores.csv")
+    table = table.sort_values("utterance")
+    if not (path / "modules.csv").exists():
+        raise InputError(f"{path}/modules.csv: no such file; train the model again")
+    modules = pd.read_csv(path / "modules.csv")
+    if single:
+        folds = modules["fold"].max() + 1
+        modules = modules[modules["fold"] == modules["seed"] % folds]
+    return Model(
+        seed_columns(table),
+        table["human"].to_numpy(dtype=float),
+        table["speaker"].to_numpy(dtype=str),
+        modules,
+    )
+
+
+def table_rows(
+    layout: dict[str, Any], models: dict[str, Path], data: Path, options: PaperTableOptions
+) -> list[dict[str, Any]]:
+    """The rows of one table of the layout: see `paper_tables` for its columns."""
+    single = bool(layout.get("single"))
+
+    def resamples(model: Model) -> np.ndarray:
+        return resampled_pearson(
+            model.by_seed, model.human, model.speakers, options.samples, options.seed
+        )
+
+    loaded = {
+        row["model"]: read_model(models[row["model"]], data, single)
+        for row in layout["rows"]
+        if row["model"] in models
+    }
+    reference = loaded.get(layout["reference"])
+    theirs = None if reference is None else resamples(reference)
+    rows = []
+    for row in layout["rows"]:
+        cells: dict[str, Any] = {"system": row["label"], "model": row["model"]}
+        cells |= {"paper_l2": PRIVATE, "paper_speechocean762": row.get("paper", np.nan)}
+        model = loaded.get(row["model"])
+        if model is None:
+            rows.append(cells)
+            continue
+        pccs, values = model.pccs(), resamples(model)
+        low, high = percentile_interval(values)
+        cells |= {"test_pcc": pccs.mean(), "sd": pccs.std(ddof=1) if len(pccs) > 1 else np.nan}
+        cells |= {"seeds": len(pccs), "low": low, "high": high}
+        cells["averaged_pcc"] = pearson(model.by_seed.mean(axis=1), model.human)
+        columns = {"train_pcc": "train_pcc", "held_out_pcc": "valid_pcc"}
+        if "held_out_pcc" in model.modules:
+            columns["held_out_pcc"] = "held_out_pcc"
+        for name, column in columns.items():
+            if column in model.modules:
+                cells[name] = model.modules[column].mean()
+        if theirs is not None and reference is not None and model is not reference:
+            low, high = percentile_interval(values - theirs)
+            cells["difference"] = pccs.mean() - reference.pccs().mean()
+            cells |= {"difference_low": low, "difference_high": high}
+        rows.append(cells)
+    return rows
+
+
+def parameter_rows(parts: dict[str, int]) -> list[dict[str, Any]]:
+    """Table 1: trained parameters of each part, the paper's beside them."""
+    return [
+        {"part": name, "paper": PUBLISHED_SIZES.get(name), "parameters": int(count)}
+        for name, count in parts.items()
+    ]
+
+
+def _number(value: Any, digits: int = 3) -> str:
+    if isinstance(value, float):
+        return "–" if np.isnan(value) else f"{value:.{digits}f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _write_page(
+    out: Path, layouts: list[dict[str, Any]], sizes: list[dict[str, Any]], options: Any
+) -> None:
+    page = page_template("paper_tables.html.jinja", _number, Path(__file__).parent).render(
+        tables=layouts, sizes=sizes, options=options
+    )
+    with atomic_open(out) as stream:
+        stream.write(page)
+
+
+def markdown(layouts: list[dict[str, Any]]) -> str:
+    """The tables for a text file, the reference row in bold."""
+    names = ["system", "paper", "test PCC", "sd", "95 % interval", "averaged", "held-out", "train"]
+    names.append("difference")
+    lines = []
+    for layout in layouts:
+        plural = "s" if "and" in layout["number"] else ""
+        lines += [f"**Table{plural} {layout['number']}: {layout['title']}**", ""]
+        lines += ["| " + " | ".join(names) + " |", "| --- " * len(names) + "|"]
+        for row in layout["cells"]:
+            number = {name: _number(value) for name, value in row.items() if name != "seeds"}
+            cells = [row["system"], _number(row["paper_speechocean762"], 2), number["test_pcc"]]
+            interval = f"{number['low']} to {number['high']}"
+            cells += [number["sd"], "not run" if pd.isna(row["seeds"]) else interval]
+            cells.append(number["averaged_pcc"])
+            cells += [number["held_out_pcc"], number["train_pcc"]]
+            apart = f"{number['difference_low']} to {number['difference_high']}"
+            cells.append("" if pd.isna(row["difference"]) else f"{number['difference']} ({apart})")
+            if row["model"] == layout["reference"]:
+                cells = [f"**{cell}**" if cell else cell for cell in cells]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def paper_tables(
+    data: Path,
+    models: list[Path],
+    names: list[str],
+    parameters: Path,
+    out: Path,
+    options: PaperTableOptions = PaperTableOptions(),
+) -> None:
+    """Write Tables 1 to 6 of Lin & Wang, Interspeech 2021, with our figures on the test split.
+
+    `data` is the test split's data directory; `models` are directories of train_scorer,
+    pretrain_scorer, unfreeze_scorer or train_baseline, `names` what paper_tables.yaml calls them;
+    `parameters` is parameters.csv of the stage of that name. A row whose model is not given stays
+    empty; a model that no row names makes a row of the table of further models.
+
+    Writes out/table_<number>.csv, out/tables.md and out/paper1.html. Columns: system, model,
+    paper_l2 (the paper's private corpus), paper_speechocean762 (published PCC, where known to us),
+    test_pcc and sd over `seeds`, low and high (95 % bootstrap interval over whole speakers),
+    averaged_pcc (of the mean of all seeds' predictions), train_pcc and held_out_pcc (mean over
+    modules: on the speakers that each was trained on, and on those of its fold), difference of
+    test_pcc to the table's reference row with its paired 95 % bootstrap interval over speakers.
+    """
+    if len(models) != len(names):
+        raise InputError(f"{len(models)} models, but {len(names)} names")
+    layouts: list[dict[str, Any]] = yaml.safe_load(LAYOUT.read_text())["tables"]
+    known = {row["model"] for layout in layouts for row in layout["rows"]}
+    more = [{"model": name, "label": name} for name in names if name not in known]
+    if more:
+        reference = layouts[0]["reference"]
+        layouts.append(
+            {"number": "more", "title": "Further models", "reference": reference, "rows": more}
+        )
+    by_name = dict(zip(names, models, strict=True))
+    if not parameters.exists():
+        raise InputError(f"{parameters}: no such file; run the stage parameters")
+    counts = pd.read_csv(parameters)
+    sizes = parameter_rows(dict(zip(counts["part"], counts["parameters"], strict=True)))
+    pd.DataFrame(sizes).to_csv(_table(out, "1"), index=False)
+    columns = ["system", "model", "paper_l2", "paper_speechocean762", "test_pcc", "sd", "seeds"]
+    columns += ["low", "high", "averaged_pcc", "train_pcc", "held_out_pcc"]
+    columns += ["difference", "difference_low", "difference_high"]
+    for layout in layouts:
+        rows = table_rows(layout, by_name, data, options)
+        frame = pd.DataFrame(rows).reindex(columns=columns)
+        frame.to_csv(_table(out, layout["number"]), index=False, float_format="%.4f")
+        layout |= {"cells": frame.to_dict("records"), "single": layout.get("single", False)}
+        for row in layout["cells"]:
+            log.info("Table %s: %s: %s", layout["number"], row["system"], _number(row["test_pcc"]))
+    with atomic_open(out / "tables.md") as stream:
+        stream.write(markdown(layouts))
+    _write_page(out / "paper1.html", layouts, sizes, options)
+
+
+def _table(out: Path, number: str) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    return out / f"table_{number.replace(' and ', '_')}.csv"

@@ -1,0 +1,106 @@
+"""Spliced utterances: words of a speaker's recordings in new company, as more unlabelled speech."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pyscorer.contract.files import atomic_open
+from pyscorer.contract.pooled import PooledSet, places_within, ranges
+from pyscorer.errors import InputError
+from pyscorer.scoring.statistics import utterance_of_phone
+
+_COLUMNS = ["utterance", "source", "word_index"]
+
+
+@dataclass(frozen=True)
+class Splices:
+    """Made-up utterances, each a sequence of words that were recorded elsewhere."""
+
+    keys: list[str]
+    counts: np.ndarray
+    """Words of each."""
+    sources: np.ndarray
+    """Utterance that each word is of, flat."""
+    words: np.ndarray
+    """The word's index there, flat."""
+
+
+def draw_splices(pooled: PooledSet, speakers: np.ndarray, each: int) -> Splices:
+    """Make up `each` utterances of every utterance of `pooled`, of its speaker's words.
+
+    A made-up utterance has as many words as the one that it is named after, drawn without
+    replacement from all words of the speaker (`speakers`: of each utterance).
+    """
+    generator = np.random.default_rng(each)
+    utterance = np.repeat(np.arange(len(pooled.keys)), pooled.word_counts)
+    word = places_within(pooled.word_counts)
+    of_speaker = {s: np.flatnonzero(speakers[utterance] == s) for s in np.unique(speakers)}
+    keys: list[str] = []
+    drawn: list[np.ndarray] = []
+    for copy in range(each):
+        for key, speaker, count in zip(pooled.keys, speakers, pooled.word_counts, strict=True):
+            keys.append(f"splice{copy}-{key}")
+            drawn.append(generator.choice(of_speaker[speaker], count, replace=False))
+    flat = np.concatenate(drawn) if drawn else np.zeros(0, dtype=np.int64)
+    sources = np.array(pooled.keys)[utterance[flat]]
+    return Splices(keys, np.tile(pooled.word_counts, each), sources, word[flat])
+
+
+def splice(pooled: PooledSet, splices: Splices) -> PooledSet:
+    """The made-up utterances, each phone as it is in `pooled`.
+
+    Raises InputError for a word that `pooled` does not have.
+    """
+    place = {key: i for i, key in enumerate(pooled.keys)}
+    first = np.cumsum(pooled.word_counts) - pooled.word_counts
+    for key, word in zip(splices.sources, splices.words, strict=True):
+        if key not in place or word >= pooled.word_counts[place[key]]:
+            raise InputError(
+                f"splices: no word {word} of utterance {key}; run synthetic_scores on the same data"
+            )
+    source = np.array([place[key] for key in splices.sources], dtype=np.int64)
+    utterance = utterance_of_phone(pooled)
+    lengths = np.bincount(first[utterance] + pooled.word_index, minlength=pooled.word_counts.sum())
+    starts = np.cumsum(lengths) - lengths
+    chosen = first[source] + splices.words
+    counts = lengths[chosen]
+    rows = ranges(starts[chosen], counts)
+    made_up = np.repeat(np.arange(len(splices.keys)), splices.counts)
+    word = places_within(splices.counts)
+    return PooledSet(
+        splices.keys,
+        pooled.features[rows],
+        pooled.phones[rows],
+        np.repeat(word, counts),
+        pooled.phone_index[rows],
+        np.bincount(made_up, weights=counts, minlength=len(splices.keys)).astype(np.int64),
+        splices.counts,
+    )
+
+
+def write_splices(path: Path, splices: Splices) -> None:
+    """Write a CSV table with a row a word: utterance, source, word_index."""
+    with atomic_open(path) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(_COLUMNS)
+        keys = np.repeat(splices.keys, splices.counts)
+        table.writerows(zip(keys, splices.sources, splices.words, strict=True))
+
+
+def read_splices(path: Path) -> Splices:
+    """Read what `write_splices` wrote. Raises InputError if it is missing or malformed."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file; run synthetic_scores with --splices")
+    table = pd.read_csv(path, dtype={"utterance": str, "source": str}, keep_default_na=False)
+    if list(table.columns) != _COLUMNS:
+        raise InputError(f"{path}: not a table of spliced utterances")
+    keys, counts = [], []
+    for key, part in table.groupby("utterance", sort=False):
+        keys.append(str(key))
+        counts.append(len(part))
+    return Splices(
+        keys, np.array(counts), table["source"].to_numpy(str), table["word_index"].to_numpy()
+    )

@@ -1,0 +1,159 @@
+"""Synthetic scores of speech that nobody scored, by a regressor on its GOP."""
+
+import csv
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations_with_replacement
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pyscorer.contract.files import atomic_open, read_table
+from pyscorer.contract.pooled import PooledSet, read_pooled
+from pyscorer.errors import InputError
+from pyscorer.evaluation.metrics import pearson
+from pyscorer.parallel import ordered_map
+from pyscorer.progress import progress_bar
+from pyscorer.pronunciation.splicing import draw_splices, splice, write_splices
+from pyscorer.scoring.baselines import (
+    BaselineOptions,
+    TrainingSet,
+    fit_regressor,
+    load_training_set,
+    predict_baseline,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SyntheticScores:
+    """The table that `synthetic_scores` writes."""
+
+    keys: list[str]
+    folds: np.ndarray
+    """Fold of each utterance's speaker; a copy has that of its original."""
+    scores: np.ndarray
+    """Utterances x folds: column k for a module whose held-out fold is k."""
+
+
+def _fit(task: tuple[Path, Path, BaselineOptions, int, tuple[int, int]]) -> Any:
+    data, pool, options, seed, without = task
+    train = load_training_set(data, pool, options)
+    return fit_regressor(train, np.isin(train.folds, without), seed, without)
+
+
+def synthetic_scores(
+    train_data: Path,
+    train_pool: Path,
+    out: Path,
+    options: BaselineOptions,
+    copies_data: list[Path] | None = None,
+    copies_pool: list[Path] | None = None,
+    splices: int = 0,
+) -> None:
+    """Score train utterances and their copies by regressors that saw no human score of theirs.
+
+    The speakers are dealt into the folds of train_scorer. Column `without_<k>` is for a module that
+    holds out fold k: an utterance of fold j is scored there by regressors of the folds other than j
+    and k, so neither its own score nor one of the held-out speakers' is in it. `copies_data` (of
+    the stage perturb) and `copies_pool` are parallel lists; a copy counts with its original.
+    `options` are those of train_baseline; each score is the mean over `seeds` regressors. `splices`
+    utterances are made up of every one of the train split, of words of its speaker: unlabelled
+    speech without end, whose GOP is known.
+
+    Writes out/scores.csv: utterance, fold, without_0, without_1, ... (0 to 10), and with `splices`
+    out/splices.csv: utterance, source, word_index.
+
+    Raises InputError for a column that is not there, an utterance without a score, and a copy whose
+    original is not in `train_data`.
+    """
+    if options.kind == "blstm":
+        # It stops early on the speakers held out: their scores would be in it.
+        raise InputError("--kind blstm: synthetic scores come from boosted trees; use gbt or trees")
+    if options.folds < 3:
+        raise InputError("--folds: 3 at least, as regressors leave out two folds")
+    copies_data, copies_pool = copies_data or [], copies_pool or []
+    if len(copies_data) != len(copies_pool):
+        raise InputError(f"{len(copies_data)} --copies-data, but {len(copies_pool)} --copies-pool")
+    load_training_set.cache_clear()
+    train = load_training_set(train_data, train_pool, options)
+    pairs = list(combinations_with_replacement(range(options.folds), 2))
+    tasks = [
+        (train_data, train_pool, options, seed, pair)
+        for pair in pairs
+        for seed in range(options.seeds)
+    ]
+    fits: Iterator[Any] = ordered_map(_fit, tasks, options.jobs)
+    fitted = list(progress_bar(fits, "synthetic_scores", len(tasks), unit="model"))
+    models = {
+        pair: tuple(fitted[i * options.seeds : (i + 1) * options.seeds])
+        for i, pair in enumerate(pairs)
+    }
+    # Pairs stand in the place of seeds: a pool is read into statistics once.
+    model = replace(train.blank, models=tuple(models.values()))
+
+    def scored(pooled: PooledSet, folds: np.ndarray) -> np.ndarray:
+        scores = np.empty((len(folds), options.folds))
+        predicted = predict_baseline(model, pooled).mean(axis=2)
+        for (j, k), column in zip(models, predicted.T, strict=True):
+            scores[folds == j, k] = column[folds == j]
+            scores[folds == k, j] = column[folds == k]
+        return scores
+
+    with atomic_open(out / "scores.csv") as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(["utterance", "fold", *(f"without_{k}" for k in range(options.folds))])
+        for pooled, folds in _unlabelled(train, copies_data, copies_pool, splices, out):
+            scores = scored(pooled, folds)
+            for key, fold, row in zip(pooled.keys, folds, scores, strict=True):
+                table.writerow([key, fold, *(f"{value:.4f}" for value in row)])
+            if pooled is train.pooled:
+                own = scores[np.arange(len(folds)), folds]
+                log.info(
+                    "%s: PCC of cross-fitted synthetic and human scores %.3f",
+                    options.kind,
+                    pearson(own, train.scores),
+                )
+
+
+def _unlabelled(
+    train: TrainingSet,
+    copies_data: list[Path],
+    copies_pool: list[Path],
+    splices: int,
+    out: Path,
+) -> Iterator[tuple[PooledSet, np.ndarray]]:
+    """Yield (utterances, their folds): the train split, its copies, and what is spliced of it."""
+    yield train.pooled, train.folds
+    fold_of = dict(zip(train.pooled.keys, train.folds, strict=True))
+    for data, pool in zip(copies_data, copies_pool, strict=True):
+        pooled = read_pooled(pool, list(train.blank.columns))
+        original = read_table(data / "utt2uniq")
+        strange = [key for key in pooled.keys if original.get(key) not in fold_of]
+        if strange:
+            raise InputError(
+                f"{pool}: {strange[0]}: its original is not in the train split; run perturb on it"
+            )
+        yield pooled, np.array([fold_of[original[key]] for key in pooled.keys])
+    if splices:
+        drawn = draw_splices(train.pooled, train.speakers, splices)
+        write_splices(out / "splices.csv", drawn)
+        yield splice(train.pooled, drawn), np.tile(train.folds, splices)
+
+
+def read_synthetic(path: Path) -> SyntheticScores:
+    """Read scores.csv of `synthetic_scores`. Raises InputError if it is missing or malformed."""
+    if not path.exists():
+        raise InputError(f"{path}: no such file; run synthetic_scores")
+    table = pd.read_csv(path, dtype={"utterance": str}, keep_default_na=False)
+    names = [name for name in table.columns if name.startswith("without_")]
+    if list(table.columns[:2]) != ["utterance", "fold"] or not names:
+        raise InputError(f"{path}: not a table of synthetic_scores")
+    scores = table[names].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float32)
+    if not np.isfinite(scores).all():
+        raise InputError(f"{path}: a score is not a number")
+    return SyntheticScores(list(table["utterance"]), table["fold"].to_numpy(), scores)

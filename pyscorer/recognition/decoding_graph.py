@@ -1,0 +1,131 @@
+"""Stage `decoding_graph`: lexicon, language model and tree as one graph to decode with."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
+from pyscorer.contract.files import atomic_directory, read_table
+from pyscorer.contract.phones import PHONES
+from pyscorer.errors import InputError
+from pyscorer.kaldi.transition_model import TransitionModel, chain_transition_model
+from pyscorer.kaldi.tree_file import read_kaldi_tree
+from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.recognition.hclg import (
+    ArcLabels,
+    check_phones,
+    compose_lexicon_grammar,
+    expand,
+    lexicon_fst,
+    word_symbols,
+    write_words,
+)
+from pyscorer.recognition.language_model import (
+    UNKNOWN,
+    grammar_fst,
+    read_arpa,
+    vocabulary,
+    write_arpa,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class GraphOptions:
+    """The language model."""
+
+    order: int = field(default=3, metadata={"help": "words of an n-gram, if estimated from text"})
+    arpa: Path | None = field(
+        default=None, metadata={"help": "an ARPA file to use; else one is estimated from text"}
+    )
+    unknown_words: Literal["error", "skip"] = field(
+        default="error",
+        metadata={"help": "what to do with words of the ARPA file that the lexicon lacks"},
+    )
+
+
+def decoding_graph(
+    text: Path, lexicon: Path, tree: Path, out: Path, options: GraphOptions = GraphOptions()
+) -> None:
+    """Make the decoding graph of a chain model.
+
+    `text` is a Kaldi `text` file to estimate the language model from (unless `options.arpa`),
+    `tree` a `tree.json` of chain_graphs, or the `tree` of a Kaldi model with its `phones.txt`
+    beside it. Writes `out/HCLG.fst` (transition-ids in, words out), `out/words.txt`,
+    `out/phones.txt`, `out/lm.arpa` and `out/pdfs.int` (the pdf of each transition-id, -1 first).
+
+    Raises InputError for words of the language model that the lexicon lacks, and for phones that
+    the model lacks.
+    """
+    entries = read_lexicon(lexicon)
+    context = _read_tree(tree, entries)
+    transitions = chain_transition_model(context)
+    with atomic_directory(out) as part:
+        arpa = part / "lm.arpa"
+        if options.arpa is None:
+            write_arpa(arpa, (line.split() for line in read_table(text).values()), options.order)
+        else:
+            if not options.arpa.is_file():
+                raise InputError(f"{options.arpa}: no such file")
+            arpa.write_bytes(options.arpa.read_bytes())
+        ngrams = read_arpa(options.arpa or arpa)
+        known = _known(vocabulary(ngrams), entries, options, options.arpa or text, lexicon)
+        symbols = word_symbols(known)
+        write_words(part / "words.txt", symbols)
+        lexicon_part, marks = lexicon_fst(known, symbols)
+        phones = [*PHONES, *(f"#{i}" for i in range(marks))]
+        write_words(part / "phones.txt", phones)
+        word_id = {symbol: i for i, symbol in enumerate(symbols)}
+        lg = compose_lexicon_grammar(lexicon_part, grammar_fst(ngrams, word_id))
+        hclg = expand(lg, arc_labels(context, transitions))
+        hclg.write(str(part / "HCLG.fst"))
+        pdfs = transitions.transition_table[:, 2].tolist()
+        (part / "pdfs.int").write_text("\n".join(map(str, pdfs)) + "\n")
+        log.info("%s: %d words, %d states", out, len(known), hclg.num_states)
+
+
+def _read_tree(path: Path, lexicon: Lexicon) -> ContextTree:
+    if path.suffix == ".json":
+        return read_tree(path)
+    phones = path.parent / "phones.txt"
+    if not phones.is_file():
+        raise InputError(f"{phones}: no such file; a Kaldi tree needs its phones.txt beside it")
+    check_phones(phones, lexicon)
+    return read_kaldi_tree(path, PHONES)
+
+
+def _known(
+    words: list[str], lexicon: Lexicon, options: GraphOptions, source: Path, where: Path
+) -> Lexicon:
+    """The entries of the language model's words."""
+    unknown = [word for word in words if word not in lexicon and word != UNKNOWN]
+    if unknown:
+        listed = " ".join(unknown[:20]) + (" ..." if len(unknown) > 20 else "")
+        message = f"{source}: {len(unknown)} words are not in {where}: {listed}"
+        if options.unknown_words == "error":
+            raise InputError(
+                f"{message}; add their pronunciations, or set unknown_words to skip to leave "
+                "their n-grams out"
+            )
+        log.warning("%s; left out", message)
+    known = {word: lexicon[word] for word in words if word in lexicon}
+    if not known:
+        raise InputError(f"{source}: no word is in {where}")
+    return known
+
+
+def arc_labels(tree: ContextTree, transitions: TransitionModel) -> ArcLabels:
+    """Transition-ids of a phone in context: out of its state, and back to it."""
+    ids = {
+        (phone, forward, self_loop): transitions.transition_ids(phone, 0, forward, self_loop)
+        for phone, _, forward, self_loop in transitions.tuples.tolist()
+    }
+
+    def labels(left: int, phone: int) -> tuple[int, int]:
+        pdfs = tree.pdf[left, phone]
+        self_loop, forward = ids[phone, int(pdfs[FORWARD]), int(pdfs[SELF_LOOP])]
+        return forward, self_loop
+
+    return labels

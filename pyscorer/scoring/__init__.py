@@ -1,0 +1,1 @@
+"""What all scorers share: training loop, ensembles of seeds and folds, statistics, baselines."""

@@ -1,0 +1,299 @@
+"""The baselines on goodness of pronunciation: the stage `train_baseline`."""
+
+import functools
+import logging
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
+
+from pyscorer.contract.files import atomic_open
+from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, read_targets
+from pyscorer.contract.scores import SCALE, write_rows, write_scores
+from pyscorer.contract.segments import DURATION_COLUMNS
+from pyscorer.errors import InputError
+from pyscorer.evaluation.metrics import mean_squared_error, pearson
+from pyscorer.parallel import ordered_map
+from pyscorer.progress import progress_bar
+from pyscorer.scoring.blstm import BlstmConfig, FittedBlstm, Training, fit_blstm
+from pyscorer.scoring.folds import speaker_folds
+from pyscorer.scoring.statistics import duration_norms, paper_statistics, rich_statistics
+
+Kind = Literal["gbt", "blstm", "trees"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BaselineOptions:
+    """Which baseline, what it reads, and how it is trained."""
+
+    kind: Kind = field(
+        default="gbt",
+        metadata={
+            "help": "gbt: boosted trees on the average GOP and position of each phone; blstm: two "
+            "BLSTMs and an MLP on GOP and phones; trees: boosted trees on statistics of GOP, "
+            "durations and pauses"
+        },
+    )
+    measures: tuple[str, ...] = field(
+        default=("lpp", "gmm_gop"),
+        metadata={"help": "columns that are the GOP, by name in columns.txt"},
+    )
+    aspect: str = field(default="total", metadata={"help": "human score to learn"})
+    seeds: int = field(default=5, metadata={"help": "seeds 0, 1, ..., each with all folds"})
+    folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
+    iterations: int = field(default=400, metadata={"help": "trees of a boosted regressor"})
+    tree_rate: float = field(default=0.05, metadata={"help": "learning rate of the trees"})
+    leaves: int = field(default=4, metadata={"help": "most leaves of a tree"})
+    min_leaf: int = field(default=20, metadata={"help": "fewest utterances of a leaf"})
+    column_share: float = field(default=0.1, metadata={"help": "columns drawn for a split"})
+    epochs: int = field(default=20, metadata={"help": "most epochs of the network"})
+    patience: int = field(default=5, metadata={"help": "epochs without a better held-out loss"})
+    batch_size: int = field(default=64, metadata={"help": "utterances a step of the network"})
+    learning_rate: float = field(default=2e-3, metadata={"help": "the network's, AdamW"})
+    weight_decay: float = field(default=1e-2, metadata={"help": "of the network"})
+    hidden: int = field(default=32, metadata={"help": "units of each direction of a BLSTM"})
+    embedding: int = field(default=16, metadata={"help": "dimension of the phone embedding"})
+    dropout: float = field(default=0.2, metadata={"help": "of the MLP's input"})
+    one_fold: bool = field(
+        default=False,
+        metadata={"help": "seed s holds out fold s alone: a fifth of the work"},
+    )
+    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+
+    def folds_of(self, seed: int) -> list[int]:
+        """Held-out fold of each regressor of a seed."""
+        return [seed % self.folds] if self.one_fold else list(range(self.folds))
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A trained baseline: one regressor a seed and fold, and what they need to read phones."""
+
+    options: BaselineOptions
+    columns: tuple[str, ...]
+    mean: np.ndarray
+    deviation: np.ndarray
+    norms: np.ndarray
+    """See `statistics.duration_norms`."""
+    models: tuple[tuple[Any, ...], ...]
+    """models[seed][fold]."""
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The train split as the regressors see it."""
+
+    pooled: PooledSet
+    scores: np.ndarray
+    speakers: np.ndarray
+    folds: np.ndarray
+    blank: Baseline
+    """The baseline without its models."""
+    inputs: np.ndarray
+    """What the trees read, see `tree_inputs`; empty for the BLSTM."""
+
+
+def columns_of(pool: Path, options: BaselineOptions) -> tuple[str, ...]:
+    """The columns of `pool` that a baseline reads. Raises InputError for one that is not there."""
+    wanted = [*options.measures, *(DURATION_COLUMNS if options.kind == "trees" else ())]
+    known = read_columns(pool)
+    for name in wanted:
+        if name not in known:
+            shown = [c for c in known if not c.startswith(("deep_", "lpp_", "lpr_"))]
+            raise InputError(f"{pool}/columns.txt: no column {name}; it has {', '.join(shown)}")
+    if not options.measures:
+        raise InputError("no measures: give the columns that are the GOP")
+    return tuple(wanted)
+
+
+def tree_inputs(baseline: Baseline, pooled: PooledSet) -> tuple[list[str], np.ndarray]:
+    """What the boosted trees read: names, and utterances x statistics."""
+    measures = baseline.options.measures
+    if baseline.options.kind == "gbt":
+        return paper_statistics(pooled, measures)
+    return rich_statistics(pooled, measures, baseline.norms)
+
+
+@functools.lru_cache(maxsize=1)
+def load_training_set(data: Path, pool: Path, options: BaselineOptions) -> TrainingSet:
+    """Read the columns that `options` ask for, the scores, and deal the speakers into folds."""
+    columns = columns_of(pool, options)
+    pooled = read_pooled(pool, list(columns))
+    scores, speakers = read_targets(data, options.aspect, pooled.keys)
+    folds = speaker_folds(speakers, scores, options.folds)
+    norms = np.zeros((0, 2))
+    if options.kind == "trees":
+        norms = duration_norms(pooled, pooled.features[:, len(options.measures)])
+    mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
+    blank = Baseline(options, columns, mean, deviation, norms, ())
+    inputs = np.zeros(0) if options.kind == "blstm" else tree_inputs(blank, pooled)[1]
+    return TrainingSet(pooled, scores, speakers, folds, blank, inputs)
+
+
+def fit_trees(inputs: np.ndarray, scores: np.ndarray, options: BaselineOptions, seed: int) -> Any:
+    """Gradient boosted trees with squared error; deterministic for a seed."""
+    trees = HistGradientBoostingRegressor(
+        learning_rate=options.tree_rate,
+        max_iter=options.iterations,
+        max_leaf_nodes=options.leaves,
+        min_samples_leaf=options.min_leaf,
+        max_features=options.column_share,
+        early_stopping=False,
+        random_state=seed,
+    )
+    # A phone that no utterance has gives a column of NaN, which the binning cannot take.
+    return trees.fit(np.where(np.isnan(inputs).all(axis=0), 0, inputs), scores)
+
+
+def fit_regressor(
+    train: TrainingSet, held_out: np.ndarray, seed: int, place: tuple[int, ...]
+) -> Any:
+    """One regressor of the utterances outside the mask `held_out`.
+
+    Randomness derives from `seed` and `place` (the folds held out). The BLSTM stops early on the
+    utterances held out; trees do not see them at all.
+    """
+    options = train.blank.options
+    # The processes share the cores; and sums depend on the number of threads.
+    with threadpool_limits(1):
+        if options.kind == "blstm":
+            config = BlstmConfig(
+                len(options.measures), options.embedding, options.hidden, options.dropout
+            )
+            training = Training(
+                options.epochs,
+                options.patience,
+                options.batch_size,
+                options.learning_rate,
+                options.weight_decay,
+            )
+            normal = (train.blank.mean, train.blank.deviation)
+            targets = train.scores / SCALE
+            return fit_blstm(
+                train.pooled, normal, targets, held_out, config, training, [seed, *place]
+            )
+        inputs = train.inputs
+        at = int("".join(map(str, place)))
+        return fit_trees(inputs[~held_out], train.scores[~held_out], options, 1000 * seed + at)
+
+
+def _fit(task: tuple[Path, Path, BaselineOptions, int, int]) -> Any:
+    data, pool, options, seed, fold = task
+    train = load_training_set(data, pool, options)
+    return fit_regressor(train, train.folds == fold, seed, (fold,))
+
+
+def predict_baseline(baseline: Baseline, pooled: PooledSet) -> np.ndarray:
+    """Scores 0..10 by every regressor: utterances x seeds x folds.
+
+    The features of `pooled` are the columns `baseline.columns`.
+    """
+    trees = baseline.options.kind != "blstm"
+    inputs = tree_inputs(baseline, pooled)[1] if trees else np.zeros(0)
+
+    def scores(model: Any) -> np.ndarray:
+        if isinstance(model, FittedBlstm):
+            return SCALE * model.predict(pooled, (baseline.mean, baseline.deviation))
+        return np.clip(model.predict(inputs), 0, SCALE)
+
+    by_seed = [np.stack([scores(m) for m in row], axis=1) for row in baseline.models]
+    return np.stack(by_seed, axis=1)
+
+
+def load_baseline(path: Path) -> Baseline:
+    """Read model.pkl. A pickle can run code: load only what you trained or trust."""
+    try:
+        baseline = pickle.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such model; make it with train_baseline") from None
+    except Exception as error:
+        raise InputError(f"{path}: not a model of train_baseline, or damaged ({error})") from None
+    if not isinstance(baseline, Baseline):
+        raise InputError(f"{path}: not a model of train_baseline")
+    return baseline
+
+
+def train_baseline(
+    train_data: Path,
+    train_pool: Path,
+    test_data: Path,
+    test_pool: Path,
+    out: Path,
+    options: BaselineOptions = BaselineOptions(),
+) -> None:
+    """Train a baseline of Lin & Wang (2021), or trees on durations and pauses as well.
+
+    `train_pool` and `test_pool` are pooled directories, of the stage `gop` or of the stage `pool`
+    (then with --measures log_posterior). As in train_scorer, for each seed one regressor a fold is
+    trained on the other folds' speakers; the seed's prediction is the mean over its regressors.
+    Trees do not see their own fold at all; the BLSTM stops early on it. The test split enters no
+    choice.
+
+    Writes out/model.pkl, out/scores.csv (test: utterance, speaker, human, predicted, seed_0, ...),
+    out/out_of_fold.csv (the same for train, each utterance by the regressors that were not trained
+    on its speaker; not with `one_fold`), out/single_scores.csv (test: seed s by its regressor of
+    fold s alone) and out/modules.csv (seed, fold, held-out, test and train PCC and MSE).
+
+    Raises InputError for a column that is not there, an utterance without a score, or too few
+    speakers for the folds.
+    """
+    load_training_set.cache_clear()
+    train = load_training_set(train_data, train_pool, options)
+    tasks = [
+        (train_data, train_pool, options, seed, fold)
+        for seed in range(options.seeds)
+        for fold in options.folds_of(seed)
+    ]
+    fits: Iterator[Any] = ordered_map(_fit, tasks, options.jobs)
+    fitted = list(progress_bar(fits, "train_baseline", len(tasks), unit="model"))
+    each = len(tasks) // options.seeds
+    models = [tuple(fitted[seed * each : (seed + 1) * each]) for seed in range(options.seeds)]
+    blank = train.blank
+    baseline = Baseline(
+        options, blank.columns, blank.mean, blank.deviation, blank.norms, tuple(models)
+    )
+    test = read_pooled(test_pool, list(columns_of(test_pool, options)))
+    human, test_speakers = read_targets(test_data, options.aspect, test.keys)
+    on_train, on_test = predict_baseline(baseline, train.pooled), predict_baseline(baseline, test)
+    by_seed = on_test.mean(axis=2)
+    write_scores(out / "scores.csv", test.keys, test_speakers, human, by_seed)
+    place = {(seed, fold): options.folds_of(seed).index(fold) for _, _, _, seed, fold in tasks}
+    one_each = [
+        on_test[:, seed, place[seed, seed % options.folds]] for seed in range(options.seeds)
+    ]
+    singles = np.stack(one_each, axis=1)
+    write_scores(out / "single_scores.csv", test.keys, test_speakers, human, singles)
+    if not options.one_fold:
+        held_out = on_train[np.arange(len(train.scores)), :, train.folds]
+        keys = train.pooled.keys
+        write_scores(out / "out_of_fold.csv", keys, train.speakers, train.scores, held_out)
+    table = []
+    for _, _, _, seed, fold in tasks:
+        valid, at = train.folds == fold, place[seed, fold]
+        parts = {
+            "valid": (on_train[valid, seed, at], train.scores[valid]),
+            "test": (on_test[:, seed, at], human),
+            "train": (on_train[~valid, seed, at], train.scores[~valid]),
+        }
+        row: dict[str, Any] = {"seed": seed, "fold": fold}
+        for name, (predicted, scores) in parts.items():
+            row[f"{name}_pcc"] = pearson(predicted, scores)
+            row[f"{name}_mse"] = mean_squared_error(predicted, scores)
+        table.append(row)
+    write_rows(out / "modules.csv", table)
+    # Last, so that its presence means that the stage is complete.
+    with atomic_open(out / "model.pkl", "wb") as stream:
+        pickle.dump(baseline, stream)
+    log.info(
+        "%s: PCC on held-out folds %.3f, on test %.3f (mean over regressors, over seeds)",
+        options.kind,
+        np.mean([row["valid_pcc"] for row in table]),
+        np.mean([pearson(column, human) for column in by_seed.T]),
+    )

@@ -1,0 +1,178 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pyscorer.chain.acoustic_model import load_model
+from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
+from pyscorer.chain.schedule import TrainingOptions, dropout_at
+from pyscorer.chain.train_tdnnf import pdf_to_phone, train_tdnnf
+from pyscorer.chain.tree import monophone_tree
+from pyscorer.contract.archives import write_archive
+from pyscorer.contract.ctm import Segment, write_ctm
+from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
+from pyscorer.contract.phones import PHONE_ID, PHONES
+from pyscorer.errors import InputError
+
+OPTIONS = {
+    "network": "small",
+    "epochs": 3,
+    "minibatch": 8,
+    "heldout": 0.2,
+    "average": 0.5,
+    "learning_rate": 5e-3,
+    "warmup": 1,
+    "threads": 1,
+    "dropout": "0,0.1@0.5,0",
+}
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twenty utterances of five speakers; each phone has features of its own, plus noise."""
+    root = tmp_path_factory.mktemp("toy")
+    rng = np.random.default_rng(0)
+    centre = {p: rng.normal(size=40) * 3 for p in ("SIL", "AA", "B", "IY")}
+    data, alignments, feats = DataDir(), [], []
+    for speaker in range(5):
+        for number in range(4):
+            key = f"s{speaker}-{number}"
+            phones = ["SIL", *rng.choice(["AA", "B", "IY"], size=6), "SIL"]
+            lengths = rng.integers(6, 14, size=len(phones))
+            starts = np.concatenate([[0], np.cumsum(lengths)])
+            alignments.append(
+                (key, [Segment(p, int(s), int(n)) for p, s, n in zip(phones, starts, lengths)])  # noqa: B905
+            )
+            frames = np.repeat([centre[p] for p in phones], lengths, axis=0)
+            feats.append((key, (frames + rng.normal(size=frames.shape)).astype(np.float32)))
+            data.utterances[key] = Utterance(key, f"s{speaker}", Path("none.wav"), ("A",))
+    write_data_dir(root / "data", data)
+    write_ctm(root / "ali" / "phones.ctm", alignments)
+    write_archive(root / "feats" / "feats.scp", feats)
+    chain_graphs([root / "ali"], [root / "feats"], root / "graphs", GraphOptions(num_leaves=0))
+    return root
+
+
+def run(toy: Path, out: Path, **changes: object) -> None:
+    options = TrainingOptions(**(OPTIONS | changes))
+    train_tdnnf([toy / "data"], [toy / "feats"], [toy / "ali"], toy / "graphs", out, options)
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "log.csv").open() as stream:
+        return list(csv.DictReader(stream))
+
+
+def same_model(one: Path, other: Path) -> bool:
+    states = [load_model(p / "final.pt").network.state_dict() for p in (one, other)]
+    return all(torch.equal(a, b) for a, b in zip(*(s.values() for s in states), strict=True))
+
+
+@pytest.fixture(scope="module")
+def trained(toy: Path) -> Path:
+    run(toy, toy / "out")
+    return toy / "out"
+
+
+def test_the_objective_rises_and_the_best_epoch_is_kept(trained: Path):
+    table = rows(trained)
+    objectives = [float(row["valid_objf"]) for row in table]
+    assert len(objectives) == 3
+    assert objectives[-1] > objectives[0]
+    facts = load_model(trained / "final.pt").training
+    assert facts["epoch"] == 1 + int(np.argmax(objectives))
+    assert facts["valid_objf"] == pytest.approx(max(objectives), abs=1e-5)
+    assert len(facts["heldout_speakers"]) == 1
+    assert not (trained / "checkpoint.pt").exists()
+
+
+def test_the_network_learns_the_phones(toy: Path):
+    run(toy, toy / "long", epochs=8, weight_decay=0.05)
+    assert float(rows(toy / "long")[-1]["valid_objf"]) > -0.3
+
+
+def test_same_seed_same_model(toy: Path, trained: Path):
+    run(toy, toy / "again")
+    assert same_model(trained, toy / "again")
+
+
+def test_worker_processes_change_nothing(toy: Path, trained: Path):
+    run(toy, toy / "workers", workers=2)
+    assert same_model(trained, toy / "workers")
+
+
+def test_killed_and_started_again_it_ends_with_the_same_model(toy: Path, trained: Path):
+    out = toy / "killed"
+    flags = [
+        f"--{name.replace('_', '-')}={value}"
+        for name, value in (OPTIONS | {"checkpoint_minutes": 0.0}).items()
+    ]
+    command = [sys.executable, "-m", "pyscorer.cli", "train_tdnnf"]
+    for name in ("data", "feats", "ali", "graphs"):
+        command += [f"--{name}", str(toy / name)]
+    command += ["--out", str(out), *flags]
+    with (toy / "killed.log").open("w") as stream:
+        process = subprocess.Popen(command, stderr=stream)
+        deadline = time.monotonic() + 200
+        checkpoint = out / "checkpoint.pt"
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert checkpoint.exists(), (toy / "killed.log").read_text()
+    assert not (out / "final.pt").exists()
+    run(toy, out)
+    assert same_model(trained, out)
+    assert [r["valid_objf"] for r in rows(out)] == [r["valid_objf"] for r in rows(trained)]
+
+
+def test_checkpoint_of_other_options_is_refused(toy: Path, monkeypatch: pytest.MonkeyPatch):
+    out = toy / "other"
+    with monkeypatch.context() as patch:
+        patch.setattr("pyscorer.chain.train_tdnnf._Run.finish", lambda self: None)
+        run(toy, out, epochs=1)
+    with pytest.raises(InputError, match="other minibatch; delete it"):
+        run(toy, out, epochs=1, minibatch=4)
+    (out / "checkpoint.pt").write_bytes(b"PK")
+    with pytest.raises(InputError, match="damaged"):
+        run(toy, out, epochs=1)
+
+
+def test_features_that_do_not_match_the_alignment_are_named(toy: Path, tmp_path: Path):
+    lines = (toy / "ali" / "phones.ctm").read_text().splitlines()
+    (tmp_path / "ali").mkdir()
+    (tmp_path / "ali" / "phones.ctm").write_text("\n".join(lines[:-1]) + "\n")
+    with pytest.raises(InputError, match=r"s4-3: \d+ frames of features, \d+ of alignment"):
+        train_tdnnf(
+            [toy / "data"],
+            [toy / "feats"],
+            [tmp_path / "ali"],
+            toy / "graphs",
+            tmp_path / "out",
+            TrainingOptions(**OPTIONS),
+        )
+
+
+@pytest.mark.parametrize(
+    ("progress", "expected"), [(0, 0), (0.2, 0), (0.35, 0.25), (0.5, 0.5), (0.75, 0.25), (1, 0)]
+)
+def test_dropout_schedule_is_kaldis(progress: float, expected: float):
+    assert dropout_at("0,0@0.20,0.5@0.50,0", progress) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("schedule", ["", "0,x", "0,0.1@0.5,0.2@0.3,0", "0,0.9@0.5,0"])
+def test_malformed_dropout_schedules_are_refused(schedule: str):
+    with pytest.raises(InputError, match="dropout schedule"):
+        dropout_at(schedule, 0.5)
+
+
+def test_every_pdf_belongs_to_a_phone():
+    owner = pdf_to_phone(monophone_tree(PHONES))
+    assert set(owner.tolist()) == set(PHONE_ID.values()) - {0}

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, read_labels, write_data_dir
+from pyscorer.contract.phones import strip_stress
+from pyscorer.errors import InputError
+from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
+
+
+def small():
+    return DataDir(
+        {
+            "a1": Utterance("a1", "a", Path("a1.wav"), ("HI", "YOU"), (("HH", "AY"), ("Y", "UW"))),
+            "b1": Utterance("b1", "b", Path("b1.wav"), ("NO",), (("N", "OW"),)),
+        },
+        {"a": {"age": "9", "gender": "f"}, "b": {"gender": "m"}},
+    )
+
+
+def test_a_data_directory_comes_back_as_written(tmp_path):
+    write_data_dir(tmp_path, small())
+    assert read_data_dir(tmp_path) == small()
+    assert (tmp_path / "spk2utt").read_text() == "a a1\nb b1\n"
+
+
+@pytest.mark.parametrize("name", ["wav.scp", "utt2spk"])
+def test_an_utterance_that_a_file_lacks_is_named(tmp_path, name):
+    write_data_dir(tmp_path, small())
+    lines = (tmp_path / name).read_text().splitlines(keepends=True)
+    (tmp_path / name).write_text(lines[0])
+    with pytest.raises(InputError, match=f"{name}: lacks utterance b1"):
+        read_data_dir(tmp_path)
+
+
+def test_canonical_phones_must_cover_the_words(tmp_path):
+    write_data_dir(tmp_path, small())
+    (tmp_path / "canonical").write_text("a1.0 HH AY\nb1.0 N OW\n")
+    with pytest.raises(InputError, match="a1: 1 words with phones, 2 words in text"):
+        read_data_dir(tmp_path)
+
+
+@pytest.mark.parametrize(("phone", "plain"), [("IY0", "IY"), ("IY0_E", "IY"), ("K_B", "K")])
+def test_stress_and_position_are_stripped(phone, plain):
+    assert strip_stress(phone) == plain
+
+
+def test_variants_that_differ_only_in_stress_are_one(tmp_path):
+    (tmp_path / "lexicon").write_text("A AH0\nA AH1\nA EY1\n")
+    lexicon = read_lexicon(tmp_path / "lexicon")
+    assert lexicon == {"A": [("AH",), ("EY",)]}
+    write_lexicon(tmp_path / "again", lexicon)
+    assert read_lexicon(tmp_path / "again") == lexicon
+
+
+@pytest.mark.parametrize(("line", "fault"), [("HI", "no phones"), ("HI XX", "unknown phone XX")])
+def test_a_bad_lexicon_line_is_named(tmp_path, line, fault):
+    (tmp_path / "lexicon").write_text(f"A AH\n{line}\n")
+    with pytest.raises(InputError, match=f"lexicon:2: HI: {fault}"):
+        read_lexicon(tmp_path / "lexicon")
+
+
+def test_an_empty_score_is_masked_and_the_word_null_is_a_word(tmp_path):
+    (tmp_path / "word_scores.csv").write_text(
+        "utterance,word_index,word,accuracy,stress,total\n0001,0,NULL,,10,7\n"
+    )
+    labels = read_labels(tmp_path, "word")
+    assert labels.loc[0, "utterance"] == "0001" and labels.loc[0, "word"] == "NULL"
+    assert pd.isna(labels.loc[0, "accuracy"]) and labels.loc[0, "total"] == 7
+    with pytest.raises(InputError, match="no phone scores"):
+        read_labels(tmp_path, "phone")

@@ -1,0 +1,115 @@
+"""The grader's network: what its scores depend on, and what its loss counts."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from made_corpus import make_utterances
+
+from pyscorer.contract.labels import Labels
+from pyscorer.grading.batches import Batches, human_scale, scaling_of, targets_of
+from pyscorer.grading.fit_grader import FitOptions, fit_grader, grader_loss, predict
+from pyscorer.grading.grader import Module, scores_of
+from pyscorer.grading.grader_inputs import assemble, norms_of
+from pyscorer.grading.network import Grader, GraderConfig, Grades
+from pyscorer.grading.train_grader import pcc_of
+from pyscorer.parallel import one_thread
+
+
+def batches_of(speakers: int) -> tuple[Batches, Labels, GraderConfig]:
+    raw, labels, _ = make_utterances(speakers)
+    inputs = assemble(raw, norms_of(raw))
+    config = GraderConfig(inputs.spans, inputs.words.shape[1], inputs.utterances.shape[1], width=16)
+    return Batches(inputs, scaling_of(inputs, labels)), labels, config
+
+
+def test_scores_of_an_utterance_do_not_depend_on_its_companions() -> None:
+    batches, _, config = batches_of(4)
+    torch.manual_seed(0)
+    grader = Grader(config)
+    together = predict(grader, batches, np.arange(16))
+    alone = [predict(grader, batches, np.array([i])) for i in range(16)]
+    for level, parts in zip(together, zip(*alone, strict=True), strict=True):
+        torch.testing.assert_close(level, torch.cat(parts), atol=1e-5, rtol=1e-4)
+
+
+def test_every_phone_word_and_utterance_has_its_scores() -> None:
+    batches, labels, config = batches_of(3)
+    grades = predict(Grader(config), batches, np.arange(12))
+    assert grades.phones.shape == labels.phones.shape
+    assert grades.words.shape == labels.words.shape
+    assert grades.utterances.shape == (12, 2, 5)
+
+
+def test_a_phone_is_scored_with_the_inputs_of_its_word_in_mind() -> None:
+    batches, _, config = batches_of(2)
+    torch.manual_seed(0)
+    grader = Grader(config).eval()
+    batch, _, _ = batches.take(np.array([0]))
+    other = batch._replace(words=batch.words + 1)
+    assert (grader(other).phones - grader(batch).phones).abs().min() > 1e-4
+
+
+def test_left_out_words_are_out_and_an_utterance_keeps_one() -> None:
+    batches, _, _ = batches_of(2)
+    words = batches.pooled.word_counts[:2]
+    dropped = np.ones(words.sum(), dtype=bool)
+    dropped[words[0] + 1] = False
+    batch, _, word_rows = batches.take(np.array([0, 1]), dropped)
+    assert list(word_rows) == [0, words[0] + 1]
+    assert list(batch.utterance_of_word) == [0, 1]
+    assert set(batch.word_of_phone.tolist()) == {0, 1}
+
+
+def test_unscored_phones_are_masked() -> None:
+    nothing = torch.full((2, 2, 5), math.nan)
+    silent = Grades(torch.tensor([0.0, math.nan]), torch.full((1, 3), math.nan), nothing)
+    grades = Grades(torch.tensor([1.0, 9.0]), torch.ones(1, 3), torch.ones(2, 2, 5))
+    assert grader_loss(grades, silent, 1.0, 1.0) == pytest.approx(1.0)
+
+
+def test_standardised_scores_return_to_their_own_scale() -> None:
+    raw, labels, _ = make_utterances(5)
+    scaling = scaling_of(assemble(raw, norms_of(raw)), labels)
+    targets = targets_of(labels, scaling)
+    back = human_scale(Grades(targets.phones, targets.words, targets.utterances), scaling)
+    np.testing.assert_allclose(back.phones, labels.phones, atol=1e-5)
+    np.testing.assert_allclose(back.words, labels.words, atol=1e-4)
+    np.testing.assert_allclose(back.utterances[:, 0], labels.utterances, atol=1e-4)
+
+
+def test_sources_can_be_off() -> None:
+    raw, _, _ = make_utterances(2)
+    silent = replace(raw, recognised=None)
+    inputs = assemble(silent, norms_of(raw), durations=False)
+    assert [name for name, _ in inputs.spans] == ["gop"]
+    assert inputs.words.shape[1] == 1 + 2 * 2
+    config = GraderConfig(inputs.spans, 5, inputs.utterances.shape[1], width=16)
+    raw, labels, _ = make_utterances(2)
+    batches = Batches(inputs, scaling_of(inputs, labels))
+    assert predict(Grader(config), batches, np.arange(8)).utterances.shape == (8, 2, 5)
+
+
+@one_thread()
+def test_learns_what_the_inputs_tell_about_speakers_not_heard() -> None:
+    raw, labels, _ = make_utterances(40)
+    inputs = assemble(raw, norms_of(raw))
+    scaling = scaling_of(inputs, labels)
+    batches, targets = Batches(inputs, scaling), targets_of(labels, scaling)
+    config = GraderConfig(inputs.spans, inputs.words.shape[1], inputs.utterances.shape[1], width=16)
+    heard, new = np.arange(120), np.arange(120, 160)
+    options = FitOptions(epochs=12, batch_size=12, learning_rate=5e-3, averaged=0.9)
+    grader, curve = fit_grader(config, options, batches, targets, heard, [0, 0])
+    again, _ = fit_grader(config, options, batches, targets, heard, [0, 0])
+    grades = predict(grader, batches, new)
+    pcc = pcc_of(scores_of(Module(0, 0, grader), batches, new, scaling), labels, raw.pooled, new)
+    assert pcc["total"] > 0.9 and pcc["word_total"] > 0.8 and pcc["phone"] > 0.8
+    assert curve[-1]["train_loss"] < curve[0]["train_loss"]
+    assert torch.equal(grades.utterances, predict(again, batches, new).utterances)
+
+
+def test_the_full_size_is_below_a_million_parameters() -> None:
+    spans = (("durations", 6), ("tdnnf", 258), ("gop", 85), ("encoder", 1536), ("learned_gop", 42))
+    assert sum(p.numel() for p in Grader(GraderConfig(spans, 5, 150)).parameters()) < 1e6

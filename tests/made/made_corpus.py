@@ -1,0 +1,124 @@
+"""Made-up utterances whose scores follow one input, for tests of the grader."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
+from pyscorer.contract.files import write_table
+from pyscorer.contract.labels import Labels
+from pyscorer.contract.phones import ARPABET, PHONES
+from pyscorer.contract.pooled import make_pooled, write_pooled
+from pyscorer.contract.segments import DURATION_COLUMNS, PhoneSegment, durations
+from pyscorer.grading.grader_inputs import RawInputs, Recognised, word_view
+
+MEASURES = ("lpp", "gop")
+
+
+def make_utterances(
+    speakers: int, each: int = 4, seed: int = 0
+) -> tuple[RawInputs, Labels, dict[str, list[PhoneSegment]]]:
+    """Utterances of 2 to 5 words of 1 to 4 phones; each speaker has a skill, which `lpp` tells."""
+    generator = np.random.default_rng(seed)
+    segments: dict[str, list[PhoneSegment]] = {}
+    owner: list[str] = []
+    for speaker in range(speakers):
+        for number in range(each):
+            rows, start = [], 0
+            for word in range(generator.integers(2, 6)):
+                pause = int(generator.integers(0, 10))
+                for phone in range(generator.integers(1, 5)):
+                    length = int(generator.integers(3, 20))
+                    start += pause * (phone == 0)
+                    before = pause if phone == 0 else 0
+                    name = str(generator.choice(ARPABET))
+                    rows.append(PhoneSegment(word, phone, name, start, length, before, 0))
+                    start += length
+            segments[f"S{speaker:02d}U{number}"] = rows
+            owner.append(f"S{speaker:02d}")
+    flat = [s for rows in segments.values() for s in rows]
+    counts = [len(rows) for rows in segments.values()]
+    utterance = np.repeat(np.arange(len(segments)), counts)
+    skill = generator.uniform(0, 1, speakers)[np.unique(owner, return_inverse=True)[1]]
+    good = np.clip(skill[utterance] + 0.2 * generator.normal(size=len(flat)), 0, 1)
+    noise = generator.normal(size=len(flat))
+    times = np.concatenate([durations(rows) for rows in segments.values()])
+    features = np.column_stack([times, 4 * good, noise]).astype(np.float32)
+    pooled = make_pooled(
+        list(segments),
+        features,
+        utterance,
+        [s.phone for s in flat],
+        np.array([s.word_index for s in flat]),
+        np.array([s.phone_index for s in flat]),
+    )
+    starts = np.flatnonzero(pooled.phone_index == 0)
+    word = np.add.reduceat(good, starts) / np.diff([*starts, len(good)])
+    whole = np.array([good[utterance == i].mean() for i in range(len(segments))])
+    scores = np.round(10 * whole)[:, None] + np.zeros(len(UTTERANCE_ASPECTS))
+    labels = Labels(
+        scores.astype(np.float32),
+        (10 * whole[:, None] + np.zeros(len(UTTERANCE_ASPECTS))).astype(np.float32),
+        np.repeat(np.round(10 * word)[:, None], len(WORD_ASPECTS), axis=1).astype(np.float32),
+        (2 * good).astype(np.float32),
+        np.array(owner),
+    )
+    one = np.ones(len(word))
+    seen = Recognised(
+        word_view(
+            np.log(word + 0.1), one, np.log(word + 0.1), word - 1, (word > 0.3).astype(float)
+        ),
+        generator.normal(size=(len(segments), 4)).astype(np.float32),
+    )
+    columns = tuple(("durations", c) for c in DURATION_COLUMNS) + tuple(
+        ("gop", c) for c in MEASURES
+    )
+    return RawInputs(pooled, columns, seen), labels, segments
+
+
+def write_corpus(folder: Path, split: str, speakers: int, seed: int) -> None:
+    """folder/data/split with its label tables, folder/gop/split and folder/recogniser/split."""
+    raw, labels, segments = make_utterances(speakers, seed=seed)
+    p, keys = raw.pooled, raw.pooled.keys
+    data = folder / "data" / split
+    write_table(data / "utt2spk", dict(zip(keys, labels.speakers, strict=True)))
+    tables = {"utterance": pd.DataFrame(labels.utterances, columns=UTTERANCE_ASPECTS)}
+    tables["utterance"].insert(0, "utterance", keys)
+    raters = [
+        pd.DataFrame(labels.raters + shift, columns=UTTERANCE_ASPECTS).assign(
+            utterance=keys, rater=number
+        )
+        for number, shift in enumerate((-0.3, 0.3))
+    ]
+    tables["rater"] = pd.concat(raters)
+    owner = np.repeat(keys, p.word_counts)
+    starts = np.flatnonzero(p.phone_index == 0)
+    places = {"utterance": owner, "word_index": p.word_index[starts], "word": "X"}
+    tables["word"] = pd.DataFrame(places).join(pd.DataFrame(labels.words, columns=WORD_ASPECTS))
+    tables["phone"] = pd.DataFrame(
+        {
+            "utterance": np.repeat(keys, p.phone_counts),
+            "word_index": p.word_index,
+            "phone_index": p.phone_index,
+            "phone": [PHONES[i + 2] for i in p.phones],
+            "accuracy": labels.phones,
+        }
+    )
+    for name, table in tables.items():
+        table.to_csv(data / f"{name}_scores.csv", index=False)
+    ends = np.cumsum(p.phone_counts)
+    rows = zip(keys, segments.values(), np.split(p.features, ends[:-1]), strict=True)
+    write_pooled(folder / "gop" / split, [*DURATION_COLUMNS, *MEASURES], rows)
+    view = folder / "recogniser" / split
+    view.mkdir(parents=True)
+    assert raw.recognised is not None
+    words = raw.recognised.words
+    pd.DataFrame(
+        {"utterance": owner, "word_index": p.word_index[starts], "log_probability": words[:, 0]}
+        | dict(zip(("tokens", "least", "margin", "heard"), words.T[1:5], strict=True))
+    ).to_csv(view / "words.csv", index=False)
+    names = ["wer", "hypothesis_log_probability", "prompt_log_probability", "difference"]
+    table = pd.DataFrame(raw.recognised.utterances, columns=names)
+    table.insert(0, "utterance", keys)
+    table.to_csv(view / "utterances.csv", index=False)

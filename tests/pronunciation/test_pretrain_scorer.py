@@ -1,0 +1,168 @@
+"""The stages of Lin & Wang 2021: synthetic scores first, human ones after."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from made_scores import OPTIONS, write_split
+
+from pyscorer.contract.pooled import read_pooled
+from pyscorer.errors import InputError
+from pyscorer.evaluation.metrics import pearson
+from pyscorer.pronunciation.pretrain_scorer import pretrain_scorer
+from pyscorer.pronunciation.scorer import load_scorer
+from pyscorer.pronunciation.splicing import draw_splices, write_splices
+from pyscorer.pronunciation.train_scorer import Sources, load_training_data, train_scorer
+from pyscorer.scoring.folds import speaker_folds
+
+SCORER = dataclasses.replace(OPTIONS, folds=3, epochs=6)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The synthetic scores of column k are the human ones, moved by k: fold k's column is known."""
+    root = tmp_path_factory.mktemp("stages")
+    write_split(root, "train", [f"t{i:02d}" for i in range(15)], 8, seed=1)
+    write_split(root, "test", [f"x{i:02d}" for i in range(9)], 8, seed=2)
+    pool, copy = root / "pool/train", root / "pool/copy"
+    shutil.copytree(pool, copy)
+    for name in ("segments.csv", "phones.scp"):
+        text = (copy / name).read_text()
+        head, _, rest = text.partition("\n") if name == "segments.csv" else ("", "", text)
+        lines = [f"sp0.9-{line}" for line in rest.splitlines()]
+        (copy / name).write_text("\n".join([*([head] if head else []), *lines]) + "\n")
+    table = pd.read_csv(root / "data/train/utterance_scores.csv")
+    speakers = table["utterance"].str.partition("-")[0].to_numpy()
+    table["fold"] = speaker_folds(speakers, table["total"].to_numpy(), 3)
+    for k in range(3):
+        table[f"without_{k}"] = table["total"] * 0.9 + 0.1 * k
+    copies = table.assign(utterance="sp0.9-" + table["utterance"])
+    both = pd.concat([table, copies]).drop(columns="total")
+    (root / "synthetic").mkdir()
+    both.to_csv(root / "synthetic/scores.csv", index=False)
+    return root
+
+
+def places(corpus: Path) -> tuple[Path, Path]:
+    return corpus / "data/train", corpus / "pool/train"
+
+
+def pretrain(corpus: Path, out: str, options=SCORER, synthetic: str = "synthetic") -> Path:
+    pretrain_scorer(
+        *places(corpus),
+        corpus / synthetic / "scores.csv",
+        *(corpus / "data/test", corpus / "pool/test", corpus / out),
+        options,
+        [corpus / "pool/copy"],
+    )
+    return corpus / out
+
+
+def finetune(corpus: Path, out: str, start: Path | None, options=SCORER) -> Path:
+    test = (corpus / "data/test", corpus / "pool/test")
+    train_scorer(*places(corpus), *test, corpus / out, options, start)
+    return corpus / out
+
+
+@pytest.fixture(scope="module")
+def pretrained(corpus: Path) -> Path:
+    return pretrain(corpus, "ii")
+
+
+def test_stage_ii_learns_without_a_human_score(corpus: Path, pretrained: Path) -> None:
+    scores = pd.read_csv(pretrained / "scores.csv")
+    assert len(scores) == 72 and pearson(scores["predicted"], scores["human"]) > 0.7
+    held_out = pd.read_csv(pretrained / "out_of_fold.csv")
+    assert len(held_out) == 120, "copies are trained on, and no more"
+    modules = pd.read_csv(pretrained / "modules.csv")
+    assert len(modules) == 6 and modules[["train_pcc", "held_out_pcc"]].min().min() > 0.5
+
+
+def test_each_module_learns_the_column_of_its_fold(corpus: Path) -> None:
+    sources = Sources(
+        *places(corpus), None, corpus / "synthetic/scores.csv", (corpus / "pool/copy",)
+    )
+    data = load_training_data(sources, SCORER)
+    human = data.scores
+    for k in range(3):
+        np.testing.assert_allclose(data.targets[:120, k], 0.9 * human + 0.1 * k, atol=1e-5)
+        train, held_out = data.parts(k)
+        assert len(train) + 2 * len(held_out) == 240, "a copy of the held-out fold is left out"
+        assert held_out.max() < 120 and set(data.folds[train]) == {0, 1, 2} - {k}
+
+
+def test_spliced_utterances_are_trained_on_as_well(corpus: Path, tmp_path: Path) -> None:
+    pooled = read_pooled(places(corpus)[1], ["deep_0"])
+    speakers = np.array([key.partition("-")[0] for key in pooled.keys])
+    drawn = draw_splices(pooled, speakers, 1)
+    write_splices(tmp_path / "splices.csv", drawn)
+    table = pd.read_csv(corpus / "synthetic/scores.csv")[:120]
+    spliced = table.assign(utterance=drawn.keys, without_0=7.0)
+    pd.concat([table, spliced]).to_csv(tmp_path / "scores.csv", index=False)
+    sources = Sources(
+        *places(corpus), None, tmp_path / "scores.csv", splices=tmp_path / "splices.csv"
+    )
+    data = load_training_data(sources, SCORER)
+    assert data.pooled.keys == [*pooled.keys, *drawn.keys]
+    assert set(data.targets[120:, 0]) == {7.0}
+    assert (data.folds[120:] == data.folds[:120]).all()
+    assert data.parts(0)[1].max() < 120
+
+
+def test_stage_iii_goes_on_from_the_module_of_the_same_seed_and_fold(
+    corpus: Path, pretrained: Path
+) -> None:
+    still = dataclasses.replace(SCORER, epochs=1, learning_rate=0.0, weight_decay=0.0)
+    same = load_scorer(finetune(corpus, "still", pretrained, still) / "model.pt")
+    first = load_scorer(pretrained / "model.pt")
+    for a, b in zip(first["modules"], same["modules"], strict=True):
+        assert (a["seed"], a["fold"]) == (b["seed"], b["fold"])
+        assert all(torch.equal(a["state"][name], b["state"][name]) for name in a["state"])
+    moved = load_scorer(finetune(corpus, "iii", pretrained) / "model.pt")
+    assert not torch.equal(
+        moved["modules"][0]["state"]["score.weight"], first["modules"][0]["state"]["score.weight"]
+    )
+    scores = pd.read_csv(corpus / "iii/scores.csv")
+    assert pearson(scores["predicted"], scores["human"]) > 0.8
+
+
+def test_single_modules_are_a_column_a_seed(corpus: Path, pretrained: Path) -> None:
+    single = pd.read_csv(pretrained / "single_scores.csv")
+    modules = pd.read_csv(pretrained / "modules.csv")
+    for seed in range(2):
+        pcc = pearson(single[f"seed_{seed}"], single["human"])
+        row = modules[(modules["seed"] == seed) & (modules["fold"] == seed)]
+        assert pcc == pytest.approx(row["test_pcc"].iloc[0], abs=1e-3)
+    one = pretrain(corpus, "one", dataclasses.replace(SCORER, one_fold=True))
+    assert pd.read_csv(one / "modules.csv")[["seed", "fold"]].to_numpy().tolist() == [
+        [0, 0],
+        [1, 1],
+    ]
+    pd.testing.assert_frame_equal(pd.read_csv(one / "scores.csv"), single)
+    assert not (one / "out_of_fold.csv").exists()
+
+
+def test_bad_starts_and_tables_are_named(corpus: Path, pretrained: Path) -> None:
+    with pytest.raises(InputError, match="trained with attention True, not False"):
+        finetune(corpus, "x", pretrained, dataclasses.replace(SCORER, attention=False))
+    with pytest.raises(InputError, match="no module of seed 2, fold 0"):
+        finetune(corpus, "x", pretrained, dataclasses.replace(SCORER, seeds=3))
+    with pytest.raises(InputError, match="other columns"):
+        options = dataclasses.replace(SCORER, extras=("log_duration",))
+        finetune(corpus, "x", pretrained, options)
+    table = pd.read_csv(corpus / "synthetic/scores.csv")
+    for name, changed, message in (
+        ("few", table[table["utterance"] != "t03-2"], "no score of utterance t03-2"),
+        ("folds", table.assign(fold=(table["fold"] + 1) % 3), "made with other folds"),
+        ("nan", table.assign(without_1=np.nan), "a score is not a number"),
+    ):
+        (corpus / name).mkdir()
+        changed.to_csv(corpus / name / "scores.csv", index=False)
+        with pytest.raises(InputError, match=message):
+            pretrain(corpus, "x", synthetic=name)
+    assert not (corpus / "x/model.pt").exists()
+    assert read_pooled(corpus / "pool/copy", ["deep_0"]).keys[0].startswith("sp0.9-")

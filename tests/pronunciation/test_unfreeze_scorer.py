@@ -1,0 +1,188 @@
+"""Training through the upper layers of the acoustic model."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from pyscorer.chain.acoustic_model import AcousticModel, embed_features, load_model, save_model
+from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
+from pyscorer.contract.archives import Matrices, write_archive
+from pyscorer.contract.ctm import Segment, write_ctm
+from pyscorer.contract.files import write_table
+from pyscorer.contract.phones import PHONES
+from pyscorer.contract.pooled import read_pooled
+from pyscorer.errors import InputError
+from pyscorer.feedback.scorer_bundle import bundle
+from pyscorer.measures.pool import pool
+from pyscorer.pronunciation.activations import (
+    ActivationOptions,
+    UpperLayers,
+    activations,
+    lower_activations,
+)
+from pyscorer.pronunciation.scorer import ScorerOptions, load_scorer
+from pyscorer.pronunciation.train_scorer import train_scorer
+from pyscorer.pronunciation.unfreeze_scorer import FramePool, UnfreezeOptions, unfreeze_scorer
+
+CONFIG = TdnnfConfig(
+    num_pdfs=40,
+    dim=24,
+    bottleneck=6,
+    time_strides=(1, 0, 3, 3),
+    embedding_dim=256,
+    prefinal_dim=16,
+    prefinal_bottleneck=8,
+)
+OPTIONS = UnfreezeOptions(upper=2, epochs=1, batch_size=8, jobs=1)
+
+
+def network(seed: int = 0) -> Tdnnf:
+    torch.manual_seed(seed)
+    return Tdnnf(CONFIG).eval()
+
+
+def test_lower_and_upper_layers_are_the_network() -> None:
+    whole = network()
+    features = np.random.default_rng(0).normal(size=(31, 40)).astype(np.float32)
+    model = AcousticModel(whole, np.ones(40, dtype=np.int32))
+    expected, _ = embed_features(model, features)
+    for upper in (1, 2):
+        lower = lower_activations(whole, features, upper)
+        assert lower.shape == (11 + 2 * upper, CONFIG.dim)
+        layers = UpperLayers(whole, upper)
+        with torch.no_grad():
+            again = layers.prefinal_l(layers.frames(torch.from_numpy(lower)))
+        np.testing.assert_allclose(again.numpy(), expected, atol=1e-4)
+
+
+def test_the_cut_must_leave_layers_of_stride_three() -> None:
+    for upper in (0, 3, 4):
+        with pytest.raises(InputError, match=f"--upper {upper}"):
+            UpperLayers(network(), upper)
+
+
+def write_corpus(root: Path, split: str, speakers: int) -> None:
+    rng = np.random.default_rng(speakers)
+    text, speaker_of, scores, feats, phones, words = {}, {}, [], {}, {}, {}
+    for speaker in range(speakers):
+        for i in range(4):
+            key = f"{split}{speaker:02d}-{i}"
+            text[key], speaker_of[key] = "AT", f"{split}{speaker:02d}"
+            scores.append((key, int(rng.integers(2, 10))))
+            length = 7 + int(rng.integers(0, 12))
+            feats[key] = rng.normal(size=(length + 20, 40))
+            phones[key] = [
+                Segment("SIL", 0, 5),
+                Segment("AE", 5, length),
+                Segment("T", 5 + length, 15),
+            ]
+            words[key] = [Segment("AT", 5, length + 15)]
+    write_table(root / "data" / split / "text", text)
+    write_table(root / "data" / split / "utt2spk", speaker_of)
+    table = pd.DataFrame(scores, columns=["utterance", "total"])
+    table.to_csv(root / "data" / split / "utterance_scores.csv", index=False)
+    write_archive(root / "mfcc40" / split / "feats.scp", feats.items())
+    write_ctm(root / "ali" / split / "phones.ctm", phones.items())
+    write_ctm(root / "ali" / split / "words.ctm", words.items())
+    model = load_model(root / "final.pt")
+    outputs = {key: embed_features(model, matrix) for key, matrix in feats.items()}
+    deep = root / "deep" / split
+    write_archive(deep / "embed.scp", [(k, v[0]) for k, v in outputs.items()])
+    write_archive(deep / "post.scp", [(k, v[1]) for k, v in outputs.items()])
+    (deep / "frame_shift").write_text("0.03\n")
+    pool(root / "data" / split, root / "ali" / split, deep, root / "pool" / split)
+    options = ActivationOptions(upper=2, jobs=1)
+    activations(root / "final.pt", root / "mfcc40" / split, root / "lower" / split, options)
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("unfreezing")
+    save_model(root / "final.pt", AcousticModel(network(), np.arange(40, dtype=np.int32) % 41 + 1))
+    assert len(PHONES) == 42
+    write_corpus(root, "train", 6)
+    write_corpus(root, "test", 3)
+    options = ScorerOptions(
+        seeds=2, folds=2, epochs=2, min_steps=0, batch_size=8, dropout=0.0, jobs=1
+    )
+    train_scorer(
+        *(root / "data/train", root / "pool/train", root / "data/test", root / "pool/test"),
+        *(root / "frozen", options),
+    )
+    return root
+
+
+def unfreeze(corpus: Path, out: str, options: UnfreezeOptions, start: str = "frozen") -> Path:
+    unfreeze_scorer(
+        *(corpus / "data/train", corpus / "pool/train", corpus / "lower/train"),
+        *(corpus / "data/test", corpus / "pool/test", corpus / "lower/test"),
+        *(corpus / "final.pt", corpus / start, corpus / out, options),
+    )
+    return corpus / out
+
+
+def test_deep_features_from_frames_are_those_of_the_stage_pool(corpus: Path) -> None:
+    columns = [f"deep_{i}" for i in range(256)]
+    pooled = read_pooled(corpus / "pool/train", columns)
+    frames = FramePool(corpus / "pool/train", corpus / "lower/train", pooled, 2)
+    layers = UpperLayers(load_model(corpus / "final.pt").network, 2)
+    np.testing.assert_allclose(frames.everything(layers), pooled.features, atol=1e-3)
+    # Any utterances in any order, some of their phones left out.
+    some = frames(layers, np.array([7, 2]), np.array([14, 15, 5])).detach().numpy()
+    np.testing.assert_allclose(some, pooled.features[[14, 15, 5]], atol=1e-3)
+
+
+def test_without_a_learning_rate_nothing_changes(corpus: Path) -> None:
+    still = dataclasses.replace(OPTIONS, acoustic_rate=0.0, module_rate=0.0, weight_decay=0.0)
+    out = unfreeze(corpus, "still", still)
+    before = pd.read_csv(corpus / "frozen/single_scores.csv")
+    after = pd.read_csv(out / "scores.csv")
+    np.testing.assert_allclose(after[["seed_0", "seed_1"]], before[["seed_0", "seed_1"]], atol=2e-3)
+    modules = pd.read_csv(out / "modules.csv")
+    assert modules[["seed", "fold"]].to_numpy().tolist() == [[0, 0], [1, 1]]
+
+
+def test_module_and_layers_learn_and_are_taken_up_again(corpus: Path) -> None:
+    options = dataclasses.replace(
+        OPTIONS, epochs=12, acoustic_rate=1e-3, module_rate=1e-2, word_dropout=0.0
+    )
+    log = pd.read_csv(unfreeze(corpus, "iiu", options) / "train_log.csv")
+    by_epoch = log.groupby("epoch")["train_loss"].mean()
+    assert by_epoch.iloc[-1] < by_epoch.iloc[0]
+    first = load_scorer(corpus / "iiu/model.pt")["modules"][0]["acoustic"]
+    layers = UpperLayers(load_model(corpus / "final.pt").network, 2).state_dict()
+    moved = {n for n in first if not torch.equal(first[n], layers[n])}
+    assert moved and not any("running" in name for name in moved), "batch norm keeps its statistics"
+    still = dataclasses.replace(OPTIONS, acoustic_rate=0.0, module_rate=0.0, weight_decay=0.0)
+    again = unfreeze(corpus, "again", still, "iiu")
+    a, b = (pd.read_csv(path / "scores.csv")["seed_0"] for path in (corpus / "iiu", again))
+    np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+def test_all_folds_on_any_number_of_processes(corpus: Path) -> None:
+    whole = dataclasses.replace(OPTIONS, one_fold=False)
+    unfreeze(corpus, "whole", whole)
+    assert len(pd.read_csv(corpus / "whole/modules.csv")) == 4
+    unfreeze(corpus, "parallel", dataclasses.replace(whole, jobs=2))
+    for name in ("scores.csv", "modules.csv", "out_of_fold.csv"):
+        assert (corpus / "whole" / name).read_text() == (corpus / "parallel" / name).read_text()
+
+
+def test_bad_input_is_named(corpus: Path) -> None:
+    lower = Matrices(corpus / "lower/train/lower.scp")
+    keys = list(lower)[1:]
+    write_archive(corpus / "few/train/lower.scp", [(key, lower[key]) for key in keys])
+    pooled = read_pooled(corpus / "pool/train", ["deep_0"])
+    with pytest.raises(InputError, match=r"no utterance train00-0 \(1 missing\)"):
+        FramePool(corpus / "pool/train", corpus / "few/train", pooled, 2)
+    unfreeze(corpus, "iiu", OPTIONS)
+    lexicon = corpus / "lexicon.txt"
+    lexicon.write_text("AT AE T\n")
+    (corpus / "gmm").mkdir()
+    (corpus / "gmm/final.npz").write_bytes(b"")
+    with pytest.raises(InputError):
+        bundle(corpus / "gmm", lexicon, corpus / "final.pt", corpus / "iiu", corpus / "bundle")
