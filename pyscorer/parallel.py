@@ -10,12 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+Shared = TypeVar("Shared")
 
 
 def cores() -> int:
@@ -23,7 +25,13 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _begin_worker() -> None:
+_SHARED: Any = None
+"""What this worker's tasks have in common, see `shared_map`."""
+
+
+def _begin_worker(shared: Any = None) -> None:
+    global _SHARED
+    _SHARED = shared
     threadpool_limits(1)
     if "torch" in sys.modules:  # its threads are not there after a fork: whoever wants them hangs
         sys.modules["torch"].set_num_threads(1)
@@ -55,8 +63,14 @@ def ordered_map(
     if jobs == 1:
         yield from map(function, tasks)
         return
+    yield from _spread(function, tasks, jobs, None)
+
+
+def _spread(
+    function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int, shared: object
+) -> Iterator[Result]:
     remaining = iter(tasks)
-    with ProcessPoolExecutor(jobs, initializer=_begin_worker) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_begin_worker, initargs=(shared,)) as pool:
         pending: deque[Future[bytes]] = deque()
         try:
             for task in itertools.islice(remaining, 3 * jobs):
@@ -68,6 +82,23 @@ def ordered_map(
         finally:
             for future in pending:
                 future.cancel()
+
+
+def shared_map(
+    function: Callable[[Shared, Task], Result], shared: Shared, tasks: Iterable[Task], jobs: int
+) -> Iterator[Result]:
+    """`ordered_map` of `function(shared, task)`; `shared` reaches each process once.
+
+    A forked process sees the parent's memory, so large data and loaded models cost nothing more.
+    """
+    if (jobs or cores()) == 1:
+        yield from map(partial(function, shared), tasks)
+        return
+    yield from _spread(partial(_with_shared, function), tasks, jobs or cores(), shared)
+
+
+def _with_shared(function: Callable[[Any, Task], Result], task: Task) -> Result:
+    return function(_SHARED, task)
 
 
 @contextmanager

@@ -2,10 +2,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pytest
 import torch
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.parallel import one_thread, ordered_map, shared_map
 
 
 def _ramp(size: int) -> torch.Tensor:
@@ -53,3 +54,15 @@ def test_blas_has_one_thread_where_processes_share_the_cores() -> None:
             assert _blas_threads() == {1}
         assert _blas_threads() == {2}
         assert list(ordered_map(_blas_threads, [0, 1], 2)) == [{1}, {1}]
+
+
+def _scaled(factors: dict[str, float], task: tuple[str, float]) -> float:
+    return factors[task[0]] * task[1]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_tasks_share_reaches_every_process(jobs: int) -> None:
+    for factor in (2.0, 3.0):  # a second call has its own
+        tasks = [("a", float(i)) for i in range(5)]
+        found = list(shared_map(_scaled, {"a": factor}, tasks, jobs))
+        assert found == [factor * i for i in range(5)]
