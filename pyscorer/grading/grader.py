@@ -1,9 +1,7 @@
 """A trained grader as a file, and its scores for new utterances."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +9,12 @@ import numpy as np
 import torch
 
 from pyscorer.contract.files import atomic_path
-from pyscorer.contract.pooled import make_pooled, select
-from pyscorer.contract.segments import PhoneSegment, durations
+from pyscorer.contract.pooled import select
+from pyscorer.contract.recording import Recording, one_pooled
 from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Scaling, human_scale
 from pyscorer.grading.fit_grader import predict
-from pyscorer.grading.grader_inputs import RawInputs, Recognised, assemble, join_inputs
+from pyscorer.grading.grader_inputs import RawInputs, assemble, join_inputs
 from pyscorer.grading.intervals import Calibration, Interval
 from pyscorer.grading.network import Grader, GraderConfig
 from pyscorer.grading.trees import PHONE_SHARE, WORD_SHARE, Trees
@@ -44,7 +42,6 @@ class TrainedGrader:
     columns: tuple[tuple[str, str], ...]
     """(source, column) of the pooled sources that it reads, in order."""
     durations: bool
-    recogniser: bool
     norms: np.ndarray
     """See `duration_norms`."""
     scaling: Scaling
@@ -110,7 +107,7 @@ def module_scores(
 
     As `scores_of`. Raises InputError for other columns than it was trained on.
     """
-    if raw.columns != grader.columns or (raw.recognised is None) == grader.recogniser:
+    if raw.columns != grader.columns:
         raise InputError("the sources have other columns than the grader was trained on")
     inputs = assemble(raw, grader.norms, grader.durations)
     batches = Batches(inputs, grader.scaling)
@@ -167,40 +164,12 @@ def with_intervals(
     return Levels(value, low, high)
 
 
-def recording_inputs(
-    grader: TrainedGrader,
-    segments: list[PhoneSegment],
-    sources: Mapping[str, tuple[Sequence[str], np.ndarray]],
-    view: Recognised | None,
-    key: str = "recording",
-) -> RawInputs:
-    """What `grader` reads of one recording.
+def recording_inputs(grader: TrainedGrader, recording: Recording) -> RawInputs:
+    """What `grader` reads of one recording, out of what was measured on it.
 
-    `sources`: for each pooled source its column names and phones x columns. Raises InputError
-    for a source or column that the grader wants and that is not there.
+    Raises InputError for a source or column that the grader wants and that is not there.
     """
-    places = {(s, c): i for s, (names, _) in sources.items() for i, c in enumerate(names)}
-    parts = [durations(segments)]
-    for source, wanted in groupby(grader.columns, key=itemgetter(0)):
-        if source == "durations":
-            continue
-        columns = list(wanted)
-        if unknown := [column for column in columns if column not in places]:
-            raise InputError(
-                f"the grader reads {unknown[0][1]} of source {source}, which is not given"
-            )
-        parts.append(sources[source][1][:, [places[column] for column in columns]])
-    if grader.recogniser and view is None:
-        raise InputError("the grader reads a recogniser's view, which is not given")
-    pooled = make_pooled(
-        [key],
-        np.concatenate(parts, axis=1).astype(np.float32),
-        np.zeros(len(segments), dtype=np.int64),
-        [s.phone for s in segments],
-        np.array([s.word_index for s in segments]),
-        np.array([s.phone_index for s in segments]),
-    )
-    return RawInputs(pooled, grader.columns, view if grader.recogniser else None)
+    return RawInputs(one_pooled(recording, grader.columns), grader.columns)
 
 
 def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> None:
@@ -209,7 +178,6 @@ def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> N
         "options": options,
         "columns": [list(c) for c in grader.columns],
         "durations": grader.durations,
-        "recogniser": grader.recogniser,
         "norms": torch.from_numpy(grader.norms),
         "scaling": vars(grader.scaling),
         "config": asdict(grader.config),
@@ -242,7 +210,6 @@ def load_grader(path: Path) -> TrainedGrader:
         return TrainedGrader(
             tuple((source, column) for source, column in content["columns"]),
             content["durations"],
-            content["recogniser"],
             content["norms"].numpy(),
             Scaling(**content["scaling"]),
             config,

@@ -11,6 +11,12 @@ from pyscorer.contract.labels import word_starts
 from pyscorer.contract.pooled import PooledSet, concatenate, read_columns, read_pooled
 from pyscorer.contract.segments import DURATION_COLUMNS
 from pyscorer.errors import InputError
+from pyscorer.pretrained.view_columns import (
+    VIEW_OF_UTTERANCE,
+    VIEW_OF_WORD,
+    RecogniserView,
+    read_view_columns,
+)
 from pyscorer.scoring.statistics import duration_norms, positions, rich_statistics
 
 POOLED_SOURCES = ("tdnnf", "gop", "encoder", "learned_gop", "heard")
@@ -27,8 +33,6 @@ _MEASURES = {
     "learned_gop": ("logp", "ratio", "entropy"),
 }
 """Columns whose statistics over words and utterances are inputs of theirs."""
-_WORD_COLUMNS = ("log_probability", "tokens", "least", "margin", "heard", "log_probability_a_token")
-_UTTERANCE_COLUMNS = ("wer", "hypothesis_log_probability", "prompt_log_probability", "difference")
 _SHORTEST_PAUSE = 5
 """10 ms frames; what is shorter is more often an uncertain boundary than a pause."""
 
@@ -53,16 +57,6 @@ class SourcePaths:
 
 
 @dataclass(frozen=True)
-class Recognised:
-    """A recogniser's view of the words of a PooledSet's utterances."""
-
-    words: np.ndarray
-    """Words x _WORD_COLUMNS."""
-    utterances: np.ndarray
-    """Utterances x _UTTERANCE_COLUMNS."""
-
-
-@dataclass(frozen=True)
 class RawInputs:
     """The sources of a set of utterances as they were read."""
 
@@ -70,7 +64,11 @@ class RawInputs:
     """Its features are DURATION_COLUMNS, then the columns of the pooled sources."""
     columns: tuple[tuple[str, str], ...]
     """(source, column) of each feature of `pooled`."""
-    recognised: Recognised | None
+
+    def places(self, source: str, columns: Sequence[str]) -> list[int]:
+        """Of these columns of a source among the features; none if it is not read."""
+        of = {column: i for i, column in enumerate(self.columns)}
+        return [of[source, name] for name in columns if (source, name) in of]
 
 
 @dataclass(frozen=True)
@@ -120,10 +118,11 @@ def read_inputs(paths: SourcePaths, wanted: Sequence[str] = ()) -> RawInputs:
         *(first.phones, first.word_index, first.phone_index),
         *(first.phone_counts, first.word_counts),
     )
-    seen = None
     if paths.recogniser is not None and (not wanted or "recogniser" in wanted):
-        seen = read_recognised(paths.recogniser, pooled)
-    return RawInputs(pooled, tuple(columns), seen)
+        seen = read_view_columns(paths.recogniser, pooled)
+        pooled = _with_features(pooled, np.concatenate([pooled.features, seen], axis=1))
+        columns += [("recogniser", name) for name in RecogniserView().columns]
+    return RawInputs(pooled, tuple(columns))
 
 
 def _same_phones(a: PooledSet, b: PooledSet) -> bool:
@@ -134,51 +133,9 @@ def _same_phones(a: PooledSet, b: PooledSet) -> bool:
     )
 
 
-def read_recognised(view: Path, pooled: PooledSet) -> Recognised:
-    """Read words.csv and utterances.csv of recogniser_view for the utterances of `pooled`."""
-    words = pd.read_csv(view / "words.csv", dtype={"utterance": str})
-    table = words.set_index(["utterance", "word_index"])
-    names = np.repeat(pooled.keys, pooled.word_counts)
-    index = pd.MultiIndex.from_arrays([names, pooled.word_index[word_starts(pooled)]])
-    by_utterance = pd.read_csv(view / "utterances.csv", dtype={"utterance": str})
-    by_utterance = by_utterance.set_index("utterance")
-    missing = [key for key in pooled.keys if key not in by_utterance.index]
-    if missing or not index.isin(table.index).all():
-        where = missing[0] if missing else index[~index.isin(table.index)][0][0]
-        raise InputError(f"{view}: utterance {where} is missing; run recogniser_view again")
-    chosen = table.loc[index]
-    return Recognised(
-        word_view(*(chosen[name].to_numpy(dtype=float) for name in _WORD_COLUMNS[:-1])),
-        by_utterance.loc[pooled.keys, list(_UTTERANCE_COLUMNS)].to_numpy(dtype=np.float32),
-    )
-
-
-def word_view(
-    log_probability: np.ndarray,
-    tokens: np.ndarray,
-    least: np.ndarray,
-    margin: np.ndarray,
-    heard: np.ndarray,
-) -> np.ndarray:
-    """Columns _WORD_COLUMNS of words, from the fields of WordView."""
-    each = log_probability / np.maximum(tokens, 1)
-    columns = [log_probability, tokens, least, margin, heard, each]
-    return np.column_stack(columns).astype(np.float32)
-
-
 def join_inputs(parts: Sequence[RawInputs]) -> RawInputs:
     """The utterances of all `parts`, which have the same columns, one part after the other."""
-    seen = [part.recognised for part in parts if part.recognised is not None]
-    return RawInputs(
-        concatenate([part.pooled for part in parts]),
-        parts[0].columns,
-        Recognised(
-            np.concatenate([view.words for view in seen]),
-            np.concatenate([view.utterances for view in seen]),
-        )
-        if seen
-        else None,
-    )
+    return RawInputs(concatenate([part.pooled for part in parts]), parts[0].columns)
 
 
 def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> GraderInputs:
@@ -255,8 +212,7 @@ def word_inputs(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> np
         values = np.column_stack([values, phone_times(raw.pooled, norms)[:, 1:3]])
     counts = np.diff(np.append(starts, len(values)))[:, None]
     parts = [counts, np.add.reduceat(values, starts) / counts, np.minimum.reduceat(values, starts)]
-    if raw.recognised is not None:
-        parts.append(raw.recognised.words)
+    parts.append(raw.pooled.features[starts][:, raw.places("recogniser", VIEW_OF_WORD)])
     return np.concatenate(parts, axis=1)
 
 
@@ -272,14 +228,15 @@ def utterance_inputs(
     if not durations:
         kept = [i for i, name in enumerate(names) if name.startswith(tuple(measures))]
         names, table = [names[i] for i in kept], table[:, kept]
-    if raw.recognised is not None:
+    if seen := raw.places("recogniser", VIEW_OF_UTTERANCE):
         utterance = np.repeat(np.arange(len(raw.pooled.keys)), raw.pooled.word_counts)
-        words = pd.DataFrame(raw.recognised.words).groupby(utterance)
-        table = np.column_stack(
-            [table, raw.recognised.utterances, words.mean().to_numpy(), words.min().to_numpy()]
-        )
-        names = [*names, *_UTTERANCE_COLUMNS]
-        names += [f"{c}_{how}" for how in ("mean", "least") for c in _WORD_COLUMNS]
+        of_words = raw.pooled.features[word_starts(raw.pooled)]
+        words = pd.DataFrame(of_words[:, raw.places("recogniser", VIEW_OF_WORD)]).groupby(utterance)
+        first = np.cumsum(raw.pooled.phone_counts) - raw.pooled.phone_counts
+        whole = raw.pooled.features[first][:, seen]
+        table = np.column_stack([table, whole, words.mean().to_numpy(), words.min().to_numpy()])
+        names = [*names, *VIEW_OF_UTTERANCE]
+        names += [f"{c}_{how}" for how in ("mean", "least") for c in VIEW_OF_WORD]
     return names, table
 
 

@@ -255,7 +255,6 @@ def train_grader(
     grader = TrainedGrader(
         data.raw.columns,
         "durations" in (options.sources or SOURCES),
-        data.raw.recognised is not None,
         *(data.norms, data.scaling, data.config),
         tuple(f.module for f in fitted),
     )

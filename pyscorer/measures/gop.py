@@ -2,32 +2,30 @@
 
 import csv
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from pyscorer.alignment.features import GmmFeatures
 from pyscorer.alignment.gmm_model import Gmm, transition_tables
-from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT, read_ctm
 from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES
 from pyscorer.contract.pooled import write_pooled
+from pyscorer.contract.recording import Frames, Recording
 from pyscorer.contract.segments import (
     DURATION_COLUMNS,
     PhoneSegment,
-    check_keys,
-    check_length,
     durations,
     read_frame_shift,
-    read_wanted,
 )
 from pyscorer.errors import InputError
 from pyscorer.measures import likelihoods as gmm_gop
 from pyscorer.measures import posteriors as dnn_gop
+from pyscorer.measures.corpus import Archive, read_recordings
 from pyscorer.progress import progress_bar
 
 POSTERIOR_MEASURES = ("lpp", "gop", "transition_gop")
@@ -58,7 +56,7 @@ class GmmMeasures:
         pdf_phone[tables.pdf[1:]] = tables.phone[1:]
         return cls(model, gmm_gop.phone_hmms(model), pdf_phone)
 
-    def __call__(self, features: np.ndarray, segments: list[PhoneSegment]) -> np.ndarray:
+    def __call__(self, features: np.ndarray, segments: Sequence[PhoneSegment]) -> np.ndarray:
         """Phones x GMM_MEASURES; `features` are (frames, 39) as `GmmFeatures` gives them."""
         pdf_likelihoods = gmm_gop.pdf_log_likelihoods(self.model, features)
         pdf_posteriors = gmm_gop.pdf_log_posteriors(pdf_likelihoods)
@@ -95,7 +93,7 @@ def log_stay_probabilities(ali: Path, frame_shift: float) -> np.ndarray:
 
 def posterior_columns(
     log_posteriors: np.ndarray,
-    segments: list[PhoneSegment],
+    segments: Sequence[PhoneSegment],
     frame_shift: float,
     log_stay: np.ndarray,
 ) -> np.ndarray:
@@ -115,14 +113,50 @@ def posterior_columns(
     )
 
 
-def _check_posteriors(key: str, post: Path, log_posteriors: np.ndarray) -> None:
-    if log_posteriors.shape[1] != len(PHONES) - 1:
+@dataclass(frozen=True)
+class Gop:
+    """Goodness of pronunciation by posteriors and, with `gmm`, by the GMM's likelihoods.
+
+    Reads the outputs `posteriors` (T x 41 log-posteriors of phones) and, with `gmm`,
+    `gmm_features` (frames x 39).
+    """
+
+    log_stay: np.ndarray
+    """See `log_stay_probabilities`."""
+    gmm: GmmMeasures | None = None
+    name: str = "gop"
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The columns that are GOP."""
+        return POSTERIOR_MEASURES + (GMM_MEASURES if self.gmm else ())
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """`measures`, then DURATION_COLUMNS and Kaldi's feature vector."""
+        return (*self.measures, *DURATION_COLUMNS, *LPP_COLUMNS, *LPR_COLUMNS)
+
+    def __call__(self, recording: Recording) -> np.ndarray:
+        """Phones x columns. Raises InputError for what are not log-posteriors of phones."""
+        segments, posteriors = recording.segments, recording.output("posteriors")
+        _check_posteriors(recording.key, posteriors)
+        found = posterior_columns(posteriors.matrix, segments, posteriors.shift, self.log_stay)
+        cut = len(POSTERIOR_MEASURES)
+        parts = [found[:, :cut]]
+        if self.gmm:
+            parts.append(self.gmm(recording.output("gmm_features").matrix, segments))
+        return np.column_stack([*parts, durations(segments), found[:, cut:]])
+
+
+def _check_posteriors(key: str, posteriors: Frames) -> None:
+    source, columns = posteriors.source or "posteriors", posteriors.matrix.shape[1]
+    if columns != len(PHONES) - 1:
         raise InputError(
-            f"{post}: {key}: {log_posteriors.shape[1]} columns, not the {len(PHONES) - 1} phones "
-            "of the inventory; make it with the stage export"
+            f"{source}: {key}: {columns} columns, not the {len(PHONES) - 1} phones of the "
+            "inventory; make it with the stage export"
         )
-    if log_posteriors.max() > 1e-3:
-        raise InputError(f"{post}: {key}: positive values, so these are not log-posteriors")
+    if posteriors.matrix.max() > 1e-3:
+        raise InputError(f"{source}: {key}: positive values, so these are not log-posteriors")
 
 
 def gop(
@@ -154,37 +188,29 @@ def gop(
     if (gmm is None) != (feats is None):
         raise InputError("the GMM's measures need both: its directory, and MFCC-13 features")
     text = read_data_dir(data)
-    posteriors = Matrices(deep / "post.scp")
-    check_keys(deep / "post.scp", posteriors, text.utterances, data, "export")
     frame_shift = read_frame_shift(deep)
-    log_stay = log_stay_probabilities(reference or ali, frame_shift)
     by_gmm = GmmMeasures.of(Gmm.load(gmm / "final.npz")) if gmm else None
+    measure = Gop(log_stay_probabilities(reference or ali, frame_shift), by_gmm)
     read = GmmFeatures(feats) if feats else None
-    measures = POSTERIOR_MEASURES + (GMM_MEASURES if by_gmm else ())
-    columns = (*measures, *DURATION_COLUMNS, *LPP_COLUMNS, *LPR_COLUMNS)
+    archives = {"posteriors": Archive(deep / "post.scp", frame_shift, "export")}
     with atomic_open(out / "gop.csv") as stream:
         table = csv.writer(stream, lineterminator="\n")
-        table.writerow(["utterance", "phone_index", "phone", *measures])
+        table.writerow(["utterance", "phone_index", "phone", *measure.measures])
 
         def rows() -> Iterator[tuple[str, list[PhoneSegment], np.ndarray]]:
-            wanted = read_wanted(ali, text.utterances, data)
-            for key, segments, frames in progress_bar(
-                wanted, "gop", len(text.utterances), unit="utt"
-            ):
-                log_posteriors = posteriors[key]
-                _check_posteriors(key, deep / "post.scp", log_posteriors)
-                check_length(key, "post.scp", len(log_posteriors), frames, frame_shift)
-                found = posterior_columns(log_posteriors, segments, frame_shift, log_stay)
-                cut = len(POSTERIOR_MEASURES)
-                parts = [found[:, :cut]]
-                if by_gmm and read:
-                    features = read(text.utterances[key])
-                    check_length(key, "feats.scp", len(features), frames, FRAME_SHIFT)
-                    parts.append(by_gmm(features, segments))
-                own = np.column_stack(parts)
-                for i, (s, values) in enumerate(zip(segments, own, strict=True)):
-                    table.writerow([key, i, s.phone, *(f"{value:.5f}" for value in values)])
-                yield key, segments, np.column_stack([own, durations(segments), found[:, cut:]])
+            recordings = read_recordings(data, text.utterances, ali, archives)
+            for recording in progress_bar(recordings, "gop", len(text.utterances), unit="utt"):
+                key, segments = recording.key, list(recording.segments)
+                if read:
+                    features = {
+                        "gmm_features": Frames(read(text.utterances[key]), source="feats.scp")
+                    }
+                    recording = replace(recording, outputs={**recording.outputs, **features})
+                matrix = measure(recording)
+                for i, (s, values) in enumerate(zip(segments, matrix, strict=True)):
+                    own = values[: len(measure.measures)]
+                    table.writerow([key, i, s.phone, *(f"{value:.5f}" for value in own)])
+                yield key, segments, matrix
 
-        write_pooled(out, columns, rows())
+        write_pooled(out, measure.columns, rows())
     log.info("goodness of pronunciation of %d utterances in %s", len(text.utterances), out)

@@ -5,7 +5,6 @@ odds with the text where a phone is pronounced as another.
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from pyscorer.contract.files import atomic_path
 from pyscorer.contract.labels import read_grades
 from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, write_columns
+from pyscorer.contract.recording import Recording
 from pyscorer.errors import InputError
 from pyscorer.parallel import one_thread
 from pyscorer.scoring.folds import speaker_folds
@@ -50,11 +50,24 @@ class LearnedGopOptions:
 
 @dataclass(frozen=True)
 class LearnedGop:
-    """Classifiers of the folds, and what their inputs are normalised with."""
+    """A measure: classifiers of the folds, and what their inputs are normalised with."""
 
     networks: list[nn.Sequential]
     mean: Tensor
     scale: Tensor
+    name: str = "learned_gop"
+    columns: tuple[str, ...] = LEARNED_COLUMNS
+
+    def __call__(self, recording: Recording) -> np.ndarray:
+        """Phones x LEARNED_COLUMNS, by what the measure `encoder` says of the recording."""
+        if "encoder" not in recording.measured:
+            raise InputError(
+                f"utterance {recording.key}: no pooled states, which {self.name} reads"
+            )
+        pooled = recording.measured["encoder"]
+        deep = [i for i, name in enumerate(pooled.columns) if name.startswith("deep_")]
+        phones = np.array([PHONE_ID[s.phone] for s in recording.segments])
+        return gop_columns(self.log_posteriors(pooled.matrix[:, deep]), phones)
 
     def log_posteriors(self, states: np.ndarray, fold: int | None = None) -> np.ndarray:
         """Of ARPABET: phones x 39, of pooled states (phones x inputs).
@@ -116,11 +129,6 @@ def learned_gop(model: Path, pool: Path, out: Path) -> None:
             f"{len(learned.mean)}: they are of another encoder, or of other layers"
         )
     _write(pool, out, pooled, learned.log_posteriors(pooled.features))
-
-
-def learned_gop_columns(model: LearnedGop, states: np.ndarray, phones: Sequence[str]) -> np.ndarray:
-    """LEARNED_COLUMNS of one recording's `phones`, of their pooled states (phones x inputs)."""
-    return gop_columns(model.log_posteriors(states), np.array([PHONE_ID[p] for p in phones]))
 
 
 def gop_columns(log_posteriors: np.ndarray, phones: np.ndarray) -> np.ndarray:

@@ -1,33 +1,31 @@
 """One vector a phone: deep features averaged over its frames, and what the alignment says of it."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from pyscorer.contract.archives import Matrices
 from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import PHONE_ID
-from pyscorer.contract.pooled import write_pooled
+from pyscorer.contract.recording import Recording
 from pyscorer.contract.segments import (
     DURATION_COLUMNS,
     PhoneSegment,
-    check_keys,
-    check_length,
     durations,
     read_frame_shift,
-    read_wanted,
     segment_means,
 )
-from pyscorer.progress import progress_bar
+from pyscorer.measures.corpus import Archive, read_recordings, write_measured
 
 EXTRAS = (*DURATION_COLUMNS, "log_posterior", "log_rival")
 """Columns after the deep features, see `extra_inputs`."""
 
 
 def extra_inputs(
-    log_posteriors: np.ndarray, segments: list[PhoneSegment], frame_shift: float
+    log_posteriors: np.ndarray, segments: Sequence[PhoneSegment], frame_shift: float
 ) -> np.ndarray:
     """The columns EXTRAS of each phone: phones x 5.
 
@@ -43,27 +41,35 @@ def extra_inputs(
     return np.column_stack([durations(segments), aligned, means.max(axis=1)])
 
 
-def pool_utterance(
-    key: str,
-    segments: list[PhoneSegment],
-    embeddings: np.ndarray,
-    log_posteriors: np.ndarray | None,
-    frame_shift: float,
-    frames: int,
-) -> np.ndarray:
-    """Pooled vectors of one utterance: phones x (deep feature dimension + extras), float32.
+@dataclass(frozen=True)
+class PooledStates:
+    """Deep features averaged over the frames of each phone: Lin & Wang 2021, section 2.2.
 
-    The extras are EXTRAS, without posteriors DURATION_COLUMNS alone. `frames` is the number of
-    10 ms frames of the alignment. Raises InputError naming the utterance if embeddings or
-    posteriors do not have the length that the alignment asks for.
+    Reads the output `name` and, with `posteriors`, the output `posteriors` of the recording.
     """
-    check_length(key, "embed.scp", len(embeddings), frames, frame_shift)
-    deep = segment_means(embeddings, segments, frame_shift)
-    if log_posteriors is None:
-        return np.concatenate([deep, durations(segments)], axis=1).astype(np.float32)
-    check_length(key, "post.scp", len(log_posteriors), frames, frame_shift)
-    extras = extra_inputs(log_posteriors, segments, frame_shift)
-    return np.concatenate([deep, extras], axis=1).astype(np.float32)
+
+    name: str
+    dimension: int
+    """Of the deep features."""
+    posteriors: bool = True
+    """Whether EXTRAS follow, which need posteriors; else DURATION_COLUMNS alone."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """deep_0, deep_1, ... and the extras."""
+        extras = EXTRAS if self.posteriors else DURATION_COLUMNS
+        return (*(f"deep_{i}" for i in range(self.dimension)), *extras)
+
+    def __call__(self, recording: Recording) -> np.ndarray:
+        """Phones x columns, float32; silence is left out."""
+        segments, states = recording.segments, recording.output(self.name)
+        parts = [segment_means(states.matrix, segments, states.shift)]
+        if self.posteriors:
+            posteriors = recording.output("posteriors")
+            parts.append(extra_inputs(posteriors.matrix, segments, posteriors.shift))
+        else:
+            parts.append(durations(segments))
+        return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 def pool(data: Path, ali: Path, deep: Path, out: Path, posteriors: bool = True) -> None:
@@ -72,7 +78,7 @@ def pool(data: Path, ali: Path, deep: Path, out: Path, posteriors: bool = True) 
     Writes, for every utterance of data/text: out/phones.scp (float matrix, phones x columns),
     out/columns.txt (column names: deep_0, deep_1, ... and then EXTRAS) and out/segments.csv
     (utterance, word_index, phone_index, phone, start, length; times in 10 ms frames), whose rows
-    are the rows of the matrices. Lin & Wang 2021, section 2.2: silence is left out.
+    are the rows of the matrices.
 
     `posteriors` switched off: `deep` has no post.scp (see the stage `encode`), and of EXTRAS
     DURATION_COLUMNS alone are written.
@@ -80,25 +86,13 @@ def pool(data: Path, ali: Path, deep: Path, out: Path, posteriors: bool = True) 
     Raises InputError naming the utterance if one is missing, is silence alone, or has alignment and
     features of different lengths.
     """
-    wanted = read_table(data / "text")
-    embeddings = Matrices(deep / "embed.scp")
-    log_posteriors = Matrices(deep / "post.scp") if posteriors else None
-    check_keys(deep / "embed.scp", embeddings, wanted, data, "export or encode")
-    if log_posteriors is not None:
-        check_keys(deep / "post.scp", log_posteriors, wanted, data, "export")
-    frame_shift = read_frame_shift(deep)
-
-    def rows() -> Iterator[tuple[str, list[PhoneSegment], np.ndarray]]:
-        utterances = read_wanted(ali, wanted, data)
-        for key, segments, frames in progress_bar(utterances, "pool", len(wanted), unit="utt"):
-            own = None if log_posteriors is None else log_posteriors[key]
-            yield (
-                key,
-                segments,
-                pool_utterance(key, segments, embeddings[key], own, frame_shift, frames),
-            )
-
-    dimension = next((embeddings[key].shape[1] for key in wanted), 0)
-    extras = EXTRAS if posteriors else DURATION_COLUMNS
-    write_pooled(out, [*(f"deep_{i}" for i in range(dimension)), *extras], rows())
+    wanted, shift = read_table(data / "text"), read_frame_shift(deep)
+    archives = {"pool": Archive(deep / "embed.scp", shift, "export or encode")}
+    if posteriors:
+        archives["posteriors"] = Archive(deep / "post.scp", shift, "export")
+    recordings = read_recordings(data, wanted, ali, archives)
+    first = next(recordings, None)
+    dimension = first.output("pool").matrix.shape[1] if first else 0
+    known = chain([first] if first else [], recordings)
+    write_measured(PooledStates("pool", dimension, posteriors), known, out, len(wanted))
     logging.getLogger(__name__).info("pooled %d utterances into %s", len(wanted), out)

@@ -1,8 +1,8 @@
 """GOP with state transition probabilities, from the pdf posteriors of the TDNN-F: a stage."""
 
-import functools
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,14 @@ from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import SILENCE
 from pyscorer.contract.pooled import write_pooled
-from pyscorer.contract.segments import PhoneSegment, check_keys, check_length, read_wanted
+from pyscorer.contract.recording import Frames, Recording
+from pyscorer.contract.segments import PhoneSegment, check_keys
 from pyscorer.errors import InputError
+from pyscorer.measures.corpus import read_recordings
 from pyscorer.measures.gop import log_stay_probabilities
 from pyscorer.measures.posteriors import canonical_columns
 from pyscorer.measures.posteriors import transition_gop as gop_of_path
-from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.parallel import one_thread, shared_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -28,8 +30,6 @@ TRANSITION_COLUMNS = ("transition_gop", "state_lpp")
 """GOP with transition probabilities, and the average log-posterior of the states alone."""
 
 _SECONDS = SUBSAMPLING * FRAME_SHIFT
-
-_Task = tuple[Path, Path, Path, Path, str, list[PhoneSegment], int]
 
 
 def state_path(
@@ -84,27 +84,37 @@ def transition_columns(
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _open(
-    model: Path, tree: Path, feats: Path, reference: Path
-) -> tuple[AcousticModel, ContextTree, Matrices, np.ndarray]:
-    loaded, context = load_model(model), read_tree(tree)
-    if context.num_pdfs != loaded.network.config.num_pdfs:
-        raise InputError(
-            f"{tree}: {context.num_pdfs} pdfs, {model}: {loaded.network.config.num_pdfs}: they are "
-            "not of the same training"
-        )
-    stay = log_stay_probabilities(reference, _SECONDS)
-    return loaded, context, Matrices(feats / "feats.scp"), stay
+@dataclass(frozen=True)
+class TransitionGop:
+    """GOP with state transition probabilities; reads the output `pdf_posteriors` (T' x pdfs)."""
+
+    tree: ContextTree
+    log_stay: np.ndarray
+    """See `transition_columns`."""
+    name: str = "transition_gop"
+    columns: tuple[str, ...] = TRANSITION_COLUMNS
+
+    def __call__(self, recording: Recording) -> np.ndarray:
+        """Phones x TRANSITION_COLUMNS."""
+        posteriors = recording.output("pdf_posteriors").matrix
+        return transition_columns(posteriors, recording.segments, self.tree, self.log_stay)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What all utterances share."""
+
+    model: AcousticModel
+    measure: TransitionGop
+    features: Matrices
 
 
 @one_thread()
-def _measure(task: _Task) -> tuple[str, list[PhoneSegment], np.ndarray]:
-    *paths, key, segments, frames = task
-    model, tree, features, log_stay = _open(*paths)
-    posteriors = pdf_log_posteriors(model, features[key])
-    check_length(key, "feats.scp", len(posteriors), frames, _SECONDS)
-    return key, segments, transition_columns(posteriors, segments, tree, log_stay)
+def _measure(work: _Work, recording: Recording) -> tuple[str, list[PhoneSegment], np.ndarray]:
+    posteriors = pdf_log_posteriors(work.model, work.features[recording.key])
+    outputs = {"pdf_posteriors": Frames(posteriors, _SECONDS, "feats.scp")}
+    heard = replace(recording, outputs=outputs)
+    return recording.key, list(recording.segments), work.measure(heard)
 
 
 def transition_gop(
@@ -130,10 +140,16 @@ def transition_gop(
     features differ in length.
     """
     wanted = read_table(data / "text")
-    paths = (model, tree, feats, reference or ali)
-    check_keys(feats / "feats.scp", _open(*paths)[2], wanted, data, "features")
-    tasks = ((*paths, *utterance) for utterance in read_wanted(ali, wanted, data))
-    results = ordered_map(_measure, tasks, jobs)
+    loaded, context = load_model(model), read_tree(tree)
+    if context.num_pdfs != loaded.network.config.num_pdfs:
+        raise InputError(
+            f"{tree}: {context.num_pdfs} pdfs, {model}: {loaded.network.config.num_pdfs}: they are "
+            "not of the same training"
+        )
+    measure = TransitionGop(context, log_stay_probabilities(reference or ali, _SECONDS))
+    work = _Work(loaded, measure, Matrices(feats / "feats.scp"))
+    check_keys(feats / "feats.scp", work.features, wanted, data, "features")
+    results = shared_map(_measure, work, read_recordings(data, wanted, ali, {}), jobs)
     rows = progress_bar(results, "transition_gop", len(wanted), unit="utt")
-    write_pooled(out, TRANSITION_COLUMNS, rows)
+    write_pooled(out, measure.columns, rows)
     log.info("GOP with transitions of %d utterances in %s", len(wanted), out)

@@ -4,6 +4,7 @@ A word that was not heard says little about its phones; "sing" heard for "thing"
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from pyscorer.contract.files import read_table
-from pyscorer.contract.pooled import PHONE_NAMES, read_pooled, write_columns
+from pyscorer.contract.pooled import write_columns
+from pyscorer.contract.recording import Recording, pooled_recordings
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.lexicon.words import guess_pronunciations
@@ -85,6 +87,26 @@ def heard_columns(canonical: Sequence[str], heard: Sequence[str]) -> np.ndarray:
     return columns
 
 
+@dataclass(frozen=True)
+class HeardPhones:
+    """A measure: the recogniser's transcript, phone by phone against the text."""
+
+    lexicon: Lexicon
+    name: str = "heard"
+    columns: tuple[str, ...] = HEARD_COLUMNS
+
+    def __call__(self, recording: Recording) -> np.ndarray:
+        """Phones x HEARD_COLUMNS. Raises InputError for a recording without transcript."""
+        if recording.transcript is None:
+            raise InputError(f"utterance {recording.key}: no transcript, which {self.name} reads")
+        own: list[list[str]] = [[] for _ in recording.words]
+        for s in recording.segments:
+            own[s.word_index].append(s.phone)
+        aligned = dict(zip((word.upper() for word in recording.words), own, strict=True))
+        heard = transcript_phones(recording.transcript, aligned, self.lexicon)
+        return heard_columns([s.phone for s in recording.segments], heard)
+
+
 def heard_phones(data: Path, view: Path, pool: Path, out: Path) -> None:
     """Hold what a recogniser heard against the phones of the text.
 
@@ -94,36 +116,19 @@ def heard_phones(data: Path, view: Path, pool: Path, out: Path) -> None:
 
     Raises InputError for an utterance that `view` lacks.
     """
-    lexicon, texts = read_lexicon(data / "lexicon.txt"), read_table(data / "text")
+    measure, texts = HeardPhones(read_lexicon(data / "lexicon.txt")), read_table(data / "text")
     table = pd.read_csv(view / "utterances.csv", dtype=str, keep_default_na=False)
     transcripts = dict(zip(table["utterance"], table["hypothesis"], strict=True))
-    pooled = read_pooled(pool, [])
 
     def rows() -> Iterator[tuple[str, np.ndarray]]:
-        ends = np.cumsum(pooled.phone_counts)
-        for key, start, end in zip(pooled.keys, ends - pooled.phone_counts, ends, strict=True):
+        for recording in pooled_recordings(pool):
+            key = recording.key
             if key not in transcripts:
                 raise InputError(f"{view}: utterance {key} is missing; run recogniser_view again")
-            phones = [PHONE_NAMES[p] for p in pooled.phones[start:end]]
-            place = texts[key].split(), phones, pooled.word_index[start:end]
-            yield key, transcript_columns(transcripts[key], *place, lexicon)
+            words = tuple(texts[key].split())
+            yield key, measure(replace(recording, words=words, transcript=transcripts[key]))
 
-    write_columns(pool, out, HEARD_COLUMNS, rows())
-
-
-def transcript_columns(
-    transcript: str,
-    words: Sequence[str],
-    phones: Sequence[str],
-    word_index: np.ndarray,
-    lexicon: Lexicon,
-) -> np.ndarray:
-    """HEARD_COLUMNS of `phones`, by the `transcript` of a recording; `word_index` is of `words`."""
-    own: list[list[str]] = [[] for _ in words]
-    for phone, word in zip(phones, word_index, strict=True):
-        own[word].append(phone)
-    aligned = dict(zip((word.upper() for word in words), own, strict=True))
-    return heard_columns(phones, transcript_phones(transcript, aligned, lexicon))
+    write_columns(pool, out, measure.columns, rows())
 
 
 def transcript_phones(

@@ -16,6 +16,7 @@ import torch
 from pyscorer.contract.audio import SAMPLE_RATE, read_audio
 from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open
+from pyscorer.contract.recording import RecordingView, WordView
 from pyscorer.errors import InputError, naming_utterances
 from pyscorer.evaluation.word_errors import count_errors
 from pyscorer.parallel import chunks, one_thread, ordered_map
@@ -33,39 +34,6 @@ _WINDOW = 10.0
 _GAP = "*"
 _ENCODED = 4
 """Recordings that are encoded together."""
-
-
-@dataclass(frozen=True)
-class WordView:
-    """One word of the prompt; log-probabilities are natural."""
-
-    log_probability: float
-    """Of all its tokens, each after the prompt before it."""
-    tokens: int
-    least: float
-    """Of its least likely token."""
-    margin: float
-    """The least log-probability of a token less that of the likeliest token in its place; <= 0."""
-    heard: bool
-    """Whether the transcript has it, where the two are aligned by edit distance."""
-
-
-@dataclass(frozen=True)
-class RecordingView:
-    """One recording; log-probabilities are natural, and means over tokens."""
-
-    words: tuple[WordView, ...]
-    hypothesis: str
-    """What was heard, without knowledge of the prompt."""
-    wer: float
-    """Its word error rate, at most 1."""
-    hypothesis_log_probability: float
-    prompt_log_probability: float
-
-    @property
-    def difference(self) -> float:
-        """How much likelier the hypothesis is than the prompt, a token."""
-        return self.hypothesis_log_probability - self.prompt_log_probability
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from pyscorer.contract.phones import ARPABET, PHONE_ID
+from pyscorer.contract.recording import RecordingView, WordView
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
 from pyscorer.feedback.norms import Norms
 from pyscorer.feedback.recording import learned_rivals, mismatch, posterior_rivals
 from pyscorer.measures.gop import LPP_COLUMNS
 from pyscorer.measures.learned_gop import LEARNED_COLUMNS, gop_columns
-from pyscorer.pretrained.recogniser_view import RecordingView, WordView
 
 NORMS = Norms((6.2, 11.0), (0.0, 0.11), 0.49, likeness=-3.4, prompt=-5.0)
 LIKE, UNLIKE = -1.5, -4.5

@@ -7,7 +7,8 @@ import torch
 
 from pyscorer.contract.pooled import PHONE_NAMES, make_pooled
 from pyscorer.grading.batches import principal_components
-from pyscorer.grading.grader_inputs import RawInputs, Recognised, assemble, word_inputs
+from pyscorer.grading.grader_inputs import RawInputs, assemble, word_inputs
+from pyscorer.pretrained.view_columns import RecogniserView
 
 FRAMES = np.array([10, 10, 20])
 PAUSES = np.array([0, 0, 30])
@@ -27,7 +28,7 @@ def two_words() -> RawInputs:
         np.array([0, 1, 0]),
     )
     durations = tuple(("durations", c) for c in ("log_duration", "pause_before", "pause_after"))
-    return RawInputs(pooled, (*durations, ("gop", "lpp")), None)
+    return RawInputs(pooled, (*durations, ("gop", "lpp")))
 
 
 def test_a_word_has_its_phones_and_mean_and_least_of_what_is_measured_on_them() -> None:
@@ -39,18 +40,20 @@ def test_a_word_has_its_phones_and_mean_and_least_of_what_is_measured_on_them() 
 
 
 def test_without_durations_no_time_enters_and_the_recognisers_view_comes_last() -> None:
-    view = Recognised(np.arange(12.0).reshape(2, 6), np.zeros((1, 4)))
-    inputs = word_inputs(replace(two_words(), recognised=view), NORMS, durations=False)
+    raw, words = two_words(), np.arange(12.0).reshape(2, 6)
+    seen = np.column_stack([words[[0, 0, 1]], np.zeros((3, 4))])
+    columns = tuple(("recogniser", c) for c in RecogniserView().columns)
+    features = np.column_stack([raw.pooled.features, seen])
+    raw = RawInputs(replace(raw.pooled, features=features), (*raw.columns, *columns))
+    inputs = word_inputs(raw, NORMS, durations=False)
     np.testing.assert_allclose(inputs[:, :3], [[2, -2, -3], [1, -0.5, -0.5]])
-    np.testing.assert_array_equal(inputs[:, 3:], view.words)
+    np.testing.assert_array_equal(inputs[:, 3:], words)
 
 
 def test_deep_features_are_a_span_of_their_own() -> None:
     raw = two_words()
     states = np.column_stack([raw.pooled.features, [7.0, 8.0, 9.0]]).astype(np.float32)
-    raw = RawInputs(
-        replace(raw.pooled, features=states), (*raw.columns, ("encoder", "deep_0")), None
-    )
+    raw = RawInputs(replace(raw.pooled, features=states), (*raw.columns, ("encoder", "deep_0")))
     inputs = assemble(raw, NORMS)
     assert inputs.spans == (("durations", 6), ("gop", 1), ("encoder states", 1))
     np.testing.assert_array_equal(inputs.pooled.features[:, -1], [7, 8, 9])

@@ -12,7 +12,7 @@ from pyscorer.contract.labels import Labels
 from pyscorer.grading.batches import Batches, human_scale, scaling_of, targets_of
 from pyscorer.grading.fit_grader import FitOptions, fit_grader, grader_loss, predict
 from pyscorer.grading.grader import Module, scores_of
-from pyscorer.grading.grader_inputs import assemble, norms_of
+from pyscorer.grading.grader_inputs import RawInputs, assemble, norms_of
 from pyscorer.grading.network import Grader, GraderConfig, Grades
 from pyscorer.grading.train_grader import pcc_of
 from pyscorer.parallel import one_thread
@@ -82,7 +82,9 @@ def test_standardised_scores_return_to_their_own_scale() -> None:
 
 def test_sources_can_be_off() -> None:
     raw, _, _ = make_utterances(2)
-    silent = replace(raw, recognised=None)
+    kept = [i for i, (source, _) in enumerate(raw.columns) if source != "recogniser"]
+    features = replace(raw.pooled, features=raw.pooled.features[:, kept])
+    silent = RawInputs(features, tuple(raw.columns[i] for i in kept))
     inputs = assemble(silent, norms_of(raw), durations=False)
     assert [name for name, _ in inputs.spans] == ["gop"]
     assert inputs.words.shape[1] == 1 + 2 * 2

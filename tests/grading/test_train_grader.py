@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from made_corpus import make_utterances, write_corpus
 
-from pyscorer.contract.segments import durations
+from pyscorer.contract.recording import Measured, Recording
+from pyscorer.contract.segments import DURATION_COLUMNS
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.grading.average_graders import AveragingOptions, average_graders
@@ -86,31 +87,35 @@ def test_a_saved_grader_gives_a_recording_the_scores_of_the_table(
     raw, _, segments = make_utterances(12, seed=2)
     read = read_inputs(paths_of(corpus).split("test"))
     grader = load_grader(trained / "model.pt")
-    assert read.columns == grader.columns and read.recognised is not None
+    assert read.columns == grader.columns and read.places("recogniser", ["heard"])
     table = read_level(trained, "scores", "utterance", "total")
     phones = read_level(trained, "scores", "phone", "accuracy")
-    start, word = 0, 0
+    start = 0
     for i, (key, rows) in enumerate(list(segments.items())[:5]):
-        words = read.pooled.word_counts[i]
-        view = type(read.recognised)(
-            read.recognised.words[word : word + words], read.recognised.utterances[i : i + 1]
-        )
-        matrix = raw.pooled.features[start : start + len(rows), len(durations(rows)[0]) :]
-        given = {"gop": (["lpp", "gop"], matrix)}
-        predicted = predict_scores(grader, recording_inputs(grader, rows, given, view))
+        matrix = raw.pooled.features[start : start + len(rows)]
+        measured = {
+            source: Measured(
+                tuple(c for s, c in raw.columns if s == source),
+                matrix[:, [s == source for s, _ in raw.columns]],
+            )
+            for source in ("durations", "gop", "recogniser")
+        }
+        recording = Recording(key, rows, rows[-1].start + rows[-1].length, measured=measured)
+        predicted = predict_scores(grader, recording_inputs(grader, recording))
         assert predicted.utterances.value[0, -1] == pytest.approx(table["predicted"][i], abs=2e-3)
         mine = phones[phones["utterance"] == key]
         np.testing.assert_allclose(predicted.phones.value, mine["predicted"], atol=2e-3)
         np.testing.assert_allclose(predicted.phones.low, mine["low"], atol=2e-3)
         assert ((predicted.probability_wrong >= 0) & (predicted.probability_wrong <= 1)).all()
-        start, word = start + len(rows), word + words
+        start += len(rows)
 
 
 def test_a_missing_source_or_column_is_named(trained: Path, corpus: Path) -> None:
     grader = load_grader(trained / "model.pt")
     rows = next(iter(make_utterances(1)[2].values()))
     with pytest.raises(InputError, match="lpp of source gop"):
-        recording_inputs(grader, rows, {}, None)
+        durations = Measured(DURATION_COLUMNS, np.zeros((len(rows), 3)))
+        recording_inputs(grader, Recording("U", rows, 9, measured={"durations": durations}))
     with pytest.raises(InputError, match="source encoder"):
         read_inputs(paths_of(corpus).split("test"), ("gop", "encoder"))
     (corpus / "broken.pt").write_bytes(b"nothing")
@@ -121,7 +126,6 @@ def test_a_missing_source_or_column_is_named(trained: Path, corpus: Path) -> Non
 def test_durations_alone_need_a_pooled_directory_only_for_the_phones(corpus: Path) -> None:
     raw = read_inputs(paths_of(corpus).split("test"), ("durations",))
     assert {source for source, _ in raw.columns} == {"durations"}
-    assert raw.recognised is None
 
 
 def test_evaluation_writes_every_level_and_detection(trained: Path, corpus: Path) -> None:

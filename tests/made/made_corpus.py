@@ -1,5 +1,6 @@
 """Made-up utterances whose scores follow one input, for tests of the grader."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from pyscorer.contract.labels import Labels
 from pyscorer.contract.phones import ARPABET, PHONES
 from pyscorer.contract.pooled import make_pooled, write_pooled
 from pyscorer.contract.segments import DURATION_COLUMNS, PhoneSegment, durations
-from pyscorer.grading.grader_inputs import RawInputs, Recognised, word_view
+from pyscorer.grading.grader_inputs import RawInputs
+from pyscorer.pretrained.view_columns import VIEW_OF_UTTERANCE, VIEW_OF_WORD, RecogniserView
 
 MEASURES = ("lpp", "gop")
 
@@ -64,17 +66,19 @@ def make_utterances(
         (2 * good).astype(np.float32),
         np.array(owner),
     )
-    one = np.ones(len(word))
-    seen = Recognised(
-        word_view(
-            np.log(word + 0.1), one, np.log(word + 0.1), word - 1, (word > 0.3).astype(float)
-        ),
-        generator.normal(size=(len(segments), 4)).astype(np.float32),
+    view = RecogniserView()
+    each = np.log(word + 0.1)
+    words = np.column_stack([each, np.ones(len(word)), each, word - 1, word > 0.3, each])
+    seen = np.column_stack(
+        [
+            words.repeat(np.diff([*starts, len(good)]), axis=0),
+            generator.normal(size=(len(segments), 4)).repeat(counts, axis=0),
+        ]
     )
-    columns = tuple(("durations", c) for c in DURATION_COLUMNS) + tuple(
-        ("gop", c) for c in MEASURES
-    )
-    return RawInputs(pooled, columns, seen), labels, segments
+    columns = [("durations", c) for c in DURATION_COLUMNS] + [("gop", c) for c in MEASURES]
+    columns += [(view.name, c) for c in view.columns]
+    features = np.column_stack([features, seen]).astype(np.float32)
+    return RawInputs(replace(pooled, features=features), tuple(columns)), labels, segments
 
 
 def write_corpus(folder: Path, split: str, speakers: int, seed: int) -> None:
@@ -108,17 +112,17 @@ def write_corpus(folder: Path, split: str, speakers: int, seed: int) -> None:
     for name, table in tables.items():
         table.to_csv(data / f"{name}_scores.csv", index=False)
     ends = np.cumsum(p.phone_counts)
-    rows = zip(keys, segments.values(), np.split(p.features, ends[:-1]), strict=True)
+    own = p.features[:, : len(DURATION_COLUMNS) + len(MEASURES)]
+    rows = zip(keys, segments.values(), np.split(own, ends[:-1]), strict=True)
     write_pooled(folder / "gop" / split, [*DURATION_COLUMNS, *MEASURES], rows)
     view = folder / "recogniser" / split
     view.mkdir(parents=True)
-    assert raw.recognised is not None
-    words = raw.recognised.words
+    words = p.features[starts][:, raw.places("recogniser", VIEW_OF_WORD)]
     pd.DataFrame(
-        {"utterance": owner, "word_index": p.word_index[starts], "log_probability": words[:, 0]}
-        | dict(zip(("tokens", "least", "margin", "heard"), words.T[1:5], strict=True))
+        {"utterance": owner, "word_index": p.word_index[starts]}
+        | dict(zip(VIEW_OF_WORD[:5], words.T[:5], strict=True))
     ).to_csv(view / "words.csv", index=False)
-    names = ["wer", "hypothesis_log_probability", "prompt_log_probability", "difference"]
-    table = pd.DataFrame(raw.recognised.utterances, columns=names)
+    whole = p.features[ends - p.phone_counts][:, raw.places("recogniser", VIEW_OF_UTTERANCE)]
+    table = pd.DataFrame(whole, columns=VIEW_OF_UTTERANCE)
     table.insert(0, "utterance", keys)
     table.to_csv(view / "utterances.csv", index=False)

@@ -1,5 +1,6 @@
 """Learned posteriors of phones: what the columns say, and what is learned from what."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from pyscorer.contract.datadir import UTTERANCE_ASPECTS
 from pyscorer.contract.files import write_table
 from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import read_columns, read_pooled, write_pooled
+from pyscorer.contract.recording import Measured, pooled_recordings
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
 from pyscorer.measures.learned_gop import (
@@ -19,7 +21,6 @@ from pyscorer.measures.learned_gop import (
     LearnedGopOptions,
     gop_columns,
     learned_gop,
-    learned_gop_columns,
     load_learned_gop,
     train_learned_gop,
 )
@@ -102,11 +103,14 @@ def test_phones_of_speakers_not_heard_in_training_are_recognised(trained: Path) 
 def test_a_recording_has_the_columns_that_the_stage_writes(trained: Path) -> None:
     learned_gop(trained / "model.pt", trained / "pool", trained / "applied")
     key, written = next(iter(read_matrices(trained / "applied" / "phones.scp")))
-    states = dict(read_matrices(trained / "pool" / "phones.scp"))[key][:, :12]
-    table = pd.read_csv(trained / "pool" / "segments.csv")
-    phones = list(table[table["utterance"] == key]["phone"])
-    model = load_learned_gop(trained / "model.pt")
-    np.testing.assert_allclose(learned_gop_columns(model, states, phones), written, atol=1e-5)
+    names = tuple(read_columns(trained / "pool"))
+    pooled = Measured(names, dict(read_matrices(trained / "pool" / "phones.scp"))[key])
+    recording = next(r for r in pooled_recordings(trained / "pool") if r.key == key)
+    measure = load_learned_gop(trained / "model.pt")
+    found = measure(replace(recording, measured={"encoder": pooled}))
+    np.testing.assert_allclose(found, written, atol=1e-5)
+    with pytest.raises(InputError, match="no pooled states"):
+        measure(recording)
 
 
 def test_posteriors_sum_to_one_over_one_network_and_over_all(trained: Path) -> None:
