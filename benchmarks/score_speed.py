@@ -20,7 +20,7 @@ import soundfile
 import torch
 
 from pyscorer.contract.datadir import Utterance, read_data_dir
-from pyscorer.feedback.bundle import load_grader_bundle
+from pyscorer.feedback.bundle import load_bundle
 from pyscorer.feedback.score import grade_file
 from pyscorer.feedback.score_all import ScoreAllOptions, score_all
 
@@ -66,7 +66,7 @@ def time_each(model: Path, utterances: list[Utterance]) -> None:
     """Print the times of recordings one by one; the first one warms up."""
     torch.set_num_threads(1)
     began = time.process_time()
-    bundle = load_grader_bundle(model)
+    bundle = load_bundle(model)
     print(f"loading: {time.process_time() - began:.2f} s of processor time")
     times = []
     for u in utterances:

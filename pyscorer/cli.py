@@ -60,7 +60,7 @@ STAGES = {
     "activations": "pyscorer.pronunciation.activations",
     "unfreeze_scorer": "pyscorer.pronunciation.unfreeze_scorer",
     "parameters": "pyscorer.pronunciation.parameters",
-    "bundle": "pyscorer.feedback.scorer_bundle",
+    "bundle": "pyscorer.feedback.bundle",
     "bundle_grader": "pyscorer.feedback.bundle",
     "evaluate": "pyscorer.evaluation.evaluate",
     "report": "pyscorer.evaluation.report",

@@ -1,9 +1,9 @@
-"""A trained grader as one directory that grades new recordings on any machine."""
+"""A trained scorer or grader as one directory that judges new recordings on any machine."""
 
 import itertools
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,19 +14,33 @@ from pyscorer.alignment.gmm_model import Gmm
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.recording import Measure
 from pyscorer.errors import InputError
-from pyscorer.feedback.norms import Norms, measure_norms, read_norms, write_norms
+from pyscorer.feedback.norms import (
+    Limits,
+    Norms,
+    likeness_limit,
+    measure_norms,
+    read_norms,
+    write_norms,
+)
 from pyscorer.grading.grader import TrainedGrader, load_grader
 from pyscorer.grading.score_tables import read_level
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
-from pyscorer.measures.gop import GmmMeasures, log_stay_probabilities
-from pyscorer.measures.learned_gop import LearnedGop, load_learned_gop
+from pyscorer.measures.durations import Durations
+from pyscorer.measures.gop import GmmMeasures, Gop, log_stay_probabilities
+from pyscorer.measures.learned_gop import load_learned_gop
+from pyscorer.measures.pool import PooledStates
 from pyscorer.pretrained.encode import Encoder, WhisperEncoder, load_encoders
+from pyscorer.pretrained.heard_phones import HeardPhones
 from pyscorer.pretrained.packaged import model_directory
 from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
 from pyscorer.pretrained.tokens import read_tokens
+from pyscorer.pretrained.view_columns import RecogniserView
+from pyscorer.pronunciation.scorer import load_scorer
 
 _GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
+_SCORER = "scorer.pt"
 _NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.pt"
 _ENCODER, _RECOGNISER = "encoder", "recogniser"
 DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
@@ -34,25 +48,26 @@ DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
 
 
 @dataclass(frozen=True)
-class GraderBundle:
-    """All that a new recording needs."""
+class Bundle:
+    """All that a new recording needs: the models, the measures by them, and a scorer or grader."""
 
     gmm: Gmm
-    measures: GmmMeasures
-    """GOP by the GMM."""
     lexicon: Lexicon
     acoustic: AcousticModel
-    grader: TrainedGrader
-    norms: Norms
-    log_stay: np.ndarray
-    """See `log_stay_probabilities`."""
-    wrong_below: float
-    """Phone score from which down a phone is called wrong and "said instead" is told."""
+    encoder: Encoder | None
     layers: tuple[int, ...]
     """Of the encoder."""
-    encoder: Encoder | None
     recogniser: Recogniser | None
-    learned: LearnedGop | None
+    measures: tuple[Measure, ...]
+    """In this order: one may read what those before it say."""
+    view_measures: tuple[Measure, ...]
+    """Of what the recogniser hears."""
+    norms: Norms | Limits
+    scorer: dict[str, Any] | None = None
+    """The content of train_scorer's model.pt; either it or a grader is there."""
+    grader: TrainedGrader | None = None
+    wrong_below: float = 0.0
+    """Phone score from which down a phone is called wrong and "said instead" is told."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,24 @@ class BundleGraderOptions:
         default=(-1,), metadata={"help": "of the encoders, as given to encode"}
     )
     pad: float = field(default=0.5, metadata={"help": "of the encoders, as given to encode"})
+
+
+def bundle(gmm: Path, lexicon: Path, tdnnf: Path, scorer: Path, pool: Path, out: Path) -> None:
+    """Put a scorer and the models that it stands on into one directory for `score --model`.
+
+    `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `scorer` the directory
+    of train_scorer, `pool` that of pool for the train split, which says how unlike its text a
+    recording may sound. All is read once to be sure that it works.
+
+    Raises InputError for a part that is missing or damaged.
+    """
+    files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
+    files[_SCORER] = scorer / "model.pt"
+    _check_there(files)
+    with atomic_directory(out) as part:
+        _copy(files, part)
+        _write_settings(part, {"likeness": likeness_limit(pool)})
+        load_bundle(part)
 
 
 def bundle_grader(
@@ -100,9 +133,7 @@ def bundle_grader(
     files[_GRADER] = grader / "model.pt"
     if learned_gop is not None:
         files[_LEARNED] = learned_gop
-    for file in files.values():
-        if not file.exists():
-            raise InputError(f"{file}: no such file; run the stage that makes it")
+    _check_there(files)
     settings = {
         "log_stay": log_stay_probabilities(ali, DEEP_SHIFT).tolist(),
         "wrong_below": _wrong_below(grader, options.precision),
@@ -110,15 +141,29 @@ def bundle_grader(
         "pad": options.pad,
     }
     with atomic_directory(out) as part:
-        for name, file in files.items():
-            shutil.copyfile(file, part / name)
+        _copy(files, part)
         for model, folder in zip(encoder or (), _encoder_folders(part), strict=False):
             shutil.copytree(model_directory(model), folder)
         if recogniser is not None and [recogniser] != encoder:
             shutil.copytree(model_directory(recogniser), part / _RECOGNISER)
         write_norms(part / _NORMS, measure_norms(data, pool, view))
-        (part / _SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
-        load_grader_bundle(part)
+        _write_settings(part, settings)
+        load_bundle(part)
+
+
+def _check_there(files: Mapping[str, Path]) -> None:
+    for file in files.values():
+        if not file.exists():
+            raise InputError(f"{file}: no such file; run the stage that makes it")
+
+
+def _copy(files: Mapping[str, Path], folder: Path) -> None:
+    for name, file in files.items():
+        shutil.copyfile(file, folder / name)
+
+
+def _write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
+    (folder / _SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
 
 
 def _wrong_below(grader: Path, precision: float) -> float:
@@ -131,41 +176,67 @@ def _wrong_below(grader: Path, precision: float) -> float:
     return 0.0 if np.isnan(threshold) else threshold
 
 
-def is_grader_bundle(model: Path) -> bool:
-    """Whether `bundle_grader` made the directory (and not `bundle`)."""
-    return (model / _GRADER).exists()
-
-
-def load_grader_bundle(model: Path) -> GraderBundle:
-    """Read a directory made by `bundle_grader`. Raises InputError if a part is missing or bad."""
+def load_bundle(model: Path) -> Bundle:
+    """Read a directory of `bundle` or `bundle_grader`. InputError if a part is missing or bad."""
+    for name in (_GMM, _LEXICON, _TDNNF, _SETTINGS):
+        if not (model / name).exists():
+            raise InputError(
+                f"{model / name}: no such file; --model takes a directory that bundle or "
+                "bundle_grader made"
+            )
+    gmm, acoustic = Gmm.load(model / _GMM), load_model(model / _TDNNF)
+    lexicon = read_lexicon(model / _LEXICON)
+    states: Measure = PooledStates("tdnnf", acoustic.network.config.embedding_dim)
+    if not (model / _GRADER).exists():
+        settings = _read_settings(model / _SETTINGS, {"likeness"})
+        limits, scorer = Limits(float(settings["likeness"])), _load_plain(model / _SCORER)
+        return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), limits, scorer)
     grader = load_grader(model / _GRADER)
-    settings = _read_settings(model / _SETTINGS)
+    known = {"log_stay", "wrong_below", "layers", "pad"}
+    settings = _read_settings(model / _SETTINGS, known)
     sources = {source for source, _ in grader.columns}
-    encoder, recogniser = None, None
-    encoders = list(itertools.takewhile(Path.exists, _encoder_folders(model)))
-    if encoders or sources & {"encoder", "learned_gop"}:
-        encoder = load_encoders(encoders or [model / _ENCODER], settings["pad"])
-    wanted = grader.recogniser or "heard" in sources
-    if (model / _RECOGNISER).exists() or (wanted and not isinstance(encoder, WhisperEncoder)):
-        recogniser = load_recogniser(model / _RECOGNISER)
-    elif isinstance(encoder, WhisperEncoder):
-        recogniser = Recogniser(encoder.model, read_tokens(model / _ENCODER))
-    learned = load_learned_gop(model / _LEARNED) if "learned_gop" in sources else None
-    gmm = Gmm.load(model / _GMM)
-    return GraderBundle(
-        gmm,
-        GmmMeasures.of(gmm),
-        read_lexicon(model / _LEXICON),
-        load_model(model / _TDNNF),
-        grader,
+    layers = tuple(settings["layers"])
+    encoder, recogniser = _load_encoder(model, sources, settings["pad"])
+    gop = Gop(np.array(settings["log_stay"]), GmmMeasures.of(gmm))
+    measures: list[Measure] = [Durations(), states, gop]
+    if encoder is not None:
+        measures.append(PooledStates("encoder", encoder.dimension(layers), posteriors=False))
+    if "learned_gop" in sources:
+        measures.append(load_learned_gop(model / _LEARNED))
+    return Bundle(
+        *(gmm, lexicon, acoustic, encoder, layers, recogniser),
+        *(tuple(measures), (HeardPhones(lexicon), RecogniserView())),
         read_norms(model / _NORMS),
-        np.array(settings["log_stay"]),
-        float(settings["wrong_below"]),
-        tuple(settings["layers"]),
-        encoder,
-        recogniser,
-        learned,
+        grader=grader,
+        wrong_below=float(settings["wrong_below"]),
     )
+
+
+def _load_plain(path: Path) -> dict[str, Any]:
+    scorer = load_scorer(path)
+    if any("acoustic" in part for part in scorer["modules"]):
+        raise InputError(
+            f"{path}: each of its modules has acoustic layers of its own (made by "
+            "unfreeze_scorer); bundle a scorer of train_scorer"
+        )
+    return scorer
+
+
+def _load_encoder(
+    model: Path, sources: Collection[str], pad: float
+) -> tuple[Encoder | None, Recogniser | None]:
+    """The encoder, and the recogniser: the bundle's own, or the encoder if that is Whisper."""
+    encoder = None
+    encoders = list(itertools.takewhile(Path.exists, _encoder_folders(model)))
+    if encoders or {"encoder", "learned_gop"} & set(sources):
+        encoder = load_encoders(encoders or [model / _ENCODER], pad)
+    whisper = isinstance(encoder, WhisperEncoder)
+    wanted = bool({"recogniser", "heard"} & set(sources))
+    if (model / _RECOGNISER).exists() or (wanted and not whisper):
+        return encoder, load_recogniser(model / _RECOGNISER)
+    if isinstance(encoder, WhisperEncoder):
+        return encoder, Recogniser(encoder.model, read_tokens(model / _ENCODER))
+    return encoder, None
 
 
 def _encoder_folders(model: Path) -> Iterator[Path]:
@@ -175,11 +246,11 @@ def _encoder_folders(model: Path) -> Iterator[Path]:
         yield model / f"{_ENCODER}-{number}"
 
 
-def _read_settings(path: Path) -> dict[str, Any]:
+def _read_settings(path: Path, known: Collection[str]) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not {"log_stay", "wrong_below", "layers", "pad"} <= found.keys():
+        if not set(known) <= found.keys():
             raise ValueError("a setting is missing")
     except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not of bundle_grader ({error}); bundle again") from None
+        raise InputError(f"{path}: not of this version ({error}); bundle again") from None
     return found

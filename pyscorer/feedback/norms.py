@@ -37,6 +37,15 @@ class Norms:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """How unlike its text a recording may sound, where nothing else is known of readers."""
+
+    likeness: float
+    """As of Norms."""
+    prompt: float | None = None
+
+
+@dataclass(frozen=True)
 class Timing:
     """Pace and pauses of one recording."""
 
@@ -80,17 +89,22 @@ def measure_norms(data: Path, pool: Path, view: Path | None = None) -> Norms:
     ]
     if not read:
         raise InputError(f"{data}: no utterance has a fluency of {FLUENT:g}: no norm of pace")
-    pooled = read_pooled(pool, ["log_posterior"])
-    starts = np.cumsum(pooled.phone_counts) - pooled.phone_counts
-    likeness = np.add.reduceat(pooled.features[:, 0], starts) / pooled.phone_counts
     gaps = [gap for t in read for gap in t.before[1:] if gap > 0]
     return Norms(
         _quantiles([t.pace for t in read]),
         _quantiles([t.pauses for t in read]),
         round(float(np.quantile(gaps, _LONG)) if gaps else 0.5, 2),
-        round(float(np.quantile(likeness, _UNLIKE)), 3),
+        likeness_limit(pool),
         _prompt_norm(view / "utterances.csv") if view is not None else None,
     )
+
+
+def likeness_limit(pool: Path) -> float:
+    """Mean log-posterior of an utterance's phones that 1 % of a pooled directory stay below."""
+    pooled = read_pooled(pool, ["log_posterior"])
+    starts = np.cumsum(pooled.phone_counts) - pooled.phone_counts
+    likeness = np.add.reduceat(pooled.features[:, 0], starts) / pooled.phone_counts
+    return round(float(np.quantile(likeness, _UNLIKE)), 3)
 
 
 def _prompt_norm(table: Path) -> float:

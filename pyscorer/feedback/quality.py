@@ -1,12 +1,16 @@
 """Recordings that cannot be graded, and what to warn of in those that can."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from pyscorer.contract.audio import SAMPLE_RATE, read_audio
+from pyscorer.contract.recording import RecordingView
 from pyscorer.errors import InputError
+from pyscorer.feedback.norms import Limits, Norms
+from pyscorer.lexicon.words import TextWord
 
 LONGEST = 30.0
 """Seconds of a recording; a sentence is read in less, and speech encoders take no more."""
@@ -19,6 +23,12 @@ _NOISY = 20.0
 _CLIPPED = 0.002
 """Share of samples at full scale."""
 _FRAME = SAMPLE_RATE // 50
+_UNLIKE = (
+    "The recording does not sound like the text: check that it is of this text. If it is not, the "
+    "scores mean nothing."
+)
+_FEW = 0.25
+"""Share of the words heard up to which a recording that sounds unlike its text is refused."""
 
 
 def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -54,7 +64,9 @@ def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
 def check_samples(samples: np.ndarray) -> tuple[str, ...]:
     """Warnings on samples at 16 kHz. Raises InputError for silence and steady noise."""
     if len(samples) < _FRAME:
-        raise InputError(f"{len(samples) / SAMPLE_RATE:.3f} s of audio: nothing to grade")
+        raise InputError(
+            f"{len(samples) / SAMPLE_RATE:.3f} s of audio, shorter than one frame: nothing to grade"
+        )
     if not np.isfinite(samples).all():
         raise InputError("samples that are not numbers; convert the file again")
     loudness = frame_loudness(samples)
@@ -83,3 +95,31 @@ def frame_loudness(samples: np.ndarray) -> np.ndarray:
     """Loudness of each 20 ms in dB of full scale; -100 at least."""
     frames = samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME)
     return np.asarray(10 * np.log10(np.maximum((frames.astype(float) ** 2).mean(axis=1), 1e-10)))
+
+
+def mismatch(norms: Norms | Limits, likeness: float, view: RecordingView | None) -> tuple[str, ...]:
+    """A warning if the recording sounds unlike its text, more so than 99 in 100 readers.
+
+    `likeness` is the mean log-posterior of its phones by the TDNN-F; the recogniser adds its own
+    judgement. Raises InputError if both say so and hardly a word was heard.
+    """
+    unlike = likeness < norms.likeness
+    if view is None:
+        return (_UNLIKE,) if unlike else ()
+    heard = sum(word.heard for word in view.words)
+    told = f"A recogniser heard “{view.hypothesis.lower()}”."
+    unheard = norms.prompt is not None and view.prompt_log_probability < norms.prompt
+    if unlike and heard <= _FEW * len(view.words):
+        raise InputError(f"the recording is not of this text. {told}")
+    return (f"{_UNLIKE} {told}",) if unlike or (unheard and heard <= len(view.words) / 2) else ()
+
+
+def strange_words(words: Sequence[TextWord]) -> tuple[str, ...]:
+    """A warning if most words are guessed: the text may not be English."""
+    guessed = [word.word for word in words if word.guessed]
+    if len(guessed) < max(2, len(words) / 2):
+        return ()
+    return (
+        f"The pronunciations of {', '.join(guessed)} are guessed from English spelling: check that "
+        "the text is English.",
+    )

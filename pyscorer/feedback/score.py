@@ -9,16 +9,14 @@ from typing import Literal
 
 import numpy as np
 
-from pyscorer.contract.audio import read_audio
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
-from pyscorer.feedback.bundle import GraderBundle, is_grader_bundle, load_grader_bundle
+from pyscorer.feedback.bundle import Bundle, load_bundle
 from pyscorer.feedback.forms import as_json, as_text, write_textgrid
+from pyscorer.feedback.grade_recording import grade_recordings
 from pyscorer.feedback.page import as_page
 from pyscorer.feedback.quality import read_recording
-from pyscorer.feedback.recording import grade_recordings
-from pyscorer.feedback.scorer_bundle import load_bundle
-from pyscorer.feedback.scorer_score import as_table, score_samples
+from pyscorer.feedback.score_recording import as_table, score_samples
 from pyscorer.grading.grades import RecordingGrade
 
 Form = Literal["text", "json", "textgrid", "html"]
@@ -49,22 +47,23 @@ def score(
     """
     if format in ("textgrid", "html") and out is None:
         raise InputError(f"--format {format}: give the file to write with --out")
-    if not is_grader_bundle(model):
-        _write(_by_scorer(model, wav, text, format), out)
+    bundle = load_bundle(model)
+    if bundle.grader is None:
+        _write(_by_scorer(bundle, wav, text, format), out)
         return
-    samples, grade = grade_file(load_grader_bundle(model), wav, text)
+    samples, grade = grade_file(bundle, wav, text)
     write_form(format, samples, grade, out)
 
 
-def _by_scorer(model: Path, wav: Path, text: str, form: Form) -> str:
-    loaded = load_bundle(model)
+def _by_scorer(bundle: Bundle, wav: Path, text: str, form: Form) -> str:
     if form in ("textgrid", "html"):
-        raise InputError(f"{model}: of bundle, which gives text and json; a grader gives {form}")
-    samples = read_audio(wav, resample=True)
+        raise InputError(f"--format {form}: a grader's; a model of bundle gives text and json")
+    samples, warnings = read_recording(wav)
     try:
-        result = score_samples(loaded, samples, text)
+        result = score_samples(bundle, samples, text)
     except InputError as error:
         raise InputError(f"{wav}: {error}") from None
+    result = replace(result, warnings=(*warnings, *result.warnings))
     return json.dumps(asdict(result), indent=2) + "\n" if form == "json" else as_table(result)
 
 
@@ -78,15 +77,13 @@ class _Heard:
     warnings: tuple[str, ...]
 
 
-def grade_file(bundle: GraderBundle, path: Path, text: str) -> Graded:
+def grade_file(bundle: Bundle, path: Path, text: str) -> Graded:
     """Samples and grade of an audio file; what is wrong with it is an InputError naming it."""
     (graded,) = grade_files(bundle, [(path, text)])
     return outcome_of(graded)
 
 
-def grade_files(
-    bundle: GraderBundle, files: Sequence[tuple[Path, str]]
-) -> list[Graded | Exception]:
+def grade_files(bundle: Bundle, files: Sequence[tuple[Path, str]]) -> list[Graded | Exception]:
     """`grade_file` of several, graded together; an exception in the place of a bad one."""
     heard = [attempt(_hear, *file) for file in files]
     return unless_failed(partial(_grade, bundle), heard)
@@ -96,7 +93,7 @@ def _hear(path: Path, text: str) -> _Heard:
     return _Heard(path, text, *read_recording(path))
 
 
-def _grade(bundle: GraderBundle, heard: list[_Heard]) -> list[Graded | Exception]:
+def _grade(bundle: Bundle, heard: list[_Heard]) -> list[Graded | Exception]:
     grades = grade_recordings(bundle, [h.samples for h in heard], [h.text for h in heard])
     return [attempt(_graded, *pair) for pair in zip(heard, grades, strict=True)]
 

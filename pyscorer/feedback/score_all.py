@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -16,10 +16,10 @@ from pyscorer.contract.datadir import UTTERANCE_ASPECTS
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
-from pyscorer.feedback.bundle import is_grader_bundle, load_grader_bundle
+from pyscorer.feedback.bundle import Bundle, load_bundle
 from pyscorer.feedback.score import ENDINGS, Form, Graded, grade_files, write_form
 from pyscorer.grading.grades import RecordingGrade
-from pyscorer.parallel import chunks, ordered_map
+from pyscorer.parallel import chunks, shared_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -84,10 +84,10 @@ def score_all(
     if unknown:
         raise InputError(f"--formats {unknown[0]}: known are {', '.join(ENDINGS)}")
     tasks = read_manifest(manifest) if manifest else find_recordings(wavs)  # type: ignore[arg-type]
-    if not is_grader_bundle(model):
+    bundle = load_bundle(model)
+    if bundle.grader is None:
         raise InputError(f"{model}: score_all takes a directory that bundle_grader made")
-    _bundle(model)  # a faulty model is reported before any work
-    work = partial(_score_batch, model=model, out=out, formats=options.formats)
+    work = _Work(bundle, out, options.formats)
     settings = [*map(_stamp, sorted(model.rglob("*"))), *options.formats]
     with (
         journal(out / _DONE, settings) as (done, keep),
@@ -99,7 +99,8 @@ def score_all(
         batches = chunks(by_key, min(_BATCH, math.ceil(len(by_key) / _PARTS)))
         left = [keys for keys in batches if not done.keys() >= set(keys)]
         bar.update(len(tasks) - sum(map(len, left)))
-        scored = ordered_map(work, ([by_key[key] for key in keys] for keys in left), options.jobs)
+        chosen = ([by_key[key] for key in keys] for keys in left)
+        scored = shared_map(_score_batch, work, chosen, options.jobs)
         for keys, rows in zip(left, scored, strict=True):
             for key, row in zip(keys, rows, strict=True):
                 if row["status"] == "failed":
@@ -206,15 +207,21 @@ def _kept(path: Path, settings: list[str]) -> Iterator[tuple[str, Row]]:
                 yield key, row
 
 
-_bundle = lru_cache(maxsize=1)(load_grader_bundle)
+@dataclass(frozen=True)
+class _Work:
+    """What all batches share."""
+
+    bundle: Bundle
+    out: Path
+    formats: tuple[str, ...]
 
 
-def _score_batch(tasks: list[Task], model: Path, out: Path, formats: tuple[str, ...]) -> list[Row]:
+def _score_batch(work: _Work, tasks: list[Task]) -> list[Row]:
     """Rows of the summary; nothing that is wrong with one recording ends the run."""
     files = [attempt(_file, task) for task in tasks]
-    graded = unless_failed(partial(grade_files, _bundle(model)), files)
+    graded = unless_failed(partial(grade_files, work.bundle), files)
     return [
-        _row(task, attempt(_write, task, each, out, formats))
+        _row(task, attempt(_write, task, each, work.out, work.formats))
         for task, each in zip(tasks, graded, strict=True)
     ]
 

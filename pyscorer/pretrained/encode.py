@@ -56,6 +56,10 @@ class WhisperEncoder:
         """How many it has."""
         return self.model.config.encoder_layers
 
+    def dimension(self, layers: Sequence[int]) -> int:
+        """Columns of the states of these layers."""
+        return self.model.config.dim * len(layers)
+
     def states(self, recordings: Sequence[np.ndarray], layers: tuple[int, ...]) -> list[np.ndarray]:
         """States of recordings at 16 kHz: T x dimension of the layers together, for each.
 
@@ -93,6 +97,10 @@ class JoinedEncoders:
         """Seconds."""
         return self.encoders[0].frame_shift
 
+    def dimension(self, layers: Sequence[int]) -> int:
+        """Columns of the states of these layers, of all encoders together."""
+        return sum(encoder.dimension(layers) for encoder in self.encoders)
+
     def states(self, recordings: Sequence[np.ndarray], layers: tuple[int, ...]) -> list[np.ndarray]:
         """The `layers` of each encoder, one encoder after the other; errors as theirs."""
         each = [encoder.states(recordings, layers) for encoder in self.encoders]
@@ -104,7 +112,7 @@ class JoinedEncoders:
 
 
 Encoder = WhisperEncoder | HuggingFaceEncoder | JoinedEncoders
-"""Whatever has `layers`, `frame_shift` and `states`."""
+"""Whatever has `layers`, `frame_shift`, `dimension` and `states`."""
 
 
 def load_encoders(models: Sequence[Path], pad: float = 0.5) -> Encoder:

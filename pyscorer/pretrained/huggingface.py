@@ -25,6 +25,10 @@ class HuggingFaceEncoder:
     layers: int
     frame_shift: float
 
+    def dimension(self, layers: Sequence[int]) -> int:
+        """Columns of the states of these layers."""
+        return int(self.model.config.hidden_size) * len(layers)
+
     def states(self, recordings: Sequence[np.ndarray], layers: tuple[int, ...]) -> list[np.ndarray]:
         """States of recordings at 16 kHz: T x dimension of the layers together, for each.
 

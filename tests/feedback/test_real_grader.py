@@ -13,8 +13,8 @@ import pytest
 from made_models import speak
 
 from pyscorer.errors import InputError
-from pyscorer.feedback.bundle import GraderBundle, load_grader_bundle
-from pyscorer.feedback.recording import grade_recording
+from pyscorer.feedback.bundle import Bundle, load_bundle
+from pyscorer.feedback.grade_recording import grade_recording
 from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
 
 TEXT = "I THINK THE WEATHER IS FINE"
@@ -22,12 +22,12 @@ RUNS = Path(__file__).resolve().parents[2] / "results"
 
 
 @pytest.fixture(scope="module")
-def bundle() -> GraderBundle:
+def bundle() -> Bundle:
     given = os.environ.get("PYSCORER_GRADER")
     found = [Path(given)] if given else sorted(RUNS.glob("speechocean762/graders/*"))
     if not found:
         pytest.skip("no trained grader: set PYSCORER_GRADER to a directory of bundle_grader")
-    loaded = load_grader_bundle(found[0])
+    loaded = load_bundle(found[0])
     if loaded.recogniser is None:
         pytest.skip(f"{found[0]} has no recogniser")
     return loaded
@@ -57,7 +57,7 @@ def wind() -> np.ndarray:
     return noise.astype(np.float32)
 
 
-def test_speech_of_the_text_is_graded_without_warning(bundle: GraderBundle) -> None:
+def test_speech_of_the_text_is_graded_without_warning(bundle: Bundle) -> None:
     grade = grade_recording(bundle, speak(TEXT), TEXT)
     assert grade.warnings == ()
     assert grade.aspects["total"].value > 6
@@ -66,13 +66,11 @@ def test_speech_of_the_text_is_graded_without_warning(bundle: GraderBundle) -> N
 @pytest.mark.parametrize(
     "make", [music, another_language, wind, lambda: speak("THE GIRL BOUGHT A PAIR OF SHOES")]
 )
-def test_what_is_not_the_text_is_refused(
-    bundle: GraderBundle, make: Callable[[], np.ndarray]
-) -> None:
+def test_what_is_not_the_text_is_refused(bundle: Bundle, make: Callable[[], np.ndarray]) -> None:
     with pytest.raises(InputError, match="not of this text"):
         grade_recording(bundle, make(), TEXT)
 
 
-def test_telephone_speech_of_the_text_is_graded(bundle: GraderBundle) -> None:
+def test_telephone_speech_of_the_text_is_graded(bundle: Bundle) -> None:
     narrow = np.repeat(speak(TEXT)[::2], 2)
     assert 4 < grade_recording(bundle, narrow, TEXT).aspects["total"].value <= 10

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 
 from pyscorer.contract.phones import ARPABET, PHONE_ID
-from pyscorer.contract.recording import RecordingView, WordView
+from pyscorer.contract.recording import Measured, RecordingView, WordView
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
+from pyscorer.feedback.grade_recording import learned_rivals, posterior_rivals
 from pyscorer.feedback.norms import Norms
-from pyscorer.feedback.recording import learned_rivals, mismatch, posterior_rivals
+from pyscorer.feedback.quality import mismatch
 from pyscorer.measures.gop import LPP_COLUMNS
 from pyscorer.measures.learned_gop import LEARNED_COLUMNS, gop_columns
 
@@ -56,5 +57,8 @@ def test_what_was_said_instead_is_the_likeliest_phone_if_it_is_another() -> None
     log_posteriors = np.log(np.full((2, len(ARPABET)), 0.01))
     log_posteriors[:, ARPABET.index("S")] = np.log(0.5)
     ids = np.array([PHONE_ID[p] for p in phones])
-    assert learned_rivals(LEARNED_COLUMNS, gop_columns(log_posteriors, ids)) == ["S", None]
-    assert posterior_rivals(LPP_COLUMNS, log_posteriors, segments) == ["S", None]
+    assert learned_rivals(Measured(LEARNED_COLUMNS, gop_columns(log_posteriors, ids))) == [
+        "S",
+        None,
+    ]
+    assert posterior_rivals(Measured(LPP_COLUMNS, log_posteriors), segments) == ["S", None]

@@ -13,11 +13,11 @@ from praatio import textgrid
 
 from pyscorer.cli import main
 from pyscorer.errors import InputError
-from pyscorer.feedback import recording
+from pyscorer.feedback import grade_recording as recording
 from pyscorer.feedback import score_all as batch
-from pyscorer.feedback.bundle import GraderBundle, load_grader_bundle
+from pyscorer.feedback.bundle import Bundle, load_bundle
+from pyscorer.feedback.grade_recording import grade_recording, grade_recordings
 from pyscorer.feedback.quality import check_samples, read_recording
-from pyscorer.feedback.recording import grade_recording, grade_recordings
 from pyscorer.feedback.score_all import find_recordings, read_manifest
 from pyscorer.grading.grader import Predicted, TrainedGrader
 from pyscorer.grading.grader_inputs import RawInputs
@@ -218,7 +218,7 @@ def test_a_killed_batch_goes_on_where_it_was(
     graded: list[str] = []
     grade = batch.grade_files
 
-    def killed_at_c(bundle: GraderBundle, files: list[tuple[Path, str]]):
+    def killed_at_c(bundle: Bundle, files: list[tuple[Path, str]]):
         names = "".join(path.stem for path, _ in files)
         graded.append(names)
         if graded.count("cd") == 1 and names == "cd":
@@ -252,7 +252,7 @@ def test_what_changed_since_a_kill_is_scored_again_with_its_batch(
     graded: list[str] = []
     grade = batch.grade_files
 
-    def noted(bundle: GraderBundle, files: list[tuple[Path, str]]):
+    def noted(bundle: Bundle, files: list[tuple[Path, str]]):
         graded.extend(path.stem for path, _ in files)
         return grade(bundle, files)
 
@@ -262,7 +262,7 @@ def test_what_changed_since_a_kill_is_scored_again_with_its_batch(
 
 
 def test_recordings_graded_together_have_the_grades_that_they_have_alone(run: Path) -> None:
-    bundle = load_grader_bundle(run / "bundle")
+    bundle = load_bundle(run / "bundle")
     texts = [TEXTS[0], TEXTS[1], " ".join([TEXTS[0]] * 20), TEXTS[2], "?"]
     recordings = [speak(text) for text in (TEXTS[0], TEXTS[1], TEXTS[2], TEXTS[2], TEXTS[2])]
     together = grade_recordings(bundle, recordings, texts)
@@ -286,7 +286,7 @@ def numbers(grade: object) -> list[float]:
 def test_what_breaks_a_batch_costs_the_others_nothing(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bundle = load_grader_bundle(run / "bundle")
+    bundle = load_bundle(run / "bundle")
     samples = [speak(text) for text in TEXTS]
     predict = recording.predict_each
 

@@ -1,6 +1,7 @@
 """`pyscorer score`: one recording through all the models, as the pipeline scores it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.pooled import read_pooled
 from pyscorer.errors import InputError
-from pyscorer.feedback.scorer_bundle import bundle
+from pyscorer.feedback.bundle import bundle
 from pyscorer.measures.pool import pool
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
 from pyscorer.pronunciation.train_scorer import load_scorer, predict_all
@@ -71,7 +72,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     align(root / "data", root / "mfcc13", root / "lexicon.txt", root / "gmm", root / "ali")
     export(root / "tdnnf.pt", root / "mfcc40", root / "deep", ExportOptions(jobs=1))
     pool(root / "data", root / "ali", root / "deep", root / "pool")
-    bundle(root / "gmm", root / "lexicon.txt", root / "tdnnf.pt", root / "scorer", root / "bundle")
+    bundle(
+        *(root / "gmm", root / "lexicon.txt", root / "tdnnf.pt", root / "scorer"),
+        *(root / "pool", root / "bundle"),
+    )
     return root
 
 
@@ -119,7 +123,9 @@ def test_the_plain_answer_has_a_line_a_phone(run: Path, capsys: pytest.CaptureFi
 def test_any_format_and_rate(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, rate: int
 ) -> None:
-    soundfile.write(tmp_path / name, np.random.default_rng(0).normal(size=(rate, 2)) / 20, rate)
+    noise = np.random.default_rng(0).normal(size=(rate, 2)) / 20
+    lively = 1 + np.sin(2 * np.pi * 3 * np.arange(rate) / rate)  # as loudness changes in speech
+    soundfile.write(tmp_path / name, noise * lively[:, None], rate)
     assert score(run, capsys, tmp_path / name, "THE CAT").startswith("score ")
 
 
@@ -145,10 +151,43 @@ def test_empty_or_tiny_audio_is_an_error(
         score(run, capsys, tmp_path / "a.wav", "SAT")
 
 
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros(16000), "silence"),
+        (0.1 * np.sin(np.arange(16000) / 5), "no speech"),
+        (0.05 * np.random.default_rng(0).normal(size=16000), "no speech"),
+        (np.zeros(31 * 16000), "31 s of audio"),
+    ],
+)
+def test_what_a_grader_refuses_a_scorer_refuses(
+    run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    samples: np.ndarray,
+    message: str,
+) -> None:
+    soundfile.write(tmp_path / "a.wav", samples, 16000)
+    with pytest.raises(InputError, match=rf"a\.wav: .*{message}"):
+        score(run, capsys, tmp_path / "a.wav", "SAT")
+
+
+def test_a_recording_unlike_its_text_is_warned_of(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(run / "bundle", tmp_path / "bundle")
+    for limit, warned in ((-100.0, 0), (0.0, 1)):
+        (tmp_path / "bundle/settings.json").write_text(json.dumps({"likeness": limit}))
+        answer = json.loads(score(tmp_path, capsys, run / "u0.wav", TEXTS[0], "--format", "json"))
+        assert len(answer["warnings"]) == warned
+    assert "does not sound like the text" in answer["warnings"][0]
+
+
 def test_audio_too_short_for_its_text_is_an_error(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    soundfile.write(tmp_path / "a.wav", np.zeros(2000), 16000)
+    noise = 0.05 * np.random.default_rng(0).normal(size=2000) * np.linspace(0, 1, 2000) ** 2
+    soundfile.write(tmp_path / "a.wav", noise, 16000)
     with pytest.raises(InputError, match=r"a\.wav: cannot align"):
         score(run, capsys, tmp_path / "a.wav", "THE CAT SAT THE CAT SAT")
 
@@ -159,7 +198,7 @@ def test_a_bundle_without_a_part_is_an_error(
     with pytest.raises(InputError, match=r"final\.npz: no such file"):
         bundle(
             *(tmp_path / "gmm", run / "lexicon.txt", run / "tdnnf.pt", run / "scorer"),
-            tmp_path / "bundle",
+            *(run / "pool", tmp_path / "bundle"),
         )
     assert main(["score", "--model", str(tmp_path), "--wav", "x", "--text", "x"]) == 2
     assert "bundle" in capsys.readouterr().err

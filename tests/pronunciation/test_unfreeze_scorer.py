@@ -16,7 +16,7 @@ from pyscorer.contract.files import write_table
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.pooled import read_pooled
 from pyscorer.errors import InputError
-from pyscorer.feedback.scorer_bundle import bundle
+from pyscorer.feedback.bundle import bundle
 from pyscorer.measures.pool import pool
 from pyscorer.pronunciation.activations import (
     ActivationOptions,
@@ -185,4 +185,7 @@ def test_bad_input_is_named(corpus: Path) -> None:
     (corpus / "gmm").mkdir()
     (corpus / "gmm/final.npz").write_bytes(b"")
     with pytest.raises(InputError):
-        bundle(corpus / "gmm", lexicon, corpus / "final.pt", corpus / "iiu", corpus / "bundle")
+        bundle(
+            *(corpus / "gmm", lexicon, corpus / "final.pt", corpus / "iiu"),
+            *(corpus / "pool/train", corpus / "bundle"),
+        )
