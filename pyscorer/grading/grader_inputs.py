@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,41 +20,50 @@ from pyscorer.pretrained.view_columns import (
 )
 from pyscorer.scoring.statistics import duration_norms, positions, rich_statistics
 
-POOLED_SOURCES = ("tdnnf", "gop", "encoder", "learned_gop", "heard")
-"""Sources that are pooled directories."""
-SOURCES = ("durations", *POOLED_SOURCES, "recogniser")
-
 STATES = " states"
 """How the names of spans of deep features end, see `GraderInputs`."""
 _NOT_NUMBERS = {"rival"}
 """Columns that hold phone ids."""
-_MEASURES = {
-    "tdnnf": ("log_posterior", "log_rival"),
-    "gop": ("lpp", "gop", "transition_gop", "gmm_gop", "gmm_posterior_gop"),
-    "learned_gop": ("logp", "ratio", "entropy"),
-}
-"""Columns whose statistics over words and utterances are inputs of theirs."""
 _SHORTEST_PAUSE = 5
 """10 ms frames; what is shorter is more often an uncertain boundary than a pause."""
 
 
+def _of(stage: str, *summarised: str) -> dict[str, Any]:
+    """A source: what makes it, and its columns whose statistics words and utterances have too."""
+    return {"help": f"outputs of {stage}", "summarised": summarised}
+
+
 @dataclass(frozen=True)
 class SourcePaths:
-    """Where the sources are; of each, `train` and `test` are folders in it."""
+    """Where the sources are; of each, `train` and `test` are folders in it.
 
-    tdnnf: Path | None = field(default=None, metadata={"help": "outputs of pool, on the run's own"})
-    gop: Path | None = field(default=None, metadata={"help": "outputs of gop"})
-    encoder: Path | None = field(
-        default=None, metadata={"help": "outputs of pool, on an encoder's states"}
+    A new source of graders is registered here, by one line.
+    """
+
+    tdnnf: Path | None = field(
+        default=None, metadata=_of("pool, on the run's own", "log_posterior", "log_rival")
     )
-    learned_gop: Path | None = field(default=None, metadata={"help": "outputs of learned_gop"})
-    heard: Path | None = field(default=None, metadata={"help": "outputs of heard_phones"})
-    recogniser: Path | None = field(default=None, metadata={"help": "outputs of recogniser_view"})
+    gop: Path | None = field(
+        default=None,
+        metadata=_of("gop", "lpp", "gop", "transition_gop", "gmm_gop", "gmm_posterior_gop"),
+    )
+    encoder: Path | None = field(default=None, metadata=_of("pool, on an encoder's states"))
+    learned_gop: Path | None = field(
+        default=None, metadata=_of("learned_gop", "logp", "ratio", "entropy")
+    )
+    heard: Path | None = field(default=None, metadata=_of("heard_phones"))
+    recogniser: Path | None = field(default=None, metadata=_of("recogniser_view"))
 
     def split(self, name: str) -> "SourcePaths":
         """The sources of one split."""
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         return SourcePaths(**{key: path / name if path else None for key, path in given.items()})
+
+
+_SUMMARISED = {f.name: f.metadata["summarised"] for f in fields(SourcePaths)}
+POOLED_SOURCES = tuple(name for name in _SUMMARISED if name != "recogniser")
+"""Sources that are pooled directories."""
+SOURCES = ("durations", *_SUMMARISED)
 
 
 @dataclass(frozen=True)
@@ -196,8 +206,8 @@ def phone_times(pooled: PooledSet, norms: np.ndarray) -> np.ndarray:
 
 
 def _measures(raw: RawInputs) -> list[int]:
-    """Places of the columns of _MEASURES among the features of `raw`."""
-    return [i for i, (source, c) in enumerate(raw.columns) if c in _MEASURES.get(source, ())]
+    """Places of the columns to summarise among the features of `raw`."""
+    return [i for i, (source, c) in enumerate(raw.columns) if c in _SUMMARISED.get(source, ())]
 
 
 def word_inputs(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> np.ndarray:
