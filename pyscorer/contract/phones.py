@@ -3,49 +3,11 @@
 SILENCE = "SIL"
 UNKNOWN_PHONE = "SPN"
 UNKNOWN_WORD = "<UNK>"
-ARPABET = tuple(
-    [
-        "AA",
-        "AE",
-        "AH",
-        "AO",
-        "AW",
-        "AY",
-        "B",
-        "CH",
-        "D",
-        "DH",
-        "EH",
-        "ER",
-        "EY",
-        "F",
-        "G",
-        "HH",
-        "IH",
-        "IY",
-        "JH",
-        "K",
-        "L",
-        "M",
-        "N",
-        "NG",
-        "OW",
-        "OY",
-        "P",
-        "R",
-        "S",
-        "SH",
-        "T",
-        "TH",
-        "UH",
-        "UW",
-        "V",
-        "W",
-        "Y",
-        "Z",
-        "ZH",
-    ]
-)
+ARPABET = (
+    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH",
+    "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH",
+    "UW", "V", "W", "Y", "Z", "ZH",
+)  # fmt: skip
 """The 39 stress-stripped ARPAbet phones, in the order of their ids."""
 PHONES = ("<eps>", SILENCE, UNKNOWN_PHONE, *ARPABET)
 """Phone symbols by id, as in phones.txt: `<eps>` 0, SIL 1, SPN 2, then ARPABET from 3 on."""
