@@ -1,7 +1,7 @@
 """What a grader reads of a set of utterances, from all its sources, as plain arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from pyscorer.contract.labels import word_starts
 from pyscorer.contract.pooled import PooledSet, concatenate, read_columns, read_pooled
 from pyscorer.contract.segments import DURATION_COLUMNS
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.scoring.statistics import duration_norms, positions, rich_statistics
 
 POOLED_SOURCES = ("tdnnf", "gop", "encoder", "learned_gop", "heard")
@@ -37,14 +38,12 @@ _SHORTEST_PAUSE = 5
 class SourcePaths:
     """Where the sources are; of each, `train` and `test` are folders in it."""
 
-    tdnnf: Path | None = field(default=None, metadata={"help": "outputs of pool, on the run's own"})
-    gop: Path | None = field(default=None, metadata={"help": "outputs of gop"})
-    encoder: Path | None = field(
-        default=None, metadata={"help": "outputs of pool, on an encoder's states"}
-    )
-    learned_gop: Path | None = field(default=None, metadata={"help": "outputs of learned_gop"})
-    heard: Path | None = field(default=None, metadata={"help": "outputs of heard_phones"})
-    recogniser: Path | None = field(default=None, metadata={"help": "outputs of recogniser_view"})
+    tdnnf: Path | None = option(None, "outputs of pool, on the run's own")
+    gop: Path | None = option(None, "outputs of gop")
+    encoder: Path | None = option(None, "outputs of pool, on an encoder's states")
+    learned_gop: Path | None = option(None, "outputs of learned_gop")
+    heard: Path | None = option(None, "outputs of heard_phones")
+    recogniser: Path | None = option(None, "outputs of recogniser_view")
 
     def split(self, name: str) -> "SourcePaths":
         """The sources of one split."""
