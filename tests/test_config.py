@@ -1,16 +1,24 @@
 import copy
-import dataclasses
-import inspect
-import typing
 from pathlib import Path
 
 import pytest
 import yaml
 
-from pyscorer import cli
-from pyscorer.config import MANIFESTS, SCHEMA, Source, check_config, flags, resolve_run
+from pyscorer.config import (
+    MANIFESTS,
+    SCHEMA,
+    Source,
+    all_options,
+    check_config,
+    config_schema,
+    flags,
+    resolve_run,
+    stage_options,
+)
 from pyscorer.corpora.manifests import load_manifest
+from pyscorer.describe import descriptions
 from pyscorer.errors import InputError
+from pyscorer.stages import STAGES
 
 CONFIGS = sorted((SCHEMA.parents[2] / "config").glob("*.yaml"))
 DEFAULT = yaml.safe_load((SCHEMA.parents[2] / "config" / "config.yaml").read_text())
@@ -45,6 +53,21 @@ def test_every_configuration_in_the_repository_is_valid(path):
         ),
         ({"engine": "htk"}, "engine: 'htk' is not one of"),
         ({"prepare": {"speakers": -1}}, "prepare.speakers: -1 is less than the minimum"),
+        ({"export": {"device": 0}}, "export.device: 0 is not of type 'string'"),
+        ({"features": {"kind": "mfcc40"}}, "features.kind: unknown key"),
+        (
+            {"grading": {"graders": {"all": {"tress": False}}}},
+            "grading.graders.all.tress: unknown key; did you mean trees?",
+        ),
+        (
+            {"grading": {"graders": {"all": {}}, "bundle_grader": {"precision": 2}}},
+            "grading.bundle_grader.precision: 2 is greater than the maximum of 1",
+        ),
+        (
+            {"proficiency": {"name": "p", "experts": {"fbk1": {"seed": -1}, "fbk2": None}}},
+            "proficiency.experts.fbk1.seed: -1 is less than the minimum of 0",
+        ),
+        ({"encode": {"model": "tiny.en", "layers": [0]}}, "encode.layers.0: 0 is not valid"),
     ],
 )
 def test_a_wrong_key_or_value_is_named(change, message):
@@ -58,17 +81,79 @@ def test_all_faults_are_listed_at_once():
     assert "corpsu" in str(error.value) and "engine" in str(error.value)
 
 
-def test_the_sections_of_the_schema_are_options_of_their_stages():
-    sections = yaml.safe_load(SCHEMA.read_text())["properties"]
-    sections |= sections["proficiency"]["properties"]
-    for stage in set(sections) & set(cli.STAGES):
-        function = cli.load_stage(stage)
-        hints = typing.get_type_hints(function)
-        known = set(inspect.signature(function).parameters)
-        for hint in hints.values():
-            if dataclasses.is_dataclass(hint):
-                known |= {field.name for field in dataclasses.fields(hint)}
-        assert set(sections[stage]["properties"]) <= known, stage
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"export": {"device": "cuda"}},
+        {
+            "grading": {
+                "train_grader": {"components": 64, "trees": False},
+                "graders": {"small": {"components": 32}, "all": {"trees": True}},
+                "averages": {"both": ["small", "all"]},
+                "average_graders": {"weights": [1, 2]},
+                "bundle_grader": {"precision": 0.6},
+            }
+        },
+    ],
+)
+def test_every_option_of_a_stage_can_be_set(change):
+    check_config(changed(**change))
+
+
+def paper1():
+    return yaml.safe_load((SCHEMA.parents[2] / "config" / "paper1.yaml").read_text())["paper1"]
+
+
+def test_rows_of_the_paper_tables_are_checked_as_other_sections():
+    rows = paper1()
+    rows["pretrained"]["deep-ii"] = {"dorpout": 0}
+    rows["unfrozen"]["deep-iiu"] = {"start": "deep-ii", "upper": 0}
+    with pytest.raises(InputError) as error:
+        check_config(changed(paper1=rows))
+    assert "paper1.pretrained.deep-ii.dorpout: unknown key; did you mean dropout?" in str(
+        error.value
+    )
+    assert "paper1.unfrozen.deep-iiu.upper: 0 is less than the minimum of 1" in str(error.value)
+
+
+def test_what_is_derived_from_the_stages_is_up_to_date():
+    for path, text in descriptions().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path}: run `make docs`"
+
+
+def test_every_stage_that_the_rules_run_has_a_section():
+    schema = config_schema()["properties"]
+    places = [
+        schema,
+        *(schema[name]["properties"] for name in ("grading", "proficiency", "paper1")),
+    ]
+    on_demand = {"score", "score_all"}
+    settled = {"pool", "scale_alignment"}  # all that they have the rules settle
+    for stage in all_options().keys() - on_demand - settled:
+        if not STAGES[stage].startswith("kaldi."):
+            assert any(stage in place for place in places), stage
+
+
+@pytest.mark.parametrize(("seed", "other"), [(0, 1), (7, 8)])
+def test_the_seed_of_the_run_reaches_every_stage_that_has_one(seed, other):
+    config = changed(seed=seed)
+    seeded = {stage for stage, options in all_options().items() if "seed" in options}
+    assert {"train_gmm", "train_tdnnf", "train_learned_gop", "kaldi_network"} <= seeded
+    own = {stage for stage in seeded if all_options()[stage]["seed"]["default"] != 0}
+    assert own == {
+        *("prepare_responses", "expert_features", "train_expert", "train_mixture"),
+        "proficiency_tables",
+    }
+    for stage in seeded:
+        assert stage_options(config, stage)["seed"] == (other if stage in own else seed), stage
+    assert "seed" not in stage_options(config, "align")
+
+
+def test_a_section_may_have_a_seed_of_its_own():
+    config = changed(seed=7, train_gmm={"seed": 2}, grading={"evaluate_grader": {"samples": 9}})
+    assert stage_options(config, "train_gmm") == config["train_gmm"]
+    assert stage_options(config, "evaluate_grader") == {"seed": 7, "samples": 9}
+    assert stage_options(changed(proficiency={"train_expert": None}), "train_expert") == {"seed": 1}
 
 
 @pytest.fixture

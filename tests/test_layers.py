@@ -8,14 +8,15 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "pyscorer"
 LAYERS = (
-    {"errors", "parallel", "progress"},
+    {"errors", "options", "parallel", "progress"},
     {"contract"},
     {"lexicon"},
     {"evaluation", "alignment", "corpora"},
     {"chain", "pretrained", "scoring"},
     {"measures", "kaldi", "pronunciation", "grading", "proficiency"},
     {"recognition", "feedback"},
-    {"cli", "config"},
+    {"stages"},
+    {"cli", "config", "describe"},
 )
 """Rooms from the ground up; those of one layer are blind to each other."""
 LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pyscorer import cli
+from pyscorer.stages import STAGES
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -62,9 +62,9 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
     # Stages gop, train_scorer and pool on other inputs.
     again = {"gop_of_copies", "finetune_scorer", "pool_encoded"}
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
-    assert rules - targets - again - recipes <= set(cli.STAGES)
+    assert rules - targets - again - recipes <= set(STAGES)
     on_demand = {"textgrids", "score", "score_all", "judge"}
-    assert set(cli.STAGES) - rules <= on_demand
+    assert set(STAGES) - rules <= on_demand
 
 
 def test_no_data_and_no_audio_is_committed():

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from pyscorer.contract.files import atomic_open
 from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.options import option
 from pyscorer.parallel import chunks, ordered_map
 from pyscorer.progress import progress_bar
 
@@ -41,24 +42,16 @@ _CHUNK = 25
 class AlignOptions:
     """Viterbi alignment."""
 
-    canonical: bool = field(
-        default=False,
-        metadata={
-            "help": "align to the canonical phones where the data have them, not the lexicon's"
-        },
+    canonical: bool = option(
+        False, "align to the canonical phones where the data have them, not the lexicon's"
     )
-    beam: float = field(default=10.0, metadata={"help": "first beam"})
-    retry_beam: float = field(
-        default=40.0, metadata={"help": "second beam; after it the beam doubles until it works"}
+    beam: float = option(10.0, "first beam", ge=0)
+    retry_beam: float = option(40.0, "second beam; after it the beam doubles until it works", ge=0)
+    boost_silence: float = option(1.25, "factor on the likelihood of silence", ge=0)
+    allow_failures: bool = option(
+        False, "list utterances that cannot be aligned in OUT/failed, and go on"
     )
-    boost_silence: float = field(
-        default=1.25, metadata={"help": "factor on the likelihood of silence"}
-    )
-    allow_failures: bool = field(
-        default=False,
-        metadata={"help": "list utterances that cannot be aligned in OUT/failed, and go on"},
-    )
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ so that the same audio always gives the same features.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from pyscorer.contract.archives import Matrices, write_archive
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.parallel import chunks, ordered_map
 from pyscorer.progress import progress_bar
 
@@ -133,11 +134,8 @@ class GmmFeatures:
 class FeatureOptions:
     """What to extract, and on how many cores."""
 
-    kind: Kind = field(
-        default="mfcc13",
-        metadata={"help": "mfcc13 for the GMM, mfcc40 (hires) for the TDNN-F"},
-    )
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    kind: Kind = option("mfcc13", "mfcc13 for the GMM, mfcc40 (hires) for the TDNN-F")
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
 def _extract(utterances: list[Utterance], kind: Kind) -> list[tuple[str, str, np.ndarray]]:

@@ -3,6 +3,9 @@
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from pyscorer.contract.ctm import Segment, read_ctm, write_ctm
 from pyscorer.contract.files import read_table
@@ -26,7 +29,9 @@ def scale_segments(segments: list[Segment], speed: float) -> list[Segment]:
     return scaled
 
 
-def scale_alignment(data: Path, ali: Path, out: Path, speed: float = 0.9) -> None:
+def scale_alignment(
+    data: Path, ali: Path, out: Path, speed: Annotated[float, Field(gt=0)] = 0.9
+) -> None:
     """Align the copies of `data` (of the stage perturb) as the recordings that they are made from.
 
     `ali` is the alignment directory of the recordings; writes out/phones.ctm and out/words.ctm.

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,7 @@ from pyscorer.contract.datadir import Utterance, read_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.options import option
 from pyscorer.parallel import chunks
 from pyscorer.progress import progress_bar
 
@@ -39,22 +40,15 @@ log = logging.getLogger(__name__)
 class GmmOptions:
     """Training of the monophone GMM-HMM; the defaults are those of Kaldi's train_mono.sh."""
 
-    canonical: bool = field(
-        default=False,
-        metadata={
-            "help": "train on the canonical phones where the data have them, not the lexicon's"
-        },
+    canonical: bool = option(
+        False, "train on the canonical phones where the data have them, not the lexicon's"
     )
-    iterations: int = field(default=40, metadata={"help": "models made, the equal start included"})
-    gaussians: int = field(default=1000, metadata={"help": "Gaussians in the final model, about"})
-    boost_silence: float = field(
-        default=1.25, metadata={"help": "factor on the likelihood of silence when aligning"}
-    )
-    max_utterances: int = field(
-        default=0, metadata={"help": "train on this many, spread over the data; 0: all"}
-    )
-    seed: int = field(default=0, metadata={"help": "for the equal start and Gaussian splitting"})
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    iterations: int = option(40, "models made, the equal start included", ge=1)
+    gaussians: int = option(1000, "Gaussians in the final model, about", ge=1)
+    boost_silence: float = option(1.25, "factor on the likelihood of silence when aligning", ge=0)
+    max_utterances: int = option(0, "train on this many, spread over the data; 0: all", ge=0)
+    seed: int = option(0, "for the equal start and Gaussian splitting", ge=0)
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
 def _spread(utterances: list[Utterance], count: int) -> list[Utterance]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from pyscorer.contract.ctm import Segment, read_ctm
 from pyscorer.contract.files import atomic_directory, atomic_open
 from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -99,19 +100,11 @@ def normalization_fst(denominator: Acceptor) -> Acceptor:
 class GraphOptions:
     """How large the context tree and the phone LM are."""
 
-    num_leaves: int = field(
-        default=250, metadata={"help": "pdfs of the left-biphone tree; 0: monophone, 2 a phone"}
-    )
-    min_leaf_count: float = field(
-        default=50.0, metadata={"help": "least number of 30 ms frames of a leaf"}
-    )
-    ngram_order: int = field(default=4, metadata={"help": "order of the phone LM"})
-    no_prune_order: int = field(
-        default=3, metadata={"help": "histories of this order are kept whatever they cost"}
-    )
-    extra_lm_states: int = field(
-        default=2000, metadata={"help": "LM states beyond those; fewer make training faster"}
-    )
+    num_leaves: int = option(250, "pdfs of the left-biphone tree; 0: monophone, 2 a phone", ge=0)
+    min_leaf_count: float = option(50.0, "least number of 30 ms frames of a leaf", ge=0)
+    ngram_order: int = option(4, "order of the phone LM", ge=2)
+    no_prune_order: int = option(3, "histories of this order are kept whatever they cost", ge=0)
+    extra_lm_states: int = option(2000, "LM states beyond those; fewer make training faster", ge=0)
 
 
 TREE_CEPSTRA = 13

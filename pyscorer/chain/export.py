@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 
@@ -25,8 +26,8 @@ log = logging.getLogger(__name__)
 class ExportOptions:
     """How `export` runs; the result does not depend on it."""
 
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as there are cores"})
-    device: str = field(default="cpu", metadata={"help": "torch device; a GPU runs in one process"})
+    jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
+    device: str = option("cpu", "torch device; a GPU runs in one process")
 
 
 def export(model: Path, feats: Path, out: Path, options: ExportOptions) -> None:

@@ -1,49 +1,47 @@
 """Options of LF-MMI training, and what changes in its course: learning rate and dropout."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
 from pyscorer.errors import InputError
+from pyscorer.options import option
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
     """Options of `train_tdnnf`."""
 
-    network: Literal["paper", "medium", "small"] = field(
-        default="paper", metadata={"help": "size: 8.2 M, 2.41 M or 0.72 M parameters"}
+    network: Literal["paper", "medium", "small"] = option(
+        "paper", "size: 8.2 M, 2.41 M or 0.72 M parameters"
     )
-    epochs: int = field(default=20, metadata={"help": "passes over the data"})
-    minibatch: int = field(default=64, metadata={"help": "chunks a step"})
-    chunk_width: int = field(default=150, metadata={"help": "longest chunk, in 10 ms frames"})
-    learning_rate: float = field(default=2e-3, metadata={"help": "of Adam, after the warm-up"})
-    final_learning_rate: float = field(default=1e-4, metadata={"help": "at the last step"})
-    warmup: int = field(default=50, metadata={"help": "steps of rising learning rate"})
+    epochs: int = option(20, "passes over the data", ge=1)
+    minibatch: int = option(64, "chunks a step", ge=1)
+    chunk_width: int = option(150, "longest chunk, in 10 ms frames", ge=15)
+    learning_rate: float = option(2e-3, "of Adam, after the warm-up", ge=0)
+    final_learning_rate: float = option(1e-4, "at the last step", ge=0)
+    warmup: int = option(50, "steps of rising learning rate", ge=0)
     # Kaldi's l2-regularize 0.01 takes 2 x 0.01 x 64 sequences = 1.3 times the learning rate a step.
-    weight_decay: float = field(default=1.0, metadata={"help": "decoupled, times learning rate"})
-    max_gradient: float = field(default=1.0, metadata={"help": "norm at which it is clipped"})
-    average: float = field(
-        default=0.98, metadata={"help": "decay a step of the averaged model that is kept"}
+    weight_decay: float = option(1.0, "decoupled, times learning rate", ge=0)
+    max_gradient: float = option(1.0, "norm at which it is clipped", ge=0)
+    average: float = option(0.98, "decay a step of the averaged model that is kept", ge=0, le=1)
+    xent_regularize: float = option(0.1, "weight of the cross-entropy", ge=0)
+    leaky: float = option(0.1, "leaky-HMM coefficient", ge=0)
+    l2_regularize: float = option(5e-5, "of the chain output", ge=0)
+    dropout: str = option(
+        "0,0@0.2,0.3@0.5,0", "proportion over the course of training: value@share,..."
     )
-    xent_regularize: float = field(default=0.1, metadata={"help": "weight of the cross-entropy"})
-    leaky: float = field(default=0.1, metadata={"help": "leaky-HMM coefficient"})
-    l2_regularize: float = field(default=5e-5, metadata={"help": "of the chain output"})
-    dropout: str = field(
-        default="0,0@0.2,0.3@0.5,0",
-        metadata={"help": "proportion over the course of training: value@share,..."},
-    )
-    tempo: float = field(default=0.0, metadata={"help": "change of tempo, at most"})
-    warp: float = field(default=0.1, metadata={"help": "frequency warping, at most"})
-    frequency_mask: float = field(default=0.2, metadata={"help": "share of bins masked, at most"})
-    time_mask: float = field(default=0.1, metadata={"help": "share of frames masked"})
-    heldout: float = field(default=0.05, metadata={"help": "share of speakers held out"})
-    seed: int = field(default=0, metadata={"help": "of all that is random"})
-    checkpoint_minutes: float = field(default=10.0, metadata={"help": "between checkpoints"})
-    threads: int = field(default=0, metadata={"help": "of torch; 0: as many as there are cores"})
-    workers: int = field(default=0, metadata={"help": "processes that prepare minibatches"})
-    device: str = field(default="cpu", metadata={"help": "torch device: cpu, cuda"})
+    tempo: float = option(0.0, "change of tempo, at most", ge=0, lt=1)
+    warp: float = option(0.1, "frequency warping, at most", ge=0)
+    frequency_mask: float = option(0.2, "share of bins masked, at most", ge=0, le=1)
+    time_mask: float = option(0.1, "share of frames masked", ge=0, le=1)
+    heldout: float = option(0.05, "share of speakers held out", ge=0, le=1)
+    seed: int = option(0, "of all that is random", ge=0)
+    checkpoint_minutes: float = option(10.0, "between checkpoints", ge=0)
+    threads: int = option(0, "of torch; 0: as many as there are cores", ge=0)
+    workers: int = option(0, "processes that prepare minibatches", ge=0)
+    device: str = option("cpu", "torch device: cpu, cuda")
 
 
 def learning_rate_at(options: TrainingOptions, step: int, progress: float) -> float:

@@ -8,6 +8,7 @@ tables `utterance_scores.csv`, `word_scores.csv`, `phone_scores.csv` and `rater_
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,8 @@ from pyscorer.contract.audio import read_audio
 from pyscorer.contract.files import read_table, write_table
 from pyscorer.errors import InputError
 
-UTTERANCE_ASPECTS = ["accuracy", "completeness", "fluency", "prosodic", "total"]
+Aspect = Literal["accuracy", "completeness", "fluency", "prosodic", "total"]
+UTTERANCE_ASPECTS: list[str] = list(get_args(Aspect))
 WORD_ASPECTS = ["accuracy", "stress", "total"]
 
 

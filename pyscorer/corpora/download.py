@@ -10,12 +10,13 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_open
 from pyscorer.corpora.manifests import Archive, Manifest, load_manifest
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.progress import progress_bar
 
 _BLOCK = 1 << 20
@@ -25,24 +26,16 @@ _BLOCK = 1 << 20
 class DownloadOptions:
     """What to fetch, and how stubbornly."""
 
-    splits: tuple[str, ...] = field(
-        default=(), metadata={"help": "splits to fetch; none: the manifest's default splits"}
-    )
-    manifests: Path = field(
-        default=Path("data_manifests"), metadata={"help": "folder of the corpus manifests"}
-    )
-    retries: int = field(default=5, metadata={"help": "attempts after a broken connection"})
-    timeout: float = field(default=30.0, metadata={"help": "seconds without an answer"})
-    wait: float = field(default=2.0, metadata={"help": "seconds before the first new attempt"})
-    sample_speakers: int = field(default=36, metadata={"help": "generated corpus: learners"})
-    sample_natives: int = field(
-        default=24, metadata={"help": "generated corpus: speakers without mistakes"}
-    )
-    sample_utterances: int = field(
-        default=12, metadata={"help": "generated corpus: utterances a speaker"}
-    )
-    seed: int = field(default=0, metadata={"help": "generated corpus: seed"})
-    jobs: int = field(default=1, metadata={"help": "generated corpus: processes"})
+    splits: tuple[str, ...] = option((), "splits to fetch; none: the manifest's default splits")
+    manifests: Path = option(Path("data_manifests"), "folder of the corpus manifests")
+    retries: int = option(5, "attempts after a broken connection", ge=0)
+    timeout: float = option(30.0, "seconds without an answer", ge=0)
+    wait: float = option(2.0, "seconds before the first new attempt", ge=0)
+    sample_speakers: int = option(36, "generated corpus: learners", ge=0)
+    sample_natives: int = option(24, "generated corpus: speakers without mistakes", ge=0)
+    sample_utterances: int = option(12, "generated corpus: utterances a speaker", ge=0)
+    seed: int = option(0, "generated corpus: seed", ge=0)
+    jobs: int = option(1, "generated corpus: processes", ge=0)
 
 
 def download(corpus: str, root: Path, options: DownloadOptions) -> None:

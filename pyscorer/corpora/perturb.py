@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, read_wa
 from pyscorer.contract.files import atomic_path, write_table
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
+from pyscorer.options import option
 from pyscorer.parallel import chunks, ordered_map
 from pyscorer.progress import progress_bar
 
@@ -29,11 +30,11 @@ _CHUNK = 16
 class PerturbOptions:
     """How the copies differ from the recordings."""
 
-    speed: float = field(default=0.9, metadata={"help": "factor; tempo and pitch change together"})
-    lowest_volume: float = field(default=0.125, metadata={"help": "factor, drawn by utterance"})
-    highest_volume: float = field(default=2.0, metadata={"help": "factor, drawn by utterance"})
-    seed: int = field(default=0, metadata={"help": "of the volumes"})
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    speed: float = option(0.9, "factor; tempo and pitch change together", gt=0)
+    lowest_volume: float = option(0.125, "factor, drawn by utterance", gt=0)
+    highest_volume: float = option(2.0, "factor, drawn by utterance", gt=0)
+    seed: int = option(0, "of the volumes", ge=0)
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
 def perturb_samples(samples: np.ndarray, speed: float, volume: float) -> np.ndarray:

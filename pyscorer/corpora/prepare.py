@@ -1,7 +1,7 @@
 """Stage `prepare`: a corpus split as published in, a Kaldi data directory with labels out."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_directory
@@ -9,20 +9,18 @@ from pyscorer.corpora.manifests import Manifest, corpora_root, load_manifest, lo
 from pyscorer.corpora.part import CorpusPart, write_part
 from pyscorer.corpora.speakers import select_speakers
 from pyscorer.errors import InputError
+from pyscorer.options import option
 
 
 @dataclass(frozen=True)
 class PrepareOptions:
     """What part of the split to take."""
 
-    speakers: int = field(
-        default=0,
-        metadata={"help": "whole speakers to take, spread over scores, age and gender; 0: all"},
+    speakers: int = option(
+        0, "whole speakers to take, spread over scores, age and gender; 0: all", ge=0
     )
-    seed: int = field(default=0, metadata={"help": "seed of the choice of speakers"})
-    manifests: Path = field(
-        default=Path("data_manifests"), metadata={"help": "folder of the corpus manifests"}
-    )
+    seed: int = option(0, "seed of the choice of speakers", ge=0)
+    manifests: Path = option(Path("data_manifests"), "folder of the corpus manifests")
 
 
 def prepare(

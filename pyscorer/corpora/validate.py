@@ -9,7 +9,7 @@ import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from pyscorer.corpora.faults import (
 )
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
+from pyscorer.options import option
 from pyscorer.progress import progress_bar
 
 FRAME, SHIFT = 400, 160
@@ -43,24 +44,18 @@ SHOWN = 20
 class ValidateOptions:
     """What counts as a fault, and what to do about it."""
 
-    drop_faulty: bool = field(
-        default=False,
-        metadata={"help": "leave out faulty utterances, each listed in the report, and go on"},
+    drop_faulty: bool = option(
+        False, "leave out faulty utterances, each listed in the report, and go on"
     )
-    unknown_words: bool = field(
-        default=False,
-        metadata={"help": "take words outside the lexicon (they become <UNK>): only warn"},
+    unknown_words: bool = option(
+        False, "take words outside the lexicon (they become <UNK>): only warn"
     )
-    clipped_share: float = field(
-        default=0.01, metadata={"help": "share of samples at full scale that makes clipped audio"}
+    clipped_share: float = option(
+        0.01, "share of samples at full scale that makes clipped audio", ge=0, le=1
     )
-    silent_peak: float = field(
-        default=0.001, metadata={"help": "audio that never exceeds this (of 1) is empty"}
-    )
-    frames_per_phone: int = field(
-        default=3, metadata={"help": "10 ms frames that a phone of the text needs at least"}
-    )
-    jobs: int = field(default=1, metadata={"help": "threads that decode audio"})
+    silent_peak: float = option(0.001, "audio that never exceeds this (of 1) is empty", ge=0)
+    frames_per_phone: int = option(3, "10 ms frames that a phone of the text needs at least", ge=0)
+    jobs: int = option(1, "threads that decode audio", ge=0)
 
 
 def validate(data: Path, lexicon: Path, out: Path, report: Path, options: ValidateOptions) -> None:

@@ -1,12 +1,13 @@
 """Stage `evaluate`: predicted scores held against the human ones, as tables."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from pyscorer.contract.datadir import Aspect
 from pyscorer.contract.files import atomic_directory, read_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation.ceiling import EXPERT, ceiling_rows
@@ -17,6 +18,7 @@ from pyscorer.evaluation.metrics import (
     pearson,
     seed_mean_pearson,
 )
+from pyscorer.options import option
 
 log = logging.getLogger(__name__)
 
@@ -25,10 +27,10 @@ log = logging.getLogger(__name__)
 class EvaluateOptions:
     """How scores are held against the human ones."""
 
-    aspect: str = field(default="total", metadata={"help": "the human score that is predicted"})
-    samples: int = field(default=1000, metadata={"help": "bootstrap samples"})
-    errors: int = field(default=12, metadata={"help": "worst errors listed for each scorer"})
-    seed: int = field(default=0, metadata={"help": "of the bootstrap"})
+    aspect: Aspect = option("total", "the human score that is predicted")
+    samples: int = option(1000, "bootstrap samples", ge=1)
+    errors: int = option(12, "worst errors listed for each scorer", ge=0)
+    seed: int = option(0, "of the bootstrap", ge=0)
 
 
 def read_scores(scorer: Path, data: Path, name: str = "scores.csv") -> pd.DataFrame:

@@ -2,13 +2,14 @@
 
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pyscorer.contract.audio import SAMPLE_RATE, mp3_uri, read_audio
+from pyscorer.contract.datadir import Aspect
 from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation import figures
@@ -17,6 +18,7 @@ from pyscorer.evaluation.corpus_statistics import alignment_statistics, split_st
 from pyscorer.evaluation.evaluate import read_scores
 from pyscorer.evaluation.metrics import CHILD_BELOW
 from pyscorer.evaluation.templates import page_template
+from pyscorer.options import option
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +32,10 @@ _TEXT = ["scorer", "attribute", "group", "aspect", "utterance", "speaker", "text
 class ReportOptions:
     """What the page says of the run."""
 
-    title: str = field(default="Pronunciation scoring", metadata={"help": "of the page"})
-    note: str = field(default="", metadata={"help": "which corpus, and which part of it"})
-    aspect: str = field(default="total", metadata={"help": "human score that was learnt"})
-    synthetic: bool = field(default=False, metadata={"help": "the corpus is generated speech"})
+    title: str = option("Pronunciation scoring", "of the page")
+    note: str = option("", "which corpus, and which part of it")
+    aspect: Aspect = option("total", "human score that was learnt")
+    synthetic: bool = option(False, "the corpus is generated speech")
 
 
 def _number(value: Any, digits: int = 3) -> str:

@@ -4,11 +4,12 @@ import itertools
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import NegativeInt, PositiveInt
 
 from pyscorer.alignment.gmm_model import Gmm
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model
@@ -31,6 +32,7 @@ from pyscorer.measures.durations import Durations
 from pyscorer.measures.gop import GmmMeasures, Gop, log_stay_probabilities
 from pyscorer.measures.learned_gop import load_learned_gop
 from pyscorer.measures.pool import PooledStates
+from pyscorer.options import option
 from pyscorer.pretrained.encode import Encoder, WhisperEncoder, load_encoders
 from pyscorer.pretrained.heard_phones import HeardPhones
 from pyscorer.pretrained.packaged import model_directory
@@ -74,14 +76,13 @@ class Bundle:
 class BundleGraderOptions:
     """What `bundle_grader` settles."""
 
-    precision: float = field(
-        default=0.5,
-        metadata={"help": "of phones called wrong: chosen out of fold on the train split"},
+    precision: float = option(
+        0.5, "of phones called wrong: chosen out of fold on the train split", gt=0, le=1
     )
-    layers: tuple[int, ...] = field(
-        default=(-1,), metadata={"help": "of the encoders, as given to encode"}
+    layers: tuple[NegativeInt | PositiveInt, ...] = option(
+        (-1,), "of the encoders, as given to encode", min_length=1
     )
-    pad: float = field(default=0.5, metadata={"help": "of the encoders, as given to encode"})
+    pad: float = option(0.5, "of the encoders, as given to encode", ge=0)
 
 
 def bundle(gmm: Path, lexicon: Path, tdnnf: Path, scorer: Path, pool: Path, out: Path) -> None:

@@ -5,7 +5,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -19,6 +19,7 @@ from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import Bundle, load_bundle
 from pyscorer.feedback.score import ENDINGS, Form, Graded, grade_files, write_form
 from pyscorer.grading.grades import RecordingGrade
+from pyscorer.options import option
 from pyscorer.parallel import chunks, shared_map
 from pyscorer.progress import progress_bar
 
@@ -41,10 +42,8 @@ Row = dict[str, str | float]
 class ScoreAllOptions:
     """What `score_all` writes of each recording, and on how many cores."""
 
-    formats: tuple[str, ...] = field(
-        default=("json", "html"), metadata={"help": f"of {', '.join(get_args(Form))}"}
-    )
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as there are cores"})
+    formats: tuple[str, ...] = option(("json", "html"), f"of {', '.join(get_args(Form))}")
+    jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,18 @@
 """The stage average_graders: the mean of the scores of several graders."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import NonNegativeFloat
 
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError
 from pyscorer.grading.grader import TOPS
 from pyscorer.grading.intervals import fit_interval
 from pyscorer.grading.score_tables import ASPECTS, LEVELS, read_levels
+from pyscorer.options import option
 
 _VALUES = ["predicted", "low", "high"]
 
@@ -19,9 +21,7 @@ _VALUES = ["predicted", "low", "high"]
 class AveragingOptions:
     """How scores are averaged."""
 
-    weights: tuple[float, ...] = field(
-        default=(), metadata={"help": "of the graders; default: all the same"}
-    )
+    weights: tuple[NonNegativeFloat, ...] = option((), "of the graders; default: all the same")
 
 
 def average_graders(graders: list[Path], out: Path, options: AveragingOptions) -> None:

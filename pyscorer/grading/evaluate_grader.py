@@ -1,12 +1,13 @@
 """The stage evaluate_grader: graders held against the experts, at every level."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
+from pydantic import Field
 
 from pyscorer.contract.files import atomic_directory
 from pyscorer.contract.scores import write_rows
@@ -22,6 +23,7 @@ from pyscorer.grading.detection import (
     read_rivals,
 )
 from pyscorer.grading.score_tables import ASPECTS, LEVELS, read_level
+from pyscorer.options import option
 
 log = logging.getLogger(__name__)
 
@@ -30,15 +32,12 @@ log = logging.getLogger(__name__)
 class GraderEvaluation:
     """How graders are held against the experts."""
 
-    samples: int = field(default=1000, metadata={"help": "bootstrap samples of speakers"})
-    seed: int = field(default=0, metadata={"help": "of the bootstrap"})
-    precisions: tuple[float, ...] = field(
-        default=(0.5, 0.6, 0.7, 0.8),
-        metadata={"help": "share of flagged phones that shall be wrong indeed"},
+    samples: int = option(1000, "bootstrap samples of speakers", ge=1)
+    seed: int = option(0, "of the bootstrap", ge=0)
+    precisions: tuple[Annotated[float, Field(gt=0, le=1)], ...] = option(
+        (0.5, 0.6, 0.7, 0.8), "share of flagged phones that shall be wrong indeed", min_length=1
     )
-    diagnosis_precision: float = field(
-        default=0.6, metadata={"help": "at which confusions are counted"}
-    )
+    diagnosis_precision: float = option(0.6, "at which confusions are counted", gt=0, le=1)
 
 
 def by_speaker(table: pd.DataFrame, column: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """The training of one grader."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -8,6 +8,7 @@ import torch
 
 from pyscorer.grading.batches import Batches, Targets
 from pyscorer.grading.network import Grader, GraderConfig, Grades
+from pyscorer.options import option
 
 _PREDICTION_BATCH = 128
 _SORTED_TOGETHER = 8
@@ -18,14 +19,14 @@ _SORTED_TOGETHER = 8
 class FitOptions:
     """How one grader is trained."""
 
-    epochs: int = field(default=20, metadata={"help": "passes over the train split"})
-    batch_size: int = field(default=64, metadata={"help": "utterances a step"})
-    learning_rate: float = field(default=1e-3, metadata={"help": "AdamW's, at its highest"})
-    weight_decay: float = field(default=0.05, metadata={"help": "decoupled, as in AdamW"})
-    word_dropout: float = field(default=0.15, metadata={"help": "share of words left out"})
-    phone_weight: float = field(default=1.0, metadata={"help": "of the phones in the loss"})
-    word_weight: float = field(default=1.0, metadata={"help": "of the words in the loss"})
-    averaged: float = field(default=0.98, metadata={"help": "decay of the average of weights"})
+    epochs: int = option(20, "passes over the train split", ge=1)
+    batch_size: int = option(64, "utterances a step", ge=1)
+    learning_rate: float = option(1e-3, "AdamW's, at its highest", gt=0)
+    weight_decay: float = option(0.05, "decoupled, as in AdamW", ge=0)
+    word_dropout: float = option(0.15, "share of words left out", ge=0, lt=1)
+    phone_weight: float = option(1.0, "of the phones in the loss", ge=0)
+    word_weight: float = option(1.0, "of the words in the loss", ge=0)
+    averaged: float = option(0.98, "decay of the average of weights", ge=0, lt=1)
 
 
 ASPECT_WEIGHTS = torch.tensor([1.0, 0.3, 1.0, 1.0, 1.5])

@@ -1,9 +1,8 @@
 """What a grader reads of a set of utterances, from all its sources, as plain arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ from pyscorer.contract.labels import word_starts
 from pyscorer.contract.pooled import PooledSet, concatenate, read_columns, read_pooled
 from pyscorer.contract.segments import DURATION_COLUMNS
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.pretrained.view_columns import (
     VIEW_OF_UTTERANCE,
     VIEW_OF_WORD,
@@ -28,31 +28,19 @@ _SHORTEST_PAUSE = 5
 """10 ms frames; what is shorter is more often an uncertain boundary than a pause."""
 
 
-def _of(stage: str, *summarised: str) -> dict[str, Any]:
-    """A source: what makes it, and its columns whose statistics words and utterances have too."""
-    return {"help": f"outputs of {stage}", "summarised": summarised}
-
-
 @dataclass(frozen=True)
 class SourcePaths:
     """Where the sources are; of each, `train` and `test` are folders in it.
 
-    A new source of graders is registered here, by one line.
+    A new source of graders is registered here, and in _SUMMARISED.
     """
 
-    tdnnf: Path | None = field(
-        default=None, metadata=_of("pool, on the run's own", "log_posterior", "log_rival")
-    )
-    gop: Path | None = field(
-        default=None,
-        metadata=_of("gop", "lpp", "gop", "transition_gop", "gmm_gop", "gmm_posterior_gop"),
-    )
-    encoder: Path | None = field(default=None, metadata=_of("pool, on an encoder's states"))
-    learned_gop: Path | None = field(
-        default=None, metadata=_of("learned_gop", "logp", "ratio", "entropy")
-    )
-    heard: Path | None = field(default=None, metadata=_of("heard_phones"))
-    recogniser: Path | None = field(default=None, metadata=_of("recogniser_view"))
+    tdnnf: Path | None = option(None, "outputs of pool, on the run's own")
+    gop: Path | None = option(None, "outputs of gop")
+    encoder: Path | None = option(None, "outputs of pool, on an encoder's states")
+    learned_gop: Path | None = option(None, "outputs of learned_gop")
+    heard: Path | None = option(None, "outputs of heard_phones")
+    recogniser: Path | None = option(None, "outputs of recogniser_view")
 
     def split(self, name: str) -> "SourcePaths":
         """The sources of one split."""
@@ -60,10 +48,15 @@ class SourcePaths:
         return SourcePaths(**{key: path / name if path else None for key, path in given.items()})
 
 
-_SUMMARISED = {f.name: f.metadata["summarised"] for f in fields(SourcePaths)}
-POOLED_SOURCES = tuple(name for name in _SUMMARISED if name != "recogniser")
+_SUMMARISED = {
+    "tdnnf": ("log_posterior", "log_rival"),
+    "gop": ("lpp", "gop", "transition_gop", "gmm_gop", "gmm_posterior_gop"),
+    "learned_gop": ("logp", "ratio", "entropy"),
+}
+"""Columns whose statistics over words and utterances are inputs of theirs."""
+SOURCES = ("durations", *(f.name for f in fields(SourcePaths)))
+POOLED_SOURCES = tuple(name for name in SOURCES if name not in ("durations", "recogniser"))
 """Sources that are pooled directories."""
-SOURCES = ("durations", *_SUMMARISED)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ import functools
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -40,6 +41,7 @@ from pyscorer.grading.intervals import Calibration, Interval, fit_calibration, f
 from pyscorer.grading.network import Grader, GraderConfig
 from pyscorer.grading.score_tables import write_levels
 from pyscorer.grading.trees import Trees, fit_grader_trees
+from pyscorer.options import option
 from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 from pyscorer.scoring.folds import speaker_folds
@@ -51,26 +53,20 @@ log = logging.getLogger(__name__)
 class GraderOptions:
     """What a grader reads, its size, and the ensemble."""
 
-    sources: tuple[str, ...] = field(
-        default=(), metadata={"help": f"of {', '.join(SOURCES)}; default: all that are given"}
-    )
-    seeds: int = field(default=2, metadata={"help": "seeds 0, 1, ..., each with folds of its own"})
-    folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
-    speakers: int = field(
-        default=0, metadata={"help": "train speakers to learn from, of each module; 0: all"}
-    )
-    components: int = field(
-        default=128, metadata={"help": "principal components of deep features that enter"}
-    )
-    width: int = field(default=64, metadata={"help": "of the network"})
-    trees: bool = field(default=True, metadata={"help": "for phones and words, beside the network"})
-    layers: int = field(default=2, metadata={"help": "of self-attention over phones"})
-    dropout: float = field(default=0.1, metadata={"help": "within the network"})
-    column_dropout: float = field(
-        default=0.1, metadata={"help": "of the inputs' columns, by utterance"}
-    )
-    source_dropout: float = field(default=0.1, metadata={"help": "of whole sources, by utterance"})
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    sources: tuple[
+        Literal["durations", "tdnnf", "gop", "encoder", "learned_gop", "heard", "recogniser"], ...
+    ] = option((), f"of {', '.join(SOURCES)}; default: all that are given", min_length=1)
+    seeds: int = option(2, "seeds 0, 1, ..., each with folds of its own", ge=1)
+    folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
+    speakers: int = option(0, "train speakers to learn from, of each module; 0: all", ge=0)
+    components: int = option(128, "principal components of deep features that enter", ge=1)
+    width: int = option(64, "of the network", ge=4)
+    trees: bool = option(True, "for phones and words, beside the network")
+    layers: int = option(2, "of self-attention over phones", ge=1)
+    dropout: float = option(0.1, "within the network", ge=0, lt=1)
+    column_dropout: float = option(0.1, "of the inputs' columns, by utterance", ge=0, lt=1)
+    source_dropout: float = option(0.1, "of whole sources, by utterance", ge=0, lt=1)
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
 @dataclass(frozen=True)

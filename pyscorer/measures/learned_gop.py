@@ -5,7 +5,7 @@ odds with the text where a phone is pronounced as another.
 """
 
 import logging
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, write_columns
 from pyscorer.contract.recording import Recording
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.parallel import one_thread
 from pyscorer.scoring.folds import speaker_folds
 
@@ -35,17 +36,17 @@ log = logging.getLogger(__name__)
 class LearnedGopOptions:
     """How the classifier is trained."""
 
-    well_pronounced: float = field(
-        default=1.7, metadata={"help": "human score (0..2) from which a phone is learned from"}
+    well_pronounced: float = option(
+        1.7, "human score (0..2) from which a phone is learned from", ge=0, le=2
     )
-    folds: int = field(default=5, metadata={"help": "speaker-disjoint folds, one network each"})
-    hidden: int = field(default=256, metadata={"help": "units of the hidden layer"})
-    dropout: float = field(default=0.4, metadata={"help": "of inputs and hidden units"})
-    epochs: int = 4
-    batch: int = 256
-    learning_rate: float = field(default=3e-3, metadata={"help": "highest of the cycle"})
-    weight_decay: float = 0.01
-    seed: int = 0
+    folds: int = option(5, "speaker-disjoint folds, one network each", ge=2)
+    hidden: int = option(256, "units of the hidden layer", ge=1)
+    dropout: float = option(0.4, "of inputs and hidden units", ge=0, lt=1)
+    epochs: int = option(4, "passes over the train split", ge=1)
+    batch: int = option(256, "phones a step", ge=1)
+    learning_rate: float = option(3e-3, "highest of the cycle", gt=0)
+    weight_decay: float = option(0.01, "decoupled, as in AdamW", ge=0)
+    seed: int = option(0, "of the folds' networks", ge=0)
 
 
 @dataclass(frozen=True)

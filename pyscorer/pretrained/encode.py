@@ -4,17 +4,19 @@ import functools
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import NegativeInt, PositiveInt
 
 from pyscorer.contract.archives import archive_writer
 from pyscorer.contract.audio import SAMPLE_RATE, read_audio
 from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, naming_utterances
+from pyscorer.options import option
 from pyscorer.parallel import chunks, one_thread, ordered_map
 from pyscorer.pretrained.huggingface import HuggingFaceEncoder, load_huggingface
 from pyscorer.pretrained.packaged import model_directory
@@ -32,15 +34,12 @@ _SORTED = 4
 class EncodeOptions:
     """What `encode` takes of an encoder."""
 
-    layers: tuple[int, ...] = field(
-        default=(-1,),
-        metadata={"help": "whose states are joined: from 1, or -1, -2, ... from the last"},
+    layers: tuple[NegativeInt | PositiveInt, ...] = option(
+        (-1,), "whose states are joined: from 1, or -1, -2, ... from the last", min_length=1
     )
-    pad: float = field(
-        default=0.5, metadata={"help": "seconds of silence after the recording, for Whisper"}
-    )
-    batch: int = field(default=8, metadata={"help": "recordings that Whisper encodes together"})
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as there are cores"})
+    pad: float = option(0.5, "seconds of silence after the recording, for Whisper", ge=0)
+    batch: int = option(8, "recordings that Whisper encodes together", ge=1)
+    jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import kaldialign
@@ -19,6 +19,7 @@ from pyscorer.contract.files import atomic_open
 from pyscorer.contract.recording import RecordingView, WordView
 from pyscorer.errors import InputError, naming_utterances
 from pyscorer.evaluation.word_errors import count_errors
+from pyscorer.options import option
 from pyscorer.parallel import chunks, one_thread, ordered_map
 from pyscorer.pretrained.recogniser import Recogniser, Transcript, load_recogniser
 from pyscorer.pretrained.whisper import check_duration, log_mel
@@ -40,8 +41,8 @@ _ENCODED = 4
 class ViewOptions:
     """How `recogniser_view` goes about its work."""
 
-    batch: int = field(default=16, metadata={"help": "recordings that are decoded together"})
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as there are cores"})
+    batch: int = option(16, "recordings that are decoded together", ge=1)
+    jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
 
 
 def recogniser_view(data: Path, model: Path, out: Path, options: ViewOptions) -> None:

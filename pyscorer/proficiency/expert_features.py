@@ -6,7 +6,7 @@ training rows and grammar; `encode` turns any prompt and response into the input
 
 import logging
 import pickle
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pyscorer.contract.files import atomic_directory, read_lines
 from pyscorer.corpora.spoken_call import Grammar, normalise
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.proficiency import bags, bert, fbk, joined, units, vectors
 from pyscorer.proficiency.pairs import UNSEEN, PairTable, load_data
 
@@ -37,25 +38,20 @@ joined is all that is not a sequence or a bag: FBK, neighbour and evidence featu
 class FeatureOptions:
     """What the inputs are made of."""
 
-    word_vectors: Path | None = field(
-        default=None,
-        metadata={
-            "help": "word2vec file (text, or .bin; may be .gz); trained on the text if absent"
-        },
+    word_vectors: Path | None = option(
+        None, "word2vec file (text, or .bin; may be .gz); trained on the text if absent"
     )
-    encoder: Path | None = field(
-        default=None,
-        metadata={"help": "BERT encoder directory; the package of the extra `bert` if absent"},
+    encoder: Path | None = option(
+        None, "BERT encoder directory; the package of the extra `bert` if absent"
     )
-    vocabulary: int = field(default=1020, metadata={"help": "words of a bag (1,020 in the paper)"})
-    dimension: int = field(default=300, metadata={"help": "size of vectors trained here"})
-    orders: int = field(default=4, metadata={"help": "n-gram orders 1 to this on each text"})
-    unit_vocabulary: int = field(default=400, metadata={"help": "SentencePiece units"})
-    unit_tokens: int = field(default=4000, metadata={"help": "size of the bag of units and edits"})
-    seed: int = field(default=1, metadata={"help": "seed of the vectors"})
-    kinds: tuple[str, ...] = field(
-        default=(),
-        metadata={"help": "input kinds to write beside fbk, units, joined; all if empty"},
+    vocabulary: int = option(1020, "words of a bag (1,020 in the paper)", ge=1)
+    dimension: int = option(300, "size of vectors trained here", ge=1)
+    orders: int = option(4, "n-gram orders 1 to this on each text", ge=1)
+    unit_vocabulary: int = option(400, "SentencePiece units", ge=1)
+    unit_tokens: int = option(4000, "size of the bag of units and edits", ge=1)
+    seed: int = option(1, "seed of the vectors", ge=0)
+    kinds: tuple[str, ...] = option(
+        (), "input kinds to write beside fbk, units, joined; all if empty"
     )
 
 

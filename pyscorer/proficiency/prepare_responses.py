@@ -3,7 +3,7 @@
 import json
 import logging
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_directory, read_table
@@ -16,6 +16,7 @@ from pyscorer.corpora.spoken_call import (
     write_responses,
 )
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.proficiency.pairs import build_pairs
 from pyscorer.proficiency.sample_responses import make_sample
 
@@ -29,36 +30,25 @@ log = logging.getLogger(__name__)
 class ResponseOptions:
     """How to prepare prompt-response data."""
 
-    corpus: Path | None = field(
-        default=None,
-        metadata={
-            "help": "folder with the task's files; a sample is generated where it does not exist"
-        },
+    corpus: Path | None = option(
+        None, "folder with the task's files; a sample is generated where it does not exist"
     )
-    train: Path | None = field(
-        default=None, metadata={"help": "training responses (CSV of the task)"}
+    train: Path | None = option(None, "training responses (CSV of the task)")
+    test: Path | None = option(None, "test responses (CSV of the task)")
+    grammar: Path | None = option(None, "reference grammar (XML)")
+    transcripts: tuple[Path, ...] = option(
+        (),
+        "Kaldi text of recognised responses by id, such as hyp.text of decode for the "
+        "train and test recordings, in the place of the files' RecResult",
     )
-    test: Path | None = field(default=None, metadata={"help": "test responses (CSV of the task)"})
-    grammar: Path | None = field(default=None, metadata={"help": "reference grammar (XML)"})
-    transcripts: tuple[Path, ...] = field(
-        default=(),
-        metadata={
-            "help": "Kaldi text of recognised responses by id, such as hyp.text of decode for the "
-            "train and test recordings, in the place of the files' RecResult"
-        },
+    generic_text: Path | None = option(
+        None,
+        "generic English, one sentence a line, for the generic language models; "
+        "without it the grammar's accepted responses stand in",
     )
-    generic_text: Path | None = field(
-        default=None,
-        metadata={
-            "help": "generic English, one sentence a line, for the generic language models; "
-            "without it the grammar's accepted responses stand in"
-        },
-    )
-    folds: int = field(default=5, metadata={"help": "folds of distinct (prompt, transcript) pairs"})
-    seed: int = field(default=1, metadata={"help": "seed of the folds and of the sample"})
-    allow_missing_prompts: bool = field(
-        default=False, metadata={"help": "accept prompts that the grammar lacks"}
-    )
+    folds: int = option(5, "folds of distinct (prompt, transcript) pairs", ge=2)
+    seed: int = option(1, "seed of the folds and of the sample", ge=0)
+    allow_missing_prompts: bool = option(False, "accept prompts that the grammar lacks")
 
 
 def prepare_responses(out: Path, options: ResponseOptions) -> None:

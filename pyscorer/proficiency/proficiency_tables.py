@@ -3,7 +3,7 @@
 import json
 import logging
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pyscorer.contract.files import atomic_directory
 from pyscorer.errors import InputError
 from pyscorer.evaluation.acceptance import count_decisions, mean_d_full_interval, paired_bootstrap
+from pyscorer.options import option
 from pyscorer.proficiency import fbk
 from pyscorer.proficiency.combine import acceptance_score
 from pyscorer.proficiency.edits import closest, marked
@@ -39,13 +40,10 @@ COUNTS = ("ca", "fr", "cr", "pfa", "gfa")
 class TableOptions:
     """How the tables are made."""
 
-    samples: int = field(default=1000, metadata={"help": "bootstrap resamples"})
-    seed: int = field(default=1, metadata={"help": "seed of the bootstrap"})
-    paper: Path | None = field(
-        default=None,
-        metadata={
-            "help": "CSV of the paper's values: model, d_full (its test set was edition 3's)"
-        },
+    samples: int = option(1000, "bootstrap resamples", ge=1)
+    seed: int = option(1, "seed of the bootstrap", ge=0)
+    paper: Path | None = option(
+        None, "CSV of the paper's values: model, d_full (its test set was edition 3's)"
     )
 
 

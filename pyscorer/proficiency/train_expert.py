@@ -5,15 +5,17 @@ import itertools
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from pyscorer.contract.files import atomic_directory
+from pyscorer.options import option
 from pyscorer.proficiency.architectures import Architecture, architecture
 from pyscorer.proficiency.expert_features import Inputs, load_inputs
 from pyscorer.proficiency.loss import expert_loss
@@ -34,11 +36,11 @@ GROUP_RECURRENT = 5
 class ExpertOptions:
     """How to train an expert; 0 or nothing keeps the expert's default."""
 
-    seeds: int = field(default=5, metadata={"help": "how many times everything is trained"})
-    hidden: tuple[int, ...] = field(default=(), metadata={"help": "hidden layer sizes"})
-    epochs: int = field(default=0, metadata={"help": "passes over the training pairs"})
-    batch: int = field(default=64, metadata={"help": "pairs a step and member"})
-    seed: int = field(default=1, metadata={"help": "first seed"})
+    seeds: int = option(5, "how many times everything is trained", ge=1)
+    hidden: tuple[PositiveInt, ...] = option((), "hidden layer sizes")
+    epochs: int = option(0, "passes over the training pairs", ge=0)
+    batch: int = option(64, "pairs a step and member", ge=1)
+    seed: int = option(1, "first seed", ge=0)
 
 
 def training_items(

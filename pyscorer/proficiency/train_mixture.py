@@ -3,16 +3,18 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from pyscorer.contract.files import atomic_directory
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.proficiency.combine import (
     acceptance_score,
     apply_temperature,
@@ -51,21 +53,15 @@ STRENGTH_GROSS = (2.0,)
 class MixtureOptions:
     """Constraints of thresholds and training of gates."""
 
-    min_recall: float = field(default=0.85, metadata={"help": "of right responses, on validation"})
-    min_rejection: float = field(
-        default=0.5, metadata={"help": "of wrong responses, on validation"}
+    min_recall: float = option(0.85, "of right responses, on validation", ge=0, le=1)
+    min_rejection: float = option(0.5, "of wrong responses, on validation", ge=0, le=1)
+    validation_ids: str = option("", "pattern of the training ids to choose on; all if empty")
+    exams: int = option(200, "test sets drawn from validation rows to choose thresholds", ge=1)
+    gate_epochs: int = option(5, "passes over the training pairs", ge=1)
+    gate_hidden: tuple[PositiveInt, ...] = option(
+        (), "hidden sizes of every gate; the paper's if empty"
     )
-    validation_ids: str = field(
-        default="", metadata={"help": "pattern of the training ids to choose on; all if empty"}
-    )
-    exams: int = field(
-        default=200, metadata={"help": "test sets drawn from validation rows to choose thresholds"}
-    )
-    gate_epochs: int = field(default=5, metadata={"help": "passes over the training pairs"})
-    gate_hidden: tuple[int, ...] = field(
-        default=(), metadata={"help": "hidden sizes of every gate; the paper's if empty"}
-    )
-    seed: int = field(default=1, metadata={"help": "seed of the gates"})
+    seed: int = option(1, "seed of the gates", ge=0)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import functools
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from pyscorer.chain.tdnnf import Tdnnf, pad_edges
 from pyscorer.chain.tdnnf_layers import TdnnfLayer
 from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.errors import InputError
+from pyscorer.options import option
 from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 class ActivationOptions:
     """Where the network is cut."""
 
-    upper: int = field(default=2, metadata={"help": "factored layers above the cut"})
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    upper: int = option(2, "factored layers above the cut", ge=1)
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
 class UpperLayers(nn.Module):

@@ -1,7 +1,7 @@
 """Stage `paper_tables`: Tables 1 to 6 of Lin & Wang (2021), the paper's figures beside ours."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import read_scores, seed_columns
 from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson
 from pyscorer.evaluation.templates import page_template
+from pyscorer.options import option
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +41,10 @@ PUBLISHED_SIZES = {
 class PaperTableOptions:
     """How rows are compared, and what the page says of the data."""
 
-    samples: int = field(default=2000, metadata={"help": "bootstrap samples"})
-    seed: int = field(default=0, metadata={"help": "of the bootstrap"})
-    note: str = field(default="", metadata={"help": "which corpus, and which part of it"})
-    synthetic: bool = field(default=False, metadata={"help": "the corpus is generated speech"})
+    samples: int = option(2000, "bootstrap samples", ge=1)
+    seed: int = option(0, "of the bootstrap", ge=0)
+    note: str = option("", "which corpus, and which part of it")
+    synthetic: bool = option(False, "the corpus is generated speech")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """One scoring module: its training, its file, its predictions."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from pyscorer.contract.datadir import Aspect
 from pyscorer.contract.pooled import PooledSet
 from pyscorer.contract.scores import SCALE
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
+from pyscorer.options import option
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
 from pyscorer.pronunciation.module_batches import Batches
 
@@ -22,36 +24,26 @@ _PREDICTION_BATCH = 256
 class ScorerOptions:
     """What the scoring module reads, and how it is trained."""
 
-    aspect: str = field(default="total", metadata={"help": "human score to learn"})
-    deep: bool = field(default=True, metadata={"help": "read the deep features"})
-    extras: tuple[str, ...] = field(
-        default=(), metadata={"help": "extra inputs, by name in columns.txt"}
+    aspect: Aspect = option("total", "human score to learn")
+    deep: bool = option(True, "read the deep features")
+    extras: tuple[str, ...] = option((), "extra inputs, by name in columns.txt")
+    attention: bool = option(True, "off: averaging alone")
+    seeds: int = option(5, "seeds 0, 1, ..., each with all folds", ge=1)
+    folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
+    epochs: int = option(25, "passes over the train split", ge=1)
+    min_steps: int = option(700, "a small train split is passed over more often", ge=0)
+    patience: int = option(0, "stop after epochs without a better held-out loss; 0: never", ge=0)
+    batch_size: int = option(64, "utterances a step", ge=1)
+    learning_rate: float = option(3e-3, "Adam's, at its highest", ge=0)
+    weight_decay: float = option(1e-2, "decoupled, as in AdamW", ge=0)
+    dropout: float = option(0.5, "of the deep features' columns, by utterance", ge=0, le=1)
+    word_dropout: float = option(
+        0.3, "share of an utterance's words left out, anew each epoch", ge=0, le=1
     )
-    attention: bool = field(default=True, metadata={"help": "off: averaging alone"})
-    seeds: int = field(default=5, metadata={"help": "seeds 0, 1, ..., each with all folds"})
-    folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
-    epochs: int = field(default=25, metadata={"help": "passes over the train split"})
-    min_steps: int = field(
-        default=700, metadata={"help": "a small train split is passed over more often"}
+    one_fold: bool = option(
+        False, "seed s holds out fold s alone: single modules, a fifth of the work"
     )
-    patience: int = field(
-        default=0,
-        metadata={"help": "stop after epochs without a better held-out loss; 0: never"},
-    )
-    batch_size: int = field(default=64, metadata={"help": "utterances a step"})
-    learning_rate: float = field(default=3e-3, metadata={"help": "Adam's, at its highest"})
-    weight_decay: float = field(default=1e-2, metadata={"help": "decoupled, as in AdamW"})
-    dropout: float = field(
-        default=0.5, metadata={"help": "of the deep features' columns, by utterance"}
-    )
-    word_dropout: float = field(
-        default=0.3, metadata={"help": "share of an utterance's words left out, anew each epoch"}
-    )
-    one_fold: bool = field(
-        default=False,
-        metadata={"help": "seed s holds out fold s alone: single modules, a fifth of the work"},
-    )
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
     def places(self) -> list[tuple[int, int]]:
         """Seed and held-out fold of every module."""

@@ -4,7 +4,7 @@ import copy
 import functools
 import logging
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from pyscorer.contract.pooled import PooledSet, places_within
 from pyscorer.contract.scores import SCALE
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
+from pyscorer.options import option
 from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 from pyscorer.pronunciation.activations import UpperLayers
@@ -40,17 +41,15 @@ log = logging.getLogger(__name__)
 class UnfreezeOptions:
     """How module and acoustic layers are trained together."""
 
-    upper: int = field(default=2, metadata={"help": "factored layers trained, as in activations"})
-    epochs: int = field(default=2, metadata={"help": "passes over the train split"})
-    batch_size: int = field(default=32, metadata={"help": "utterances a step"})
-    acoustic_rate: float = field(default=5e-5, metadata={"help": "learning rate of the layers"})
-    module_rate: float = field(default=3e-4, metadata={"help": "learning rate of the module"})
-    weight_decay: float = field(default=1e-2, metadata={"help": "of the module, as in AdamW"})
-    word_dropout: float = field(default=0.3, metadata={"help": "share of words left out"})
-    one_fold: bool = field(
-        default=True, metadata={"help": "of seed s only the module that holds out fold s"}
-    )
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    upper: int = option(2, "factored layers trained, as in activations", ge=1)
+    epochs: int = option(2, "passes over the train split", ge=1)
+    batch_size: int = option(32, "utterances a step", ge=1)
+    acoustic_rate: float = option(5e-5, "learning rate of the layers", ge=0)
+    module_rate: float = option(3e-4, "learning rate of the module", ge=0)
+    weight_decay: float = option(1e-2, "of the module, as in AdamW", ge=0)
+    word_dropout: float = option(0.3, "share of words left out", ge=0, le=1)
+    one_fold: bool = option(True, "of seed s only the module that holds out fold s")
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
 class FramePool:

@@ -5,7 +5,7 @@ import functools
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyscorer.chain.acoustic_model import AcousticModel, chain_scores, load_model
@@ -15,6 +15,7 @@ from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open, write_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation.word_errors import WordErrors, count_errors
+from pyscorer.options import option
 from pyscorer.parallel import one_thread, ordered_map
 from pyscorer.progress import progress_bar
 from pyscorer.recognition.decoder import Hypothesis, Recogniser, SearchOptions
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 class DecodeOptions(SearchOptions):
     """The search, and on how many cores."""
 
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as there are cores"})
+    jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
 
 
 def decode(

@@ -1,7 +1,7 @@
 """Search of a decoding graph with kaldi-decoder, and n-best transcripts."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import kaldi_decoder
@@ -11,6 +11,7 @@ import numpy as np
 from pyscorer.chain.fst import read_vector_fst
 from pyscorer.contract.files import read_table
 from pyscorer.errors import InputError
+from pyscorer.options import option
 
 _Path = tuple[tuple[int, ...], float, float]
 """Words, graph cost, acoustic cost."""
@@ -33,20 +34,14 @@ class Hypothesis:
 class SearchOptions:
     """The search; a wider beam is slower and makes fewer search errors."""
 
-    beam: float = field(default=13.0, metadata={"help": "beam of the search for one transcript"})
-    max_active: int = field(
-        default=3000, metadata={"help": "states kept at a frame, at most, in that search"}
+    beam: float = option(13.0, "beam of the search for one transcript", gt=0)
+    max_active: int = option(3000, "states kept at a frame, at most, in that search", ge=1)
+    acoustic_scale: float = option(1.0, "factor on acoustic scores", gt=0)
+    nbest: int = option(1, "transcripts of an utterance, at most; above 1 lattices are made", ge=1)
+    lattice_search_beam: float = option(
+        8.0, "beam of the search that makes lattices: slower, so narrower", gt=0
     )
-    acoustic_scale: float = field(default=1.0, metadata={"help": "factor on acoustic scores"})
-    nbest: int = field(
-        default=1,
-        metadata={"help": "transcripts of an utterance, at most; above 1 lattices are made"},
-    )
-    lattice_search_beam: float = field(
-        default=8.0,
-        metadata={"help": "beam of the search that makes lattices: slower, so narrower"},
-    )
-    lattice_beam: float = field(default=6.0, metadata={"help": "beam of what a lattice keeps"})
+    lattice_beam: float = option(6.0, "beam of what a lattice keeps", gt=0)
 
 
 class Recogniser:

@@ -1,7 +1,7 @@
 """Stage `decoding_graph`: lexicon, language model and tree as one graph to decode with."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +12,7 @@ from pyscorer.errors import InputError
 from pyscorer.kaldi.transition_model import TransitionModel, chain_transition_model
 from pyscorer.kaldi.tree_file import read_kaldi_tree
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.options import option
 from pyscorer.recognition.hclg import (
     ArcLabels,
     check_phones,
@@ -36,13 +37,14 @@ log = logging.getLogger(__name__)
 class GraphOptions:
     """The language model."""
 
-    order: int = field(default=3, metadata={"help": "words of an n-gram, if estimated from text"})
-    arpa: Path | None = field(
-        default=None, metadata={"help": "an ARPA file to use; else one is estimated from text"}
+    order: int = option(3, "words of an n-gram, if estimated from text", ge=1)
+    arpa: Path | None = option(
+        None,
+        "an ARPA file to use; else one is estimated from text",
+        json_schema_extra={"minLength": 1},
     )
-    unknown_words: Literal["error", "skip"] = field(
-        default="error",
-        metadata={"help": "what to do with words of the ARPA file that the lexicon lacks"},
+    unknown_words: Literal["error", "skip"] = option(
+        "error", "what to do with words of the ARPA file that the lexicon lacks"
     )
 
 

@@ -4,7 +4,7 @@ import functools
 import logging
 import pickle
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,12 +12,14 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 from threadpoolctl import threadpool_limits
 
+from pyscorer.contract.datadir import Aspect
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, read_targets
 from pyscorer.contract.scores import SCALE, write_rows, write_scores
 from pyscorer.contract.segments import DURATION_COLUMNS
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
+from pyscorer.options import option
 from pyscorer.parallel import ordered_map
 from pyscorer.progress import progress_bar
 from pyscorer.scoring.blstm import BlstmConfig, FittedBlstm, Training, fit_blstm
@@ -33,39 +35,33 @@ log = logging.getLogger(__name__)
 class BaselineOptions:
     """Which baseline, what it reads, and how it is trained."""
 
-    kind: Kind = field(
-        default="gbt",
-        metadata={
-            "help": "gbt: boosted trees on the average GOP and position of each phone; blstm: two "
-            "BLSTMs and an MLP on GOP and phones; trees: boosted trees on statistics of GOP, "
-            "durations and pauses"
-        },
+    kind: Kind = option(
+        "gbt",
+        "gbt: boosted trees on the average GOP and position of each phone; blstm: two "
+        "BLSTMs and an MLP on GOP and phones; trees: boosted trees on statistics of GOP, "
+        "durations and pauses",
     )
-    measures: tuple[str, ...] = field(
-        default=("lpp", "gmm_gop"),
-        metadata={"help": "columns that are the GOP, by name in columns.txt"},
+    measures: tuple[str, ...] = option(
+        ("lpp", "gmm_gop"), "columns that are the GOP, by name in columns.txt"
     )
-    aspect: str = field(default="total", metadata={"help": "human score to learn"})
-    seeds: int = field(default=5, metadata={"help": "seeds 0, 1, ..., each with all folds"})
-    folds: int = field(default=5, metadata={"help": "speaker-disjoint folds of the train split"})
-    iterations: int = field(default=400, metadata={"help": "trees of a boosted regressor"})
-    tree_rate: float = field(default=0.05, metadata={"help": "learning rate of the trees"})
-    leaves: int = field(default=4, metadata={"help": "most leaves of a tree"})
-    min_leaf: int = field(default=20, metadata={"help": "fewest utterances of a leaf"})
-    column_share: float = field(default=0.1, metadata={"help": "columns drawn for a split"})
-    epochs: int = field(default=20, metadata={"help": "most epochs of the network"})
-    patience: int = field(default=5, metadata={"help": "epochs without a better held-out loss"})
-    batch_size: int = field(default=64, metadata={"help": "utterances a step of the network"})
-    learning_rate: float = field(default=2e-3, metadata={"help": "the network's, AdamW"})
-    weight_decay: float = field(default=1e-2, metadata={"help": "of the network"})
-    hidden: int = field(default=32, metadata={"help": "units of each direction of a BLSTM"})
-    embedding: int = field(default=16, metadata={"help": "dimension of the phone embedding"})
-    dropout: float = field(default=0.2, metadata={"help": "of the MLP's input"})
-    one_fold: bool = field(
-        default=False,
-        metadata={"help": "seed s holds out fold s alone: a fifth of the work"},
-    )
-    jobs: int = field(default=0, metadata={"help": "processes; 0: as many as cores"})
+    aspect: Aspect = option("total", "human score to learn")
+    seeds: int = option(5, "seeds 0, 1, ..., each with all folds", ge=1)
+    folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
+    iterations: int = option(400, "trees of a boosted regressor", ge=1)
+    tree_rate: float = option(0.05, "learning rate of the trees", ge=0)
+    leaves: int = option(4, "most leaves of a tree", ge=0)
+    min_leaf: int = option(20, "fewest utterances of a leaf", ge=0)
+    column_share: float = option(0.1, "columns drawn for a split", ge=0, le=1)
+    epochs: int = option(20, "most epochs of the network", ge=1)
+    patience: int = option(5, "epochs without a better held-out loss", ge=0)
+    batch_size: int = option(64, "utterances a step of the network", ge=1)
+    learning_rate: float = option(2e-3, "the network's, AdamW", ge=0)
+    weight_decay: float = option(1e-2, "of the network", ge=0)
+    hidden: int = option(32, "units of each direction of a BLSTM", ge=1)
+    embedding: int = option(16, "dimension of the phone embedding", ge=1)
+    dropout: float = option(0.2, "of the MLP's input", ge=0, le=1)
+    one_fold: bool = option(False, "seed s holds out fold s alone: a fifth of the work")
+    jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
     def folds_of(self, seed: int) -> list[int]:
         """Held-out fold of each regressor of a seed."""
