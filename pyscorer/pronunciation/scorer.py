@@ -28,7 +28,8 @@ class ScorerOptions:
     deep: bool = option(True, "read the deep features")
     extras: tuple[str, ...] = option((), "extra inputs, by name in columns.txt")
     attention: bool = option(True, "off: averaging alone")
-    seeds: int = option(5, "seeds 0, 1, ..., each with all folds", ge=1)
+    seeds: int = option(5, "seeds from `seed` on, each with all folds", ge=1)
+    seed: int = option(0, "the first", ge=0)
     folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
     epochs: int = option(25, "passes over the train split", ge=1)
     min_steps: int = option(700, "a small train split is passed over more often", ge=0)
@@ -47,9 +48,10 @@ class ScorerOptions:
 
     def places(self) -> list[tuple[int, int]]:
         """Seed and held-out fold of every module."""
+        seeds = range(self.seed, self.seed + self.seeds)
         if self.one_fold:
-            return [(seed, seed % self.folds) for seed in range(self.seeds)]
-        return [(seed, fold) for seed in range(self.seeds) for fold in range(self.folds)]
+            return [(seed, seed % self.folds) for seed in seeds]
+        return [(seed, fold) for seed in seeds for fold in range(self.folds)]
 
 
 @dataclass(frozen=True)

@@ -127,3 +127,11 @@ def test_torch_is_left_as_it_was(corpus: Path) -> None:
     threads = torch.get_num_threads()
     run(corpus, corpus / "threads", dataclasses.replace(OPTIONS, seeds=1, epochs=1))
     assert torch.get_num_threads() == threads
+
+
+def test_the_seeds_of_the_modules_start_at_the_seed_that_is_asked_for() -> None:
+    options = ScorerOptions(seeds=2, folds=2)
+    assert options.places() == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    later = dataclasses.replace(options, seed=7)
+    assert later.places() == [(7, 0), (7, 1), (8, 0), (8, 1)]
+    assert dataclasses.replace(later, one_fold=True).places() == [(7, 1), (8, 0)]
