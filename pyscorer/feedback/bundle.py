@@ -39,7 +39,7 @@ from pyscorer.pretrained.packaged import model_directory
 from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
 from pyscorer.pretrained.tokens import read_tokens
 from pyscorer.pretrained.view_columns import RecogniserView
-from pyscorer.pronunciation.scorer import load_scorer
+from pyscorer.pronunciation.scorer import TrainedScorer, load_scorer
 
 _GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
 _SCORER = "scorer.pt"
@@ -65,8 +65,8 @@ class Bundle:
     view_measures: tuple[Measure, ...]
     """Of what the recogniser hears."""
     norms: Norms | Limits
-    scorer: dict[str, Any] | None = None
-    """The content of train_scorer's model.pt; either it or a grader is there."""
+    scorer: TrainedScorer | None = None
+    """Either it or a grader is there."""
     grader: TrainedGrader | None = None
     wrong_below: float = 0.0
     """Phone score from which down a phone is called wrong and "said instead" is told."""
@@ -213,9 +213,9 @@ def load_bundle(model: Path) -> Bundle:
     )
 
 
-def _load_plain(path: Path) -> dict[str, Any]:
+def _load_plain(path: Path) -> TrainedScorer:
     scorer = load_scorer(path)
-    if any("acoustic" in part for part in scorer["modules"]):
+    if any(part.acoustic is not None for part in scorer.modules):
         raise InputError(
             f"{path}: each of its modules has acoustic layers of its own (made by "
             "unfreeze_scorer); bundle a scorer of train_scorer"

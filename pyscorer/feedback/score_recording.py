@@ -46,7 +46,7 @@ def score_samples(bundle: Bundle, samples: np.ndarray, text: str) -> Scored:
     heard = listen(bundle, samples, text, guess=False)
     recording, scorer = heard.recording, bundle.scorer
     assert scorer is not None
-    wanted = [("tdnnf", name) for name in scorer["columns"]]
+    wanted = [("tdnnf", name) for name in scorer.columns]
     score = float(predict_all(scorer, one_pooled(recording, wanted)).mean())
     log_posteriors = recording.measured["tdnnf"].column("log_posterior")
     lines = [

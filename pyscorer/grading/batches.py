@@ -9,8 +9,8 @@ import torch
 from pyscorer.contract.labels import Labels
 from pyscorer.contract.pooled import places_within, select
 from pyscorer.grading.grader_inputs import STATES, GraderInputs, place_in_word
+from pyscorer.grading.grader_trees import tree_inputs
 from pyscorer.grading.network import Batch, Grades
-from pyscorer.grading.trees import tree_inputs
 
 _FARTHEST = 4.0
 """Standard deviations beyond which an input is cut: a strange recording is no reason to explode."""

@@ -9,6 +9,7 @@ import torch
 from pyscorer.grading.batches import Batches, Targets
 from pyscorer.grading.network import Grader, GraderConfig, Grades
 from pyscorer.options import option
+from pyscorer.scoring.fit import fit, in_pieces, one_cycle
 
 _PREDICTION_BATCH = 128
 _SORTED_TOGETHER = 8
@@ -55,9 +56,9 @@ def grader_loss(
 def predict(grader: Grader, batches: Batches, utterances: np.ndarray) -> Grades:
     """Standardised scores of the utterances at these indices, phones and words flat."""
     grader.eval()
-    pieces = range(_PREDICTION_BATCH, len(utterances), _PREDICTION_BATCH)
     with torch.no_grad():
-        parts = [grader(batches.take(part)[0]) for part in np.split(utterances, list(pieces))]
+        pieces = in_pieces(utterances, _PREDICTION_BATCH)
+        parts = [grader(batches.take(part)[0]) for part in pieces]
     return Grades(*(torch.cat(level) for level in zip(*parts, strict=True)))
 
 
@@ -89,41 +90,32 @@ def fit_grader(
     torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     shuffle = np.random.default_rng(seed)
     grader = Grader(config)
-    steps = max(1, len(train) // options.batch_size)
-    optimiser = torch.optim.AdamW(
-        grader.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay, fused=True
-    )
-    total_steps = max(options.epochs * (steps + 1), 3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        options.learning_rate,
-        total_steps=total_steps,
-        pct_start=max(0.1, 2 / total_steps),
-    )
+    count = max(1, len(train) // options.batch_size)
+    total = options.epochs * (count + 1)
+    steps = one_cycle(grader, options.learning_rate, options.weight_decay, total, clip=1.0)
     average = torch.optim.swa_utils.AveragedModel(
         grader, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.averaged)
     )
-    averaged = cast(Grader, average.module)
-    curve = []
-    for epoch in range(1, options.epochs + 1):
-        grader.train()
-        total = 0.0
-        for chosen in _alike(shuffle.permutation(train), batches.pooled.phone_counts, steps):
-            words = batches.pooled.word_counts[chosen].sum()
-            dropped = shuffle.random(words) < options.word_dropout
-            batch, phone_rows, word_rows = batches.take(chosen, dropped)
-            wanted = Grades(
-                targets.phones[phone_rows],
-                targets.words[word_rows],
-                targets.utterances[torch.from_numpy(chosen)],
-            )
-            loss = grader_loss(grader(batch), wanted, options.phone_weight, options.word_weight)
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(grader.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            average.update_parameters(grader)
-            total += loss.item() / steps
-        curve.append({"epoch": epoch, "train_loss": total})
-    return averaged, curve
+
+    def batch_indices() -> list[np.ndarray]:
+        return _alike(shuffle.permutation(train), batches.pooled.phone_counts, count)
+
+    def loss(chosen: np.ndarray) -> torch.Tensor:
+        words = batches.pooled.word_counts[chosen].sum()
+        dropped = shuffle.random(words) < options.word_dropout
+        batch, phone_rows, word_rows = batches.take(chosen, dropped)
+        wanted = Grades(
+            targets.phones[phone_rows],
+            targets.words[word_rows],
+            targets.utterances[torch.from_numpy(chosen)],
+        )
+        return grader_loss(grader(batch), wanted, options.phone_weight, options.word_weight)
+
+    def averaging() -> None:
+        average.update_parameters(grader)
+
+    curve = [
+        {"epoch": epoch.number, "train_loss": sum(loss / count for loss in epoch.losses)}
+        for epoch in fit(grader, steps, options.epochs, batch_indices, loss, averaging)
+    ]
+    return cast(Grader, average.module), curve

@@ -15,9 +15,10 @@ from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Scaling, human_scale
 from pyscorer.grading.fit_grader import predict
 from pyscorer.grading.grader_inputs import RawInputs, assemble, join_inputs
+from pyscorer.grading.grader_trees import PHONE_SHARE, WORD_SHARE
 from pyscorer.grading.intervals import Calibration, Interval
 from pyscorer.grading.network import Grader, GraderConfig
-from pyscorer.grading.trees import PHONE_SHARE, WORD_SHARE, Trees
+from pyscorer.scoring.trees import Trees
 
 TOPS = (10.0, 10.0, 2.0)
 """Highest scores of utterances, words and phones."""
@@ -183,7 +184,7 @@ def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> N
         "config": asdict(grader.config),
         "modules": [
             {"seed": m.seed, "fold": m.fold, "state": m.network.state_dict()}
-            | {"trees": [vars(trees) for trees in m.trees]}
+            | {"trees": [trees.as_tensor() for trees in m.trees]}
             for m in grader.modules
         ],
         "intervals": [[asdict(i) for i in level] for level in grader.intervals],
@@ -204,7 +205,7 @@ def load_grader(path: Path) -> TrainedGrader:
         for part in content["modules"]:
             network = Grader(config)
             network.load_state_dict(part["state"])
-            trees = tuple(Trees(**t) for t in part["trees"])
+            trees = tuple(map(Trees.from_tensor, part["trees"]))
             modules.append(Module(part["seed"], part["fold"], network.eval(), trees))
         calibration = content["calibration"]
         return TrainedGrader(

@@ -1,8 +1,6 @@
 """The stage train_grader: the ensemble of graders over speaker-disjoint folds and seeds."""
 
-import functools
 import logging
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -37,14 +35,15 @@ from pyscorer.grading.grader_inputs import (
     norms_of,
     read_inputs,
 )
+from pyscorer.grading.grader_trees import fit_grader_trees
 from pyscorer.grading.intervals import Calibration, Interval, fit_calibration, fit_interval
 from pyscorer.grading.network import Grader, GraderConfig
 from pyscorer.grading.score_tables import write_levels
-from pyscorer.grading.trees import Trees, fit_grader_trees
 from pyscorer.options import option
-from pyscorer.parallel import one_thread, ordered_map
-from pyscorer.progress import progress_bar
+from pyscorer.parallel import one_thread
+from pyscorer.scoring.ensemble import Place, fit_all, places
 from pyscorer.scoring.folds import speaker_folds
+from pyscorer.scoring.trees import Trees
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +82,6 @@ class TrainingData:
     config: GraderConfig
 
 
-@functools.lru_cache(maxsize=1)
 def load_training_data(data: Path, paths: SourcePaths, options: GraderOptions) -> TrainingData:
     """Read the train split, of which `paths` are."""
     raw = read_inputs(paths, options.sources)
@@ -142,10 +140,18 @@ class _Fitted:
     """Of the held-out utterances, see `pcc_of`."""
 
 
+@dataclass(frozen=True)
+class _Work:
+    """What all graders share."""
+
+    data: TrainingData
+    options: GraderOptions
+    fit: FitOptions
+
+
 @one_thread()
-def _fit(task: tuple[Path, SourcePaths, GraderOptions, FitOptions, int, int]) -> _Fitted:
-    data_dir, paths, options, fit, seed, fold = task
-    data = load_training_data(data_dir, paths, options)
+def _fit(work: _Work, place: Place) -> _Fitted:
+    data, options, fit, seed, fold = work.data, work.options, work.fit, place.seed, place.fold
     train, held_out = parts_of(data.labels, options, seed, fold)
     network, curve = fit_grader(data.config, fit, data.batches, data.targets, train, [seed, fold])
     trees: tuple[Trees, ...] = ()
@@ -156,6 +162,13 @@ def _fit(task: tuple[Path, SourcePaths, GraderOptions, FitOptions, int, int]) ->
     scores = scores_of(module, data.batches, held_out, data.scaling)
     pcc = pcc_of(scores, data.labels, data.inputs.pooled, held_out)
     return _Fitted(module, scores, curve, pcc)
+
+
+def _told(f: _Fitted) -> str:
+    return (
+        f"seed {f.module.seed} fold {f.module.fold}: held-out PCC total {f.pcc['total']:.3f}, "
+        f"word {f.pcc['word_total']:.3f}, phone {f.pcc['phone']:.3f}"
+    )
 
 
 def pcc_of(
@@ -233,21 +246,10 @@ def train_grader(
     Raises InputError for sources that are not of the same phones, utterances or words without
     scores, or too few speakers for the folds.
     """
-    load_training_data.cache_clear()
-    train_paths = paths.split("train")
-    data = load_training_data(train_data, train_paths, options)
-    places = [(seed, fold) for seed in range(options.seeds) for fold in range(options.folds)]
-    tasks = [(train_data, train_paths, options, fit, *place) for place in places]
-    began, fitted = time.monotonic(), []
-    for f in progress_bar(
-        ordered_map(_fit, tasks, options.jobs), "train_grader", len(tasks), unit="grader"
-    ):
-        fitted.append(f)
-        log.info(
-            "seed %d fold %d: held-out PCC total %.3f, word %.3f, phone %.3f, after %.0f s",
-            *(f.module.seed, f.module.fold, *f.pcc.values()),
-            time.monotonic() - began,
-        )
+    data = load_training_data(train_data, paths.split("train"), options)
+    work = _Work(data, options, fit)
+    members = places(range(options.seeds), options.folds)
+    fitted = fit_all(_fit, work, members, options.jobs, "train_grader", _told)
     grader = TrainedGrader(
         data.raw.columns,
         "durations" in (options.sources or SOURCES),

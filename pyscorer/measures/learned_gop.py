@@ -21,6 +21,7 @@ from pyscorer.contract.recording import Recording
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.parallel import one_thread
+from pyscorer.scoring.fit import Steps, fit
 from pyscorer.scoring.folds import speaker_folds
 
 LEARNED_COLUMNS = ("logp", "ratio", "rival", "entropy", *(f"logp_{p}" for p in ARPABET))
@@ -226,16 +227,23 @@ def _train(
         torch.manual_seed(options.seed + fold)
         network = _network(len(mean), options.hidden, options.dropout).train()
         optimiser = torch.optim.AdamW(network.parameters(), weight_decay=options.weight_decay)
-        steps = options.epochs * -(-len(rows) // options.batch)
-        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.learning_rate, steps)
-        for _ in range(options.epochs):
-            for batch in torch.randperm(len(rows)).split(options.batch):
-                states = torch.from_numpy(pooled.features[rows[batch.numpy()]])
-                loss = nn.functional.cross_entropy(network((states - mean) / scale), targets[batch])
-                optimiser.zero_grad()
-                loss.backward()
-                optimiser.step()
-                cycle.step()
-        log.info("fold %d: trained on %d phones, last loss %.3f", fold, len(rows), loss.item())
+        count = options.epochs * -(-len(rows) // options.batch)
+        cycle = torch.optim.lr_scheduler.OneCycleLR(optimiser, options.learning_rate, count)
+
+        def batches(rows: np.ndarray = rows) -> list[np.ndarray]:
+            return [part.numpy() for part in torch.randperm(len(rows)).split(options.batch)]
+
+        def loss(
+            chosen: np.ndarray,
+            network: nn.Module = network,
+            rows: np.ndarray = rows,
+            targets: Tensor = targets,
+        ) -> Tensor:
+            states = torch.from_numpy(pooled.features[rows[chosen]])
+            return nn.functional.cross_entropy(network((states - mean) / scale), targets[chosen])
+
+        for epoch in fit(network, Steps(optimiser, cycle), options.epochs, batches, loss):
+            last = epoch.losses[-1]
+        log.info("fold %d: trained on %d phones, last loss %.3f", fold, len(rows), last)
         networks.append(network.eval())
     return LearnedGop(networks, mean, scale)

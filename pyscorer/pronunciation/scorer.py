@@ -1,14 +1,14 @@
-"""One scoring module: its training, its file, its predictions."""
+"""A scorer: options, the training of one module, the file, predictions."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from pyscorer.contract.datadir import Aspect
+from pyscorer.contract.files import atomic_path
 from pyscorer.contract.pooled import PooledSet
 from pyscorer.contract.scores import SCALE
 from pyscorer.errors import InputError
@@ -16,6 +16,8 @@ from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.options import option
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
 from pyscorer.pronunciation.module_batches import Batches
+from pyscorer.scoring.ensemble import Place, places
+from pyscorer.scoring.fit import Best, Epoch, fit, in_pieces, one_cycle, shuffled
 
 _PREDICTION_BATCH = 256
 
@@ -46,32 +48,76 @@ class ScorerOptions:
     )
     jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
-    def places(self) -> list[tuple[int, int]]:
+    def places(self) -> list[Place]:
         """Seed and held-out fold of every module."""
-        seeds = range(self.seed, self.seed + self.seeds)
-        if self.one_fold:
-            return [(seed, seed % self.folds) for seed in seeds]
-        return [(seed, fold) for seed in seeds for fold in range(self.folds)]
+        return places(range(self.seed, self.seed + self.seeds), self.folds, self.one_fold)
 
 
 @dataclass(frozen=True)
 class Trained:
     """One module after early stopping."""
 
-    seed: int
-    fold: int
+    place: Place
     epoch: int
     state: dict[str, torch.Tensor]
     curve: list[dict[str, float]]
+    acoustic: dict[str, torch.Tensor] | None = None
+    """Weights of the acoustic layers that were trained with it."""
+
+    @property
+    def valid_pcc(self) -> float:
+        """Of the epoch kept, on the fold held out."""
+        return self.curve[self.epoch - 1]["valid_pcc"]
+
+
+@dataclass(frozen=True)
+class ScorerModule:
+    """One module of a trained scorer."""
+
+    place: Place
+    state: dict[str, torch.Tensor]
+    acoustic: dict[str, torch.Tensor] | None = None
+    """Weights of acoustic layers of its own, if unfreeze_scorer made it."""
+
+
+@dataclass(frozen=True)
+class TrainedScorer:
+    """An ensemble of modules, and what is needed to read phones for it."""
+
+    options: ScorerOptions
+    config: ModuleConfig
+    columns: list[str]
+    mean: torch.Tensor
+    """Of the columns; likewise deviation."""
+    deviation: torch.Tensor
+    modules: tuple[ScorerModule, ...]
+
+    def loaded(self) -> list[ScoringModule]:
+        """The modules, ready to predict."""
+        modules = []
+        for part in self.modules:
+            module = ScoringModule(self.config)
+            module.load_state_dict(part.state)
+            modules.append(module.eval())
+        return modules
 
 
 def predict(module: ScoringModule, batches: Batches, utterances: np.ndarray) -> np.ndarray:
     """Scores 0..10 of the utterances at these indices."""
     module.eval()
-    pieces = range(_PREDICTION_BATCH, len(utterances), _PREDICTION_BATCH)
     with torch.no_grad():
-        parts = [module(batches.take(part)).numpy() for part in np.split(utterances, list(pieces))]
-    return np.concatenate(parts) * SCALE
+        pieces = in_pieces(utterances, _PREDICTION_BATCH)
+        return np.concatenate([module(batches.take(p)).numpy() for p in pieces]) * SCALE
+
+
+def held_out_row(epoch: Epoch, predicted: np.ndarray, human: np.ndarray) -> dict[str, float]:
+    """A row of train_log.csv: losses of scores / 10, and PCC on the fold held out."""
+    return {
+        "epoch": epoch.number,
+        "train_loss": epoch.loss,
+        "valid_loss": mean_squared_error(predicted, human) / SCALE**2,
+        "valid_pcc": pearson(predicted, human),
+    }
 
 
 def train_module(
@@ -80,98 +126,81 @@ def train_module(
     parts: tuple[np.ndarray, np.ndarray],
     config: ModuleConfig,
     options: ScorerOptions,
-    place: tuple[int, int],
+    place: Place,
     start: dict[str, torch.Tensor] | None = None,
 ) -> Trained:
     """Train one module on the first of `parts` (indices), keep its best epoch on the second.
 
-    `targets` are scores 0..10 of all utterances, `place` is seed and held-out fold, `start` the
-    weights to go on from. Loss: mean squared error to target / 10. AdamW; the learning rate rises
-    over a tenth of the steps, then falls to zero (one cycle).
+    `targets` are scores 0..10 of all utterances, `start` the weights to go on from. Loss: mean
+    squared error to target / 10. AdamW with one cycle of the learning rate.
     """
-    seed, fold = place
-    torch.manual_seed(1000 * seed + fold)
-    shuffle = np.random.default_rng([seed, fold])
+    torch.manual_seed(1000 * place.seed + place.fold)
+    shuffle = np.random.default_rng([place.seed, place.fold])
     module = ScoringModule(config)
     if start is not None:
         module.load_state_dict(start)
     train, valid = parts
-    steps = -(-len(train) // options.batch_size)
-    epochs = max(options.epochs, -(-options.min_steps // steps))
-    optimiser = torch.optim.AdamW(
-        module.parameters(),
-        lr=options.learning_rate,
-        weight_decay=options.weight_decay,
-        fused=True,
-    )
-    total_steps = max(epochs * steps, 3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser,
-        options.learning_rate,
-        total_steps=total_steps,
-        pct_start=max(0.1, 2 / total_steps),  # a rise of one step would divide by zero
-    )
+    count = -(-len(train) // options.batch_size)
+    epochs = max(options.epochs, -(-options.min_steps // count))
+    steps = one_cycle(module, options.learning_rate, options.weight_decay, epochs * count)
     wanted = torch.from_numpy(targets / SCALE)
-    best: dict[str, torch.Tensor] = {}
-    best_epoch, best_loss = 0, float("inf")
-    curve: list[dict[str, float]] = []
-    for epoch in range(1, epochs + 1):
-        module.train()
-        total = 0.0
-        for chosen in np.array_split(shuffle.permutation(train), steps):
-            words = batches.pooled.word_counts[chosen].sum()
-            batch = batches.take(chosen, shuffle.random(words) < options.word_dropout)
-            loss = functional.mse_loss(module(batch), wanted[torch.from_numpy(chosen)])
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            schedule.step()
-            total += loss.item() * len(chosen)
-        held_out = predict(module, batches, valid)
-        valid_loss = mean_squared_error(held_out, targets[valid]) / SCALE**2
-        curve.append(
-            {
-                "epoch": epoch,
-                "train_loss": total / len(train),
-                "valid_loss": valid_loss,
-                "valid_pcc": pearson(held_out, targets[valid]),
-            }
-        )
-        if valid_loss < best_loss:
-            best_epoch, best_loss = epoch, valid_loss
-            best = {name: value.clone() for name, value in module.state_dict().items()}
-        if 0 < options.patience <= epoch - best_epoch:
+
+    def loss(chosen: np.ndarray) -> torch.Tensor:
+        words = batches.pooled.word_counts[chosen].sum()
+        batch = batches.take(chosen, shuffle.random(words) < options.word_dropout)
+        return functional.mse_loss(module(batch), wanted[torch.from_numpy(chosen)])
+
+    best, curve = Best([module], options.patience), []
+    for epoch in fit(module, steps, epochs, shuffled(shuffle, train, count), loss):
+        curve.append(held_out_row(epoch, predict(module, batches, valid), targets[valid]))
+        if best.stop(epoch.number, curve[-1]["valid_loss"]):
             break
-    return Trained(seed, fold, best_epoch, best, curve)
+    return Trained(place, best.epoch, best.states[0], curve)
 
 
-def load_scorer(path: Path) -> dict[str, Any]:
-    """The content of a model.pt. Raises InputError if it is missing or damaged."""
+def save_scorer(path: Path, scorer: TrainedScorer) -> None:
+    """Write model.pt."""
+    content = {
+        "options": asdict(scorer.options),
+        "config": asdict(scorer.config),
+        "columns": scorer.columns,
+        "mean": scorer.mean,
+        "deviation": scorer.deviation,
+        "modules": [
+            asdict(m.place) | {"state": m.state, "acoustic": m.acoustic} for m in scorer.modules
+        ],
+    }
+    with atomic_path(path) as part:
+        torch.save(content, part)
+
+
+def load_scorer(path: Path) -> TrainedScorer:
+    """Read model.pt. Raises InputError if it is missing or damaged."""
     if not path.exists():
         raise InputError(f"{path}: no such scorer; train_scorer makes it")
     try:
-        model: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        load_modules(model)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        scorer = TrainedScorer(
+            ScorerOptions(**content["options"]),
+            ModuleConfig(**content["config"]),
+            content["columns"],
+            *(content["mean"], content["deviation"]),
+            tuple(
+                ScorerModule(Place(m["seed"], m["fold"]), m["state"], m["acoustic"])
+                for m in content["modules"]
+            ),
+        )
+        scorer.loaded()
     except Exception as error:
         raise InputError(
             f"{path}: not a scorer, or damaged ({type(error).__name__}: {error}); run train_scorer "
             "again"
         ) from None
-    return model
+    return scorer
 
 
-def load_modules(model: dict[str, Any]) -> list[ScoringModule]:
-    """The modules of a loaded model.pt, ready to predict."""
-    modules = []
-    for part in model["modules"]:
-        module = ScoringModule(ModuleConfig(**model["config"]))
-        module.load_state_dict(part["state"])
-        modules.append(module.eval())
-    return modules
-
-
-def predict_all(model: dict[str, Any], pooled: PooledSet) -> np.ndarray:
-    """Scores 0..10 by every module of a loaded model.pt: utterances x modules."""
-    batches = Batches(pooled, model["mean"].numpy(), model["deviation"].numpy())
+def predict_all(scorer: TrainedScorer, pooled: PooledSet) -> np.ndarray:
+    """Scores 0..10 by every module: utterances x modules."""
+    batches = Batches(pooled, scorer.mean.numpy(), scorer.deviation.numpy())
     everything = np.arange(len(pooled.keys))
-    return np.stack([predict(m, batches, everything) for m in load_modules(model)], axis=1)
+    return np.stack([predict(m, batches, everything) for m in scorer.loaded()], axis=1)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,16 +14,16 @@ from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.contract.pooled import PooledSet, read_pooled
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
-from pyscorer.parallel import ordered_map
-from pyscorer.progress import progress_bar
 from pyscorer.pronunciation.splicing import draw_splices, splice, write_splices
 from pyscorer.scoring.baselines import (
     BaselineOptions,
+    Regressor,
     TrainingSet,
     fit_regressor,
     load_training_set,
     predict_baseline,
 )
+from pyscorer.scoring.ensemble import fit_all
 
 log = logging.getLogger(__name__)
 
@@ -40,10 +39,19 @@ class SyntheticScores:
     """Utterances x folds: column k for a module whose held-out fold is k."""
 
 
-def _fit(task: tuple[Path, Path, BaselineOptions, int, tuple[int, int]]) -> Any:
-    data, pool, options, seed, without = task
-    train = load_training_set(data, pool, options)
-    return fit_regressor(train, np.isin(train.folds, without), seed, without)
+@dataclass(frozen=True)
+class _Member:
+    """A regressor that leaves out one fold or two."""
+
+    seed: int
+    pair: tuple[int, int]
+
+
+def _fit(train: TrainingSet, member: _Member) -> Regressor:
+    first, second = member.pair
+    held_out = np.isin(train.folds, member.pair)
+    place = max(10, train.blank.options.folds) * first + second  # a number of its own
+    return fit_regressor(train, held_out, member.seed, place)
 
 
 def synthetic_scores(
@@ -79,27 +87,16 @@ def synthetic_scores(
     copies_data, copies_pool = copies_data or [], copies_pool or []
     if len(copies_data) != len(copies_pool):
         raise InputError(f"{len(copies_data)} --copies-data, but {len(copies_pool)} --copies-pool")
-    load_training_set.cache_clear()
     train = load_training_set(train_data, train_pool, options)
     pairs = list(combinations_with_replacement(range(options.folds), 2))
-    tasks = [
-        (train_data, train_pool, options, seed, pair)
-        for pair in pairs
-        for seed in range(options.seeds)
-    ]
-    fits: Iterator[Any] = ordered_map(_fit, tasks, options.jobs)
-    fitted = list(progress_bar(fits, "synthetic_scores", len(tasks), unit="model"))
-    models = {
-        pair: tuple(fitted[i * options.seeds : (i + 1) * options.seeds])
-        for i, pair in enumerate(pairs)
-    }
-    # Pairs stand in the place of seeds: a pool is read into statistics once.
-    model = replace(train.blank, models=tuple(models.values()))
+    members = [_Member(seed, pair) for pair in pairs for seed in range(options.seeds)]
+    fitted = fit_all(_fit, train, members, options.jobs, "synthetic_scores")
+    model = replace(train.blank, models=tuple(fitted))
 
     def scored(pooled: PooledSet, folds: np.ndarray) -> np.ndarray:
         scores = np.empty((len(folds), options.folds))
-        predicted = predict_baseline(model, pooled).mean(axis=2)
-        for (j, k), column in zip(models, predicted.T, strict=True):
+        by_member = predict_baseline(model, pooled).reshape(len(folds), len(pairs), -1)
+        for (j, k), column in zip(pairs, by_member.mean(axis=2).T, strict=True):
             scores[folds == j, k] = column[folds == j]
             scores[folds == k, j] = column[folds == k]
         return scores

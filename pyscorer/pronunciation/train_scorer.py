@@ -1,16 +1,11 @@
 """Training of the scoring module over speaker-disjoint folds and several seeds."""
 
-import functools
-import logging
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from pyscorer.contract.files import atomic_path
 from pyscorer.contract.pooled import (
     PooledSet,
     concatenate,
@@ -19,25 +14,26 @@ from pyscorer.contract.pooled import (
     read_targets,
     select_columns,
 )
-from pyscorer.contract.scores import write_rows, write_scores
+from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
-from pyscorer.parallel import one_thread, ordered_map
-from pyscorer.progress import progress_bar
+from pyscorer.parallel import one_thread
 from pyscorer.pronunciation.module import ModuleConfig
 from pyscorer.pronunciation.module_batches import Batches
 from pyscorer.pronunciation.scorer import (
+    ScorerModule,
     ScorerOptions,
     Trained,
+    TrainedScorer,
     load_scorer,
     predict_all,
+    save_scorer,
     train_module,
 )
 from pyscorer.pronunciation.splicing import read_splices, splice
 from pyscorer.pronunciation.synthetic_scores import read_synthetic
+from pyscorer.scoring.ensemble import Place, Split, fit_all, write_ensemble
 from pyscorer.scoring.folds import speaker_folds
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class TrainingData:
     deviation: np.ndarray
     batches: Batches
     config: ModuleConfig
-    start: dict[tuple[int, int], dict[str, torch.Tensor]]
+    start: dict[Place, dict[str, torch.Tensor]]
     """First weights by seed and held-out fold; empty: drawn at random."""
 
     def parts(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +79,6 @@ class TrainingData:
         return np.flatnonzero(self.folds != fold), held_out
 
 
-@functools.lru_cache(maxsize=1)
 def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData:
     """Read the columns that `options` ask for and the targets; deal the speakers into folds."""
     pool = sources.pool
@@ -105,11 +100,11 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
         dropout=options.dropout,
         kept_inputs=len([name for name in columns if name in options.extras]),
     )
-    start: dict[tuple[int, int], dict[str, torch.Tensor]] = {}
+    start: dict[Place, dict[str, torch.Tensor]] = {}
     if sources.start is not None:
         model = read_start(sources.start, columns, options)
-        start = {(part["seed"], part["fold"]): part["state"] for part in model["modules"]}
-        mean, deviation = model["mean"].numpy(), model["deviation"].numpy()
+        start = {part.place: part.state for part in model.modules}
+        mean, deviation = model.mean.numpy(), model.deviation.numpy()
     batches = Batches(pooled, mean, deviation)
     return TrainingData(
         pooled, targets, folds, scores, speakers, columns, mean, deviation, batches, config, start
@@ -135,29 +130,37 @@ def _synthetic_targets(
     return table.scores[rows], found
 
 
-def read_start(scorer: Path, columns: list[str], options: ScorerOptions) -> dict[str, Any]:
-    """The content of scorer/model.pt. Raises InputError if `options` cannot go on from it."""
+def read_start(scorer: Path, columns: list[str], options: ScorerOptions) -> TrainedScorer:
+    """The scorer of scorer/model.pt. Raises InputError if `options` cannot go on from it."""
     path = scorer / "model.pt"
     model = load_scorer(path)
-    there = {(part["seed"], part["fold"]) for part in model["modules"]}
+    there = {part.place for part in model.modules}
     lacking = [place for place in options.places() if place not in there]
     if lacking:
-        raise InputError(f"{path}: no module of seed {lacking[0][0]}, fold {lacking[0][1]}")
-    if model["columns"] != columns:
+        raise InputError(f"{path}: no module of seed {lacking[0].seed}, fold {lacking[0].fold}")
+    if model.columns != columns:
         raise InputError(f"{path}: reads other columns than are asked for")
-    for name, mine in (("folds", options.folds), ("attention", options.attention)):
-        if model["options"][name] != mine:
-            raise InputError(f"{path}: trained with {name} {model['options'][name]}, not {mine}")
+    for name in ("folds", "attention"):
+        theirs, mine = getattr(model.options, name), getattr(options, name)
+        if theirs != mine:
+            raise InputError(f"{path}: trained with {name} {theirs}, not {mine}")
     return model
 
 
 @one_thread()
-def _train_task(task: tuple[Sources, ScorerOptions, int, int]) -> Trained:
-    sources, options, seed, fold = task
-    data = load_training_data(sources, options)
+def _train(work: tuple[TrainingData, ScorerOptions], place: Place) -> Trained:
+    data, options = work
     return train_module(
-        *(data.batches, data.targets[:, fold], data.parts(fold), data.config, options),
-        *((seed, fold), data.start.get((seed, fold))),
+        *(data.batches, data.targets[:, place.fold], data.parts(place.fold), data.config, options),
+        *(place, data.start.get(place)),
+    )
+
+
+def told(t: Trained) -> str:
+    """A line of the log on a module."""
+    return (
+        f"seed {t.place.seed} fold {t.place.fold}: best epoch {t.epoch} of {len(t.curve)}, "
+        f"held-out PCC {t.valid_pcc:.3f}"
     )
 
 
@@ -165,30 +168,16 @@ def train_and_test(
     sources: Sources, test_data: Path, test_pool: Path, out: Path, options: ScorerOptions, name: str
 ) -> None:
     """Train all modules of a scorer, predict the test split, write what `train_scorer` says."""
-    load_training_data.cache_clear()
     data = load_training_data(sources, options)
-    trained: list[Trained] = []
-    began = time.monotonic()
-    tasks = [(sources, options, *place) for place in options.places()]
-    modules = ordered_map(_train_task, tasks, options.jobs)
-    for t in progress_bar(modules, name, len(tasks), unit="module"):
-        trained.append(t)
-        pcc, elapsed = t.curve[t.epoch - 1]["valid_pcc"], time.monotonic() - began
-        log.info(
-            "seed %d fold %d: best epoch %d of %d, held-out PCC %.3f, after %.0f s",
-            *(t.seed, t.fold, t.epoch, len(t.curve), pcc, elapsed),
-        )
-    model = {
-        "options": asdict(options) | {"extras": list(options.extras)},
-        "config": asdict(data.config),
-        "columns": data.columns,
-        "mean": torch.from_numpy(data.mean),
-        "deviation": torch.from_numpy(data.deviation),
-        "modules": [{"seed": t.seed, "fold": t.fold, "state": t.state} for t in trained],
-    }
+    trained = fit_all(_train, (data, options), options.places(), options.jobs, name, told)
+    scorer = TrainedScorer(
+        *(options, data.config, data.columns),
+        *(torch.from_numpy(data.mean), torch.from_numpy(data.deviation)),
+        tuple(ScorerModule(t.place, t.state) for t in trained),
+    )
     test = read_test(test_data, test_pool, data.columns, options.aspect)
-    predicted = (predict_all(model, data.pooled), predict_all(model, test[0]))
-    write_results(model, trained, data, test, predicted, out)
+    predicted = (predict_all(scorer, data.pooled), predict_all(scorer, test[0]))
+    write_results(scorer, trained, data, test, predicted, out)
 
 
 def train_scorer(
@@ -219,6 +208,11 @@ def train_scorer(
     other columns, folds or seeds, or too few speakers for the folds.
     """
     sources = Sources(train_data, train_pool, start)
+    if start is not None and any(m.acoustic for m in load_scorer(start / "model.pt").modules):
+        raise InputError(
+            f"{start}: its modules have acoustic layers of their own, which train_scorer would "
+            "leave out; go on from it with unfreeze_scorer, or start from a frozen scorer"
+        )
     train_and_test(sources, test_data, test_pool, out, options, "train_scorer")
 
 
@@ -231,7 +225,7 @@ def read_test(
 
 
 def write_results(
-    model: dict[str, Any],
+    scorer: TrainedScorer,
     trained: list[Trained],
     train: TrainingData,
     test: tuple[PooledSet, np.ndarray, np.ndarray],
@@ -243,36 +237,27 @@ def write_results(
     `test` is what `read_test` gives; `predicted` are the scores of the train and test utterances:
     utterances x modules.
     """
-    pooled, human, test_speakers = test
-    on_train, on_test = predicted[0][: len(train.scores)], predicted[1]
-    seeds = np.array([t.seed for t in trained])
-    by_seed = np.stack([on_test[:, seeds == s].mean(axis=1) for s in np.unique(seeds)], axis=1)
-    write_scores(out / "scores.csv", pooled.keys, test_speakers, human, by_seed)
-    single = [i for i, t in enumerate(trained) if t.fold == t.seed % model["options"]["folds"]]
-    one_each = on_test[:, single]
-    write_scores(out / "single_scores.csv", pooled.keys, test_speakers, human, one_each)
-    folds = train.folds[: len(train.scores)]
-    if not model["options"]["one_fold"]:
-        per_seed = on_train.reshape(len(folds), len(np.unique(seeds)), -1)
-        out_of_fold = per_seed[np.arange(len(folds)), :, folds]
-        keys = train.pooled.keys[: len(folds)]
-        write_scores(out / "out_of_fold.csv", keys, train.speakers, train.scores, out_of_fold)
+    (pooled, human, test_speakers), count = test, len(train.scores)
+    on_train, on_test = predicted[0][:count], predicted[1]
+    folds = train.folds[:count]
+    learnt = Split(train.pooled.keys[:count], train.speakers, train.scores)
+    heard = Split(pooled.keys, test_speakers, human)
+    members = [t.place for t in trained]
+    write_ensemble(out, members, folds, (learnt, on_train), (heard, on_test))
     modules = []
     for i, t in enumerate(trained):
-        mine = folds != t.fold
+        mine = folds != t.place.fold
         modules.append(
-            {
-                "seed": t.seed,
-                "fold": t.fold,
+            asdict(t.place)
+            | {
                 "epoch": t.epoch,
-                "valid_pcc": t.curve[t.epoch - 1]["valid_pcc"],
+                "valid_pcc": t.valid_pcc,
                 "test_pcc": pearson(on_test[:, i], human),
                 "train_pcc": pearson(on_train[mine, i], train.scores[mine]),
                 "held_out_pcc": pearson(on_train[~mine, i], train.scores[~mine]),
             }
         )
     write_rows(out / "modules.csv", modules)
-    curves = [{"seed": t.seed, "fold": t.fold, **point} for t in trained for point in t.curve]
+    curves = [asdict(t.place) | point for t in trained for point in t.curve]
     write_rows(out / "train_log.csv", curves)
-    with atomic_path(out / "model.pt") as path:
-        torch.save(model, path)
+    save_scorer(out / "model.pt", scorer)

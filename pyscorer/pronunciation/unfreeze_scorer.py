@@ -1,10 +1,7 @@
 """Training of the scoring module together with the upper layers of the acoustic model."""
 
-import copy
-import functools
 import logging
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +15,19 @@ from pyscorer.contract.archives import Matrices
 from pyscorer.contract.pooled import PooledSet, places_within
 from pyscorer.contract.scores import SCALE
 from pyscorer.errors import InputError
-from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.options import option
-from pyscorer.parallel import one_thread, ordered_map
-from pyscorer.progress import progress_bar
+from pyscorer.parallel import one_thread
 from pyscorer.pronunciation.activations import UpperLayers
 from pyscorer.pronunciation.module import Batch, ScoringModule
 from pyscorer.pronunciation.module_batches import Batches
-from pyscorer.pronunciation.scorer import ScorerOptions, Trained, load_modules, load_scorer, predict
+from pyscorer.pronunciation.scorer import (
+    ScorerModule,
+    Trained,
+    TrainedScorer,
+    held_out_row,
+    load_scorer,
+    predict,
+)
 from pyscorer.pronunciation.train_scorer import (
     Sources,
     TrainingData,
@@ -33,6 +35,8 @@ from pyscorer.pronunciation.train_scorer import (
     read_test,
     write_results,
 )
+from pyscorer.scoring.ensemble import Place, fit_all
+from pyscorer.scoring.fit import Best, cosine, fit, shuffled
 
 log = logging.getLogger(__name__)
 
@@ -112,33 +116,25 @@ class FramePool:
 
 
 @dataclass(frozen=True)
-class _Work:
-    sources: Sources
-    lower: Path
-    acoustic: Path
-    options: UnfreezeOptions
-    scorer: ScorerOptions
-
-
-@dataclass(frozen=True)
 class Unfrozen:
-    """A module and the acoustic layers that were trained with it."""
+    """A module and the acoustic layers that were trained with it, and their scores."""
 
     trained: Trained
-    acoustic: dict[str, Tensor]
     on_train: np.ndarray
     on_test: np.ndarray
 
 
-def _layers(acoustic: Path, upper: int, state: dict[str, Tensor] | None) -> UpperLayers:
-    layers = UpperLayers(copy.deepcopy(load_model(acoustic).network), upper)
-    if state is not None:
-        layers.load_state_dict(state)
-    return layers
+@dataclass(frozen=True)
+class _Work:
+    """What all modules share."""
 
-
-def _with_features(batch: Batch, features: Tensor, normal: tuple[Tensor, Tensor]) -> Batch:
-    return replace(batch, features=(features - normal[0]) / normal[1])
+    data: TrainingData
+    frames: FramePool
+    test: PooledSet
+    test_frames: FramePool
+    start: TrainedScorer
+    acoustic: Path
+    options: UnfreezeOptions
 
 
 def train_together(
@@ -147,19 +143,18 @@ def train_together(
     data: TrainingData,
     frames: FramePool,
     options: UnfreezeOptions,
-    place: tuple[int, int],
+    place: Place,
 ) -> Trained:
-    """Train `module` and `layers` on the utterances outside fold place[1]; keep the best epoch.
+    """Train `module` and `layers` on the utterances outside the fold; keep the best epoch.
 
     Loss: mean squared error to target / 10. AdamW without decay of the acoustic layers; both
     learning rates fall to zero along a cosine. Both are left with the weights of the epoch with the
     best loss on the fold.
     """
-    seed, fold = place
-    torch.manual_seed(1000 * seed + fold)
-    shuffle = np.random.default_rng([seed, fold, 1])
-    train, valid = data.parts(fold)
-    targets = data.targets[:, fold]
+    torch.manual_seed(1000 * place.seed + place.fold)
+    shuffle = np.random.default_rng([place.seed, place.fold, 1])
+    train, valid = data.parts(place.fold)
+    targets = data.targets[:, place.fold]
     wanted = torch.from_numpy(targets / SCALE)
     normal = (torch.from_numpy(data.mean), torch.from_numpy(data.deviation))
     # The "features" are the phones' own numbers: they say which phones a batch has.
@@ -174,73 +169,47 @@ def train_together(
         ],
         weight_decay=options.weight_decay,
     )
-    steps = -(-len(train) // options.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, options.epochs * steps)
+    count = -(-len(train) // options.batch_size)
 
     def features(batch: Batch, chosen: np.ndarray) -> Batch:
         phones = batch.features[:, 0].round().long().numpy()
-        return _with_features(batch, frames(layers, chosen, phones), normal)
+        deep = frames(layers, chosen, phones)
+        return replace(batch, features=(deep - normal[0]) / normal[1])
 
-    curve: list[dict[str, float]] = []
-    best_epoch, best_loss = 0, float("inf")
-    best: tuple[dict[str, Tensor], dict[str, Tensor]] = ({}, {})
-    for epoch in range(1, options.epochs + 1):
-        module.train()
-        total = 0.0
-        for chosen in np.array_split(shuffle.permutation(train), steps):
-            words = data.pooled.word_counts[chosen].sum()
-            batch = batches.take(chosen, shuffle.random(words) < options.word_dropout)
-            loss = functional.mse_loss(module(features(batch, chosen)), wanted[chosen])
-            optimiser.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_([*module.parameters(), *layers.parameters()], 1.0)
-            optimiser.step()
-            schedule.step()
-            total += loss.item() * len(chosen)
+    def loss(chosen: np.ndarray) -> Tensor:
+        words = data.pooled.word_counts[chosen].sum()
+        batch = batches.take(chosen, shuffle.random(words) < options.word_dropout)
+        return functional.mse_loss(module(features(batch, chosen)), wanted[chosen])
+
+    def held_out() -> np.ndarray:
         module.eval()
         with torch.no_grad():
             parts = np.array_split(valid, -(-len(valid) // 64))
-            held_out = SCALE * np.concatenate(
-                [module(features(batches.take(part), part)).numpy() for part in parts]
-            )
-        loss_now = mean_squared_error(held_out, targets[valid]) / SCALE**2
-        pcc = pearson(held_out, targets[valid])
-        row = {"epoch": epoch, "train_loss": total / len(train)}
-        curve.append(row | {"valid_loss": loss_now, "valid_pcc": pcc})
-        if loss_now < best_loss:
-            best_epoch, best_loss = epoch, loss_now
-            best = (copy.deepcopy(module.state_dict()), copy.deepcopy(layers.state_dict()))
-    module.load_state_dict(best[0])
-    layers.load_state_dict(best[1])
-    return Trained(seed, fold, best_epoch, best[0], curve)
+            scores = [module(features(batches.take(part), part)).numpy() for part in parts]
+        return SCALE * np.concatenate(scores)
 
-
-@functools.lru_cache(maxsize=1)
-def _open(work: _Work) -> tuple[TrainingData, FramePool]:
-    data = load_training_data(work.sources, work.scorer)
-    if data.columns != [f"deep_{i}" for i in range(len(data.columns))]:
-        raise InputError("only modules that read the deep features alone can be unfrozen")
-    return data, FramePool(work.sources.pool, work.lower, data.pooled, work.options.upper)
+    steps = cosine(optimiser, options.epochs * count, clip=1.0)
+    best, curve = Best([module, layers]), []
+    for epoch in fit(module, steps, options.epochs, shuffled(shuffle, train, count), loss):
+        curve.append(held_out_row(epoch, held_out(), targets[valid]))
+        best.stop(epoch.number, curve[-1]["valid_loss"])
+    best.restore()
+    return Trained(place, best.epoch, best.states[0], curve, best.states[1])
 
 
 @one_thread()
-def _unfreeze(task: tuple[_Work, Path, Path, Path, int]) -> Unfrozen:
-    work, test_data, test_pool, test_lower, index = task
-    data, frames = _open(work)
-    assert work.sources.start is not None
-    model = load_scorer(work.sources.start / "model.pt")
-    part, module = model["modules"][index], load_modules(model)[index]
-    layers = _layers(work.acoustic, work.options.upper, part.get("acoustic"))
-    place = (part["seed"], part["fold"])
-    trained = train_together(module, layers, data, frames, work.options, place)
-    test, _, _ = read_test(test_data, test_pool, data.columns, work.scorer.aspect)
-    test_frames = FramePool(test_pool, test_lower, test, work.options.upper)
+def _unfreeze(work: _Work, index: int) -> Unfrozen:
+    part, module = work.start.modules[index], work.start.loaded()[index]
+    layers = UpperLayers(load_model(work.acoustic).network, work.options.upper)
+    if part.acoustic is not None:
+        layers.load_state_dict(part.acoustic)
+    trained = train_together(module, layers, work.data, work.frames, work.options, part.place)
     scores = []
-    for pooled, pool in ((data.pooled, frames), (test, test_frames)):
-        moved = replace(pooled, features=pool.everything(layers))
-        batches = Batches(moved, data.mean, data.deviation)
+    for pooled, frames in ((work.data.pooled, work.frames), (work.test, work.test_frames)):
+        moved = replace(pooled, features=frames.everything(layers))
+        batches = Batches(moved, work.data.mean, work.data.deviation)
         scores.append(predict(module, batches, np.arange(len(moved.keys))))
-    return Unfrozen(trained, layers.state_dict(), scores[0], scores[1])
+    return Unfrozen(trained, *scores)
 
 
 def unfreeze_scorer(
@@ -270,38 +239,34 @@ def unfreeze_scorer(
     Raises InputError for a `start` that reads more than deep features, activations that lack an
     utterance, or layers that cannot be cut there.
     """
-    model = load_scorer(start / "model.pt")
-    given = model["options"] | {"extras": tuple(model["options"]["extras"])}
-    scorer = replace(ScorerOptions(**given), one_fold=options.one_fold)
+    first = load_scorer(start / "model.pt")
+    scorer = replace(first.options, one_fold=options.one_fold)
+    data = load_training_data(Sources(train_data, train_pool, start, synthetic), scorer)
+    if data.columns != [f"deep_{i}" for i in range(len(data.columns))]:
+        raise InputError("only modules that read the deep features alone can be unfrozen")
+    test = read_test(test_data, test_pool, data.columns, scorer.aspect)
     work = _Work(
-        Sources(train_data, train_pool, start, synthetic), train_lower, acoustic, options, scorer
+        data=data,
+        frames=FramePool(train_pool, train_lower, data.pooled, options.upper),
+        test=test[0],
+        test_frames=FramePool(test_pool, test_lower, test[0], options.upper),
+        start=first,
+        acoustic=acoustic,
+        options=options,
     )
-    _open.cache_clear()
-    load_training_data.cache_clear()
-    data, _ = _open(work)
-    tasks = [
-        (work, test_data, test_pool, test_lower, index)
-        for index, part in enumerate(model["modules"])
-        if not options.one_fold or part["fold"] == part["seed"] % scorer.folds
+    members = [
+        index
+        for index, part in enumerate(first.modules)
+        if not options.one_fold or part.place.fold == part.place.seed % scorer.folds
     ]
-    model["options"]["one_fold"] = options.one_fold or scorer.one_fold
-    results: Iterator[Unfrozen] = ordered_map(_unfreeze, tasks, options.jobs)
-    done = list(progress_bar(results, "unfreeze_scorer", len(tasks), unit="module"))
-    model["modules"] = [
-        {
-            "seed": u.trained.seed,
-            "fold": u.trained.fold,
-            "state": u.trained.state,
-            "acoustic": u.acoustic,
-        }
-        for u in done
-    ]
-    model["unfreeze"] = asdict(options)
+    done = fit_all(_unfreeze, work, members, options.jobs, "unfreeze_scorer")
+    trained = [u.trained for u in done]
+    modules = tuple(ScorerModule(t.place, t.state, t.acoustic) for t in trained)
+    alone = options.one_fold or first.options.one_fold
+    model = replace(first, options=replace(scorer, one_fold=alone), modules=modules)
     on_train, on_test = (
         np.stack([getattr(u, name) for u in done], axis=1) for name in ("on_train", "on_test")
     )
-    trained = [u.trained for u in done]
-    test = read_test(test_data, test_pool, data.columns, scorer.aspect)
     write_results(model, trained, data, test, (on_train, on_test), out)
-    pccs = [u.trained.curve[u.trained.epoch - 1]["valid_pcc"] for u in done]
-    log.info("held-out PCC %.3f (mean over modules)", np.mean(pccs))
+    held_out = np.mean([t.valid_pcc for t in trained])
+    log.info("held-out PCC %.3f (mean over modules)", held_out)

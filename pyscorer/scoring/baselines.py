@@ -1,32 +1,30 @@
 """The baselines on goodness of pronunciation: the stage `train_baseline`."""
 
-import functools
 import logging
-import pickle
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingRegressor
+import torch
 from threadpoolctl import threadpool_limits
 
 from pyscorer.contract.datadir import Aspect
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_path
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, read_targets
-from pyscorer.contract.scores import SCALE, write_rows, write_scores
+from pyscorer.contract.scores import SCALE, write_rows
 from pyscorer.contract.segments import DURATION_COLUMNS
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.options import option
-from pyscorer.parallel import ordered_map
-from pyscorer.progress import progress_bar
 from pyscorer.scoring.blstm import BlstmConfig, FittedBlstm, Training, fit_blstm
+from pyscorer.scoring.ensemble import Place, Split, by_seed, fit_all, places, write_ensemble
 from pyscorer.scoring.folds import speaker_folds
 from pyscorer.scoring.statistics import duration_norms, paper_statistics, rich_statistics
+from pyscorer.scoring.trees import Trees, boost
 
 Kind = Literal["gbt", "blstm", "trees"]
+Regressor = Trees | FittedBlstm
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +61,9 @@ class BaselineOptions:
     one_fold: bool = option(False, "seed s holds out fold s alone: a fifth of the work")
     jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
-    def folds_of(self, seed: int) -> list[int]:
-        """Held-out fold of each regressor of a seed."""
-        return [seed % self.folds] if self.one_fold else list(range(self.folds))
+    def places(self) -> list[Place]:
+        """Seed and held-out fold of every regressor."""
+        return places(range(self.seeds), self.folds, self.one_fold)
 
 
 @dataclass(frozen=True)
@@ -78,8 +76,8 @@ class Baseline:
     deviation: np.ndarray
     norms: np.ndarray
     """See `statistics.duration_norms`."""
-    models: tuple[tuple[Any, ...], ...]
-    """models[seed][fold]."""
+    models: tuple[Regressor, ...]
+    """In the order of the options' places."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,6 @@ def tree_inputs(baseline: Baseline, pooled: PooledSet) -> tuple[list[str], np.nd
     return rich_statistics(pooled, measures, baseline.norms)
 
 
-@functools.lru_cache(maxsize=1)
 def load_training_set(data: Path, pool: Path, options: BaselineOptions) -> TrainingSet:
     """Read the columns that `options` ask for, the scores, and deal the speakers into folds."""
     columns = columns_of(pool, options)
@@ -133,87 +130,96 @@ def load_training_set(data: Path, pool: Path, options: BaselineOptions) -> Train
     return TrainingSet(pooled, scores, speakers, folds, blank, inputs)
 
 
-def fit_trees(inputs: np.ndarray, scores: np.ndarray, options: BaselineOptions, seed: int) -> Any:
-    """Gradient boosted trees with squared error; deterministic for a seed."""
-    trees = HistGradientBoostingRegressor(
-        learning_rate=options.tree_rate,
-        max_iter=options.iterations,
-        max_leaf_nodes=options.leaves,
-        min_samples_leaf=options.min_leaf,
-        max_features=options.column_share,
-        early_stopping=False,
-        random_state=seed,
-    )
-    # A phone that no utterance has gives a column of NaN, which the binning cannot take.
-    return trees.fit(np.where(np.isnan(inputs).all(axis=0), 0, inputs), scores)
-
-
-def fit_regressor(
-    train: TrainingSet, held_out: np.ndarray, seed: int, place: tuple[int, ...]
-) -> Any:
+def fit_regressor(train: TrainingSet, held_out: np.ndarray, seed: int, fold: int) -> Regressor:
     """One regressor of the utterances outside the mask `held_out`.
 
-    Randomness derives from `seed` and `place` (the folds held out). The BLSTM stops early on the
-    utterances held out; trees do not see them at all.
+    Randomness derives from `seed` and `fold`, which stands for what is held out. The BLSTM stops
+    early on the utterances held out; trees do not see them at all.
     """
     options = train.blank.options
+    if options.kind != "blstm":
+        return boost(
+            *(train.inputs[~held_out], train.scores[~held_out], 1000 * seed + fold),
+            learning_rate=options.tree_rate,
+            max_iter=options.iterations,
+            max_leaf_nodes=options.leaves,
+            min_samples_leaf=options.min_leaf,
+            max_features=options.column_share,
+        )
     # The processes share the cores; and sums depend on the number of threads.
     with threadpool_limits(1):
-        if options.kind == "blstm":
-            config = BlstmConfig(
-                len(options.measures), options.embedding, options.hidden, options.dropout
-            )
-            training = Training(
-                options.epochs,
-                options.patience,
-                options.batch_size,
-                options.learning_rate,
-                options.weight_decay,
-            )
-            normal = (train.blank.mean, train.blank.deviation)
-            targets = train.scores / SCALE
-            return fit_blstm(
-                train.pooled, normal, targets, held_out, config, training, [seed, *place]
-            )
-        inputs = train.inputs
-        at = int("".join(map(str, place)))
-        return fit_trees(inputs[~held_out], train.scores[~held_out], options, 1000 * seed + at)
+        config = BlstmConfig(
+            len(options.measures), options.embedding, options.hidden, options.dropout
+        )
+        training = Training(
+            options.epochs,
+            options.patience,
+            options.batch_size,
+            options.learning_rate,
+            options.weight_decay,
+        )
+        normal = (train.blank.mean, train.blank.deviation)
+        targets = train.scores / SCALE
+        return fit_blstm(train.pooled, normal, targets, held_out, config, training, [seed, fold])
 
 
-def _fit(task: tuple[Path, Path, BaselineOptions, int, int]) -> Any:
-    data, pool, options, seed, fold = task
-    train = load_training_set(data, pool, options)
-    return fit_regressor(train, train.folds == fold, seed, (fold,))
+def _fit(train: TrainingSet, place: Place) -> Regressor:
+    return fit_regressor(train, train.folds == place.fold, place.seed, place.fold)
 
 
 def predict_baseline(baseline: Baseline, pooled: PooledSet) -> np.ndarray:
-    """Scores 0..10 by every regressor: utterances x seeds x folds.
+    """Scores 0..10 by every regressor: utterances x regressors.
 
     The features of `pooled` are the columns `baseline.columns`.
     """
     trees = baseline.options.kind != "blstm"
     inputs = tree_inputs(baseline, pooled)[1] if trees else np.zeros(0)
 
-    def scores(model: Any) -> np.ndarray:
+    def scores(model: Regressor) -> np.ndarray:
         if isinstance(model, FittedBlstm):
             return SCALE * model.predict(pooled, (baseline.mean, baseline.deviation))
-        return np.clip(model.predict(inputs), 0, SCALE)
+        return np.clip(model(inputs), 0, SCALE)
 
-    by_seed = [np.stack([scores(m) for m in row], axis=1) for row in baseline.models]
-    return np.stack(by_seed, axis=1)
+    return np.stack([scores(model) for model in baseline.models], axis=1)
+
+
+def save_baseline(path: Path, baseline: Baseline) -> None:
+    """Write model.pt."""
+    arrays = {name: getattr(baseline, name) for name in ("mean", "deviation", "norms")}
+    content = {
+        "options": asdict(baseline.options),
+        "columns": list(baseline.columns),
+        "models": [
+            {"trees": model.as_tensor()} if isinstance(model, Trees) else asdict(model)
+            for model in baseline.models
+        ],
+    } | {name: torch.from_numpy(array) for name, array in arrays.items()}
+    with atomic_path(path) as part:
+        torch.save(content, part)
 
 
 def load_baseline(path: Path) -> Baseline:
-    """Read model.pkl. A pickle can run code: load only what you trained or trust."""
+    """Read model.pt of train_baseline. Raises InputError if it is missing or damaged."""
+    if not path.exists():
+        raise InputError(f"{path}: no such model; make it with train_baseline")
     try:
-        baseline = pickle.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such model; make it with train_baseline") from None
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        models = tuple(
+            Trees.from_tensor(model["trees"])
+            if "trees" in model
+            else FittedBlstm(BlstmConfig(**model["config"]), model["state"], model["epoch"])
+            for model in content["models"]
+        )
+        return Baseline(
+            BaselineOptions(**content["options"]),
+            tuple(content["columns"]),
+            content["mean"].numpy(),
+            content["deviation"].numpy(),
+            content["norms"].numpy(),
+            models,
+        )
     except Exception as error:
         raise InputError(f"{path}: not a model of train_baseline, or damaged ({error})") from None
-    if not isinstance(baseline, Baseline):
-        raise InputError(f"{path}: not a model of train_baseline")
-    return baseline
 
 
 def train_baseline(
@@ -232,7 +238,7 @@ def train_baseline(
     Trees do not see their own fold at all; the BLSTM stops early on it. The test split enters no
     choice.
 
-    Writes out/model.pkl, out/scores.csv (test: utterance, speaker, human, predicted, seed_0, ...),
+    Writes out/model.pt, out/scores.csv (test: utterance, speaker, human, predicted, seed_0, ...),
     out/out_of_fold.csv (the same for train, each utterance by the regressors that were not trained
     on its speaker; not with `one_fold`), out/single_scores.csv (test: seed s by its regressor of
     fold s alone) and out/modules.csv (seed, fold, held-out, test and train PCC and MSE).
@@ -240,56 +246,35 @@ def train_baseline(
     Raises InputError for a column that is not there, an utterance without a score, or too few
     speakers for the folds.
     """
-    load_training_set.cache_clear()
     train = load_training_set(train_data, train_pool, options)
-    tasks = [
-        (train_data, train_pool, options, seed, fold)
-        for seed in range(options.seeds)
-        for fold in options.folds_of(seed)
-    ]
-    fits: Iterator[Any] = ordered_map(_fit, tasks, options.jobs)
-    fitted = list(progress_bar(fits, "train_baseline", len(tasks), unit="model"))
-    each = len(tasks) // options.seeds
-    models = [tuple(fitted[seed * each : (seed + 1) * each]) for seed in range(options.seeds)]
-    blank = train.blank
-    baseline = Baseline(
-        options, blank.columns, blank.mean, blank.deviation, blank.norms, tuple(models)
-    )
+    members = options.places()
+    models = fit_all(_fit, train, members, options.jobs, "train_baseline")
+    baseline = replace(train.blank, models=tuple(models))
     test = read_pooled(test_pool, list(columns_of(test_pool, options)))
     human, test_speakers = read_targets(test_data, options.aspect, test.keys)
     on_train, on_test = predict_baseline(baseline, train.pooled), predict_baseline(baseline, test)
-    by_seed = on_test.mean(axis=2)
-    write_scores(out / "scores.csv", test.keys, test_speakers, human, by_seed)
-    place = {(seed, fold): options.folds_of(seed).index(fold) for _, _, _, seed, fold in tasks}
-    one_each = [
-        on_test[:, seed, place[seed, seed % options.folds]] for seed in range(options.seeds)
-    ]
-    singles = np.stack(one_each, axis=1)
-    write_scores(out / "single_scores.csv", test.keys, test_speakers, human, singles)
-    if not options.one_fold:
-        held_out = on_train[np.arange(len(train.scores)), :, train.folds]
-        keys = train.pooled.keys
-        write_scores(out / "out_of_fold.csv", keys, train.speakers, train.scores, held_out)
+    learnt = Split(train.pooled.keys, train.speakers, train.scores)
+    heard = Split(test.keys, test_speakers, human)
+    write_ensemble(out, members, train.folds, (learnt, on_train), (heard, on_test))
     table = []
-    for _, _, _, seed, fold in tasks:
-        valid, at = train.folds == fold, place[seed, fold]
+    for i, place in enumerate(members):
+        valid = train.folds == place.fold
         parts = {
-            "valid": (on_train[valid, seed, at], train.scores[valid]),
-            "test": (on_test[:, seed, at], human),
-            "train": (on_train[~valid, seed, at], train.scores[~valid]),
+            "valid": (on_train[valid, i], train.scores[valid]),
+            "test": (on_test[:, i], human),
+            "train": (on_train[~valid, i], train.scores[~valid]),
         }
-        row: dict[str, Any] = {"seed": seed, "fold": fold}
+        row: dict[str, Any] = asdict(place)
         for name, (predicted, scores) in parts.items():
             row[f"{name}_pcc"] = pearson(predicted, scores)
             row[f"{name}_mse"] = mean_squared_error(predicted, scores)
         table.append(row)
     write_rows(out / "modules.csv", table)
     # Last, so that its presence means that the stage is complete.
-    with atomic_open(out / "model.pkl", "wb") as stream:
-        pickle.dump(baseline, stream)
+    save_baseline(out / "model.pt", baseline)
     log.info(
         "%s: PCC on held-out folds %.3f, on test %.3f (mean over regressors, over seeds)",
         options.kind,
         np.mean([row["valid_pcc"] for row in table]),
-        np.mean([pearson(column, human) for column in by_seed.T]),
+        np.mean([pearson(column, human) for column in by_seed(on_test, members).T]),
     )

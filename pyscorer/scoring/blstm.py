@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from pyscorer.contract.pooled import PHONE_NAMES, PooledSet
+from pyscorer.scoring.fit import Best, cosine, fit, in_pieces, shuffled
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,8 @@ class FittedBlstm:
 
 def _predict(network: BlstmScorer, batches: PhoneBatches, utterances: np.ndarray) -> np.ndarray:
     network.eval()
-    pieces = np.split(utterances, range(256, len(utterances), 256))
     with torch.no_grad():
+        pieces = in_pieces(utterances, 256)
         return np.concatenate([network(batches.take(piece)).numpy() for piece in pieces])
 
 
@@ -160,29 +161,22 @@ def fit_blstm(
     torch.manual_seed(int(shuffle.integers(2**31)))
     network, batches = BlstmScorer(config), PhoneBatches(pooled, *normal)
     train, held_out = np.flatnonzero(~valid), np.flatnonzero(valid)
-    steps = -(-len(train) // training.batch_size)
+    count = -(-len(train) // training.batch_size)
     optimiser = torch.optim.AdamW(
         network.parameters(),
         lr=training.learning_rate,
         weight_decay=training.weight_decay,
         fused=True,
     )
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.epochs * steps)
     wanted = torch.from_numpy(targets.astype(np.float32))
-    best, best_epoch, best_loss = {}, 0, float("inf")
-    for epoch in range(1, training.epochs + 1):
-        network.train()
-        for chosen in np.array_split(shuffle.permutation(train), steps):
-            loss = nn.functional.mse_loss(network(batches.take(chosen)), wanted[chosen])
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-        error = float(np.mean((_predict(network, batches, held_out) - targets[held_out]) ** 2))
-        if error < best_loss:
-            best_epoch, best_loss = epoch, error
-            best = {name: value.clone() for name, value in network.state_dict().items()}
-        if epoch - best_epoch >= training.patience:
+
+    def loss(chosen: np.ndarray) -> Tensor:
+        return nn.functional.mse_loss(network(batches.take(chosen)), wanted[chosen])
+
+    steps = cosine(optimiser, training.epochs * count, clip=1.0)
+    best = Best([network], training.patience)
+    for epoch in fit(network, steps, training.epochs, shuffled(shuffle, train, count), loss):
+        error = (_predict(network, batches, held_out) - targets[held_out]) ** 2
+        if best.stop(epoch.number, float(np.mean(error))):
             break
-    return FittedBlstm(config, best, best_epoch)
+    return FittedBlstm(config, best.states[0], best.epoch)

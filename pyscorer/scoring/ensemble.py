@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -29,11 +29,11 @@ class Place:
     """Its speakers are held out."""
 
 
-def places(seeds: int, folds: int, one_fold: bool = False) -> list[Place]:
+def places(seeds: Iterable[int], folds: int, one_fold: bool = False) -> list[Place]:
     """Every seed with every fold; with `one_fold`, seed s with fold s alone (modulo folds)."""
     if one_fold:
-        return [Place(seed, seed % folds) for seed in range(seeds)]
-    return [Place(seed, fold) for seed in range(seeds) for fold in range(folds)]
+        return [Place(seed, seed % folds) for seed in seeds]
+    return [Place(seed, fold) for seed in seeds for fold in range(folds)]
 
 
 def fit_all(
@@ -81,9 +81,9 @@ def write_ensemble(
     """Write the tables of scores of an ensemble.
 
     `train` and `test` are splits with their scores by every member (utterances x members), `folds`
-    those of the train utterances. scores.csv (test): utterance, speaker, human, predicted (mean over
-    seeds), seed_0, ...; single_scores.csv: seed s by its member of fold s alone; out_of_fold.csv
-    (train): each utterance by the members that hold out its fold, if every seed has one.
+    those of the train utterances. scores.csv (test): utterance, speaker, human, predicted (mean
+    over seeds), seed_0, ...; single_scores.csv: seed s by its member of fold s alone;
+    out_of_fold.csv (train): each utterance by the members that hold out its fold, if all are there.
     """
     (split, scores), (learnt, on_train) = test, train
     write_scores(

@@ -23,7 +23,15 @@ from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import bundle
 from pyscorer.measures.pool import pool
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
-from pyscorer.pronunciation.train_scorer import load_scorer, predict_all
+from pyscorer.pronunciation.scorer import (
+    ScorerModule,
+    ScorerOptions,
+    TrainedScorer,
+    load_scorer,
+    predict_all,
+    save_scorer,
+)
+from pyscorer.scoring.ensemble import Place
 
 LEXICON = "CAT K AE T\nO'CLOCK AH K L AA K\nSAT S AE T\nSAT S EH T\nTHE DH AH\nTHE DH IY\n"
 TEXTS = ["THE CAT SAT", "SAT", "CAT THE CAT", "THE O'CLOCK"]
@@ -39,17 +47,14 @@ def write_models(root: Path) -> None:
     network = Tdnnf(TdnnfConfig(len(PHONES) - 1, time_strides=(1, 0, 3), **sizes)).eval()
     pdf_to_phone = np.arange(1, len(PHONES), dtype=np.int32)
     save_model(root / "tdnnf.pt", AcousticModel(network, pdf_to_phone))
-    config = {"inputs": len(COLUMNS)}
-    modules = [ScoringModule(ModuleConfig(**config)) for _ in range(2)]
-    content = {
-        "config": config,
-        "columns": COLUMNS,
-        "mean": torch.randn(len(COLUMNS)),
-        "deviation": torch.rand(len(COLUMNS)) + 0.5,
-        "modules": [{"state": module.state_dict()} for module in modules],
-    }
-    (root / "scorer").mkdir()
-    torch.save(content, root / "scorer/model.pt")
+    config = ModuleConfig(len(COLUMNS))
+    states = [ScoringModule(config).state_dict() for _ in range(2)]
+    scorer = TrainedScorer(
+        *(ScorerOptions(seeds=2, one_fold=True), config, COLUMNS),
+        *(torch.randn(len(COLUMNS)), torch.rand(len(COLUMNS)) + 0.5),
+        tuple(ScorerModule(Place(seed, seed), state) for seed, state in enumerate(states)),
+    )
+    save_scorer(root / "scorer/model.pt", scorer)
 
 
 @pytest.fixture(scope="module")

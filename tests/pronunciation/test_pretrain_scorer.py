@@ -119,13 +119,12 @@ def test_stage_iii_goes_on_from_the_module_of_the_same_seed_and_fold(
     still = dataclasses.replace(SCORER, epochs=1, learning_rate=0.0, weight_decay=0.0)
     same = load_scorer(finetune(corpus, "still", pretrained, still) / "model.pt")
     first = load_scorer(pretrained / "model.pt")
-    for a, b in zip(first["modules"], same["modules"], strict=True):
-        assert (a["seed"], a["fold"]) == (b["seed"], b["fold"])
-        assert all(torch.equal(a["state"][name], b["state"][name]) for name in a["state"])
+    for a, b in zip(first.modules, same.modules, strict=True):
+        assert a.place == b.place
+        assert all(torch.equal(a.state[name], b.state[name]) for name in a.state)
     moved = load_scorer(finetune(corpus, "iii", pretrained) / "model.pt")
-    assert not torch.equal(
-        moved["modules"][0]["state"]["score.weight"], first["modules"][0]["state"]["score.weight"]
-    )
+    weights = [model.modules[0].state["score.weight"] for model in (moved, first)]
+    assert not torch.equal(*weights)
     scores = pd.read_csv(corpus / "iii/scores.csv")
     assert pearson(scores["predicted"], scores["human"]) > 0.8
 

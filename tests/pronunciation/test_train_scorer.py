@@ -18,6 +18,7 @@ from pyscorer.pronunciation.train_scorer import (
     predict_all,
     train_scorer,
 )
+from pyscorer.scoring.ensemble import Place, places
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +72,8 @@ def test_the_best_epoch_on_the_held_out_speakers_is_kept(scorer: Path) -> None:
 
 def test_the_saved_model_gives_the_scores_that_were_written(corpus: Path, scorer: Path) -> None:
     model = load_scorer(scorer / "model.pt")
-    assert model["columns"] == COLUMNS[:3]
-    predicted = predict_all(model, read_pooled(corpus / "pool/test", model["columns"]))
+    assert model.columns == COLUMNS[:3]
+    predicted = predict_all(model, read_pooled(corpus / "pool/test", model.columns))
     assert predicted.shape == (72, 4)
     written = pd.read_csv(scorer / "scores.csv")["predicted"]
     np.testing.assert_allclose(predicted.mean(axis=1), written, atol=1e-4)
@@ -92,7 +93,7 @@ def test_patience_and_least_number_of_steps(corpus: Path) -> None:
 def test_inputs_are_normalised_by_the_train_split_alone(corpus: Path, scorer: Path) -> None:
     train = read_pooled(corpus / "pool/train", COLUMNS[:3])
     model = load_scorer(scorer / "model.pt")
-    np.testing.assert_allclose(model["mean"].numpy(), train.features.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(model.mean.numpy(), train.features.mean(axis=0), rtol=1e-5)
 
 
 def test_same_seed_same_result_on_any_number_of_processes(corpus: Path, scorer: Path) -> None:
@@ -104,7 +105,7 @@ def test_same_seed_same_result_on_any_number_of_processes(corpus: Path, scorer: 
 def test_extra_inputs_are_chosen_by_name(corpus: Path) -> None:
     few = dataclasses.replace(OPTIONS, seeds=1, epochs=1)
     run(corpus, corpus / "one", dataclasses.replace(few, deep=False, extras=("log_posterior",)))
-    assert load_scorer(corpus / "one/model.pt")["columns"] == ["log_posterior"]
+    assert load_scorer(corpus / "one/model.pt").columns == ["log_posterior"]
     with pytest.raises(InputError, match=r"no column pitch; it has .*log_duration"):
         run(corpus, corpus / "two", dataclasses.replace(few, extras=("pitch",)))
 
@@ -131,7 +132,8 @@ def test_torch_is_left_as_it_was(corpus: Path) -> None:
 
 def test_the_seeds_of_the_modules_start_at_the_seed_that_is_asked_for() -> None:
     options = ScorerOptions(seeds=2, folds=2)
-    assert options.places() == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert options.places() == places([0, 1], 2)
+    assert places([0, 1], 2) == [Place(0, 0), Place(0, 1), Place(1, 0), Place(1, 1)]
     later = dataclasses.replace(options, seed=7)
-    assert later.places() == [(7, 0), (7, 1), (8, 0), (8, 1)]
-    assert dataclasses.replace(later, one_fold=True).places() == [(7, 1), (8, 0)]
+    assert later.places() == [Place(7, 0), Place(7, 1), Place(8, 0), Place(8, 1)]
+    assert dataclasses.replace(later, one_fold=True).places() == [Place(7, 1), Place(8, 0)]

@@ -153,7 +153,7 @@ def test_module_and_layers_learn_and_are_taken_up_again(corpus: Path) -> None:
     log = pd.read_csv(unfreeze(corpus, "iiu", options) / "train_log.csv")
     by_epoch = log.groupby("epoch")["train_loss"].mean()
     assert by_epoch.iloc[-1] < by_epoch.iloc[0]
-    first = load_scorer(corpus / "iiu/model.pt")["modules"][0]["acoustic"]
+    first = load_scorer(corpus / "iiu/model.pt").modules[0].acoustic
     layers = UpperLayers(load_model(corpus / "final.pt").network, 2).state_dict()
     moved = {n for n in first if not torch.equal(first[n], layers[n])}
     assert moved and not any("running" in name for name in moved), "batch norm keeps its statistics"
@@ -189,3 +189,11 @@ def test_bad_input_is_named(corpus: Path) -> None:
             *(corpus / "gmm", lexicon, corpus / "final.pt", corpus / "iiu"),
             *(corpus / "pool/train", corpus / "bundle"),
         )
+
+
+def test_acoustic_layers_of_a_start_are_not_left_out_in_silence(corpus: Path) -> None:
+    unfreeze(corpus, "layered", OPTIONS)
+    places = [corpus / part / split for split in ("train", "test") for part in ("data", "pool")]
+    options = ScorerOptions(seeds=2, folds=2, epochs=1, min_steps=0, one_fold=True, jobs=1)
+    with pytest.raises(InputError, match=r"layered: .*acoustic layers.*unfreeze_scorer"):
+        train_scorer(*places, corpus / "lost", options, corpus / "layered")

@@ -62,12 +62,12 @@ def test_tables_models_and_learning(corpus: Path, kind: Kind) -> None:
     assert modules[["seed", "fold"]].values.tolist() == [[s, f] for s in (0, 1) for f in range(3)]
     assert modules["train_pcc"].mean() > 0.5
 
-    baseline = load_baseline(out / "model.pkl")
+    baseline = load_baseline(out / "model.pt")
     test = read_pooled(corpus / "test/gop", list(baseline.columns))
     again = predict_baseline(baseline, test)
-    assert again.shape == (48, 2, 3)
+    assert again.shape == (48, 6)
     scores = pd.read_csv(out / "scores.csv")
-    np.testing.assert_allclose(again.mean(axis=2)[:, 1], scores["seed_1"], atol=1e-4)
+    np.testing.assert_allclose(again[:, 3:].mean(axis=1), scores["seed_1"], atol=1e-4)
 
 
 def test_the_same_command_gives_the_same_files(corpus: Path) -> None:
@@ -114,7 +114,7 @@ def test_too_few_speakers_for_the_folds(corpus: Path) -> None:
 
 def test_a_damaged_model_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such model"):
-        load_baseline(tmp_path / "model.pkl")
-    (tmp_path / "model.pkl").write_bytes(b"half a mod")
+        load_baseline(tmp_path / "model.pt")
+    (tmp_path / "model.pt").write_bytes(b"half a mod")
     with pytest.raises(InputError, match="damaged"):
-        load_baseline(tmp_path / "model.pkl")
+        load_baseline(tmp_path / "model.pt")

@@ -1,0 +1,52 @@
+"""Boosted trees that score phones and words, beside the network: they err elsewhere."""
+
+import numpy as np
+
+from pyscorer.contract.labels import Labels, word_starts
+from pyscorer.contract.pooled import Selection
+from pyscorer.grading.grader_inputs import STATES, GraderInputs, place_in_word
+from pyscorer.scoring.trees import Trees, boost
+
+PHONE_SHARE, WORD_SHARE = 0.5, 0.25
+"""Of the trees in the mean with the network's scores."""
+
+
+def tree_inputs(inputs: GraderInputs) -> tuple[np.ndarray, np.ndarray]:
+    """What trees read: of phones all but deep features, with the word's inputs; of words theirs."""
+    starts = word_starts(inputs.pooled)
+    of_word = np.diff(np.append(starts, len(inputs.pooled.phones)))
+    blocks, at = [], 0
+    for name, width in inputs.spans:
+        if not name.endswith(STATES):
+            blocks.append(inputs.pooled.features[:, at : at + width])
+        at += width
+    blocks += [inputs.words.repeat(of_word, axis=0)]
+    places = np.column_stack([inputs.pooled.phones, place_in_word(inputs.pooled)])
+    phones = np.concatenate([*blocks, places], axis=1, dtype=np.float32)
+    return np.nan_to_num(phones), np.nan_to_num(inputs.words)
+
+
+def fit_grader_trees(
+    tables: tuple[np.ndarray, np.ndarray], labels: Labels, train: Selection, seed: int
+) -> tuple[Trees, ...]:
+    """Trees of the phones, then of each of WORD_ASPECTS, from `tree_inputs` of the train part."""
+    phones, words = tables[0][train.phones], tables[1][train.words]
+    targets = labels.words[train.words].T
+    return (
+        fit_trees(phones, labels.phones[train.phones], seed),
+        *(fit_trees(words, target, seed) for target in targets),
+    )
+
+
+def fit_trees(x: np.ndarray, y: np.ndarray, seed: int) -> Trees:
+    """Boosted trees of the rows whose `y` is known."""
+    known = ~np.isnan(y)
+    return boost(
+        *(x[known], y[known], seed),
+        max_iter=200,
+        max_leaf_nodes=24,
+        learning_rate=0.05,
+        l2_regularization=5.0,
+        min_samples_leaf=60,
+        max_features=0.3,
+    )
