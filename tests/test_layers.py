@@ -16,6 +16,7 @@ LAYERS = (
     {"measures", "kaldi", "pronunciation", "grading", "proficiency"},
     {"recognition", "feedback"},
     {"cli", "config"},
+    {"planning"},
 )
 """Rooms from the ground up; those of one layer are blind to each other."""
 LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
