@@ -86,6 +86,10 @@ def make_plan(config: Config) -> Plan:
     for part in (graders, rows):
         if part:
             part.check()
+    if config.get("proficiency", {}).get("name") == run.name:
+        raise InputError(
+            f"proficiency.name: {run.name} is the run's own: one would remove the other's folders"
+        )
     responses = find_responses(config) if "proficiency" in config else None
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
     return Plan(run, Corpora(config, run), graders, rows, responses, kaldi)
