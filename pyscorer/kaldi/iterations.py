@@ -120,9 +120,17 @@ class Training:
         last = count * 3 // 4
         return start + max(goal - start, 0) * min(int(iteration) - 1, last) // last
 
-    def first_of_monophones(self, system: str, iteration: int | str) -> bool:
-        """Whether beam and occupancy are those of models that know nothing yet."""
-        return system == "mono" and int(iteration) == 1
+    def beam(self, system: str, iteration: int | str) -> int:
+        """The beam of an alignment: narrow while the monophones know nothing yet."""
+        return 6 if (system, int(iteration)) == ("mono", 1) else 10
+
+    def occupancy(self, system: str, iteration: int | str) -> int:
+        """Frames that a Gaussian needs to be kept in the model of an iteration."""
+        return 3 if (system, int(iteration)) == ("mono", 1) else 10
+
+    def heldout(self, split: str) -> float:
+        """The share of a split's speakers that measure the network."""
+        return float(self.settings["heldout"]) if split == self.split else 0
 
     @property
     def iterations(self) -> int:

@@ -87,8 +87,13 @@ def test_statistics_of_a_model_are_those_of_all_shards_before_it():
         K / "tri" / "acc" / "4.000",
         K / "tri" / "acc" / "4.001",
     ]
-    assert training().first_of_monophones("mono", "1")
-    assert not training().first_of_monophones("tri", 1)
+
+
+def test_the_first_monophones_are_spared():
+    made = training(heldout=0.1)
+    assert [made.beam(*at) for at in (("mono", "1"), ("mono", 2), ("tri", 1))] == [6, 10, 10]
+    assert [made.occupancy(*at) for at in (("mono", "1"), ("mono", 2), ("tri", 1))] == [3, 10, 10]
+    assert made.heldout("native") == 0.1 and made.heldout("test") == 0
 
 
 def test_transforms_are_told_by_the_environment():

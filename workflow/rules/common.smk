@@ -32,6 +32,6 @@ wildcard_constraints:
     kind="mfcc13|mfcc40",
 
 
-def options(stage, own={}, base={}):
+def options(stage, own=None, base=None):
     """The flags of `stage`: `base`, overridden by its section of the configuration and by `own`."""
-    return flags(base | commands.stage_section(config, stage) | own)
+    return flags((base or {}) | commands.stage_section(config, stage) | (own or {}))

@@ -47,7 +47,7 @@ rule kaldi_shards:
         K / "shards" / "{split}" / "heldout.learn",
     params:
         folders=folders("lang", out=0),
-        heldout=lambda w: ENGINE["heldout"] if w.split == ACOUSTIC else 0,
+        heldout=lambda w: KALDI.heldout(w.split),
     log:
         LOGS / "kaldi" / "shards.{split}.log",
     shell:

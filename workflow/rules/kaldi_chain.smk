@@ -9,6 +9,7 @@ ruleorder: kaldi_network > kaldi_train
 
 
 rule kaldi_lattices:
+    """`by`: the tree; of the statistics the alignment."""
     input:
         unpack(lambda w: KALDI.seen_last(KALDI.last_gmm, ACOUSTIC, w.shard)),
         shard=TRAIN_SHARD,

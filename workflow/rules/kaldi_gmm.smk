@@ -88,7 +88,7 @@ rule kaldi_realign:
         view=transforms,
         data=TRAIN,
         mfcc=TRAIN_MFCC,
-        beam=lambda w: 6 if KALDI.first_of_monophones(w.system, w.iteration) else 10,
+        beam=lambda w: KALDI.beam(w.system, w.iteration),
         retry=40,
     log:
         LOGS / "kaldi" / "realign.{system}.{iteration}.{shard}.log",
@@ -146,7 +146,7 @@ rule kaldi_estimate:
         iteration=r"[1-9]\d*",
     params:
         gaussians=lambda w: KALDI.gaussians(w.system, w.iteration),
-        occupancy=lambda w: 3 if KALDI.first_of_monophones(w.system, w.iteration) else 10,
+        occupancy=lambda w: KALDI.occupancy(w.system, w.iteration),
     log:
         LOGS / "kaldi" / "estimate.{system}.{iteration}.log",
     shell:

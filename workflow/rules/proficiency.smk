@@ -57,7 +57,7 @@ rule train_expert:
         P_WORK / "experts" / "{expert}" / "outputs.npy",
     params:
         folders=folders("data", "features", out=0),
-        options=lambda w: options("train_expert", PROFICIENCY["experts"][w.expert] or {}),
+        options=lambda w: options("train_expert", PROFICIENCY["experts"][w.expert]),
     resources:
         mem_mb=3000,
     log:
