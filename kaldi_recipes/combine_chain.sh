@@ -9,6 +9,6 @@ nnet3-chain-combine --use-gpu="$gpu" --leaky-hmm-coefficient=0.1 "$den" "$@" \
   "$out.raw"
 # Only told: the log has it.
 nnet3-chain-compute-prob --leaky-hmm-coefficient=0.1 "$out.raw" "$den" \
-  "ark:nnet3-chain-merge-egs --minibatch-size=1:64 ark:$heldout ark:- |"
+  "ark:nnet3-chain-merge-egs --minibatch-size=1:64 ark:${heldout@Q} ark:- |"
 nnet3-am-init "$transitions" "$out.raw" "$out"
 rm "$out.raw"

@@ -4,4 +4,4 @@ set -euo pipefail
 model=$1 gaussians=$2 occupancy=$3 out=$4
 shift 4
 gmm-est --mix-up="$gaussians" --power=0.25 --min-gaussian-occupancy="$occupancy" \
-  --write-occs="$out.occs" "$model" "gmm-sum-accs - $* |" "$out"
+  --write-occs="$out.occs" "$model" "gmm-sum-accs - ${*@Q} |" "$out"

@@ -3,4 +3,4 @@
 set -euo pipefail
 lang=$1 data=$2 shard=$3 model=$4 tree=$5 out=$6
 compile-train-graphs --read-disambig-syms="$lang/disambig.int" "$tree" "$model" "$lang/L.fst" \
-  "ark:awk 'NR == FNR {wanted[\$1]; next} \$1 in wanted' $shard $data/text.int |" "ark:| gzip -c > $out"
+  "ark:awk 'NR == FNR {wanted[\$1]; next} \$1 in wanted' ${shard@Q} ${data@Q}/text.int |" "ark:| gzip -c > ${out@Q}"

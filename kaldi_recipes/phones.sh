@@ -3,5 +3,5 @@
 set -euo pipefail
 model=$1 out=$2
 shift 2
-ali-to-phones --per-frame=true "$model" "ark:gunzip -c $* |" ark,t:"$out.frames"
-ali-to-phones --write-lengths=true "$model" "ark:gunzip -c $* |" ark,t:"$out.lengths"
+ali-to-phones --per-frame=true "$model" "ark:gunzip -c ${*@Q} |" ark,t:"$out.frames"
+ali-to-phones --write-lengths=true "$model" "ark:gunzip -c ${*@Q} |" ark,t:"$out.lengths"

@@ -17,6 +17,7 @@ LAYERS = (
     {"recognition", "feedback"},
     {"stages"},
     {"cli", "config", "describe"},
+    {"planning"},
 )
 """Rooms from the ground up; those of one layer are blind to each other."""
 LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}

@@ -31,7 +31,7 @@ class ResponseOptions:
     """How to prepare prompt-response data."""
 
     corpus: Path | None = option(
-        None, "folder with the task's files; a sample is generated where it does not exist"
+        None, "folder with the task's files; without it, train, test and grammar: a sample"
     )
     train: Path | None = option(None, "training responses (CSV of the task)")
     test: Path | None = option(None, "test responses (CSV of the task)")
@@ -55,16 +55,21 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
     """Read, check and write responses: out/{train.csv,test.csv,grammar.xml,generic.txt,folds.json}.
 
     The files are those named, else those of the corpus folder (`FILES`); without either a small
-    sample is generated. Raises InputError for faulty files (see pyscorer.corpora.spoken_call), for
-    responses that none of `transcripts` has, for a prompt that the grammar lacks (naming the
-    response) unless allow_missing_prompts is set, and for an id that is in both training and test
-    rows.
+    sample is generated. Raises InputError for a corpus folder that is not there, for faulty files
+    (see pyscorer.corpora.spoken_call), for responses that none of `transcripts` has, for a prompt
+    that the grammar lacks (naming the response) unless allow_missing_prompts is set, and for an id
+    that is in both training and test rows.
     """
+    if options.corpus and not options.corpus.is_dir():
+        raise InputError(
+            f"prepare_responses.corpus: {options.corpus}: no such folder; without one a sample is "
+            "generated"
+        )
     given = [options.train, options.test, options.grammar]
     if any(given) and not all(given):
         raise InputError("train, test and grammar go together: give all three or none")
     files = [path for path in given if path]
-    if not files and options.corpus and options.corpus.is_dir():
+    if not files and options.corpus:
         files = [options.corpus / name for name in FILES]
     if options.transcripts and not files:
         raise InputError(
@@ -77,10 +82,7 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
         grammar = read_grammar(files[2])
         names = {"train": files[0], "test": files[1]}
     else:
-        log.warning(
-            "no responses at %s: generating a small sample; its figures mean nothing",
-            options.corpus,
-        )
+        log.warning("no responses are named: generating a small sample; its figures mean nothing")
         train, test, grammar = make_sample(options.seed)
         names = {"train": Path("sample"), "test": Path("sample")}
     for name, rows in (("train", train), ("test", test)):

@@ -2,6 +2,7 @@
 of it beside the torch engine."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,45 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from dry_run import ROOT, dry_run, fake_programs
 
 from pyscorer.chain.export import ExportOptions, export
 from pyscorer.contract.archives import read_integers, read_matrices
 from pyscorer.contract.ctm import read_ctm
-from pyscorer.kaldi.binaries import NEEDED_OPTIONS, programs
-
-ROOT = Path(__file__).parent.parent.parent
+from pyscorer.kaldi.binaries import programs
 
 
-@pytest.fixture
-def plan(tmp_path: Path):
-    """A dry run of the whole pipeline on the kaldi engine, with the given programs on PATH."""
-    (tmp_path / "bin").mkdir()
-
-    def run(names: list[str]) -> subprocess.CompletedProcess[str]:
-        options = " ".join(f"--{option}" for option in NEEDED_OPTIONS.values())
-        for name in names:
-            (tmp_path / "bin" / name).write_text(f"#!/bin/sh\necho '{options}'\n")
-            (tmp_path / "bin" / name).chmod(0o755)
-        scripts = Path(sys.executable).parent
-        path = os.pathsep.join([str(tmp_path / "bin"), str(scripts), "/usr/bin", "/bin"])
-        return subprocess.run(
-            [scripts / "snakemake", "--dry-run", "--quiet", "rules", "--cores", "1",
-             "report", "recognition", "--config", "corpus=sample", "engine=kaldi",
-             f"work_root={tmp_path}/work", f"results_root={tmp_path}/results"],
-            cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-
-    return run
-
-
-def test_the_rules_join_up_from_the_corpus_to_the_report(plan):
-    done = plan(programs(ROOT / "kaldi_recipes"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    counts = {
-        fields[0]: int(fields[1])
-        for fields in map(str.split, done.stdout.splitlines())
-        if len(fields) == 2 and fields[1].isdigit()
-    }
+def test_the_rules_join_up_from_the_corpus_to_the_report(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    counts = dry_run(tmp_path, "report", "recognition", "--quiet", "rules", engine="kaldi").counts
     assert counts["kaldi_egs"] == 4 + 1 and counts["kaldi_combine"] == 1
     assert counts["kaldi_accumulate"] == 4 * (40 + 3 * 34)
     assert counts["kaldi_mllt"] == counts["kaldi_fmllr"] / 4 == 4
@@ -57,10 +30,39 @@ def test_the_rules_join_up_from_the_corpus_to_the_report(plan):
     assert not counts.keys() & {"train_gmm", "align", "chain_graphs", "train_tdnnf", "export"}
 
 
-def test_a_missing_program_stops_the_run_at_its_start(plan):
-    done = plan([name for name in programs(ROOT / "kaldi_recipes") if name != "gmm-est"])
-    assert done.returncode != 0
-    assert "engine kaldi: not on PATH: gmm-est" in done.stdout + done.stderr
+def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
+    there = [name for name in programs(ROOT / "kaldi_recipes") if name != "gmm-est"]
+    fake_programs(tmp_path / "bin", there)
+    planned = dry_run(tmp_path, engine="kaldi", fails=True)
+    assert "engine kaldi: not on PATH: gmm-est" in planned.text
+
+
+SCRIPTS = sorted({p.stem for p in (ROOT / "kaldi_recipes").glob("*.sh")} - {"lib"})
+NUMBERS = {"train_chain": (2, 3, 4, 5), "combine_chain": (4, 5)}
+LISTS = {"chain_graphs": 3, "combine_chain": 1}
+"""Arguments that are no paths, and those that are several, already quoted."""
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_folder_may_have_a_space_in_its_name(script: str, tmp_path: Path):
+    """Kaldi gives its pipes to a shell of their own."""
+    folder, said = tmp_path / "a b&c", tmp_path / "said"
+    folder.mkdir()
+    fake_programs(tmp_path / "bin", says=f"""printf '%s\\n' "$@" >> {said}""")
+    path = os.pathsep.join([str(tmp_path / "bin"), "/usr/bin", "/bin"])
+    environment = {"PATH": path, "LDA": f"{folder}/lda", "FMLLR": f"{folder}/fmllr"}
+    arguments = [f"{folder}/{number}" for number in range(12)]
+    for number in NUMBERS.get(script, ()):
+        arguments[number] = "64"
+    if script in LISTS:
+        arguments[LISTS[script]] = shlex.join(arguments[10:])
+    subprocess.run(
+        [ROOT / "kaldi_recipes" / f"{script}.sh", *arguments],
+        env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False,
+    )  # fmt: skip
+    for pipe in (line for line in said.read_text().splitlines() if "|" in line):
+        words = shlex.split(pipe)
+        assert not [word for word in words if "b&c" in word and "a b&c" not in word], pipe
 
 
 SMALL = {

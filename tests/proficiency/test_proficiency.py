@@ -177,3 +177,10 @@ def test_transcripts_of_a_recogniser_take_the_place_of_the_files_own(tmp_path):
         prepare_responses(tmp_path / "o", replace(options, transcripts=(*texts, texts[0])))
     with pytest.raises(InputError, match="need the responses"):
         prepare_responses(tmp_path / "o", ResponseOptions(transcripts=texts))
+
+
+def test_a_corpus_that_is_not_there_is_no_reason_for_a_sample(tmp_path):
+    missing = tmp_path / "mistyped"
+    with pytest.raises(InputError, match=rf"prepare_responses.corpus: {missing}: no such folder"):
+        prepare_responses(tmp_path / "data", ResponseOptions(corpus=missing))
+    assert not (tmp_path / "data").exists()

@@ -1,49 +1,45 @@
 rule features:
     input:
-        WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "text",
     output:
         WORK / "{kind}" / "{corpus}" / "{split}" / "feats.scp",
         WORK / "{kind}" / "{corpus}" / "{split}" / "cmvn.scp",
     params:
-        data=subpath(input[0], parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("data", out=0),
     threads: workflow.cores
     log:
         LOGS / "features" / "{corpus}" / "{split}.{kind}.log",
     benchmark:
         BENCHMARKS / "features" / "{corpus}" / "{split}.{kind}.tsv"
     shell:
-        "pyscorer features --data {params.data} --out {params.out} --kind {wildcards.kind}"
-        " --jobs {threads} 2>&1 | tee {log}"
+        "pyscorer features {params.folders} --kind {wildcards.kind} --jobs {threads}"
+        " 2>&1 | tee {log:q}"
 
 
 rule train_gmm:
     input:
-        text=WORK / "data" / RUN.acoustic[0] / "text",
+        data=WORK / "data" / RUN.acoustic[0] / "text",
         lexicon=WORK / "data" / RUN.acoustic[0] / "lexicon.txt",
         feats=WORK / "mfcc13" / RUN.acoustic[0] / "feats.scp",
     output:
         WORK / "gmm" / "final.npz",
         WORK / "gmm" / "log.csv",
     params:
-        data=subpath(input.text, parent=True),
-        feats=subpath(input.feats, parent=True),
-        out=subpath(output[0], parent=True),
-        options=options("train_gmm"),
+        folders=folders("data", "feats", out=0),
+        options=options("train_gmm", base=SEED),
     threads: workflow.cores
     log:
         LOGS / "train_gmm.log",
     benchmark:
         BENCHMARKS / "train_gmm.tsv"
     shell:
-        "pyscorer train_gmm --data {params.data} --feats {params.feats} --lexicon {input.lexicon}"
-        " --out {params.out} --seed {config[seed]} --jobs {threads} {params.options}"
-        " 2>&1 | tee {log}"
+        "pyscorer train_gmm {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
+        " {params.options} 2>&1 | tee {log:q}"
 
 
 rule align:
     input:
-        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "text",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
         feats=WORK / "mfcc13" / "{corpus}" / "{split}" / "feats.scp",
         model=WORK / "gmm" / "final.npz",
@@ -52,10 +48,7 @@ rule align:
         WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
         WORK / "ali" / "{corpus}" / "{split}" / "words.ctm",
     params:
-        data=subpath(input.text, parent=True),
-        feats=subpath(input.feats, parent=True),
-        model=subpath(input.model, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("data", "feats", "model", out=0),
         options=options("align"),
     threads: workflow.cores
     log:
@@ -63,58 +56,48 @@ rule align:
     benchmark:
         BENCHMARKS / "align" / "{corpus}" / "{split}.tsv"
     shell:
-        "pyscorer align --data {params.data} --feats {params.feats} --lexicon {input.lexicon}"
-        " --model {params.model} --out {params.out} --jobs {threads} {params.options}"
-        " 2>&1 | tee {log}"
+        "pyscorer align {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
+        " {params.options} 2>&1 | tee {log:q}"
 
 
 rule chain_graphs:
     input:
-        ali=expand(WORK / "ali" / "{dataset}" / "phones.ctm", dataset=RUN.acoustic),
-        feats=expand(WORK / "mfcc13" / "{dataset}" / "feats.scp", dataset=RUN.acoustic),
+        ali=[WORK / "ali" / dataset / "phones.ctm" for dataset in RUN.acoustic],
+        feats=[WORK / "mfcc13" / dataset / "feats.scp" for dataset in RUN.acoustic],
     output:
         WORK / "graphs" / "tree.json",
         WORK / "graphs" / "phone_lm.fst",
         WORK / "graphs" / "den.fst",
         WORK / "graphs" / "normalization.fst",
     params:
-        ali=expand(WORK / "ali" / "{dataset}", dataset=RUN.acoustic),
-        feats=expand(WORK / "mfcc13" / "{dataset}", dataset=RUN.acoustic),
-        out=subpath(output[0], parent=True),
+        folders=folders("ali", "feats", out=0),
         options=options("chain_graphs"),
     log:
         LOGS / "chain_graphs.log",
     benchmark:
         BENCHMARKS / "chain_graphs.tsv"
     shell:
-        "pyscorer chain_graphs --ali {params.ali} --feats {params.feats} --out {params.out}"
-        " {params.options} 2>&1 | tee {log}"
+        "pyscorer chain_graphs {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
 rule train_tdnnf:
     input:
-        text=expand(WORK / "data" / "{dataset}" / "text", dataset=RUN.acoustic),
-        ali=expand(WORK / "ali" / "{dataset}" / "phones.ctm", dataset=RUN.acoustic),
-        feats=expand(WORK / "mfcc40" / "{dataset}" / "feats.scp", dataset=RUN.acoustic),
+        data=[WORK / "data" / dataset / "text" for dataset in RUN.acoustic],
+        ali=[WORK / "ali" / dataset / "phones.ctm" for dataset in RUN.acoustic],
+        feats=[WORK / "mfcc40" / dataset / "feats.scp" for dataset in RUN.acoustic],
         graphs=WORK / "graphs" / "normalization.fst",
     output:
         WORK / "tdnnf" / "final.pt",
     params:
-        data=expand(WORK / "data" / "{dataset}", dataset=RUN.acoustic),
-        ali=expand(WORK / "ali" / "{dataset}", dataset=RUN.acoustic),
-        feats=expand(WORK / "mfcc40" / "{dataset}", dataset=RUN.acoustic),
-        graphs=subpath(input.graphs, parent=True),
-        out=subpath(output[0], parent=True),
-        options=options("train_tdnnf"),
+        folders=folders("data", "feats", "ali", "graphs", out=0),
+        options=options("train_tdnnf", base=SEED),
     threads: workflow.cores
     log:
         LOGS / "train_tdnnf.log",
     benchmark:
         BENCHMARKS / "train_tdnnf.tsv"
     shell:
-        "pyscorer train_tdnnf --data {params.data} --feats {params.feats} --ali {params.ali}"
-        " --graphs {params.graphs} --out {params.out} --seed {config[seed]} {params.options}"
-        " 2>&1 | tee {log}"
+        "pyscorer train_tdnnf {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
 rule export:
@@ -126,13 +109,13 @@ rule export:
         WORK / "deep" / "{corpus}" / "{split}" / "post.scp",
         WORK / "deep" / "{corpus}" / "{split}" / "frame_shift",
     params:
-        feats=subpath(input.feats, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("feats", out=0),
+        options=options("export"),
     threads: workflow.cores
     log:
         LOGS / "export" / "{corpus}" / "{split}.log",
     benchmark:
         BENCHMARKS / "export" / "{corpus}" / "{split}.tsv"
     shell:
-        "pyscorer export --model {input.model} --feats {params.feats} --out {params.out}"
-        " --jobs {threads} 2>&1 | tee {log}"
+        "pyscorer export --model {input.model:q} {params.folders} --jobs {threads}"
+        " {params.options} 2>&1 | tee {log:q}"

@@ -1,21 +1,30 @@
 """The run that the configuration stands for, and what every rule shares. No stage logic here."""
 
 import sys
+from functools import partial
 
-from pyscorer.config import check_config, flags, resolve_run
+from pyscorer.config import flags
 from pyscorer.errors import InputError
+from pyscorer.planning import commands
+from pyscorer.planning.commands import files, folders
+from pyscorer.planning.graders import recogniser
+from pyscorer.planning.plan import RECIPES, make_plan, tree_files
 
 try:
-    check_config(config)
-    RUN = resolve_run(config)
+    PLAN = make_plan(config)
 except InputError as error:
     sys.exit(f"error: {error}")
 
+RUN = PLAN.run
 if workflow.is_main_process:
     print(f"run {RUN.name}: {RUN.note}", file=sys.stderr)
 
 WORK, RESULTS, CORPUS = RUN.work, RUN.results, RUN.corpus
 LOGS, BENCHMARKS = WORK / "logs", WORK / "benchmarks"
+SEED = {"seed": config["seed"]}
+TREE, TREE_MADE = tree_files(config, RUN)
+train_and_test = partial(commands.train_and_test, RUN)
+
 
 wildcard_constraints:
     corpus="[^/]+",
@@ -23,6 +32,6 @@ wildcard_constraints:
     kind="mfcc13|mfcc40",
 
 
-def options(stage):
-    """The flags of `stage` from its section of the configuration."""
-    return flags(config.get(stage, {}))
+def options(stage, own=None, base=None):
+    """The flags of `stage`: `base`, overridden by its section of the configuration and by `own`."""
+    return flags((base or {}) | commands.stage_section(config, stage) | (own or {}))

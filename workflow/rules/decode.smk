@@ -1,10 +1,4 @@
 # Recognition; nothing in it runs unless its files are asked for (target `recognition`).
-if "acoustic_model" in config or config["engine"] == "kaldi":
-    TREE = WORK / "tdnnf" / "final.pt", WORK / "tdnnf" / "tree.json"
-else:
-    TREE = WORK / "graphs" / "normalization.fst", WORK / "graphs" / "tree.json"
-
-
 rule recognition:
     input:
         WORK / "decode" / CORPUS / "test" / "wer.csv",
@@ -14,25 +8,24 @@ rule decoding_graph:
     input:
         text=WORK / "data" / CORPUS / "train" / "text",
         lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
-        made=TREE[0],
+        made=TREE_MADE,
         arpa=config.get("decoding_graph", {}).get("arpa", []),
     output:
         directory(WORK / "decoding_graph"),
     params:
-        tree=TREE[1],
         options=options("decoding_graph"),
     log:
         LOGS / "decoding_graph.log",
     benchmark:
         BENCHMARKS / "decoding_graph.tsv"
     shell:
-        "pyscorer decoding_graph --text {input.text} --lexicon {input.lexicon}"
-        " --tree {params.tree} --out {output} {params.options} 2>&1 | tee {log}"
+        "pyscorer decoding_graph --text {input.text:q} --lexicon {input.lexicon:q}"
+        " --tree {TREE:q} --out {output:q} {params.options} 2>&1 | tee {log:q}"
 
 
 rule decode:
     input:
-        text=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "text",
         feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
         model=WORK / "tdnnf" / "final.pt",
         graph=WORK / "decoding_graph",
@@ -41,9 +34,7 @@ rule decode:
         WORK / "decode" / CORPUS / "{split}" / "nbest.csv",
         WORK / "decode" / CORPUS / "{split}" / "wer.csv",
     params:
-        data=subpath(input.text, parent=True),
-        feats=subpath(input.feats, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("data", "feats", out=0),
         options=options("decode"),
     threads: workflow.cores
     log:
@@ -51,27 +42,24 @@ rule decode:
     benchmark:
         BENCHMARKS / "decode" / CORPUS / "{split}.tsv"
     shell:
-        "pyscorer decode --data {params.data} --feats {params.feats} --model {input.model}"
-        " --graph {input.graph} --out {params.out} --jobs {threads} {params.options}"
-        " 2>&1 | tee {log}"
+        "pyscorer decode {params.folders} --model {input.model:q} --graph {input.graph:q}"
+        " --jobs {threads} {params.options} 2>&1 | tee {log:q}"
 
 
 rule export_kaldi:
     """The trained network as Kaldi's final.mdl, tree, phones.txt and mfcc.conf."""
     input:
         model=WORK / "tdnnf" / "final.pt",
-        made=TREE[0],
+        made=TREE_MADE,
     output:
         directory(RESULTS / "kaldi"),
-    params:
-        graphs=TREE[1].parent,
     log:
         LOGS / "export_kaldi.log",
     benchmark:
         BENCHMARKS / "export_kaldi.tsv"
     shell:
-        "pyscorer export_kaldi --model {input.model} --graphs {params.graphs} --out {output}"
-        " 2>&1 | tee {log}"
+        "pyscorer export_kaldi --model {input.model:q} --graphs {TREE.parent:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule export_vosk:
@@ -82,11 +70,11 @@ rule export_vosk:
     output:
         directory(RESULTS / "vosk"),
     params:
-        feats=subpath(input.feats, parent=True),
+        folders=folders("feats"),
     log:
         LOGS / "export_vosk.log",
     benchmark:
         BENCHMARKS / "export_vosk.tsv"
     shell:
-        "pyscorer export_vosk --am {input.am} --graph {input.graph} --feats {params.feats}"
-        " --out {output} 2>&1 | tee {log}"
+        "pyscorer export_vosk --am {input.am:q} --graph {input.graph:q} {params.folders}"
+        " --out {output:q} 2>&1 | tee {log:q}"

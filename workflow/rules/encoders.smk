@@ -1,20 +1,13 @@
 # Pretrained speech encoders as sources: their states, what is learned from them, what they hear.
-ENCODERS = config["encode"]["model"]
-RECOGNISER = {"model": ENCODERS if isinstance(ENCODERS, str) else ENCODERS[0]} | config.get(
-    "recogniser_view", {}
-)
-
-
 rule encode:
     """Deep features of a pretrained encoder, beside those of the run's own acoustic model."""
     input:
-        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "text",
     output:
         WORK / "encoded" / "{corpus}" / "{split}" / "embed.scp",
         WORK / "encoded" / "{corpus}" / "{split}" / "frame_shift",
     params:
-        data=subpath(input.text, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("data", out=0),
         options=options("encode"),
     threads: workflow.cores
     log:
@@ -22,14 +15,13 @@ rule encode:
     benchmark:
         BENCHMARKS / "encode" / "{corpus}" / "{split}.tsv"
     shell:
-        "pyscorer encode --data {params.data} --out {params.out} --jobs {threads} {params.options}"
-        " 2>&1 | tee {log}"
+        "pyscorer encode {params.folders} --jobs {threads} {params.options} 2>&1 | tee {log:q}"
 
 
-rule pool_encoded:
-    """The stage pool, of the encoder's states."""
+# The stage pool, of the encoder's states.
+use rule pool as pool_encoded with:
     input:
-        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "text",
         ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
         deep=WORK / "encoded" / "{corpus}" / "{split}" / "frame_shift",
     output:
@@ -37,17 +29,11 @@ rule pool_encoded:
         WORK / "pool_encoded" / "{corpus}" / "{split}" / "segments.csv",
         WORK / "pool_encoded" / "{corpus}" / "{split}" / "columns.txt",
     params:
-        data=subpath(input.text, parent=True),
-        ali=subpath(input.ali, parent=True),
-        deep=subpath(input.deep, parent=True),
-        out=subpath(output[0], parent=True),
+        options=options("pool", {"posteriors": False}),
     log:
         LOGS / "pool_encoded" / "{corpus}" / "{split}.log",
     benchmark:
         BENCHMARKS / "pool_encoded" / "{corpus}" / "{split}.tsv"
-    shell:
-        "pyscorer pool --no-posteriors --data {params.data} --ali {params.ali}"
-        " --deep {params.deep} --out {params.out} 2>&1 | tee {log}"
 
 
 rule train_learned_gop:
@@ -59,17 +45,15 @@ rule train_learned_gop:
         WORK / "learned_gop" / "model.pt",
         WORK / "learned_gop" / CORPUS / "train" / "phones.scp",
     params:
-        data=subpath(input.data, parent=True),
-        pool=subpath(input.pool, parent=True),
-        out=subpath(output[1], parent=True),
+        folders=folders("data", "pool", out=1),
         options=options("train_learned_gop"),
     log:
         LOGS / "train_learned_gop.log",
     benchmark:
         BENCHMARKS / "train_learned_gop.tsv"
     shell:
-        "pyscorer train_learned_gop --data {params.data} --pool {params.pool} --model {output[0]}"
-        " --out {params.out} {params.options} 2>&1 | tee {log}"
+        "pyscorer train_learned_gop {params.folders} --model {output[0]:q} {params.options}"
+        " 2>&1 | tee {log:q}"
 
 
 rule learned_gop:
@@ -82,56 +66,49 @@ rule learned_gop:
     wildcard_constraints:
         split="(?!train$)[^/]+",
     params:
-        pool=subpath(input.pool, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("pool", out=0),
     log:
         LOGS / "learned_gop" / "{split}.log",
     benchmark:
         BENCHMARKS / "learned_gop" / "{split}.tsv"
     shell:
-        "pyscorer learned_gop --model {input.model} --pool {params.pool} --out {params.out}"
-        " 2>&1 | tee {log}"
+        "pyscorer learned_gop --model {input.model:q} {params.folders} 2>&1 | tee {log:q}"
 
 
 rule recogniser_view:
     """How Whisper hears each recording, and how likely it finds its text."""
     input:
-        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "text",
     output:
         WORK / "recogniser_view" / "{corpus}" / "{split}" / "words.csv",
         WORK / "recogniser_view" / "{corpus}" / "{split}" / "utterances.csv",
     params:
-        data=subpath(input.text, parent=True),
-        out=subpath(output[0], parent=True),
-        options=flags(RECOGNISER),
+        folders=folders("data", out=0),
+        options=options("recogniser_view", base=recogniser(config)),
     threads: workflow.cores
     log:
         LOGS / "recogniser_view" / "{corpus}" / "{split}.log",
     benchmark:
         BENCHMARKS / "recogniser_view" / "{corpus}" / "{split}.tsv"
     shell:
-        "pyscorer recogniser_view --data {params.data} --out {params.out} --jobs {threads}"
-        " {params.options} 2>&1 | tee {log}"
+        "pyscorer recogniser_view {params.folders} --jobs {threads} {params.options}"
+        " 2>&1 | tee {log:q}"
 
 
 rule heard_phones:
     """What Whisper heard, phone by phone against the text."""
     input:
-        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "text",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
         view=WORK / "recogniser_view" / "{corpus}" / "{split}" / "utterances.csv",
-        phones=WORK / "gop" / "{corpus}" / "{split}" / "phones.scp",
+        pool=WORK / "gop" / "{corpus}" / "{split}" / "phones.scp",
     output:
         WORK / "heard_phones" / "{corpus}" / "{split}" / "phones.scp",
     params:
-        data=subpath(input.text, parent=True),
-        view=subpath(input.view, parent=True),
-        pool=subpath(input.phones, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("data", "view", "pool", out=0),
     log:
         LOGS / "heard_phones" / "{corpus}" / "{split}.log",
     benchmark:
         BENCHMARKS / "heard_phones" / "{corpus}" / "{split}.tsv"
     shell:
-        "pyscorer heard_phones --data {params.data} --view {params.view} --pool {params.pool}"
-        " --out {params.out} 2>&1 | tee {log}"
+        "pyscorer heard_phones {params.folders} 2>&1 | tee {log:q}"

@@ -1,61 +1,60 @@
 # The chain model of the kaldi engine; see kaldi.smk. An epoch is one pass over all egs, an iteration
 # the egs of one shard; the frame shift changes from epoch to epoch.
 CHAIN = K / "chain"
-EGS_CONTEXT = {"paper": 25, "medium": 25, "small": 13}[ENGINE["network"]]
-"""Frames that the network needs on each side, and one for shifted frames."""
-CHAIN_ITERATIONS = ENGINE["epochs"] * len(SHARDS)
 
 
+ruleorder: kaldi_model > train_tdnnf
+ruleorder: kaldi_posteriors > export
 ruleorder: kaldi_network > kaldi_train
 
 
 rule kaldi_lattices:
+    """`by`: the tree; of the statistics the alignment."""
     input:
-        unpack(lambda wildcards: kaldi_seen_last(LAST_GMM, ACOUSTIC, wildcards.shard)),
+        unpack(lambda w: KALDI.seen_last(KALDI.last_gmm, ACOUSTIC, w.shard)),
         shard=TRAIN_SHARD,
         cmvn=TRAIN_CMVN,
-        model=kaldi_final(LAST_GMM),
-        tree=K / LAST_GMM / "tree",
+        model=KALDI.final(KALDI.last_gmm),
+        by=K / KALDI.last_gmm / "tree",
     output:
         CHAIN / "lattices" / "{shard}.gz",
     params:
-        mfcc=subpath(input.cmvn, parent=True),
-        view=kaldi_view,
+        view=transforms,
+        script="lattices.sh",
     log:
         LOGS / "kaldi" / "lattices.{shard}.log",
     shell:
-        "{params.view} {RECIPES}/lattices.sh {TRAIN} {TRAIN} {params.mfcc} {input.shard} {input.model} {input.tree} {output} 2> {log}"
+        "{params.view} {RECIPES:q}/{params.script} {TRAIN:q} {TRAIN:q} {TRAIN_MFCC:q}"
+        " {input.shard:q} {input.model:q} {input.by:q} {output:q} 2>&1 | tee {log:q}"
 
 
-rule kaldi_chain_tree_stats:
+use rule kaldi_lattices as kaldi_chain_tree_stats with:
     input:
-        unpack(lambda wildcards: kaldi_seen_last(LAST_GMM, ACOUSTIC, wildcards.shard)),
+        unpack(lambda w: KALDI.seen_last(KALDI.last_gmm, ACOUSTIC, w.shard)),
         shard=TRAIN_SHARD,
         cmvn=TRAIN_CMVN,
-        model=kaldi_final(LAST_GMM),
-        ali=K / LAST_GMM / "ali" / ACOUSTIC / "{shard}.gz",
+        model=KALDI.final(KALDI.last_gmm),
+        by=K / KALDI.last_gmm / "ali" / ACOUSTIC / "{shard}.gz",
     output:
         CHAIN / "stats" / "{shard}",
     params:
-        mfcc=subpath(input.cmvn, parent=True),
-        view=kaldi_view,
+        script="chain_tree_stats.sh",
     log:
         LOGS / "kaldi" / "chain_tree_stats.{shard}.log",
-    shell:
-        "{params.view} {RECIPES}/chain_tree_stats.sh {TRAIN} {TRAIN} {params.mfcc} {input.shard} {input.model} {input.ali} {output} 2> {log}"
 
 
 rule kaldi_chain_graphs:
     input:
-        model=kaldi_final(LAST_GMM),
-        ali=expand(f"{K}/{LAST_GMM}/ali/{ACOUSTIC}/{{shard}}.gz", shard=SHARDS),
-        stats=expand(f"{CHAIN}/stats/{{shard}}", shard=SHARDS),
+        model=KALDI.final(KALDI.last_gmm),
+        ali=KALDI.alis(ACOUSTIC),
+        stats=expand(CHAIN / "stats" / "{shard}", shard=SHARDS),
     output:
-        multiext(f"{CHAIN}/", "tree", "0.trans_mdl", "phone_lm.fst", "den.fst", "normalization.fst"),
+        [CHAIN / name for name in ("tree", "0.trans_mdl", "phone_lm.fst", "den.fst", "normalization.fst")],
     log:
         LOGS / "kaldi" / "chain_graphs.log",
     shell:
-        "{RECIPES}/chain_graphs.sh {TRAIN} {ENGINE[num_leaves]} {input.model} '{input.ali}' {CHAIN} {input.stats} 2> {log}"
+        "{RECIPES:q}/chain_graphs.sh {TRAIN:q} {ENGINE[num_leaves]} {input.model:q} \"{input.ali:q}\""
+        " {CHAIN:q} {input.stats:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_network:
@@ -66,20 +65,16 @@ rule kaldi_network:
     log:
         LOGS / "kaldi" / "network.log",
     shell:
-        "pyscorer kaldi_network --transitions {input} --network {ENGINE[network]}"
-        " --seed {config[seed]} --out {output} 2> {log}"
-
-
-def kaldi_egs_shard(part):
-    return SHARDS[-1] if part == "heldout" else part
+        "pyscorer kaldi_network --transitions {input:q} --network {ENGINE[network]}"
+        " --seed {config[seed]} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_egs:
     input:
         graphs=CHAIN / "normalization.fst",
-        model=kaldi_final(LAST_GMM),
-        lattices=lambda wildcards: CHAIN / "lattices" / f"{kaldi_egs_shard(wildcards.part)}.gz",
-        feats=lambda wildcards: K / "mfcc40" / ACOUSTIC / f"{kaldi_egs_shard(wildcards.part)}.scp",
+        model=KALDI.final(KALDI.last_gmm),
+        lattices=lambda w: CHAIN / "lattices" / f"{KALDI.shard_of(w.part)}.gz",
+        feats=lambda w: K / "mfcc40" / ACOUSTIC / f"{KALDI.shard_of(w.part)}.scp",
         learn=K / "shards" / ACOUSTIC / "{part}.learn",
         cmvn=K / "mfcc40" / ACOUSTIC / "cmvn" / "utterance.scp",
     output:
@@ -89,36 +84,33 @@ rule kaldi_egs:
     log:
         LOGS / "kaldi" / "egs.{part}.log",
     shell:
-        "{RECIPES}/egs.sh {CHAIN} {input.model} {input.lattices} {input.feats} {input.learn}"
-        " {input.cmvn} {EGS_CONTEXT} {config[seed]} {output} 2> {log}"
-
-
-def kaldi_learning_rate(iteration):
-    first, last = ENGINE["learning_rate"], ENGINE["final_learning_rate"]
-    return first * (last / first) ** (iteration / max(CHAIN_ITERATIONS - 1, 1))
+        "{RECIPES:q}/egs.sh {CHAIN:q} {input.model:q} {input.lattices:q} {input.feats:q}"
+        " {input.learn:q} {input.cmvn:q} {KALDI.context} {config[seed]} {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule kaldi_train:
     input:
-        network=lambda wildcards: CHAIN / f"{int(wildcards.iteration) - 1}.raw",
+        network=lambda w: KALDI.network_before(w.iteration),
         den=CHAIN / "den.fst",
-        egs=lambda wildcards: CHAIN / "egs" / f"{SHARDS[(int(wildcards.iteration) - 1) % len(SHARDS)]}.cegs",
+        egs=lambda w: KALDI.egs(w.iteration),
     output:
         CHAIN / "{iteration}.raw",
     wildcard_constraints:
         iteration=r"[1-9]\d*",
     params:
-        shift=lambda wildcards: (int(wildcards.iteration) - 1) // len(SHARDS) % 3,
-        rate=lambda wildcards: kaldi_learning_rate(int(wildcards.iteration) - 1),
-        seed=lambda wildcards: config["seed"] + int(wildcards.iteration),
+        shift=lambda w: KALDI.shift(w.iteration),
+        rate=lambda w: KALDI.learning_rate(w.iteration),
+        seed=lambda w: config["seed"] + int(w.iteration),
     threads: workflow.cores
     resources:
-        gpu=int(ENGINE["gpu"] != "no"),
+        gpu=GPU,
     log:
         LOGS / "kaldi" / "train.{iteration}.log",
     shell:
-        "{RECIPES}/train_chain.sh {input.den} {input.egs} {params.shift}"
-        " {params.rate} {ENGINE[minibatch]} {params.seed} {ENGINE[gpu]} {input.network} {output} 2> {log}"
+        "{RECIPES:q}/train_chain.sh {input.den:q} {input.egs:q} {params.shift} {params.rate}"
+        " {ENGINE[minibatch]} {params.seed} {ENGINE[gpu]} {input.network:q} {output:q}"
+        " 2>&1 | tee {log:q}"
 
 
 rule kaldi_combine:
@@ -129,19 +121,19 @@ rule kaldi_combine:
         transitions=CHAIN / "0.trans_mdl",
         tree=CHAIN / "tree",
         phones=TRAIN / "L.fst",
-        networks=[CHAIN / f"{i}.raw" for i in range(max(1, CHAIN_ITERATIONS - ENGINE["combine"] + 1), CHAIN_ITERATIONS + 1)],
+        networks=KALDI.combined,
     output:
         CHAIN / "model" / "final.mdl",
         CHAIN / "model" / "tree",
     resources:
-        gpu=int(ENGINE["gpu"] != "no"),
+        gpu=GPU,
     log:
         LOGS / "kaldi" / "combine.log",
     shell:
-        "{RECIPES}/combine_chain.sh {input.den} '{input.egs}' {input.heldout} {input.transitions}"
-        " {ENGINE[gpu]} {config[seed]} {output[0]} {input.networks} 2> {log};"
-        " cp {input.tree} {output[1]}; cp {TRAIN}/phones.txt {CHAIN}/model;"
-        " cp {RECIPES}/conf/mfcc40.conf {CHAIN}/model/mfcc.conf"
+        "{{ {RECIPES:q}/combine_chain.sh {input.den:q} \"{input.egs:q}\" {input.heldout:q}"
+        " {input.transitions:q} {ENGINE[gpu]} {config[seed]} {output[0]:q} {input.networks:q};"
+        " cp {input.tree:q} {output[1]:q}; cp {TRAIN:q}/phones.txt {CHAIN:q}/model;"
+        " cp {RECIPES:q}/conf/mfcc40.conf {CHAIN:q}/model/mfcc.conf; }} 2>&1 | tee {log:q}"
 
 
 rule kaldi_model:
@@ -151,11 +143,11 @@ rule kaldi_model:
     output:
         WORK / "tdnnf" / "final.pt",
     params:
-        out=subpath(output[0], parent=True),
+        folders=folders(out=0),
     log:
         LOGS / "kaldi" / "model.log",
     shell:
-        "pyscorer import_kaldi --model {input} --out {params.out} 2> {log}"
+        "pyscorer import_kaldi --model {input:q} {params.folders} 2>&1 | tee {log:q}"
 
 
 rule kaldi_compute:
@@ -168,29 +160,29 @@ rule kaldi_compute:
     wildcard_constraints:
         node="prefinal-l|output-xent",
     params:
-        stem=lambda wildcards, output: str(output[0])[:-4],
+        stem=subpath(output[0], strip_suffix=".scp"),
     resources:
-        gpu=int(ENGINE["gpu"] != "no"),
+        gpu=GPU,
     log:
         LOGS / "kaldi" / "compute.{split}.{node}.{shard}.log",
     shell:
-        "{RECIPES}/export.sh {input.model} {input.feats} {input.cmvn} {wildcards.node} {ENGINE[gpu]}"
-        " {params.stem} 2> {log}"
+        "{RECIPES:q}/export.sh {input.model:q} {input.feats:q} {input.cmvn:q} {wildcards.node}"
+        " {ENGINE[gpu]} {params.stem:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_posteriors:
     input:
         model=CHAIN / "model" / "final.mdl",
-        posteriors=expand(f"{K}/computed/{{{{split}}}}/output-xent.{{shard}}.scp", shard=SHARDS),
-        embeddings=expand(f"{K}/computed/{{{{split}}}}/prefinal-l.{{shard}}.scp", shard=SHARDS),
+        posteriors=expand(K / "computed" / "{split}" / "output-xent.{shard}.scp", shard=SHARDS, allow_missing=True),
+        embeddings=expand(K / "computed" / "{split}" / "prefinal-l.{shard}.scp", shard=SHARDS, allow_missing=True),
     output:
         WORK / "deep" / CORPUS / "{split}" / "embed.scp",
         WORK / "deep" / CORPUS / "{split}" / "post.scp",
         WORK / "deep" / CORPUS / "{split}" / "frame_shift",
     params:
-        out=subpath(output[0], parent=True),
+        folders=folders(out=0),
+        files=files("model", "posteriors", "embeddings"),
     log:
         LOGS / "kaldi" / "posteriors.{split}.log",
     shell:
-        "pyscorer kaldi_posteriors --model {input.model} --posteriors {input.posteriors}"
-        " --embeddings {input.embeddings} --out {params.out} 2> {log}"
+        "pyscorer kaldi_posteriors {params.files} {params.folders} 2>&1 | tee {log:q}"

@@ -8,10 +8,10 @@ rule import_kaldi:
     output:
         WORK / "tdnnf" / "final.pt",
     params:
-        out=subpath(output[0], parent=True),
+        folders=folders(out=0),
     log:
         LOGS / "import_kaldi.log",
     benchmark:
         BENCHMARKS / "import_kaldi.tsv"
     shell:
-        "pyscorer import_kaldi --model {input} --out {params.out} 2>&1 | tee {log}"
+        "pyscorer import_kaldi --model {input:q} {params.folders} 2>&1 | tee {log:q}"

@@ -1,43 +1,5 @@
 """Lin & Wang (Interspeech 2021): Tables 1 to 6. Every model is the output of one rule."""
 
-PAPER1_INPUTS = {"deep": "pool", "gop": "gop", "transition_gop": "transition_gop"}
-PAPER1_STAGES = ["pretrained", "finetuned", "unfrozen"]
-
-
-def paper1_dir(name):
-    """Directory of the model that a row of the tables is made of."""
-    for stage in PAPER1_STAGES:
-        if name in PAPER1[stage]:
-            return WORK / stage / name
-    return WORK / "baselines" / name
-
-
-def paper1_pool(stage, split):
-    """Input function: the pooled vectors of `split` that the row {model} reads."""
-
-    def pool(wildcards):
-        inputs = PAPER1[stage][wildcards.model].get("inputs", "deep")
-        return WORK / PAPER1_INPUTS[inputs] / CORPUS / split / "phones.scp"
-
-    return pool
-
-
-def paper1_options(stage, section):
-    """Params function: flags of `section`, overridden by those of the row {model}."""
-
-    def row_options(wildcards):
-        row = PAPER1[stage][wildcards.model]
-        own = {k: v for k, v in row.items() if k not in ("inputs", "start", "synthetic")}
-        return flags(config["train_scorer"] | PAPER1.get(section, {}) | own)
-
-    return row_options
-
-
-PAPER1_ROWS = [
-    *(name for stage in PAPER1_STAGES for name in PAPER1[stage]),
-    *config["baselines"],
-]
-
 
 wildcard_constraints:
     model="[A-Za-z0-9+_.-]+",
@@ -50,29 +12,24 @@ rule paper1_tables:
 
 rule transition_gop:
     input:
-        text=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "text",
         ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         model=WORK / "tdnnf" / "final.pt",
-        tree=WORK / "graphs" / "tree.json",
+        made=TREE_MADE,
         feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
     output:
         WORK / "transition_gop" / CORPUS / "{split}" / "phones.scp",
     params:
-        data=subpath(input.text, parent=True),
-        ali=subpath(input.ali, parent=True),
-        reference=subpath(input.reference, parent=True),
-        feats=subpath(input.feats, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("data", "ali", "reference", "feats", out=0),
     threads: workflow.cores
     log:
         LOGS / "transition_gop" / "{split}.log",
     benchmark:
         BENCHMARKS / "transition_gop" / "{split}.tsv"
     shell:
-        "pyscorer transition_gop --data {params.data} --ali {params.ali} --model {input.model}"
-        " --tree {input.tree} --feats {params.feats} --reference {params.reference}"
-        " --out {params.out} --jobs {threads} 2>&1 | tee {log}"
+        "pyscorer transition_gop {params.folders} --model {input.model:q} --tree {TREE:q}"
+        " --jobs {threads} 2>&1 | tee {log:q}"
 
 
 rule activations:
@@ -82,143 +39,92 @@ rule activations:
     output:
         WORK / "activations" / CORPUS / "{split}" / "lower.scp",
     params:
-        feats=subpath(input.feats, parent=True),
-        out=subpath(output[0], parent=True),
-        upper=PAPER1["unfreeze_scorer"]["upper"],
+        folders=folders("feats", out=0),
+        upper=config["paper1"]["unfreeze_scorer"]["upper"],
     threads: workflow.cores
     log:
         LOGS / "activations" / "{split}.log",
     benchmark:
         BENCHMARKS / "activations" / "{split}.tsv"
     shell:
-        "pyscorer activations --model {input.model} --feats {params.feats} --out {params.out}"
-        " --upper {params.upper} --jobs {threads} 2>&1 | tee {log}"
-
-
-def paper1_copies(wildcards):
-    inputs = PAPER1_INPUTS[PAPER1["pretrained"][wildcards.model].get("inputs", "deep")]
-    return [WORK / inputs / CORPUS / copy / "phones.scp" for copy in PAPER1_COPIES]
+        "pyscorer activations --model {input.model:q} {params.folders} --upper {params.upper}"
+        " --jobs {threads} 2>&1 | tee {log:q}"
 
 
 rule pretrain_scorer:
     """Stage (ii), acoustic model frozen."""
     input:
-        train=WORK / "data" / CORPUS / "train" / "text",
-        test=WORK / "data" / CORPUS / "test" / "text",
-        train_pool=paper1_pool("pretrained", "train"),
-        test_pool=paper1_pool("pretrained", "test"),
-        copies=paper1_copies,
-        synthetic=rules.synthetic_scores.output,
+        **train_and_test(data="data/text"),
+        train_pool=lambda w: ROWS.pool("pretrained", w.model, ["train"]),
+        test_pool=lambda w: ROWS.pool("pretrained", w.model, ["test"]),
+        copies=lambda w: ROWS.pool("pretrained", w.model, ROWS.copies),
+        synthetic=ROWS.synthetic[:1],
+        splices=ROWS.synthetic[1:],
     output:
         WORK / "pretrained" / "{model}" / "model.pt",
         WORK / "pretrained" / "{model}" / "scores.csv",
     params:
-        train=subpath(input.train, parent=True),
-        test=subpath(input.test, parent=True),
-        train_pool=subpath(input.train_pool, parent=True),
-        test_pool=subpath(input.test_pool, parent=True),
-        copies=lambda wildcards, input: [Path(copy).parent for copy in input.copies],
-        splices=lambda wildcards, input: "".join(f"--splices {p}" for p in input.synthetic[1:]),
-        out=subpath(output[0], parent=True),
-        options=paper1_options("pretrained", "pretrain_scorer"),
+        folders=folders("train_data", "train_pool", "copies", "test_data", "test_pool", out=0),
+        files=files("synthetic", "splices"),
+        options=lambda w: options(
+            "pretrain_scorer", ROWS.options("pretrained", w.model), base=config["train_scorer"]
+        ),
     threads: workflow.cores
     log:
         LOGS / "pretrain_scorer" / "{model}.log",
     benchmark:
         BENCHMARKS / "pretrain_scorer" / "{model}.tsv"
     shell:
-        "pyscorer pretrain_scorer --train-data {params.train} --train-pool {params.train_pool}"
-        " --synthetic {input.synthetic[0]} --copies {params.copies} {params.splices}"
-        " --test-data {params.test} --test-pool {params.test_pool} --out {params.out}"
-        " --jobs {threads} {params.options} 2>&1 | tee {log}"
+        "pyscorer pretrain_scorer {params.folders} {params.files} --jobs {threads}"
+        " {params.options} 2>&1 | tee {log:q}"
 
 
-def paper1_start(wildcards):
-    """The model that a fine-tuned row goes on from; none: stage (iii) alone."""
-    start = PAPER1["finetuned"][wildcards.model].get("start")
-    return [paper1_dir(start) / "model.pt"] if start else []
-
-
-rule finetune_scorer:
-    """Stage (iii), acoustic model frozen: stage train_scorer, mostly with --start."""
+# Stage (iii), acoustic model frozen: stage train_scorer, mostly with --start.
+use rule train_scorer as finetune_scorer with:
     input:
-        train=WORK / "data" / CORPUS / "train" / "text",
-        test=WORK / "data" / CORPUS / "test" / "text",
-        train_pool=paper1_pool("finetuned", "train"),
-        test_pool=paper1_pool("finetuned", "test"),
-        start=paper1_start,
+        **train_and_test(data="data/text"),
+        train_pool=lambda w: ROWS.pool("finetuned", w.model, ["train"]),
+        test_pool=lambda w: ROWS.pool("finetuned", w.model, ["test"]),
+        start=lambda w: ROWS.start("finetuned", w.model),
     output:
         WORK / "finetuned" / "{model}" / "model.pt",
         WORK / "finetuned" / "{model}" / "scores.csv",
     params:
-        train=subpath(input.train, parent=True),
-        test=subpath(input.test, parent=True),
-        train_pool=subpath(input.train_pool, parent=True),
-        test_pool=subpath(input.test_pool, parent=True),
-        start=lambda wildcards, input: (
-            f"--start {Path(input.start[0]).parent}" if input.start else ""
-        ),
-        out=subpath(output[0], parent=True),
-        options=paper1_options("finetuned", "finetune"),
-    threads: workflow.cores
+        options=lambda w: options("train_scorer", ROWS.options("finetuned", w.model)),
     log:
         LOGS / "finetune_scorer" / "{model}.log",
     benchmark:
         BENCHMARKS / "finetune_scorer" / "{model}.tsv"
-    shell:
-        "pyscorer train_scorer --train-data {params.train} --train-pool {params.train_pool}"
-        " --test-data {params.test} --test-pool {params.test_pool} {params.start}"
-        " --out {params.out} --jobs {threads} {params.options} 2>&1 | tee {log}"
 
 
 rule unfreeze_scorer:
     """Stage (ii) or (iii) with the acoustic model's upper layers trained as well."""
     input:
-        train=WORK / "data" / CORPUS / "train" / "text",
-        test=WORK / "data" / CORPUS / "test" / "text",
-        pool=expand(WORK / "pool" / CORPUS / "{split}" / "phones.scp", split=["train", "test"]),
-        lower=expand(
-            WORK / "activations" / CORPUS / "{split}" / "lower.scp", split=["train", "test"]
+        **train_and_test(
+            data="data/text", pool="pool/phones.scp", lower="activations/lower.scp"
         ),
         acoustic=WORK / "tdnnf" / "final.pt",
-        start=lambda wildcards: paper1_dir(PAPER1["unfrozen"][wildcards.model]["start"])
-        / "model.pt",
-        synthetic=lambda wildcards: (
-            [WORK / "synthetic" / "scores.csv"]
-            if PAPER1["unfrozen"][wildcards.model].get("synthetic")
-            else []
-        ),
+        start=lambda w: ROWS.start("unfrozen", w.model),
+        synthetic=lambda w: ROWS.learned(w.model),
     output:
         WORK / "unfrozen" / "{model}" / "model.pt",
         WORK / "unfrozen" / "{model}" / "scores.csv",
     params:
-        data=WORK / "data" / CORPUS,
-        pool=WORK / "pool" / CORPUS,
-        lower=WORK / "activations" / CORPUS,
-        start=subpath(input.start, parent=True),
-        synthetic=lambda wildcards, input: (
-            f"--synthetic {input.synthetic}" if input.synthetic else ""
+        folders=folders(
+            *("train_data", "test_data", "train_pool", "test_pool"),
+            *("train_lower", "test_lower", "start"),
+            out=0,
         ),
-        out=subpath(output[0], parent=True),
-        options=lambda wildcards: flags(
-            PAPER1["unfreeze_scorer"]
-            | {
-                k: v
-                for k, v in PAPER1["unfrozen"][wildcards.model].items()
-                if k not in ("start", "synthetic")
-            }
-        ),
+        files=files("acoustic", "synthetic"),
+        options=lambda w: options("unfreeze_scorer", ROWS.options("unfrozen", w.model)),
     threads: workflow.cores
     log:
         LOGS / "unfreeze_scorer" / "{model}.log",
     benchmark:
         BENCHMARKS / "unfreeze_scorer" / "{model}.tsv"
     shell:
-        "pyscorer unfreeze_scorer --train-data {params.data}/train --test-data {params.data}/test"
-        " --train-pool {params.pool}/train --test-pool {params.pool}/test"
-        " --train-lower {params.lower}/train --test-lower {params.lower}/test"
-        " --acoustic {input.acoustic} --start {params.start} {params.synthetic}"
-        " --out {params.out} --jobs {threads} {params.options} 2>&1 | tee {log}"
+        "pyscorer unfreeze_scorer {params.folders} {params.files} --jobs {threads}"
+        " {params.options} 2>&1 | tee {log:q}"
 
 
 rule parameters:
@@ -227,43 +133,38 @@ rule parameters:
     output:
         WORK / "parameters" / "parameters.csv",
     params:
-        out=subpath(output[0], parent=True),
+        folders=folders(out=0),
     log:
         LOGS / "parameters.log",
     shell:
-        "pyscorer parameters --acoustic {input} --out {params.out} 2>&1 | tee {log}"
+        "pyscorer parameters --acoustic {input:q} {params.folders} 2>&1 | tee {log:q}"
 
 
 rule paper_tables:
     input:
         data=WORK / "data" / CORPUS / "test" / "text",
-        models=[paper1_dir(name) / "scores.csv" for name in PAPER1_ROWS],
+        models=[ROWS.directory(name) / "scores.csv" for name in ROWS.names],
         parameters=rules.parameters.output[0],
     output:
         RESULTS / "paper1" / "paper1.html",
     params:
-        data=subpath(input.data, parent=True),
-        models=[paper1_dir(name) for name in PAPER1_ROWS],
-        names=PAPER1_ROWS,
-        out=subpath(output[0], parent=True),
-        note=RUN.note,
-        synthetic="--synthetic" if CORPUS == "sample" else "",
-        options=flags(PAPER1.get("paper_tables", {})),
+        folders=folders("data", "models", out=0),
+        names=ROWS.names,
+        options=options("paper_tables", base=commands.told(RUN)),
     log:
         LOGS / "paper_tables.log",
     benchmark:
         BENCHMARKS / "paper_tables.tsv"
     shell:
-        "pyscorer paper_tables --data {params.data} --models {params.models}"
-        " --names {params.names} --parameters {input.parameters} --out {params.out}"
-        " --note {params.note:q} {params.synthetic} {params.options} 2>&1 | tee {log}"
+        "pyscorer paper_tables {params.folders} --names {params.names:q}"
+        " --parameters {input.parameters:q} {params.options} 2>&1 | tee {log:q}"
 
 
 rule quote:
     """The tables of the run, copied into the document that explains them."""
     input:
         RESULTS / "paper1" / "paper1.html",
-    params:
-        results=RESULTS,
+    log:
+        LOGS / "quote.log",
     shell:
-        "pyscorer quote --results {params.results} --document docs/pronunciation.md"
+        "pyscorer quote --results {RESULTS:q} --document docs/pronunciation.md 2>&1 | tee {log:q}"

@@ -1,10 +1,13 @@
 """Spoken proficiency (Papi et al., Interspeech 2020): Tables 1 to 3 from prompts and transcripts."""
 
-PROFICIENCY = config["proficiency"]
-P_WORK = Path(config.get("work_root", "work")) / PROFICIENCY["name"]
-P_RESULTS = Path(config.get("results_root", "results")) / PROFICIENCY["name"]
+PROFICIENCY, RESPONSES = config["proficiency"], PLAN.responses
+P_WORK = Path(config["work_root"]) / PROFICIENCY["name"]
+P_RESULTS = Path(config["results_root"]) / PROFICIENCY["name"]
 P_LOGS, P_BENCHMARKS = P_WORK / "logs", P_WORK / "benchmarks"
-P_EXPERTS = [P_WORK / "experts" / expert for expert in PROFICIENCY["experts"]]
+EXPERTS = [P_WORK / "experts" / expert / "outputs.npy" for expert in PROFICIENCY["experts"]]
+
+if workflow.is_main_process:
+    print(f"proficiency: {RESPONSES.note}", file=sys.stderr)
 
 
 rule proficiency:
@@ -14,36 +17,36 @@ rule proficiency:
 
 
 rule prepare_responses:
+    input:
+        RESPONSES.files,
     output:
         P_WORK / "data" / "folds.json",
     params:
-        out=subpath(output[0], parent=True),
-        options=flags(PROFICIENCY.get("prepare_responses", {})),
+        folders=folders(out=0),
+        options=options("prepare_responses", RESPONSES.options),
     log:
         P_LOGS / "prepare_responses.log",
     benchmark:
         P_BENCHMARKS / "prepare_responses.tsv"
     shell:
-        "pyscorer prepare_responses --out {params.out} {params.options} > {log} 2>&1"
-        " || {{ cat {log} >&2; exit 1; }}"
+        "pyscorer prepare_responses {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
 rule expert_features:
     input:
-        rules.prepare_responses.output[0],
+        RESPONSES.feature_files,
+        data=rules.prepare_responses.output[0],
     output:
         P_WORK / "features" / "encoders.pkl",
     params:
-        data=subpath(input[0], parent=True),
-        out=subpath(output[0], parent=True),
-        options=flags(PROFICIENCY.get("expert_features", {})),
+        folders=folders("data", out=0),
+        options=options("expert_features"),
     log:
         P_LOGS / "expert_features.log",
     benchmark:
         P_BENCHMARKS / "expert_features.tsv"
     shell:
-        "pyscorer expert_features --data {params.data} --out {params.out} {params.options}"
-        " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"
+        "pyscorer expert_features {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
 rule train_expert:
@@ -53,13 +56,8 @@ rule train_expert:
     output:
         P_WORK / "experts" / "{expert}" / "outputs.npy",
     params:
-        data=subpath(input.data, parent=True),
-        features=subpath(input.features, parent=True),
-        out=subpath(output[0], parent=True),
-        options=lambda wildcards: flags(
-            PROFICIENCY.get("train_expert", {})
-            | (PROFICIENCY["experts"][wildcards.expert] or {})
-        ),
+        folders=folders("data", "features", out=0),
+        options=lambda w: options("train_expert", PROFICIENCY["experts"][w.expert]),
     resources:
         mem_mb=3000,
     log:
@@ -67,73 +65,59 @@ rule train_expert:
     benchmark:
         P_BENCHMARKS / "train_expert" / "{expert}.tsv"
     shell:
-        "OMP_NUM_THREADS=1 pyscorer train_expert --expert {wildcards.expert} --data {params.data}"
-        " --features {params.features} --out {params.out} {params.options}"
-        " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"
+        "OMP_NUM_THREADS=1 pyscorer train_expert --expert {wildcards.expert:q} {params.folders}"
+        " {params.options} 2>&1 | tee {log:q}"
 
 
 rule train_mixture:
     input:
         data=rules.prepare_responses.output[0],
-        experts=[expert / "outputs.npy" for expert in P_EXPERTS],
+        experts=EXPERTS,
     output:
         P_WORK / "mixture" / "best.json",
     params:
-        data=subpath(input.data, parent=True),
-        experts=P_EXPERTS,
-        out=subpath(output[0], parent=True),
-        options=flags(PROFICIENCY.get("train_mixture", {})),
+        folders=folders("data", "experts", out=0),
+        options=options("train_mixture"),
     threads: workflow.cores
     log:
         P_LOGS / "train_mixture.log",
     benchmark:
         P_BENCHMARKS / "train_mixture.tsv"
     shell:
-        "OMP_NUM_THREADS={threads} pyscorer train_mixture --data {params.data}"
-        " --experts {params.experts} --out {params.out} {params.options}"
-        " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"
+        "OMP_NUM_THREADS={threads} pyscorer train_mixture {params.folders} {params.options}"
+        " 2>&1 | tee {log:q}"
 
 
 rule proficiency_tables:
     input:
         data=rules.prepare_responses.output[0],
-        experts=[expert / "outputs.npy" for expert in P_EXPERTS],
+        experts=EXPERTS,
         mixture=rules.train_mixture.output[0],
     output:
         P_RESULTS / "proficiency.html",
     params:
-        data=subpath(input.data, parent=True),
-        experts=P_EXPERTS,
-        mixture=subpath(input.mixture, parent=True),
-        out=subpath(output[0], parent=True),
-        options=flags(PROFICIENCY.get("proficiency_tables", {})),
+        folders=folders("data", "experts", "mixture", out=0),
+        options=options("proficiency_tables"),
     log:
         P_LOGS / "proficiency_tables.log",
     benchmark:
         P_BENCHMARKS / "proficiency_tables.tsv"
     shell:
-        "pyscorer proficiency_tables --data {params.data} --experts {params.experts}"
-        " --mixture {params.mixture} --out {params.out} {params.options}"
-        " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"
+        "pyscorer proficiency_tables {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
 rule judge_model:
     input:
         features=rules.expert_features.output[0],
-        experts=[expert / "outputs.npy" for expert in P_EXPERTS],
+        experts=EXPERTS,
         mixture=rules.train_mixture.output[0],
     output:
         P_WORK / "model" / "best.json",
     params:
-        features=subpath(input.features, parent=True),
-        experts=P_EXPERTS,
-        mixture=subpath(input.mixture, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("features", "experts", "mixture", out=0),
     log:
         P_LOGS / "judge_model.log",
     benchmark:
         P_BENCHMARKS / "judge_model.tsv"
     shell:
-        "pyscorer judge_model --features {params.features} --experts {params.experts}"
-        " --mixture {params.mixture} --out {params.out}"
-        " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"
+        "pyscorer judge_model {params.folders} 2>&1 | tee {log:q}"

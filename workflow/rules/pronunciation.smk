@@ -1,6 +1,6 @@
 rule pool:
     input:
-        text=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "text",
         ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
         deep=WORK / "deep" / CORPUS / "{split}" / "frame_shift",
     output:
@@ -8,48 +8,40 @@ rule pool:
         WORK / "pool" / CORPUS / "{split}" / "segments.csv",
         WORK / "pool" / CORPUS / "{split}" / "columns.txt",
     params:
-        data=subpath(input.text, parent=True),
-        ali=subpath(input.ali, parent=True),
-        deep=subpath(input.deep, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("data", "ali", "deep", out=0),
+        options=options("pool"),
     log:
         LOGS / "pool" / CORPUS / "{split}.log",
     benchmark:
         BENCHMARKS / "pool" / CORPUS / "{split}.tsv"
     shell:
-        "pyscorer pool --data {params.data} --ali {params.ali} --deep {params.deep}"
-        " --out {params.out} 2>&1 | tee {log}"
+        "pyscorer pool {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
 rule train_scorer:
     input:
-        data=expand(WORK / "data" / CORPUS / "{split}" / "text", split=["train", "test"]),
-        pool=expand(WORK / "pool" / CORPUS / "{split}" / "segments.csv", split=["train", "test"]),
+        **train_and_test(data="data/text", pool="pool/segments.csv"),
+        start=[],
     output:
         WORK / "scorers" / "{scorer}" / "model.pt",
         WORK / "scorers" / "{scorer}" / "scores.csv",
     params:
-        data=WORK / "data" / CORPUS,
-        pool=WORK / "pool" / CORPUS,
-        out=subpath(output[0], parent=True),
-        options=lambda wildcards: flags(
-            config["train_scorer"] | config["scorers"][wildcards.scorer]
-        ),
+        folders=folders("train_data", "train_pool", "test_data", "test_pool", "start", out=0),
+        options=lambda w: options("train_scorer", config["scorers"][w.scorer]),
     threads: workflow.cores
     log:
         LOGS / "train_scorer" / "{scorer}.log",
     benchmark:
         BENCHMARKS / "train_scorer" / "{scorer}.tsv"
     shell:
-        "pyscorer train_scorer --train-data {params.data}/train --train-pool {params.pool}/train"
-        " --test-data {params.data}/test --test-pool {params.pool}/test --out {params.out}"
-        " {params.options} 2>&1 | tee {log}"
+        "pyscorer train_scorer {params.folders} --jobs {threads} {params.options}"
+        " 2>&1 | tee {log:q}"
 
 
 rule gop:
     """Goodness of pronunciation of every phone, for people to read and baselines to learn from."""
     input:
-        text=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "text",
         ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         deep=WORK / "deep" / CORPUS / "{split}" / "frame_shift",
@@ -59,108 +51,77 @@ rule gop:
         WORK / "gop" / CORPUS / "{split}" / "gop.csv",
         WORK / "gop" / CORPUS / "{split}" / "phones.scp",
     params:
-        data=subpath(input.text, parent=True),
-        ali=subpath(input.ali, parent=True),
-        reference=subpath(input.reference, parent=True),
-        deep=subpath(input.deep, parent=True),
-        gmm=subpath(input.gmm, parent=True),
-        feats=subpath(input.feats, parent=True),
-        out=subpath(output[0], parent=True),
+        folders=folders("data", "ali", "reference", "deep", "gmm", "feats", out=0),
     log:
         LOGS / "gop" / CORPUS / "{split}.log",
     benchmark:
         BENCHMARKS / "gop" / CORPUS / "{split}.tsv"
     shell:
-        "pyscorer gop --data {params.data} --ali {params.ali} --reference {params.reference}"
-        " --deep {params.deep} --gmm {params.gmm} --feats {params.feats} --out {params.out}"
-        " 2>&1 | tee {log}"
+        "pyscorer gop {params.folders} 2>&1 | tee {log:q}"
 
 
 rule train_baseline:
     input:
-        data=expand(WORK / "data" / CORPUS / "{split}" / "text", split=["train", "test"]),
-        gop=expand(WORK / "gop" / CORPUS / "{split}" / "gop.csv", split=["train", "test"]),
+        **train_and_test(data="data/text", pool="gop/gop.csv"),
     output:
         WORK / "baselines" / "{baseline}" / "scores.csv",
     params:
-        data=WORK / "data" / CORPUS,
-        gop=WORK / "gop" / CORPUS,
-        out=subpath(output[0], parent=True),
-        options=lambda wildcards: flags(
-            config["train_baseline"] | config["baselines"][wildcards.baseline]
-        ),
+        folders=folders("train_data", "train_pool", "test_data", "test_pool", out=0),
+        options=lambda w: options("train_baseline", config["baselines"][w.baseline]),
     log:
         LOGS / "train_baseline" / "{baseline}.log",
     benchmark:
         BENCHMARKS / "train_baseline" / "{baseline}.tsv"
     shell:
-        "pyscorer train_baseline --train-data {params.data}/train --train-pool {params.gop}/train"
-        " --test-data {params.data}/test --test-pool {params.gop}/test --out {params.out}"
-        " {params.options} 2>&1 | tee {log}"
+        "pyscorer train_baseline {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
 # The rows of the tables: every scorer and baseline of the configuration, in its order.
-SCORERS = [WORK / "scorers" / name for name in config["scorers"]] + [
-    WORK / "baselines" / name for name in config["baselines"]
-]
 NAMES = [*config["scorers"], *config["baselines"]]
 
 
 rule evaluate:
     input:
         data=WORK / "data" / CORPUS / "test" / "text",
-        scores=[scorer / "scores.csv" for scorer in SCORERS],
+        scorers=commands.scored(config, RUN),
     output:
         RESULTS / "tables" / "results.csv",
         RESULTS / "tables" / "groups.csv",
         RESULTS / "tables" / "ceiling.csv",
         RESULTS / "tables" / "errors.csv",
     params:
-        data=subpath(input.data, parent=True),
-        scorers=SCORERS,
-        names=NAMES,
-        out=subpath(output[0], parent=True),
+        folders=folders("data", "scorers", out=0),
         options=options("evaluate"),
     log:
         LOGS / "evaluate.log",
     benchmark:
         BENCHMARKS / "evaluate.tsv"
     shell:
-        "pyscorer evaluate --data {params.data} --scorers {params.scorers} --names {params.names}"
-        " --out {params.out} {params.options} 2>&1 | tee {log}"
+        "pyscorer evaluate {params.folders} --names {NAMES:q} {params.options} 2>&1 | tee {log:q}"
 
 
 rule report:
     input:
-        text=expand(WORK / "data" / CORPUS / "{split}" / "text", split=["train", "test"]),
-        ali=expand(WORK / "ali" / CORPUS / "{split}" / "phones.ctm", split=["train", "test"]),
+        **train_and_test(data="data/text", ali="ali/phones.ctm"),
         gmm=WORK / "gmm" / "log.csv",
         tdnnf=WORK / "tdnnf" / "final.pt",
-        scores=[scorer / "scores.csv" for scorer in SCORERS],
+        scorers=commands.scored(config, RUN),
         results=RESULTS / "tables" / "results.csv",
     output:
         RESULTS / "report.html",
     params:
-        data=WORK / "data" / CORPUS,
-        ali=WORK / "ali" / CORPUS,
-        gmm=subpath(input.gmm, parent=True),
-        tdnnf=subpath(input.tdnnf, parent=True),
-        scorers=SCORERS,
-        names=NAMES,
-        results=subpath(input.results, parent=True),
-        note=RUN.note,
-        synthetic="--synthetic" if CORPUS == "sample" else "",
-        options=options("report"),
+        folders=folders(
+            *("train_data", "test_data", "train_ali", "test_ali"),
+            *("gmm", "tdnnf", "scorers", "results"),
+        ),
+        options=options("report", base=commands.told(RUN)),
     log:
         LOGS / "report.log",
     benchmark:
         BENCHMARKS / "report.tsv"
     shell:
-        "pyscorer report --train-data {params.data}/train --test-data {params.data}/test"
-        " --train-ali {params.ali}/train --test-ali {params.ali}/test --gmm {params.gmm}"
-        " --tdnnf {params.tdnnf} --scorers {params.scorers} --names {params.names}"
-        " --results {params.results} --out {output} --note {params.note:q} {params.synthetic}"
-        " {params.options} 2>&1 | tee {log}"
+        "pyscorer report {params.folders} --names {NAMES:q} --out {output:q} {params.options}"
+        " 2>&1 | tee {log:q}"
 
 
 rule bundle:
@@ -173,12 +134,11 @@ rule bundle:
     output:
         directory(RESULTS / "models" / "{scorer}"),
     params:
-        gmm=subpath(input.gmm, parent=True),
-        scorer=subpath(input.scorer, parent=True),
+        folders=folders("gmm", "scorer"),
     log:
         LOGS / "bundle" / "{scorer}.log",
     benchmark:
         BENCHMARKS / "bundle" / "{scorer}.tsv"
     shell:
-        "pyscorer bundle --gmm {params.gmm} --lexicon {input.lexicon} --tdnnf {input.tdnnf}"
-        " --scorer {params.scorer} --out {output} 2>&1 | tee {log}"
+        "pyscorer bundle {params.folders} --lexicon {input.lexicon:q} --tdnnf {input.tdnnf:q}"
+        " --out {output:q} 2>&1 | tee {log:q}"

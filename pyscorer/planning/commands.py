@@ -1,0 +1,79 @@
+"""What many rules share: options of their stages, flags that name files, inputs of both splits."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pyscorer.config import SAMPLE, Run, flags
+
+Config = Mapping[str, Any]
+
+SPLITS = ("train", "test")
+_SECTIONS = ("grading", "proficiency", "paper1")
+"""Sections that hold sections of stages themselves."""
+
+
+def stage_section(config: Config, stage: str) -> dict[str, Any]:
+    """The section of a stage, wherever the configuration has it."""
+    for place in (config, *(config.get(name, {}) for name in _SECTIONS)):
+        if stage in place:
+            return dict(place[stage] or {})
+    return {}
+
+
+def folders(*same: str, **named: str | int) -> Callable[..., str]:
+    """Params function: flags that name the folders of a rule's files.
+
+    `folders("data", model="gmm", out=0)` are `--data` and `--model`, the folders of the inputs
+    `data` and `gmm`, and `--out`, that of the first output. An input that is empty gives no flag.
+    """
+    return _flags_of(lambda file: file.parent, {name: name for name in same} | named)
+
+
+def files(*names: str) -> Callable[..., str]:
+    """Params function: flags that name inputs themselves; an empty one gives no flag."""
+    return _flags_of(lambda file: file, {name: name for name in names})
+
+
+def _flags_of(what: Callable[[Path], Path], wanted: Mapping[str, str | int]) -> Callable[..., str]:
+    def named_flags(wildcards: Any, input: Any, output: Any) -> str:
+        given: dict[str, Any] = {}
+        for flag, source in wanted.items():
+            found = output[source] if isinstance(source, int) else input[source]
+            if isinstance(found, str | Path):
+                given[flag] = what(Path(found))
+            elif len(found):
+                given[flag] = [what(Path(file)) for file in found]
+        return flags(given)
+
+    return named_flags
+
+
+def train_and_test(run: Run, **names: str) -> dict[str, Path]:
+    """Inputs `train_<name>` and `test_<name>` for each name="folder/file" of the run's corpus."""
+    given: dict[str, Path] = {}
+    for name, path in names.items():
+        folder, _, file = path.partition("/")
+        for split in SPLITS:
+            given[f"{split}_{name}"] = run.work / folder / run.corpus / split / file
+    return given
+
+
+def told(run: Run) -> dict[str, Any]:
+    """What a page of results says of the run."""
+    return {"note": run.note} | ({"synthetic": True} if run.corpus == SAMPLE else {})
+
+
+def scored(config: Config, run: Run) -> list[Path]:
+    """Scores of every scorer and baseline of the configuration, in its order."""
+    kinds = ("scorers", "baselines")
+    return [run.work / kind / name / "scores.csv" for kind in kinds for name in config[kind]]
+
+
+def existing(*paths: str | Path | None) -> list[Path]:
+    """Those files that are there; of a folder its files."""
+    found: list[Path] = []
+    for path in (Path(path) for path in paths if path):
+        inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        found += [p for p in inside if p.exists()]
+    return found

@@ -1,0 +1,319 @@
+"""What the rules ask of a configuration: files, options, and what stops a run at its start."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pyscorer.config import SCHEMA, resolve_run
+from pyscorer.errors import InputError
+from pyscorer.planning.commands import (
+    existing,
+    files,
+    folders,
+    scored,
+    stage_section,
+    told,
+    train_and_test,
+)
+from pyscorer.planning.graders import Graders, recogniser
+from pyscorer.planning.plan import Corpora, kaldi_training, make_plan, tree_files
+from pyscorer.planning.responses import find_responses
+from pyscorer.planning.rows import Rows
+
+DEFAULT = yaml.safe_load((SCHEMA.parents[2] / "config" / "config.yaml").read_text())
+WORK = Path("work/sample")
+
+
+@pytest.fixture(autouse=True)
+def nothing_at_hand(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYSCORER_CORPORA", str(tmp_path / "corpora"))
+
+
+def configured(**sections):
+    return copy.deepcopy(DEFAULT) | {"corpus": "sample"} | sections
+
+
+def test_a_section_is_found_wherever_it_is():
+    config = configured(grading={"train_grader": {"seeds": 2}}, proficiency={"train_expert": None})
+    assert stage_section(config, "prepare") == {"speakers": 30}
+    assert stage_section(config, "train_grader") == {"seeds": 2}
+    assert stage_section(config, "train_expert") == stage_section(config, "gop") == {}
+
+
+def test_flags_name_the_folders_of_files():
+    inputs = {"data": "w/a b/text", "gmm": "w/gmm/final.npz", "pools": ["p/1/x", "p/2/x"], "no": []}
+    flags = folders("data", "pools", "no", model="gmm", out=1)(None, inputs, ["o/1/y", "o/2/y"])
+    assert flags == "--data 'w/a b' --pools p/1 p/2 --model w/gmm --out o/2"
+    assert files("gmm", "no")(None, inputs, []) == "--gmm w/gmm/final.npz"
+    with pytest.raises(KeyError):
+        folders("ali")(None, inputs, [])
+
+
+def test_inputs_of_both_splits():
+    made = train_and_test(resolve_run(configured()), data="data/text", pool="gop/gop.csv")
+    assert list(made) == ["train_data", "test_data", "train_pool", "test_pool"]
+    assert made["test_pool"] == WORK / "gop" / "sample" / "test" / "gop.csv"
+
+
+def test_pages_of_synthetic_speech_say_so():
+    assert told(resolve_run(configured()))["synthetic"] is True
+    assert "synthetic" not in told(resolve_run(configured(corpus="speechocean762")))
+
+
+def test_scorers_come_before_baselines_in_their_order():
+    config = configured(scorers={"b": {}, "a": {}}, baselines={"b": {}})
+    assert [str(path.parent) for path in scored(config, resolve_run(config))] == [
+        "work/sample/scorers/b",
+        "work/sample/scorers/a",
+        "work/sample/baselines/b",
+    ]
+
+
+def test_files_of_a_folder_stand_for_it(tmp_path):
+    (tmp_path / "encoder" / "deep").mkdir(parents=True)
+    (tmp_path / "encoder" / "deep" / "weights").touch()
+    (tmp_path / "a").touch()
+    found = existing(None, tmp_path / "a", tmp_path / "absent", tmp_path / "encoder")
+    assert found == [tmp_path / "a", tmp_path / "encoder" / "deep" / "weights"]
+
+
+def test_corpora_are_fetched_or_read_where_they_are(tmp_path):
+    config = configured(
+        corpus="speechocean762",
+        acoustic_data=["librispeech/dev-clean", "librispeech/dev-other"],
+        download={"retries": 1},
+    )
+    corpora = Corpora(config, resolve_run(config))
+    marks = corpora.run.work / "downloaded"
+    assert corpora.files("speechocean762") == [marks / "speechocean762"]
+    assert corpora.download_options("speechocean762") == {"retries": 1}
+    assert corpora.download_options("librispeech") == {"splits": ["dev-clean", "dev-other"]}
+    assert corpora.prepare_options("speechocean762") == {"speakers": 30}
+    assert corpora.prepare_options("librispeech") == {}
+    folder = tmp_path / "corpora" / "LibriSpeech"
+    folder.mkdir(parents=True)
+    (folder / "SPEAKERS.TXT").touch()
+    assert Corpora(config, resolve_run(config)).files("librispeech") == [folder / "SPEAKERS.TXT"]
+
+
+def test_the_sample_is_taken_whole():
+    config = configured()
+    assert Corpora(config, resolve_run(config)).prepare_options("sample") == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "made"),
+    [
+        ({}, "graphs/normalization.fst"),
+        ({"engine": "kaldi"}, "tdnnf/final.pt"),
+        ({"acoustic_model": "final.mdl"}, "tdnnf/final.pt"),
+    ],
+)
+def test_the_tree_is_that_of_the_acoustic_model(change, made):
+    config = configured(**change)
+    tree, mark = tree_files(config, resolve_run(config))
+    assert mark == WORK / made and tree == mark.with_name("tree.json")
+
+
+def graders(grading, **sections):
+    config = configured(grading=grading, **sections)
+    return Graders(config, resolve_run(config))
+
+
+def test_a_grader_reads_the_sources_that_it_names():
+    made = graders(
+        {
+            "train_grader": {"seeds": 2, "sources": ["durations", "gop", "recogniser"]},
+            "graders": {"all": {"seeds": 1}, "lengths": {"sources": ["durations"]}},
+            "averages": {"both": ["all", "lengths"]},
+        },
+        encode={"model": ["base", "tiny.en"], "pad": 0.2, "batch": 3},
+    )
+    made.check()
+    assert made.options("all") == {"seeds": 1, "sources": ["durations", "gop", "recogniser"]}
+    assert list(made.sources("all")) == ["gop", "recogniser"]
+    assert list(made.sources("lengths")) == ["gop"]  # for the phones
+    assert [str(p.relative_to(WORK)) for p in made.source_files("all")] == [
+        "gop/sample/train/phones.scp",
+        "gop/sample/test/phones.scp",
+        "recogniser_view/sample/train/utterances.csv",
+        "recogniser_view/sample/test/utterances.csv",
+    ]
+    view = WORK / "recogniser_view" / "sample" / "train"
+    assert made.bundle("all") == {"recogniser": "base", "view": view}
+    assert made.bundle("lengths") == {}
+    assert made.model("both") == WORK / "averaged_graders" / "both" / "scores_phone.csv"
+    assert made.model("all") == WORK / "graders" / "all" / "model.pt"
+    learned = WORK / "learned_gop" / "sample" / "test"
+    truth = WORK / "corpora" / "sample" / "truth.csv"
+    assert made.evaluation() == {"learned_gop": learned, "truth": truth}
+
+
+def test_a_bundle_holds_the_encoders_as_they_were_given():
+    encode = {"model": ["base", "tiny.en"], "layers": [-2, -1], "batch": 3}
+    made = graders({"graders": {"all": {}}}, encode=encode, recogniser_view={"model": "tiny.en"})
+    assert list(made.sources("all")) == list(made.all_sources)
+    assert made.bundle("all") == {
+        "encoder": ["base", "tiny.en"],
+        "layers": [-2, -1],
+        "learned_gop": WORK / "learned_gop" / "model.pt",
+        "recogniser": "tiny.en",
+        "view": WORK / "recogniser_view" / "sample" / "train",
+    }
+
+
+@pytest.mark.parametrize(
+    ("sources", "sections", "message"),
+    [
+        (["heard"], {}, r"grading.graders.g.sources: heard needs a section encode \(or recog"),
+        (["recogniser"], {"recogniser_view": {"batch": 2}}, "recogniser needs a section encode"),
+        (["encoder"], {"recogniser_view": {"model": "m"}}, "encoder needs a section encode;"),
+        (["learned_gop"], {}, "learned_gop needs a section encode;"),
+    ],
+)
+def test_a_source_without_its_section_is_named(sources, sections, message):
+    with pytest.raises(InputError, match=message):
+        graders({"graders": {"g": {"sources": sources}}}, **sections).check()
+
+
+def test_an_average_of_an_unknown_grader_is_named():
+    grading = {"graders": {"g": {"sources": ["gop"]}}, "averages": {"a": ["g", "h"]}}
+    with pytest.raises(InputError, match=r"grading.averages.a: no grader is called h"):
+        graders(grading).check()
+
+
+def test_the_recogniser_is_the_first_encoder_where_none_is_named():
+    assert recogniser({}) == {}
+    assert recogniser({"encode": {"model": ["base", "x"]}}) == {"model": "base"}
+    view = {"encode": {"model": "base"}, "recogniser_view": {"model": "tiny.en", "batch": 2}}
+    assert recogniser(view) == {"model": "tiny.en", "batch": 2}
+
+
+def rows(**change):
+    section = {
+        "speeds": [0.9, 1.1],
+        "synthetic_scores": {},
+        "pretrained": {"ii": {}, "gop-ii": {"inputs": "gop", "dropout": 0}},
+        "finetune": {"epochs": 3, "min_steps": 0},
+        "finetuned": {"iii": {"epochs": 5}, "ii-iii": {"start": "ii"}},
+        "unfreeze_scorer": {"upper": 1},
+        "unfrozen": {"iiu": {"start": "ii", "synthetic": True, "module_rate": 1}},
+    }
+    config = configured(paper1=section | change)
+    return Rows(config, resolve_run(config))
+
+
+def test_rows_go_on_from_each_other():
+    made = rows()
+    made.check()
+    assert made.names == ["ii", "gop-ii", "iii", "ii-iii", "iiu", "trees"]
+    assert made.directory("iii") == WORK / "finetuned" / "iii"
+    assert made.directory("trees") == WORK / "baselines" / "trees"
+    assert made.start("finetuned", "iii") == []
+    assert made.start("finetuned", "ii-iii") == [WORK / "pretrained" / "ii" / "model.pt"]
+    assert made.learned("iiu") == [WORK / "synthetic" / "scores.csv"]
+    assert made.pool("pretrained", "ii", made.copies) == [
+        WORK / "pool" / "sample" / "train-sp0.9" / "phones.scp",
+        WORK / "pool" / "sample" / "train-sp1.1" / "phones.scp",
+    ]
+    assert made.pool("pretrained", "gop-ii", ["test"])[0].parts[2] == "gop"
+
+
+def test_options_of_a_row_are_its_own_before_those_of_its_stage():
+    made = rows()
+    assert made.options("pretrained", "gop-ii") == {"dropout": 0}
+    assert made.options("finetuned", "iii") == {"epochs": 5, "min_steps": 0}
+    assert made.options("finetuned", "ii-iii") == {"epochs": 3, "min_steps": 0}
+    assert made.options("unfrozen", "iiu") == {"module_rate": 1}
+
+
+def test_splices_are_made_where_they_are_asked_for():
+    assert rows().synthetic == [WORK / "synthetic" / "scores.csv"]
+    made = rows(splices=2)
+    assert [path.name for path in made.synthetic] == ["scores.csv", "splices.csv"]
+    assert made.synthetic_options() == {"folds": None, "splices": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"finetuned": {"a": {"start": "nothing"}}}, "paper1.finetuned.a.start: no row is called"),
+        ({"unfrozen": {"a": {}}}, "paper1.unfrozen.a: needs the row that it starts from"),
+    ],
+)
+def test_a_row_that_goes_on_from_none_is_named(change, message):
+    with pytest.raises(InputError, match=message):
+        rows(**change).check()
+
+
+def spoken_call(root: Path) -> Path:
+    folder = root / "corpora" / "spoken_call"
+    folder.mkdir(parents=True)
+    for name in ("scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml"):
+        (folder / name).touch()
+    return folder
+
+
+def responses(section=None, **others):
+    return find_responses(configured(proficiency={"prepare_responses": section or {}} | others))
+
+
+def test_responses_are_found_where_the_corpora_are(tmp_path):
+    assert responses({"corpus": "auto", "folds": 3}).options == {"corpus": None, "folds": 3}
+    folder = spoken_call(tmp_path)
+    found = responses({"corpus": "auto"})
+    assert found.options == {"corpus": folder} and len(found.files) == 3
+    assert str(folder / "scst_train.csv") in found.note
+    assert responses({"corpus": str(folder)}).files == found.files
+
+
+def test_a_sample_of_responses_is_called_one(tmp_path):
+    assert "GENERATED sample" in responses().note and "no corpus is named" in responses().note
+    note = responses({"corpus": "auto"}).note
+    assert "GENERATED sample" in note and f"{tmp_path}/corpora/spoken_call is not there" in note
+
+
+def test_a_corpus_of_responses_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"prepare_responses.corpus: .*mistyped: no such folder"):
+        responses({"corpus": str(tmp_path / "mistyped")})
+
+
+def test_named_files_are_read_in_place_of_the_corpus(tmp_path):
+    for name in ("train.csv", "test.csv", "grammar.xml", "hyp.text", "vectors"):
+        (tmp_path / name).touch()
+    found = responses(
+        {
+            "train": str(tmp_path / "train.csv"),
+            "test": str(tmp_path / "test.csv"),
+            "grammar": str(tmp_path / "grammar.xml"),
+            "transcripts": [str(tmp_path / "hyp.text"), str(tmp_path / "absent.text")],
+        },
+        expert_features={"word_vectors": str(tmp_path / "vectors"), "encoder": "absent"},
+    )
+    names = [path.name for path in found.files]
+    assert names == ["train.csv", "test.csv", "grammar.xml", "hyp.text"]
+    assert found.feature_files == [tmp_path / "vectors"]
+    assert "train.csv" in found.note
+
+
+def test_folders_of_proficiency_are_not_those_of_the_run():
+    section = {"name": "sample", "experts": {"TREES": {}}}
+    with pytest.raises(InputError, match=r"proficiency.name: sample is the run's own"):
+        make_plan(configured(proficiency=section))
+
+
+def test_a_plan_has_what_the_configuration_has_sections_for():
+    plan = make_plan(configured(proficiency={"name": "calls", "experts": {"TREES": {}}}))
+    assert plan.responses and not (plan.graders or plan.rows or plan.kaldi)
+
+
+def test_the_kaldi_engine_learns_one_split_of_the_corpus(monkeypatch):
+    monkeypatch.setattr("pyscorer.planning.plan.check_binaries", lambda recipes: None)
+    config = configured(engine="kaldi", kaldi={"jobs": 2})
+    made = kaldi_training(config, resolve_run(config))
+    assert made.split == "native" and made.shards == ["000", "001"]
+    config["acoustic_data"] = ["librispeech/dev-clean"]
+    with pytest.raises(InputError, match="acoustic_data: only one split, and one of the corpus"):
+        kaldi_training(config, resolve_run(config))

@@ -1,0 +1,209 @@
+"""The rules as a whole: every target plans on every engine, quoted, apart from each other."""
+
+import re
+import shlex
+from itertools import chain, permutations, product
+from pathlib import Path
+
+import pytest
+import yaml
+from dry_run import ROOT, dry_run, fake_programs, parsed
+
+from pyscorer.cli import STAGES
+
+RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
+SECTIONS = {
+    "encode": {"model": "tiny.en"},
+    "grading": {
+        "train_grader": {"sources": ["durations", "gop", "encoder", "learned_gop", "heard"]},
+        "graders": {"all": {}, "gop": {"sources": ["gop"]}, "view": {"sources": ["recogniser"]}},
+        "averages": {"both": ["all", "gop"]},
+    },
+    "paper1": {
+        "speeds": [0.9],
+        "splices": 1,
+        "synthetic_scores": {"kind": "gbt"},
+        "pretrained": {"ii": {}, "lpp-ii": {"inputs": "transition_gop", "deep": False}},
+        "finetuned": {"iii": {}, "ii-iii": {"start": "ii"}},
+        "unfreeze_scorer": {"upper": 1},
+        "unfrozen": {"iiu": {"start": "ii", "synthetic": True}},
+    },
+    "proficiency": {"name": "responses", "experts": {"fbk1": None, "TREES": {}}},
+}
+TARGETS = ("all", "paper1_tables", "grading", "proficiency", "recognition")
+OURS = {"features", "train_gmm", "align", "chain_graphs", "train_tdnnf"}
+"""Rules that the kaldi engine has others for."""
+
+
+@pytest.mark.parametrize("foreign", [False, True], ids=["trained", "acoustic_model"])
+@pytest.mark.parametrize("engine", ["torch", "kaldi"])
+def test_every_target_plans_in_a_folder_with_a_space(engine: str, foreign: bool, tmp_path: Path):
+    folder = tmp_path / "a b&c"
+    fake_programs(folder / "bin")
+    config = SECTIONS | {"engine": engine, "kaldi": {"jobs": 2, "epochs": 1, "mono_iterations": 3}}
+    if foreign:
+        config["acoustic_model"] = str(folder / "final.mdl")
+        (folder / "final.mdl").touch()
+    results = folder / "results" / "sample"
+    planned = dry_run(folder, *TARGETS, f"{results}/kaldi", f"{results}/vosk", **config)
+    counts = planned.counts
+
+    assert sum(counts.get(rule, 0) for rule in ("import_kaldi", "kaldi_model", "train_tdnnf")) == 1
+    assert ("import_kaldi" in counts) == foreign
+    assert not foreign or not counts.keys() & {"chain_graphs", "kaldi_train", "kaldi_combine"}
+    assert engine == "torch" or not counts.keys() & OURS
+    assert counts["perturb"] == counts["scale_alignment"] == counts["gop_of_copies"] == 1
+    assert counts["export" if foreign or engine == "torch" else "kaldi_posteriors"] == 3
+
+    assert len(planned.commands) > 50
+    trees = set()
+    for command in planned.commands:
+        words = shlex.split(command)
+        assert not [word for word in words if "b&c" in word and "a b&c" not in word], command
+        if "--tree" in words and words[1] in ("transition_gop", "decoding_graph"):
+            trees.add(words[words.index("--tree") + 1])
+    ours = engine == "torch" and not foreign
+    made = "graphs" if ours else "tdnnf"
+    assert trees == {str(folder / "work" / "sample" / made / "tree.json")}
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_paths_are_quoted_and_there_is_one_way_to_log(path: Path):
+    text = path.read_text()
+    commands = re.findall(r"    shell:\n((?:        .*\n)+)", text)
+    rules = len(re.findall(r"^rule \w+:", text, re.MULTILINE))
+    targets = text.count("\nrule grading:") + text.count("\nrule recognition:")
+    targets += text.count("\nrule proficiency:") + text.count("\nrule paper1_tables:")
+    assert len(commands) == rules - targets
+    for command in commands:
+        assert command.rstrip().endswith('2>&1 | tee {log:q}"'), command
+        # Flags are made by shlex.join, numbers and names of programs are not paths.
+        for field in re.findall(r"(?<!{){([^{}]+)}", command):
+            name = field.partition(":")[0]
+            path_like = re.match(r"input|output|log|params\.(data|mfcc|lang|out|root|stem)\b", name)
+            path_like = path_like or (re.match(r"[A-Z]\w*$", name) and name not in NO_PATHS)
+            assert not path_like or field.endswith(":q"), f"{field} in {command}"
+
+
+NO_PATHS = {"CANONICAL", "WIDEST"}
+
+
+WILDCARD = re.compile(r"{\w+(?:,([^{}]*))?}")
+
+
+def meets(one: str, other: str) -> bool:
+    """Whether two parts of paths with wildcards may be the same name."""
+    for pattern, name in ((one, other), (other, one)):
+        if not WILDCARD.search(name):
+            literals = WILDCARD.split(pattern)[::2]
+            constraints = [f"(?:{m[1] or '.+'})" for m in WILDCARD.finditer(pattern)]
+            regex = "".join(chain(*zip(map(re.escape, literals), [*constraints, ""], strict=True)))
+            return bool(re.fullmatch(regex, name))
+    return True
+
+
+def inside(pattern: str, folder: str) -> bool:
+    """Whether a path may lie in a folder, both with wildcards."""
+    path, above = (re.split(r"/(?![^{}]*})", text) for text in (pattern, folder))
+    return len(path) > len(above) and all(map(meets, path, above))
+
+
+def test_a_path_inside_a_folder_is_found():
+    assert inside("w/models/{scorer}/a.csv", "w/models/{scorer}")
+    assert inside("w/models/deep/a.csv", "w/models/{scorer,[^/]+}")
+    assert inside("w/{kind,models|mfcc}/a/b", "w/models/{scorer}")
+    assert not inside("w/{kind,mfcc}/a/b", "w/models/{scorer}")
+    assert not inside("w/models/{scorer}", "w/models/{scorer}")
+    assert not inside("w/models.csv", "w/models")
+
+
+def replaces(stage: str) -> bool:
+    """Whether a stage puts a new folder in the place of `out`."""
+    path = ROOT / Path(*STAGES.get(stage, "pyscorer").split(".")).with_suffix(".py")
+    # kaldi_network shares a module with export_kaldi.
+    found = path.exists() and "atomic_directory(out)" in path.read_text()
+    return found and stage != "kaldi_network"
+
+
+@pytest.mark.parametrize("engine", ["torch", "kaldi"])
+def test_no_rule_writes_into_a_folder_that_another_replaces(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PATH", str(fake_programs(tmp_path / "bin")), prepend=":")
+    rules = parsed(tmp_path, engine=engine, **SECTIONS)
+    assert {"bundle", "bundle_grader", "train_expert", "finetune_scorer"} <= {r.name for r in rules}
+    replaced = {rule.name: [str(p) for p in rule.output if p.is_directory] for rule in rules}
+    for rule in rules:
+        if not replaced[rule.name] and replaces(rule.name):
+            replaced[rule.name] = [str(rule.output[0]).rpartition("/")[0]]
+    assert all(replaced[name] for name in ("bundle", "decoding_graph", "validate", "evaluate"))
+    for rule, other in permutations(rules, 2):
+        written = [*other.output, *other.log, *([other.benchmark] if other.benchmark else [])]
+        own = {Path(path).name for path in rule.output}  # of which ruleorder picks one
+        for folder, path in product(replaced[rule.name], map(str, written)):
+            if Path(path).name not in own:
+                assert not inside(path, folder), f"{other.name}: {path} in that of {rule.name}"
+
+
+def test_files_of_the_users_are_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """So that a changed one makes what was made of it anew."""
+    corpora = tmp_path / "corpora"
+    for name in ("scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml"):
+        (corpora / "spoken_call").mkdir(parents=True, exist_ok=True)
+        (corpora / "spoken_call" / name).touch()
+    for name in ("train/text", "test/text", "resource/lexicon.txt", "resource/text-phone"):
+        (corpora / "speechocean762" / name).parent.mkdir(parents=True, exist_ok=True)
+        (corpora / "speechocean762" / name).touch()
+    (corpora / "speechocean762" / "resource" / "scores.json").touch()
+    (tmp_path / "generic.txt").touch()
+    (tmp_path / "vectors.bin").touch()
+    monkeypatch.setenv("PYSCORER_CORPORA", str(corpora))
+    responses = {"corpus": "auto", "generic_text": str(tmp_path / "generic.txt")}
+    features = {"word_vectors": str(tmp_path / "vectors.bin")}
+    section = SECTIONS["proficiency"] | {
+        "prepare_responses": responses,
+        "expert_features": features,
+    }
+    rules = {r.name: r for r in parsed(tmp_path, corpus="speechocean762", proficiency=section)}
+    inputs = {name: {Path(str(p)).name for p in rule.input} for name, rule in rules.items()
+              if name in ("prepare_responses", "expert_features")}  # fmt: skip
+    assert inputs["prepare_responses"] == {
+        "scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml", "generic.txt",
+    }  # fmt: skip
+    assert inputs["expert_features"] == {"vectors.bin", "folds.json"}
+    target = f"{tmp_path}/work/speechocean762-30spk/prepared/speechocean762/train/text"
+    planned = dry_run(tmp_path, target, corpus="speechocean762")
+    wanted = re.search(r"^rule prepare:\n    input: (.*)$", planned.text, re.MULTILINE)
+    assert wanted and wanted[1].count(str(corpora / "speechocean762")) == 5
+
+
+def test_a_source_without_its_section_stops_the_run_at_its_start(tmp_path: Path):
+    grading = {"graders": {"all": {"sources": ["durations", "heard"]}}}
+    planned = dry_run(tmp_path, "grading", grading=grading, fails=True)
+    wanted = "error: grading.graders.all.sources: heard needs a section encode (or recogniser_view"
+    assert wanted in planned.text and "MissingInput" not in planned.text
+    view = {"recogniser_view": {"model": "tiny.en"}}
+    assert dry_run(tmp_path, "grading", grading=grading, **view).counts["heard_phones"] == 2
+
+
+def test_proficiency_without_its_corpus_takes_a_sample_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PYSCORER_CORPORA", str(tmp_path / "nothing"))
+    config = yaml.safe_load((ROOT / "config" / "proficiency.yaml").read_text())
+    planned = dry_run(tmp_path, "proficiency", **config)
+    assert planned.counts["prepare_responses"] == 1
+    assert f"sample of responses, whose figures mean nothing: {tmp_path}/nothing" in planned.text
+    command = next(c for c in planned.commands if "prepare_responses" in c)
+    assert "--corpus" not in command and "auto" not in command
+    config["proficiency"]["prepare_responses"]["corpus"] = str(tmp_path / "mistyped")
+    planned = dry_run(tmp_path, "proficiency", **config, fails=True)
+    wanted = f"proficiency.prepare_responses.corpus: {tmp_path}/mistyped: no such folder"
+    assert wanted in planned.text
+
+
+@pytest.mark.parametrize("stage", ["export", "average_graders", "bundle_grader"])
+def test_rules_pass_their_sections_on(stage: str):
+    text = "".join(path.read_text() for path in RULES)
+    rule = re.search(rf"^rule {stage}:\n(.*?)(?:\n\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+    assert rule and f'options("{stage}"' in rule[1] and "{params.options}" in rule[1]
