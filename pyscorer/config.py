@@ -152,16 +152,13 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
     return Run(name, corpus, tuple(acoustic), sources, work, results, note)
 
 
-def stage_options(config: Mapping[str, Any], stage: str) -> dict[str, Any]:
-    """What the section of a stage says, and the run's seed where it does not name another.
+def run_seed(config: Mapping[str, Any], stage: str) -> dict[str, int]:
+    """The option `seed` of a stage by the run's seed; empty for a stage that has none.
 
-    The section stands in `config` itself or in one of `grading`, `proficiency` and `paper1`. A
-    stage whose seed is another than 0 by itself adds the run's to it: seed 0 leaves it as it is.
+    A stage whose seed is another than 0 by itself adds the run's to it: seed 0 leaves it as it is.
     """
-    places = (config, *(config.get(name, {}) for name in ("grading", "proficiency", "paper1")))
-    section = next((place[stage] for place in places if stage in place), None) or {}
     own = all_options().get(stage, {}).get("seed")
-    return ({"seed": own["default"] + config["seed"]} if own else {}) | section
+    return {"seed": own["default"] + config["seed"]} if own else {}
 
 
 def flags(options: Mapping[str, Any]) -> str:

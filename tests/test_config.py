@@ -13,7 +13,7 @@ from pyscorer.config import (
     config_schema,
     flags,
     resolve_run,
-    stage_options,
+    run_seed,
 )
 from pyscorer.corpora.manifests import load_manifest
 from pyscorer.describe import descriptions
@@ -145,15 +145,8 @@ def test_the_seed_of_the_run_reaches_every_stage_that_has_one(seed, other):
         "proficiency_tables",
     }
     for stage in seeded:
-        assert stage_options(config, stage)["seed"] == (other if stage in own else seed), stage
-    assert "seed" not in stage_options(config, "align")
-
-
-def test_a_section_may_have_a_seed_of_its_own():
-    config = changed(seed=7, train_gmm={"seed": 2}, grading={"evaluate_grader": {"samples": 9}})
-    assert stage_options(config, "train_gmm") == config["train_gmm"]
-    assert stage_options(config, "evaluate_grader") == {"seed": 7, "samples": 9}
-    assert stage_options(changed(proficiency={"train_expert": None}), "train_expert") == {"seed": 1}
+        assert run_seed(config, stage)["seed"] == (other if stage in own else seed), stage
+    assert "seed" not in run_seed(config, "align")
 
 
 @pytest.fixture

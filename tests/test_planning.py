@@ -13,6 +13,7 @@ from pyscorer.planning.commands import (
     files,
     folders,
     scored,
+    stage_options,
     stage_section,
     told,
     train_and_test,
@@ -88,9 +89,9 @@ def test_corpora_are_fetched_or_read_where_they_are(tmp_path):
     corpora = Corpora(config, resolve_run(config))
     marks = corpora.run.work / "downloaded"
     assert corpora.files("speechocean762") == [marks / "speechocean762"]
-    assert corpora.download_options("speechocean762") == {"retries": 1}
+    assert corpora.download_options("speechocean762") == {"seed": 0, "retries": 1}
     assert corpora.download_options("librispeech") == {"splits": ["dev-clean", "dev-other"]}
-    assert corpora.prepare_options("speechocean762") == {"speakers": 30}
+    assert corpora.prepare_options("speechocean762") == {"seed": 0, "speakers": 30}
     assert corpora.prepare_options("librispeech") == {}
     folder = tmp_path / "corpora" / "LibriSpeech"
     folder.mkdir(parents=True)
@@ -317,3 +318,16 @@ def test_the_kaldi_engine_learns_one_split_of_the_corpus(monkeypatch):
     config["acoustic_data"] = ["librispeech/dev-clean"]
     with pytest.raises(InputError, match="acoustic_data: only one split, and one of the corpus"):
         kaldi_training(config, resolve_run(config))
+
+
+def test_a_stage_has_the_runs_seed_unless_its_section_names_another():
+    config = {"seed": 7, "train_gmm": {"seed": 2}, "grading": {"evaluate_grader": {"samples": 9}}}
+    assert stage_options(config, "train_gmm") == {"seed": 2}
+    assert stage_options(config, "evaluate_grader") == {"seed": 7, "samples": 9}
+    assert stage_options(config | {"proficiency": {"train_expert": None}}, "train_expert") == {
+        "seed": 8
+    }
+    assert stage_options(config, "align", {"beam": 1}, {"beam": 2, "jobs": 3}) == {
+        "beam": 1,
+        "jobs": 3,
+    }

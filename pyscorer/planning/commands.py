@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import SAMPLE, Run, flags
+from pyscorer.config import SAMPLE, Run, flags, run_seed
 
 Config = Mapping[str, Any]
 
@@ -19,6 +19,17 @@ def stage_section(config: Config, stage: str) -> dict[str, Any]:
         if stage in place:
             return dict(place[stage] or {})
     return {}
+
+
+def stage_options(
+    config: Config,
+    stage: str,
+    own: Mapping[str, Any] | None = None,
+    base: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Options of a stage: the run's seed, `base`, its section, `own`; the later one wins."""
+    section = stage_section(config, stage)
+    return run_seed(config, stage) | dict(base or {}) | section | dict(own or {})
 
 
 def folders(*same: str, **named: str | int) -> Callable[..., str]:

@@ -9,7 +9,7 @@ from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
-from pyscorer.planning.commands import Config, stage_section
+from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
@@ -35,14 +35,14 @@ class Corpora:
     def download_options(self, corpus: str) -> dict[str, Any]:
         """The stage's own choice for the corpus that is scored, else the splits that are needed."""
         if corpus == self.run.corpus:
-            return stage_section(self.config, "download")
+            return stage_options(self.config, "download")
         datasets = [dataset.split("/") for dataset in self.run.acoustic]
         return {"splits": [split for owner, split in datasets if owner == corpus]}
 
     def prepare_options(self, corpus: str) -> dict[str, Any]:
         """The number of speakers is a matter of the corpus that is scored, but for the sample."""
         scored = corpus == self.run.corpus != SAMPLE
-        return stage_section(self.config, "prepare") if scored else {}
+        return stage_options(self.config, "prepare") if scored else {}
 
 
 def tree_files(config: Config, run: Run) -> tuple[Path, Path]:

@@ -26,7 +26,7 @@ rule train_gmm:
         WORK / "gmm" / "log.csv",
     params:
         folders=folders("data", "feats", out=0),
-        options=options("train_gmm", base=SEED),
+        options=options("train_gmm"),
     threads: workflow.cores
     log:
         LOGS / "train_gmm.log",
@@ -90,7 +90,7 @@ rule train_tdnnf:
         WORK / "tdnnf" / "final.pt",
     params:
         folders=folders("data", "feats", "ali", "graphs", out=0),
-        options=options("train_tdnnf", base=SEED),
+        options=options("train_tdnnf"),
     threads: workflow.cores
     log:
         LOGS / "train_tdnnf.log",

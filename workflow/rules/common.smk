@@ -21,7 +21,6 @@ if workflow.is_main_process:
 
 WORK, RESULTS, CORPUS = RUN.work, RUN.results, RUN.corpus
 LOGS, BENCHMARKS = WORK / "logs", WORK / "benchmarks"
-SEED = {"seed": config["seed"]}
 TREE, TREE_MADE = tree_files(config, RUN)
 train_and_test = partial(commands.train_and_test, RUN)
 
@@ -33,5 +32,5 @@ wildcard_constraints:
 
 
 def options(stage, own=None, base=None):
-    """The flags of `stage`: `base`, overridden by its section of the configuration and by `own`."""
-    return flags((base or {}) | commands.stage_section(config, stage) | (own or {}))
+    """The flags of a stage, see `commands.stage_options`."""
+    return flags(commands.stage_options(config, stage, own, base))

@@ -131,10 +131,11 @@ rule bundle:
         lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
         tdnnf=WORK / "tdnnf" / "final.pt",
         scorer=WORK / "scorers" / "{scorer}" / "model.pt",
+        pool=WORK / "pool" / CORPUS / "train" / "phones.scp",
     output:
         directory(RESULTS / "models" / "{scorer}"),
     params:
-        folders=folders("gmm", "scorer"),
+        folders=folders("gmm", "scorer", "pool"),
     log:
         LOGS / "bundle" / "{scorer}.log",
     benchmark:

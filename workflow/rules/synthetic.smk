@@ -22,7 +22,7 @@ rule perturb:
         lexicon=WORK / "data" / CORPUS / "train-sp{speed}" / "lexicon.txt",
     params:
         folders=folders("data", out=0),
-        options=options("perturb", base=SEED),
+        options=options("perturb"),
     threads: workflow.cores
     log:
         LOGS / "perturb" / "{speed}.log",
