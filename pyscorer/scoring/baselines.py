@@ -138,8 +138,10 @@ def fit_regressor(train: TrainingSet, held_out: np.ndarray, seed: int, fold: int
     """
     options = train.blank.options
     if options.kind != "blstm":
+        # A number of its own for every seed and place, of which there are folds ** 2 at most.
+        drawn = max(1000, options.folds**2) * seed + fold
         return boost(
-            *(train.inputs[~held_out], train.scores[~held_out], 1000 * seed + fold),
+            *(train.inputs[~held_out], train.scores[~held_out], drawn),
             learning_rate=options.tree_rate,
             max_iter=options.iterations,
             max_leaf_nodes=options.leaves,
