@@ -18,12 +18,9 @@ Options = dict[str, dict[str, dict[str, Any]]]
 
 
 def options_json(options: Options) -> str:
-    """One option a line."""
-    stages = []
-    for stage, own in options.items():
-        lines = [f'  "{name}": {json.dumps(own[name], ensure_ascii=False)}' for name in own]
-        stages.append(f'"{stage}": {{\n' + ",\n".join(lines) + "\n}")
-    return "{" + ",\n".join(stages) + "}\n"
+    """One stage a line."""
+    lines = [f'"{s}": {json.dumps(own, ensure_ascii=False)}' for s, own in options.items()]
+    return "{" + ",\n".join(lines) + "}\n"
 
 
 def _range(schema: dict[str, Any]) -> str:
