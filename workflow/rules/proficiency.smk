@@ -32,7 +32,7 @@ rule expert_features:
     input:
         rules.prepare_responses.output[0],
     output:
-        P_WORK / "features" / "encoders.pkl",
+        directory(P_WORK / "features" / "encoders"),
     params:
         data=subpath(input[0], parent=True),
         out=subpath(output[0], parent=True),
