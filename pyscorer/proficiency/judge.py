@@ -21,6 +21,7 @@ from pyscorer.proficiency.encoders import Encoders, load_encoders
 from pyscorer.proficiency.expert_features import Inputs, encode
 from pyscorer.proficiency.mixture import apply_gate, concatenate, gate_sizes
 from pyscorer.proficiency.networks import Network
+from pyscorer.proficiency.systems import load_systems
 from pyscorer.proficiency.train_expert import predict
 from pyscorer.proficiency.tree_expert import Forest, apply_forest, load_forest
 
@@ -113,9 +114,8 @@ def load_judge(model: Path) -> Judge:
     if not (model / "best.json").exists():
         raise InputError(f"{model}/best.json: no such file: name a folder written by judge_model")
     encoders = load_encoders(model / "encoders")
-    best = json.loads((model / "best.json").read_text(encoding="utf-8"))
-    systems = json.loads((model / "systems.json").read_text(encoding="utf-8"))["systems"]
-    system = next(s for s in systems if s["name"] == best["best"] + " + memory")
+    systems = load_systems(model)
+    best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
     members = [load_member(model / "experts" / name) for name in best["members"]]
     state = torch.load(model / "gate.pt", weights_only=True)
     gate = Network(
@@ -178,7 +178,7 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
 
 def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
     """Gather what judging needs into one folder: encoders, the best mixture's experts and gate."""
-    best = json.loads((mixture / "best.json").read_text(encoding="utf-8"))
+    best = load_systems(mixture).best
     folders = {
         json.loads((f / "architecture.json").read_text(encoding="utf-8"))["expert"]: f
         for f in experts
