@@ -50,10 +50,10 @@ def main() -> None:
         lm = phone_lm_of(arguments.texts, GraphOptions()).acceptor
         write_graphs(graphs, tree, lm, denominator_fst(lm, tree))
         denominator = DenominatorGraph.from_fst(graphs / "den.fst", tree.num_pdfs)
-        source = EgsSource(graphs, network.context)
+        source = EgsSource.read(graphs, utterances, network.context)
         for (chunk,) in tqdm(plan_epoch(utterances[:: arguments.every], 150, 1, None)):
             try:
-                example = prepare(([chunk], source))
+                example = prepare(source, [chunk])
             except InputError:
                 left_out += 1
                 continue

@@ -118,13 +118,13 @@ def measure(
 def planned(
     corpus: list[Utterance], graphs: Path, context: int, minibatch: int, width: int
 ) -> Callable[[int], Examples]:
-    source = EgsSource(graphs, context)
+    source = EgsSource.read(graphs, corpus, context)
     plan = [
         batch
         for batch in plan_epoch(corpus, width, minibatch, np.random.default_rng(0))
         if len(batch) == minibatch
     ]
-    return lambda step: prepare((plan[step % len(plan)], source))
+    return lambda step: prepare(source, plan[step % len(plan)])
 
 
 def cycle(examples: list[Examples]) -> Callable[[int], Examples]:

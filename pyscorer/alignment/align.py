@@ -4,7 +4,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +28,7 @@ from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.options import option
-from pyscorer.parallel import chunks, ordered_map
+from pyscorer.parallel import chunks, shared_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -124,14 +123,18 @@ class _Task:
     words: tuple[Pronunciation, ...]
 
 
-def _align_chunk(
-    tasks: list[_Task], model: Gmm, feats: Path, options: AlignOptions
-) -> list[tuple[str, Alignment | str]]:
-    read = GmmFeatures(feats)
-    kaldi = kaldi_model(model, options.boost_silence)
-    compiler = GraphCompiler(kaldi, (word for task in tasks for word in task.words))
+@dataclass(frozen=True)
+class _Source:
+    model: KaldiModel
+    read: GmmFeatures
+    options: AlignOptions
+
+
+def _align_chunk(source: _Source, tasks: list[_Task]) -> list[tuple[str, Alignment | str]]:
+    model = source.model
+    compiler = GraphCompiler(model, (word for task in tasks for word in task.words))
     return [
-        (u.key, _align(kaldi, compiler, read(u), task.words, u.words, options))
+        (u.key, _align(model, compiler, source.read(u), task.words, u.words, source.options))
         for task in tasks
         for u in [task.utterance]
     ]
@@ -171,11 +174,11 @@ def align(
     beams: Counter[float] = Counter()
 
     def stream() -> Iterator[tuple[str, np.ndarray]]:
-        work = partial(
-            _align_chunk, model=Gmm.load(model / "final.npz"), feats=feats, options=options
-        )
+        gmm = kaldi_model(Gmm.load(model / "final.npz"), options.boost_silence)
+        source = _Source(gmm, GmmFeatures(feats), options)
+        parts = chunks(tasks, _CHUNK)
         with progress_bar(total=len(tasks), desc=f"align {data}") as progress:
-            for chunk in ordered_map(work, chunks(tasks, _CHUNK), options.jobs):
+            for chunk in shared_map(_align_chunk, source, parts, options.jobs):
                 for key, result in chunk:
                     if isinstance(result, str):
                         failed[key] = result

@@ -148,7 +148,7 @@ def initial_gmm(mean: np.ndarray, variance: np.ndarray) -> Gmm:
     )
 
 
-@lru_cache(maxsize=1)  # one recording after another is aligned with the same model
+@lru_cache(maxsize=1)  # `align_one` is given one recording after another, and the same model
 def kaldi_model(model: Gmm, boost_silence: float = 1.0) -> KaldiModel:
     """The Kaldi objects of `model`, the weights of silence multiplied by `boost_silence`.
 

@@ -9,8 +9,6 @@ process.
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial, reduce
-from operator import add
 from pathlib import Path
 
 import kaldifst
@@ -18,10 +16,10 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from pyscorer.alignment.gmm_estimation import Statistics, accumulate
-from pyscorer.alignment.gmm_model import Gmm, initial_gmm, kaldi_model
+from pyscorer.alignment.gmm_model import Gmm, KaldiModel, initial_gmm, kaldi_model
 from pyscorer.alignment.viterbi import GraphCompiler, Pronunciation, equal_alignment, viterbi
 from pyscorer.errors import InputError
-from pyscorer.parallel import ordered_map
+from pyscorer.parallel import shared_map
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +40,21 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Recording:
+    """An utterance that is to be put into a shard."""
+
+    key: str
+    words: tuple[Pronunciation, ...]
+    features: np.ndarray
+    """(frames, 39) float32."""
+
+
+@dataclass(frozen=True)
 class Shard:
     """Utterances trained on together, and their files."""
 
     directory: Path
+    number: int
     examples: tuple[Example, ...]
 
     @property
@@ -69,25 +78,28 @@ class Shard:
         return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-def write_shard(
-    directory: Path, items: Sequence[tuple[str, tuple[Pronunciation, ...], np.ndarray]]
-) -> Shard:
-    """Put (key, pronunciations, features) of some utterances into `directory`."""
+def write_shard(scratch: Path, number: int, recordings: Sequence[Recording]) -> Shard:
+    """Put some utterances into a folder of `scratch`."""
+    directory = scratch / f"{number:05d}"
     directory.mkdir(parents=True)
-    ends = np.cumsum([len(features) for _, _, features in items])
-    shard = Shard(
-        directory,
-        tuple(
-            Example(key, words, int(end)) for (key, words, _), end in zip(items, ends, strict=True)
-        ),
-    )
-    np.save(shard.features, np.concatenate([features for _, _, features in items]))
+    ends = np.cumsum([len(r.features) for r in recordings])
+    examples = (Example(r.key, r.words, int(e)) for r, e in zip(recordings, ends, strict=True))
+    shard = Shard(directory, number, tuple(examples))
+    np.save(shard.features, np.concatenate([r.features for r in recordings]))
     return shard
 
 
-def _prepare(task: tuple[int, Shard], seed: int) -> tuple[int, np.ndarray, np.ndarray, list[str]]:
-    """Compile graphs and align equally; returns frames, sums, sums of squares, and failures."""
-    number, shard = task
+@dataclass(frozen=True)
+class _Prepared:
+    frames: int
+    sums: np.ndarray
+    squares: np.ndarray
+    failed: list[str]
+    """Utterances with fewer frames than their phones need."""
+
+
+def _prepare(seed: int, shard: Shard) -> _Prepared:
+    """Compile graphs and align equally."""
     features = np.load(shard.features)
     dim = features.shape[1]
     model = kaldi_model(initial_gmm(np.zeros(dim), np.ones(dim)))
@@ -99,7 +111,7 @@ def _prepare(task: tuple[int, Shard], seed: int) -> tuple[int, np.ndarray, np.nd
         graph = compiler(example.words)
         writer.write(example.key, graph)
         length = frames.stop - frames.start
-        found = equal_alignment(graph, length, seed + number * SHARD + index)
+        found = equal_alignment(graph, length, seed + shard.number * SHARD + index)
         if found is None:
             failed.append(example.key)
         else:
@@ -107,7 +119,7 @@ def _prepare(task: tuple[int, Shard], seed: int) -> tuple[int, np.ndarray, np.nd
     writer.close()
     np.save(shard.alignment, alignment)
     wide = features.astype(np.float64)
-    return len(features), wide.sum(axis=0), (wide**2).sum(axis=0), failed
+    return _Prepared(len(features), wide.sum(axis=0), (wide**2).sum(axis=0), failed)
 
 
 def prepare_shards(shards: Sequence[Shard], seed: int, jobs: int) -> tuple[Gmm, list[str]]:
@@ -117,28 +129,36 @@ def prepare_shards(shards: Sequence[Shard], seed: int, jobs: int) -> tuple[Gmm, 
     """
     frames, first, second = 0, np.zeros(()), np.zeros(())
     failed: list[str] = []
-    for count, sums, squares, left_out in ordered_map(
-        partial(_prepare, seed=seed), enumerate(shards), jobs
-    ):
-        frames, first, second = frames + count, first + sums, second + squares
-        failed += left_out
+    for one in shared_map(_prepare, seed, shards, jobs):
+        frames, first, second = frames + one.frames, first + one.sums, second + one.squares
+        failed += one.failed
     if not frames:
         raise InputError("no frames to train on")
     mean = first / frames
     return initial_gmm(mean, second / frames - mean**2), failed
 
 
-def _pass(shard: Shard, model: Gmm, beam: float, boost_silence: float) -> tuple[Statistics, int]:
-    """Statistics of one shard, realigned first if `beam` is not 0; and how many did not align."""
+@dataclass(frozen=True)
+class _Model:
+    gmm: Gmm
+    aligner: KaldiModel | None
+    """What to realign with, if at all."""
+    beam: float
+
+
+def _pass(model: _Model, shard: Shard) -> tuple[Statistics, int]:
+    """Statistics of one shard, realigned first if so wished; and how many did not align."""
     features = np.load(shard.features)
     alignment = np.load(shard.alignment)
     failed = 0
-    if beam:
-        kaldi = kaldi_model(model, boost_silence)
+    if model.aligner:
         reader = kaldifst.SequentialVectorFstReader(f"ark:{shard.graphs}")
         for frames in shard.slices():
             if alignment[frames.start]:
-                path = viterbi(kaldi, reader.value, features[frames], beam, RETRY_BEAM, widen=False)
+                path = viterbi(
+                    *(model.aligner, reader.value, features[frames], model.beam, RETRY_BEAM),
+                    widen=False,
+                )
                 if path is None:
                     failed += 1  # its last alignment stays: better than none
                 else:
@@ -148,7 +168,7 @@ def _pass(shard: Shard, model: Gmm, beam: float, boost_silence: float) -> tuple[
         np.save(shard.alignment, alignment)
     used = alignment > 0
     with threadpool_limits(1):
-        return accumulate(model, features[used], alignment[used]), failed
+        return accumulate(model.gmm, features[used], alignment[used]), failed
 
 
 def run_pass(
@@ -158,12 +178,9 @@ def run_pass(
 
     Returns them and the number of utterances that kept their earlier alignment.
     """
-    work = partial(_pass, model=model, beam=beam, boost_silence=boost_silence)
-    failures = []
-
-    def statistics(result: tuple[Statistics, int]) -> Statistics:
-        failures.append(result[1])
-        return result[0]
-
-    total = reduce(add, (statistics(result) for result in ordered_map(work, shards, jobs)))
-    return total, sum(failures)
+    shared = _Model(model, kaldi_model(model, boost_silence) if beam else None, beam)
+    results = shared_map(_pass, shared, shards, jobs)
+    total, failures = next(results)
+    for statistics, failed in results:
+        total, failures = total + statistics, failures + failed
+    return total, failures

@@ -19,6 +19,7 @@ from pyscorer.alignment.gmm_training import (
     FIRST_BEAM,
     REALIGN,
     SHARD,
+    Recording,
     Shard,
     prepare_shards,
     run_pass,
@@ -66,12 +67,12 @@ def _write_shards(
 ) -> tuple[list[Shard], Counter[str]]:
     shards, unknown = [], Counter[str]()
     for number, part in enumerate(chunks(utterances, SHARD)):
-        items = []
+        recordings = []
         for utterance in part:
             words, strange = pronunciations(utterance, lexicon, canonical)
             unknown.update(strange)
-            items.append((utterance.key, tuple(words), read(utterance)))
-        shards.append(write_shard(scratch / f"{number:05d}", items))
+            recordings.append(Recording(utterance.key, tuple(words), read(utterance)))
+        shards.append(write_shard(scratch, number, recordings))
     return shards, unknown
 
 

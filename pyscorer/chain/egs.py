@@ -6,9 +6,8 @@ a time. As Kaldi's chain egs, but cut anew for every epoch.
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -189,14 +188,26 @@ def _widen(chunk: Chunk, width: int) -> Chunk:
 
 @dataclass(frozen=True)
 class EgsSource:
-    """What chunks are cut with; small, so that it goes to worker processes with every task."""
+    """What chunks are prepared with; the same for all of them."""
 
-    graphs: Path
-    """Directory of the stage chain_graphs."""
+    tree: ContextTree
+    normalization: Normalization
+    features: dict[Path, Matrices]
+    """Of each feats.scp that an utterance names."""
     context: int
     """Input frames on either side of an output frame."""
     left_tolerance: int = 5
     right_tolerance: int = 5
+
+    @classmethod
+    def read(cls, graphs: Path, utterances: Iterable[Utterance], context: int) -> "EgsSource":
+        """Of a directory of the stage chain_graphs, for chunks of `utterances`."""
+        return cls(
+            read_tree(graphs / "tree.json"),
+            Normalization.from_fst(graphs / "normalization.fst"),
+            {scp: Matrices(scp) for scp in {u.feats for u in utterances}},
+            context,
+        )
 
 
 @dataclass(frozen=True)
@@ -216,20 +227,18 @@ class Examples:
         return self.width * len(self.numerators)
 
 
-def prepare(task: tuple[Sequence[Chunk], EgsSource]) -> Examples:
+def prepare(source: EgsSource, chunks: Sequence[Chunk]) -> Examples:
     """Read the features of chunks of one width, and build their numerators.
 
     Raises InputError where features and alignment differ in length, and for a chunk whose phone
     sequence the denominator graph does not have.
     """
-    chunks, source = task
     frames = math.ceil(chunks[0].width / SUBSAMPLING)
-    tree = _tree(source.graphs)
     graphs = [
         supervise(
             *_repeat_edges(chunk),
             frames,
-            tree,
+            source.tree,
             source.left_tolerance,
             source.right_tolerance,
             SUBSAMPLING,
@@ -237,9 +246,12 @@ def prepare(task: tuple[Sequence[Chunk], EgsSource]) -> Examples:
         for chunk in chunks
     ]
     names = [f"{c.utterance.key}, frames {c.start} to {c.start + c.width}" for c in chunks]
-    numerators = normalize(graphs, _normalization(source.graphs), names)
-    features = np.stack([_features(chunk, frames, source.context) for chunk in chunks])
-    return Examples(features, numerators, chunks[0].width)
+    numerators = normalize(graphs, source.normalization, names)
+    rows = []
+    for chunk in chunks:
+        matrix = source.features[chunk.utterance.feats][chunk.utterance.key]
+        rows.append(_features(matrix, chunk, frames, source.context))
+    return Examples(np.stack(rows), numerators, chunks[0].width)
 
 
 def _repeat_edges(chunk: Chunk) -> tuple[list[Segment], int]:
@@ -255,8 +267,7 @@ def _repeat_edges(chunk: Chunk) -> tuple[list[Segment], int]:
     return segments, chunk.start + before
 
 
-def _features(chunk: Chunk, frames: int, context: int) -> np.ndarray:
-    matrix = _matrices(chunk.utterance.feats)[chunk.utterance.key]
+def _features(matrix: np.ndarray, chunk: Chunk, frames: int, context: int) -> np.ndarray:
     aligned = chunk.utterance.recorded or chunk.utterance.frames
     if len(matrix) != aligned:
         raise InputError(
@@ -274,18 +285,3 @@ def _features(chunk: Chunk, frames: int, context: int) -> np.ndarray:
     else:
         rows = matrix[times]
     return np.asarray(rows - matrix.mean(axis=0, dtype=np.float64), dtype=np.float32)
-
-
-@lru_cache(maxsize=16)
-def _matrices(scp: Path) -> Matrices:
-    return Matrices(scp)
-
-
-@lru_cache(maxsize=1)
-def _tree(graphs: Path) -> ContextTree:
-    return read_tree(graphs / "tree.json")
-
-
-@lru_cache(maxsize=1)
-def _normalization(graphs: Path) -> Normalization:
-    return Normalization.from_fst(graphs / "normalization.fst")

@@ -1,9 +1,7 @@
 """Stage `export`: deep features and phone log-posteriors of every utterance, as archives."""
 
-import functools
 import logging
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError
 from pyscorer.options import option
-from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.parallel import one_thread, shared_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -42,22 +40,18 @@ def export(model: Path, feats: Path, out: Path, options: ExportOptions) -> None:
     names = Matrices(scp)
     if not len(names):
         raise InputError(f"{scp}: no utterances")
-    load_model(model)  # a faulty model is reported before any work
+    source = _Source(load_model(model), names)
+    source.model.network.to(options.device)
     started, frames = time.monotonic(), 0
     jobs = options.jobs if options.device == "cpu" else 1
     with ExitStack() as stack:
         write_embedding = stack.enter_context(archive_writer(out / "embed.scp"))
         write_posteriors = stack.enter_context(archive_writer(out / "post.scp"))
-        tasks = ((model, scp, key, options.device) for key in names)
-        results: Iterable[tuple[str, int, np.ndarray, np.ndarray]] = ordered_map(
-            _embed, tasks, jobs
-        )
-        for key, length, embedding, posteriors in progress_bar(
-            results, total=len(names), desc="export", unit="utt"
-        ):
-            write_embedding(key, embedding)
-            write_posteriors(key, posteriors)
-            frames += length
+        results = shared_map(_export, source, names, jobs)
+        for one in progress_bar(results, total=len(names), desc="export", unit="utt"):
+            write_embedding(one.key, one.embedding)
+            write_posteriors(one.key, one.posteriors)
+            frames += one.frames
     with atomic_open(out / "frame_shift") as stream:
         stream.write(f"{SUBSAMPLING * FRAME_SHIFT:.2f}\n")
     elapsed = time.monotonic() - started
@@ -68,20 +62,25 @@ def export(model: Path, feats: Path, out: Path, options: ExportOptions) -> None:
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _open(model: Path, feats: Path, device: str) -> tuple[AcousticModel, Matrices]:
-    """A worker's own model and features."""
-    loaded = load_model(model)
-    loaded.network.to(device)
-    return loaded, Matrices(feats)
+@dataclass(frozen=True)
+class _Source:
+    model: AcousticModel
+    features: Matrices
+
+
+@dataclass(frozen=True)
+class _Exported:
+    key: str
+    frames: int
+    """Of the recording, of 10 ms."""
+    embedding: np.ndarray
+    posteriors: np.ndarray
 
 
 @one_thread()
-def _embed(task: tuple[Path, Path, str, str]) -> tuple[str, int, np.ndarray, np.ndarray]:
-    model_path, feats, key, device = task
-    model, matrices = _open(model_path, feats, device)
-    features = matrices[key]
+def _export(source: _Source, key: str) -> _Exported:
+    features = source.features[key]
     try:
-        return key, len(features), *embed_features(model, features)
+        return _Exported(key, len(features), *embed_features(source.model, features))
     except InputError as error:
-        raise InputError(f"{feats}: {key}: {error}") from None
+        raise InputError(f"{source.features.scp}: {key}: {error}") from None

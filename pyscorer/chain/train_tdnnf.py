@@ -33,7 +33,7 @@ from pyscorer.chain.tree import ContextTree, read_tree
 from pyscorer.contract.files import atomic_open, atomic_path
 from pyscorer.contract.phones import PHONE_ID
 from pyscorer.errors import InputError
-from pyscorer.parallel import cores, ordered_map
+from pyscorer.parallel import cores, shared_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class _Run:
         self.model = Tdnnf(config).to(options.device)
         self.averaged = Tdnnf(config).to(options.device).eval()
         self.averaged.load_state_dict(self.model.state_dict())
-        self.source = EgsSource(graphs, self.model.context)
+        self.source = EgsSource.read(graphs, [*training, *heldout], self.model.context)
         self.denominator = DenominatorGraph.from_fst(graphs / "den.fst", tree.num_pdfs).to(
             options.device
         )
@@ -231,8 +231,7 @@ class _Run:
         return plan_epoch(self.training, options.chunk_width, options.minibatch, rng, options.tempo)
 
     def _examples(self, plan: Sequence[list[Chunk]]) -> Iterator[Examples]:
-        tasks = ((chunks, self.source) for chunks in plan)
-        return ordered_map(prepare, tasks, max(1, self.options.workers))
+        return shared_map(prepare, self.source, plan, max(1, self.options.workers))
 
     def _train_step(self, batch: Examples, progress: float) -> None:
         options = self.options

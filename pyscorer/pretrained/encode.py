@@ -1,6 +1,5 @@
 """Stage `encode`: states of a pretrained speech encoder, as deep features."""
 
-import functools
 import logging
 import time
 from collections.abc import Sequence
@@ -13,11 +12,11 @@ from pydantic import NegativeInt, PositiveInt
 
 from pyscorer.contract.archives import archive_writer
 from pyscorer.contract.audio import SAMPLE_RATE, read_audio
-from pyscorer.contract.datadir import read_data_dir
+from pyscorer.contract.datadir import Utterance, read_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, naming_utterances
 from pyscorer.options import option
-from pyscorer.parallel import chunks, one_thread, ordered_map
+from pyscorer.parallel import chunks, one_thread, shared_map
 from pyscorer.pretrained.huggingface import HuggingFaceEncoder, load_huggingface
 from pyscorer.pretrained.packaged import model_directory
 from pyscorer.pretrained.whisper import FRAME_SHIFT, Whisper, check_duration, log_mel
@@ -157,15 +156,13 @@ def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> 
         known = f"it has 1 to {encoder.layers}"
         raise InputError(f"{model[0]}: no encoder layer {unknown[0] if unknown else ''}; {known}")
     started, seconds = time.monotonic(), 0.0
-    tasks = (
-        (tuple(model), options.pad, options.layers, options.batch, [(u.key, u.audio) for u in part])
-        for part in chunks(utterances.values(), _SORTED * options.batch)
-    )
+    source = _Source(encoder, options.layers, options.batch)
+    tasks = chunks(utterances.values(), _SORTED * options.batch)
     with (
         archive_writer(out / "embed.scp") as write,
         progress_bar(desc="encode", total=len(utterances), unit="utt") as bar,
     ):
-        for encoded in ordered_map(_encode, tasks, options.jobs):
+        for encoded in shared_map(_encode, source, tasks, options.jobs):
             for key, states in encoded:
                 write(key, states)
                 seconds += len(states) * encoder.frame_shift
@@ -179,21 +176,21 @@ def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> 
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _encoder(models: tuple[Path, ...], pad: float) -> Encoder:
-    return load_encoders(models, pad)
+@dataclass(frozen=True)
+class _Source:
+    encoder: Encoder
+    layers: tuple[int, ...]
+    batch: int
 
 
 @one_thread()
-def _encode(
-    task: tuple[tuple[Path, ...], float, tuple[int, ...], int, list[tuple[str, Path]]],
-) -> list[tuple[str, np.ndarray]]:
-    models, pad, layers, batch, members = task
-    encoder = _encoder(models, pad)
-    recordings = [(key, read_audio(audio)) for key, audio in members]
+def _encode(source: _Source, utterances: list[Utterance]) -> list[tuple[str, np.ndarray]]:
+    recordings = [(u.key, read_audio(u.audio)) for u in utterances]
     found: dict[str, np.ndarray] = {}
-    for part in chunks(sorted(recordings, key=lambda r: len(r[1])), batch):
+    for part in chunks(sorted(recordings, key=lambda r: len(r[1])), source.batch):
         keys, samples = [key for key, _ in part], [s for _, s in part]
-        states = naming_utterances(lambda items: encoder.states(items, layers), keys, samples)
+        states = naming_utterances(
+            lambda items: source.encoder.states(items, source.layers), keys, samples
+        )
         found.update(zip(keys, states, strict=True))
-    return [(key, found[key]) for key, _ in members]
+    return [(u.key, found[u.key]) for u in utterances]

@@ -1,7 +1,6 @@
 """Stage `recogniser_view`: how a recogniser hears recordings whose text is known."""
 
 import csv
-import functools
 import logging
 import re
 import time
@@ -14,13 +13,13 @@ import numpy as np
 import torch
 
 from pyscorer.contract.audio import SAMPLE_RATE, read_audio
-from pyscorer.contract.datadir import read_data_dir
+from pyscorer.contract.datadir import Utterance, read_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.recording import RecordingView, WordView
 from pyscorer.errors import InputError, naming_utterances
 from pyscorer.evaluation.word_errors import count_errors
 from pyscorer.options import option
-from pyscorer.parallel import chunks, one_thread, ordered_map
+from pyscorer.parallel import chunks, one_thread, shared_map
 from pyscorer.pretrained.recogniser import Recogniser, Transcript, load_recogniser
 from pyscorer.pretrained.whisper import check_duration, log_mel
 from pyscorer.progress import progress_bar
@@ -58,10 +57,8 @@ def recogniser_view(data: Path, model: Path, out: Path, options: ViewOptions) ->
     that is empty or longer than the model takes (30 s) and for a text that is empty or too long.
     """
     utterances = read_data_dir(data).utterances
-    tasks = (
-        (model, [(u.key, u.audio, u.words) for u in part])
-        for part in chunks(utterances.values(), options.batch)
-    )
+    recogniser = load_recogniser(model)
+    tasks = chunks(utterances.values(), options.batch)
     started, seconds = time.monotonic(), 0.0
     with (
         atomic_open(out / "words.csv") as words_stream,
@@ -72,14 +69,15 @@ def recogniser_view(data: Path, model: Path, out: Path, options: ViewOptions) ->
         words.writerow(["utterance", "word_index", *WORD_COLUMNS])
         table = csv.writer(utterances_stream, lineterminator="\n")
         table.writerow(["utterance", *UTTERANCE_COLUMNS])
-        for viewed in ordered_map(_view, tasks, options.jobs):
-            for key, view, duration in viewed:
+        for viewed in shared_map(_view, recogniser, tasks, options.jobs):
+            for one in viewed:
+                key, view = one.key, one.view
                 words.writerows(
                     [key, i, *(_cell(getattr(word, name)) for name in WORD_COLUMNS)]
                     for i, word in enumerate(view.words)
                 )
                 table.writerow([key, *(_cell(getattr(view, name)) for name in UTTERANCE_COLUMNS)])
-                seconds += duration
+                seconds += one.seconds
             bar.update(len(viewed))
     elapsed = time.monotonic() - started
     logging.getLogger(__name__).info(
@@ -181,25 +179,23 @@ def _cell(value: float | bool | str) -> str:
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _recogniser(directory: Path) -> Recogniser:
-    return load_recogniser(directory)
+@dataclass(frozen=True)
+class _Viewed:
+    key: str
+    view: RecordingView
+    seconds: float
 
 
 @one_thread()
-def _view(
-    task: tuple[Path, list[tuple[str, Path, tuple[str, ...]]]],
-) -> list[tuple[str, RecordingView, float]]:
-    directory, members = task
-    recogniser = _recogniser(directory)
-    recordings = [read_audio(audio) for _, audio, _ in members]
-    pairs = list(zip(recordings, (words for _, _, words in members), strict=True))
+def _view(recogniser: Recogniser, utterances: list[Utterance]) -> list[_Viewed]:
+    recordings = [read_audio(u.audio) for u in utterances]
+    pairs = list(zip(recordings, (u.words for u in utterances), strict=True))
     views = naming_utterances(
         lambda items: view_recordings(recogniser, *map(list, zip(*items, strict=True))),
-        [key for key, _, _ in members],
+        [u.key for u in utterances],
         pairs,
     )
     return [
-        (key, view, len(samples) / SAMPLE_RATE)
-        for (key, _, _), view, samples in zip(members, views, recordings, strict=True)
+        _Viewed(u.key, view, len(samples) / SAMPLE_RATE)
+        for u, view, samples in zip(utterances, views, recordings, strict=True)
     ]

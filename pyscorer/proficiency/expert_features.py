@@ -5,7 +5,6 @@ training rows and grammar; `encode` turns any prompt and response into the input
 """
 
 import logging
-import pickle
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from pyscorer.corpora.spoken_call import Grammar, normalise
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency import bags, bert, fbk, joined, units, vectors
+from pyscorer.proficiency.encoders import Encoders, Scale, english_prompt, save_encoders
 from pyscorer.proficiency.pairs import UNSEEN, PairTable, load_data
 
 log = logging.getLogger(__name__)
@@ -55,34 +55,6 @@ class FeatureOptions:
     )
 
 
-@dataclass
-class Encoders:
-    """All that is needed to encode a new response."""
-
-    grammar: Grammar
-    references: fbk.References
-    models: fbk.LanguageModels
-    scale: dict[str, tuple[NDArray, NDArray]]
-    words: list[str]
-    idf: NDArray
-    vectors: vectors.Vectors
-    bert: bert.Encoder | None
-    unit_model: bytes
-    unit_tokens: dict[str, int]
-    known: units.Known
-    parts: joined.PartModel
-
-    def english(self, prompt: str) -> str:
-        """See `english_prompt`."""
-        return english_prompt(self.grammar, prompt)
-
-
-def english_prompt(grammar: Grammar, prompt: str) -> str:
-    """The prompt's translation; an unknown prompt stands for itself, without its `Frag:`."""
-    unit = grammar.get(prompt)
-    return unit.translation if unit else normalise(prompt.partition(":")[2] or prompt)
-
-
 @dataclass(frozen=True)
 class Inputs:
     """N x D vectors, or N x T x D sequences with N lengths."""
@@ -91,16 +63,10 @@ class Inputs:
     lengths: NDArray[np.int64] | None = None
 
 
-def _standardise(values: NDArray, scale: tuple[NDArray, NDArray]) -> NDArray[np.float32]:
-    mean, deviation = scale
-    scaled: NDArray[np.float32] = np.clip((values - mean) / deviation, -5, 5).astype(np.float32)
-    return scaled
-
-
-def _scale_of(values: NDArray, weights: NDArray) -> tuple[NDArray, NDArray]:
+def _scale_of(values: NDArray, weights: NDArray) -> Scale:
     mean = np.average(values, axis=0, weights=weights)
     deviation = np.sqrt(np.average((values - mean) ** 2, axis=0, weights=weights))
-    return mean, np.maximum(deviation, 1e-3)
+    return Scale(mean, np.maximum(deviation, 1e-3))
 
 
 def _token_matrix(found: list[set[str]], vocabulary: dict[str, int]) -> NDArray[np.float32]:
@@ -168,11 +134,11 @@ def fit_encoders(
     ]
     vocabulary = bags.choose_vocabulary((sorted(found[i]) for i in training), options.unit_tokens)
     encoders.unit_tokens = {token: i for i, token in enumerate(vocabulary)}
-    inputs = {"fbk": Inputs(_standardise(raw, encoders.scale["fbk"]))}
-    scaled = _standardise(neighbours, encoders.scale["units"])
+    inputs = {"fbk": Inputs(encoders.scale["fbk"].standardise(raw))}
+    scaled = encoders.scale["units"].standardise(neighbours)
     bag = _token_matrix(found, encoders.unit_tokens)
     inputs["units"] = Inputs(np.hstack([bag, scaled]))
-    inputs["joined"] = Inputs(_standardise(everything, encoders.scale["joined"]))
+    inputs["joined"] = Inputs(encoders.scale["joined"].standardise(everything))
     for kind in wanted:
         if kind not in inputs and not (kind.startswith("bert") and encoders.bert is None):
             log.info("inputs: %s", kind)
@@ -246,7 +212,7 @@ def encode(
     if kind in ("fbk", "joined"):
         raw = fbk.fbk_features(references, prompts, responses, alignments, encoders.models)
     if kind == "fbk":
-        return Inputs(_standardise(raw, encoders.scale["fbk"]))
+        return Inputs(encoders.scale["fbk"].standardise(raw))
     near = np.array(
         [
             units.neighbour_features(tuple(w), encoders.known.get(p))
@@ -260,17 +226,17 @@ def encode(
             [encoders.parts.features(p, e, r, edits) for p, e, r, (_, edits) in triples], np.float32
         )
         everything = np.hstack([raw, near, evidence])
-        return Inputs(_standardise(everything, encoders.scale["joined"]))
+        return Inputs(encoders.scale["joined"].standardise(everything))
     if kind == "units":
         processor = _processor(encoders.unit_model)
         found = [units.tokens(processor, e, r, edits) for _, e, r, (_, edits) in triples]
-        scaled = _standardise(near, encoders.scale["units"])
+        scaled = encoders.scale["units"].standardise(near)
         return Inputs(np.hstack([_token_matrix(found, encoders.unit_tokens), scaled]))
     raise InputError(f"no input kind {kind!r}; known: {', '.join(KINDS)}")
 
 
 def expert_features(data: Path, out: Path, options: FeatureOptions) -> None:
-    """Write out/<kind>.npz for each of `KINDS` and out/encoders.pkl, from a prepared data folder.
+    """Write out/<kind>.npz for each of `KINDS` and out/encoders/, from a prepared data folder.
 
     The inputs follow the order of `pairs.build_pairs`. Without a BERT encoder its kinds are left
     out, with a warning. Raises InputError for a missing or faulty data folder, word2vec file or
@@ -285,8 +251,7 @@ def expert_features(data: Path, out: Path, options: FeatureOptions) -> None:
             if found.lengths is not None:
                 arrays["lengths"] = found.lengths
             np.savez(part / f"{kind}.npz", **arrays)
-        with (part / "encoders.pkl").open("wb") as stream:
-            pickle.dump(encoders, stream)
+        save_encoders(part / "encoders", encoders)
 
 
 def load_inputs(features: Path, kind: str) -> Inputs:
@@ -297,10 +262,3 @@ def load_inputs(features: Path, kind: str) -> Inputs:
     with np.load(path) as arrays:
         lengths = arrays.get("lengths", None)
         return Inputs(arrays["values"].astype(np.float32), lengths)
-
-
-def load_encoders(features: Path) -> Encoders:
-    """Read the encoders that `expert_features` wrote (a pickle: open only your own)."""
-    with (features / "encoders.pkl").open("rb") as stream:
-        encoders: Encoders = pickle.load(stream)
-    return encoders

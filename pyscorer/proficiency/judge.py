@@ -17,9 +17,11 @@ from pyscorer.proficiency import units
 from pyscorer.proficiency.architectures import Architecture
 from pyscorer.proficiency.combine import acceptance_score, normalise_outputs, remember
 from pyscorer.proficiency.edits import closest, marked
-from pyscorer.proficiency.expert_features import Encoders, Inputs, encode, load_encoders
+from pyscorer.proficiency.encoders import Encoders, load_encoders
+from pyscorer.proficiency.expert_features import Inputs, encode
 from pyscorer.proficiency.mixture import apply_gate, concatenate, gate_sizes
 from pyscorer.proficiency.networks import Network
+from pyscorer.proficiency.systems import load_systems
 from pyscorer.proficiency.train_expert import predict
 from pyscorer.proficiency.tree_expert import Forest, apply_forest, load_forest
 
@@ -111,9 +113,9 @@ def load_judge(model: Path) -> Judge:
     """Load the folder that `judge_model` wrote. Raises InputError if it is not one."""
     if not (model / "best.json").exists():
         raise InputError(f"{model}/best.json: no such file: name a folder written by judge_model")
-    best = json.loads((model / "best.json").read_text(encoding="utf-8"))
-    systems = json.loads((model / "systems.json").read_text(encoding="utf-8"))["systems"]
-    system = next(s for s in systems if s["name"] == best["best"] + " + memory")
+    encoders = load_encoders(model / "encoders")
+    systems = load_systems(model)
+    best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
     members = [load_member(model / "experts" / name) for name in best["members"]]
     state = torch.load(model / "gate.pt", weights_only=True)
     gate = Network(
@@ -123,7 +125,7 @@ def load_judge(model: Path) -> Judge:
     )
     gate.load_state_dict(state)
     return Judge(
-        encoders=load_encoders(model),
+        encoders=encoders,
         members=members,
         gate=gate.eval(),
         threshold=float(np.mean(system["thresholds"])),
@@ -176,7 +178,7 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
 
 def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
     """Gather what judging needs into one folder: encoders, the best mixture's experts and gate."""
-    best = json.loads((mixture / "best.json").read_text(encoding="utf-8"))
+    best = load_systems(mixture).best
     folders = {
         json.loads((f / "architecture.json").read_text(encoding="utf-8"))["expert"]: f
         for f in experts
@@ -185,7 +187,7 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
     if missing:
         raise InputError(f"the best mixture needs the experts {', '.join(missing)}")
     with atomic_directory(out) as part:
-        shutil.copyfile(features / "encoders.pkl", part / "encoders.pkl")
+        shutil.copytree(features / "encoders", part / "encoders")
         for name in ("best.json", "systems.json", "gate.pt"):
             shutil.copyfile(mixture / name, part / name)
         for member in best["members"]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pyscorer.contract.files import atomic_open, atomic_path
+from pyscorer.proficiency.systems import SystemKey
 
 TITLES = {
     1: "Table 1: FBK baseline and stand-alone experts",
@@ -97,7 +98,7 @@ def write_page(
     frame: pd.DataFrame,
     comparisons: pd.DataFrame,
     explained: pd.DataFrame,
-    best: dict[str, Any],
+    explained_system: SystemKey,
 ) -> None:
     """One self-explaining page; d_full.png is expected beside it."""
     columns = {
@@ -143,7 +144,7 @@ def write_page(
     rejected = explained[explained["decision"] == "reject"]
     parts += [
         f"<h2>Rejected responses: {len(rejected)}</h2>",
-        f"<p>First seed of {html.escape(best['best'])} + memory. Edits lead from the "
+        f"<p>First seed of {html.escape(explained_system.shown)}. Edits lead from the "
         "closest accepted response to the response: [-left out], {+put in}, {said&gt;heard}.</p>",
     ]
     hidden = {"decision", "closest_accepted", "edit_cost"}

@@ -1,6 +1,5 @@
 """Stage `proficiency_tables`: Tables 1 to 3 of Papi et al. on the test rows, with explanations."""
 
-import json
 import logging
 import math
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pyscorer.proficiency.combine import acceptance_score
 from pyscorer.proficiency.edits import closest, marked
 from pyscorer.proficiency.pairs import PairTable, average_members, load_data
 from pyscorer.proficiency.proficiency_html import write_markdown, write_page, write_plot
+from pyscorer.proficiency.systems import SystemKey, Systems, load_systems
 from pyscorer.proficiency.train_mixture import GRAMMAR, VOTE, load_experts
 
 log = logging.getLogger(__name__)
@@ -66,14 +66,14 @@ def summarise(accepted: NDArray, labels: NDArray, prefix: str = "") -> dict[str,
 
 
 def system_rows(
-    table: PairTable, systems: list[dict[str, Any]], scores: Any, options: TableOptions
-) -> tuple[pd.DataFrame, dict[str, NDArray]]:
-    """One row a system, and its test decisions by name."""
+    table: PairTable, systems: Systems, scores: Any, options: TableOptions
+) -> tuple[pd.DataFrame, dict[SystemKey, NDArray]]:
+    """One row a system, and its test decisions."""
     labels, seen = table.test_labels, table.test_seen
     rows, accepted = [], {}
-    for i, system in enumerate(systems):
+    for i, (key, system) in enumerate(zip(systems.keys, systems.rows, strict=True)):
         yes = decisions(scores[f"{i}.test"], system["thresholds"])
-        accepted[system["name"]] = yes
+        accepted[key] = yes
         low, high = mean_d_full_interval(yes, labels, options.samples, options.seed)
         names = ("d_full", "recall", "rejection")
         validation = {
@@ -81,7 +81,7 @@ def system_rows(
             for n in names
         }
         rows.append(
-            {"table": system["table"], "model": system["name"], "seeds": len(yes)}
+            {"table": system["table"], "model": key.shown, "seeds": len(yes)}
             | {"members": " ".join(system["members"])}
             | summarise(yes, labels)
             | {"d_full_low": low, "d_full_high": high}
@@ -143,29 +143,29 @@ def proficiency_tables(
     """
     table, grammar = load_data(data)
     outputs = load_experts(experts)
-    content = json.loads((mixture / "systems.json").read_text(encoding="utf-8"))
-    best = json.loads((mixture / "best.json").read_text(encoding="utf-8"))
-    systems = content["systems"]
+    systems = load_systems(mixture)
+    best, expert = systems.mixture, systems.expert
+    final = best.remembering
     with np.load(mixture / "scores.npz") as scores:
         frame, accepted = system_rows(table, systems, scores, options)
-        final = best["best"] + " + memory"
-        index = next(i for i, s in enumerate(systems) if s["name"] == final)
-        score = scores[f"{index}.test"][0]
+        score = scores[f"{systems.keys.index(final)}.test"][0]
     frame = _with_published(frame, options.paper)
     comparisons = []
-    rivals = [best["best_expert"], VOTE, GRAMMAR]
-    pairs = [(best["best"], rival) for rival in rivals]
-    pairs += [(final, r) for r in (*rivals, best["best_expert"] + " + memory", best["best"])]
-    if {"LSTM-BERT", "LSTM-BERT-DE"} <= set(accepted):
-        pairs.append(("LSTM-BERT", "LSTM-BERT-DE"))
-    for name, rival in pairs:
+    rivals = [expert, SystemKey(VOTE), SystemKey(GRAMMAR)]
+    pairs = [(best, rival) for rival in rivals]
+    pairs += [(final, rival) for rival in (*rivals, expert.remembering, best)]
+    english, german = SystemKey("LSTM-BERT"), SystemKey("LSTM-BERT-DE")
+    if {english, german} <= accepted.keys():
+        pairs.append((english, german))
+    for system, rival in pairs:
         difference, p = paired_bootstrap(
-            accepted[name], accepted[rival], table.test_labels, options.samples, options.seed
+            accepted[system], accepted[rival], table.test_labels, options.samples, options.seed
         )
         comparisons.append(
-            {"model": name, "against": rival, "difference": difference, "p_not_better": p}
+            {"model": system.shown, "against": rival.shown}
+            | {"difference": difference, "p_not_better": p}
         )
-    members = {m: average_members(table, outputs[m])[1][0] for m in best["members"]}
+    members = {m: average_members(table, outputs[m])[1][0] for m in systems.best["members"]}
     explained = explanations(
         table,
         fbk.tokenise_grammar(grammar),
@@ -182,8 +182,8 @@ def proficiency_tables(
         explained.to_csv(part / "explanations.csv", index=False)
         write_plot(part / "d_full.png", frame)
         write_markdown(part / "tables.md", frame, pd.DataFrame(comparisons))
-        write_page(part / "proficiency.html", frame, pd.DataFrame(comparisons), explained, best)
-    log.info("best mixture %s; tables in %s", best["best"], out)
+        write_page(part / "proficiency.html", frame, pd.DataFrame(comparisons), explained, final)
+    log.info("best mixture %s; tables in %s", best.shown, out)
 
 
 def _with_published(frame: pd.DataFrame, paper: Path | None) -> pd.DataFrame:

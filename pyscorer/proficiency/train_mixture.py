@@ -68,13 +68,14 @@ class MixtureOptions:
 class System:
     """One row of a table: its choice on validation rows, its scores of test rows (seeds x rows)."""
 
-    name: str
+    base: str
     table: int
     members: tuple[str, ...]
     choice: Choice
     validation: NDArray
     test: NDArray
     memory: float | None = None
+    """How many labels of equal pairs its word weighs, where it also remembers known pairs."""
 
 
 def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
@@ -92,7 +93,7 @@ def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
 
 
 def _system(
-    name: str,
+    base: str,
     number: int,
     members: Sequence[str],
     outputs: tuple[NDArray, NDArray],
@@ -102,7 +103,7 @@ def _system(
     """outputs: seeds x training rows x 4, out of fold, and seeds x test rows x 4."""
     choice = choose(outputs[0], validation)
     scores = [acceptance_score(o, choice.gross) for o in outputs]
-    return System(name, number, tuple(members), choice, scores[0], scores[1], memory)
+    return System(base, number, tuple(members), choice, scores[0], scores[1], memory)
 
 
 def _of_rows(table: PairTable, oof: NDArray, final: NDArray) -> tuple[NDArray, NDArray]:
@@ -110,7 +111,7 @@ def _of_rows(table: PairTable, oof: NDArray, final: NDArray) -> tuple[NDArray, N
 
 
 def with_memory(
-    name: str,
+    base: str,
     number: int,
     members: Sequence[str],
     table: PairTable,
@@ -133,7 +134,7 @@ def with_memory(
     strength = max(STRENGTHS, key=lambda a: values[a])
     test = np.stack([remember(o[table.test_rows], counts, strength) for o in known])
     outputs = (remembered(strength), test)
-    return _system(f"{name} + memory", number, members, outputs, validation, strength)
+    return _system(base, number, members, outputs, validation, strength)
 
 
 def majority_vote(systems: Sequence[System], validation: Validation) -> System:
@@ -172,9 +173,10 @@ def _calibrated(
 def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOptions) -> None:
     """Combine experts in all ways of the paper's Tables 1 to 3 and pick the best on validation.
 
-    Writes out/systems.json (name, table, members, thresholds and validation metrics a seed),
-    out/scores.npz (acceptance scores, `<i>.validation` and `<i>.test`), and for the best mixture
-    out/gate.pt, out/credits.npy (seeds x N x k) and out/best.json. Nothing here reads a test label.
+    Writes out/systems.json (base, memory, table, members, thresholds and validation metrics a
+    seed), out/scores.npz (acceptance scores, `<i>.validation` and `<i>.test`), and for the best
+    mixture out/gate.pt, out/credits.npy (seeds x N x k) and out/best.json. Nothing here reads a
+    test label.
     Raises InputError unless there is at least one FBK network and one other expert.
     """
     table, grammar = load_data(data)
@@ -191,7 +193,7 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
     final = {name: pair[1] for name, pair in averaged.items()}
     systems = [_grammar_match(table, matches, len(next(iter(oof.values()))), validation)]
     alone = {n: _system(n, 1, (n,), _of_rows(table, oof[n], final[n]), validation) for n in outputs}
-    systems.append(majority_vote([s for s in alone.values() if is_fbk(s.name)], validation))
+    systems.append(majority_vote([s for s in alone.values() if is_fbk(s.base)], validation))
     systems += alone.values()
     systems += [with_memory(n, 1, (n,), table, oof[n], validation) for n in outputs]
     ranking = rank_experts({name: system.choice for name, system in alone.items()})
@@ -242,7 +244,8 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
         np.save(part / "mixed.npy", gates["final"].astype(np.float32))
         np.save(part / "mixed_oof.npy", gates["oof"].astype(np.float32))
         summary = {
-            "best": gates["system"].name,
+            "base": gates["system"].base,
+            "memory": gates["remembering"].memory,
             "members": list(gates["system"].members),
             "gate_hidden": list(options.gate_hidden),
             "ranking": ranking,
@@ -275,10 +278,10 @@ def _write(part: Path, systems: list[System], options: MixtureOptions) -> None:
     for i, system in enumerate(systems):
         rows.append(
             {
-                "name": system.name,
+                "base": system.base,
+                "memory": system.memory,
                 "table": system.table,
                 "members": list(system.members),
-                "memory": system.memory,
                 "gross": system.choice.gross,
                 "thresholds": system.choice.thresholds,
                 "validation": system.choice.metrics,

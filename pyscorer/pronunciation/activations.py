@@ -1,6 +1,5 @@
 """The TDNN-F cut in two: its lower layers run once, its upper layers can be trained."""
 
-import functools
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from pyscorer.chain.tdnnf_layers import TdnnfLayer
 from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.errors import InputError
 from pyscorer.options import option
-from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.parallel import one_thread, shared_map
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -71,16 +70,16 @@ def lower_activations(network: Tdnnf, features: np.ndarray, upper: int) -> np.nd
         return result
 
 
-@functools.lru_cache(maxsize=1)
-def _open(model: Path, scp: Path) -> tuple[Tdnnf, Matrices]:
-    return load_model(model).network, Matrices(scp)
+@dataclass(frozen=True)
+class _Source:
+    network: Tdnnf
+    features: Matrices
+    upper: int
 
 
 @one_thread()
-def _run(task: tuple[Path, Path, str, int]) -> tuple[str, np.ndarray]:
-    model, scp, key, upper = task
-    network, features = _open(model, scp)
-    return key, lower_activations(network, features[key], upper)
+def _run(source: _Source, key: str) -> tuple[str, np.ndarray]:
+    return key, lower_activations(source.network, source.features[key], source.upper)
 
 
 def activations(
@@ -93,12 +92,12 @@ def activations(
     `upper` of them before its first frame. Raises InputError where the layers above the cut do not
     all look 3 frames to each side.
     """
-    UpperLayers(load_model(model).network, options.upper)  # raises before any work
-    scp = feats / "feats.scp"
-    keys = list(Matrices(scp))
-    tasks = ((model, scp, key, options.upper) for key in keys)
+    network = load_model(model).network
+    UpperLayers(network, options.upper)  # raises before any work
+    source = _Source(network, Matrices(feats / "feats.scp"), options.upper)
+    keys = list(source.features)
     with archive_writer(out / "lower.scp") as write:
-        results = ordered_map(_run, tasks, options.jobs)
+        results = shared_map(_run, source, keys, options.jobs)
         for key, matrix in progress_bar(results, "activations", len(keys), unit="utt"):
             write(key, matrix)
     log.info("%d utterances, %d layers above the cut, in %s", len(keys), options.upper, out)

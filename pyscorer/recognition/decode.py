@@ -1,10 +1,8 @@
 """Stages `decoding_graph` and `decode`: a recogniser, and its transcripts and word error rate."""
 
 import csv
-import functools
 import logging
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +14,7 @@ from pyscorer.contract.files import atomic_open, write_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation.word_errors import WordErrors, count_errors
 from pyscorer.options import option
-from pyscorer.parallel import one_thread, ordered_map
+from pyscorer.parallel import one_thread, shared_map
 from pyscorer.progress import progress_bar
 from pyscorer.recognition.decoder import Hypothesis, Recogniser, SearchOptions
 
@@ -50,19 +48,19 @@ def decode(
             f"{names.scp}: no features of {len(missing)} utterances of {data}: "
             f"{' '.join(missing[:10])}"
         )
-    _open(model, feats / "feats.scp", graph, options)  # faults are reported before any work
+    source = _open(model, names, graph, options)
     transcripts: dict[str, str] = {}
     total, frames, started = WordErrors(), 0, time.monotonic()
-    tasks = ((model, names.scp, graph, options, key) for key in utterances)
-    results: Iterable[tuple[str, int, list[Hypothesis]]] = ordered_map(_decode, tasks, options.jobs)
+    results = shared_map(_decode, source, utterances, options.jobs)
     out.mkdir(parents=True, exist_ok=True)
     with atomic_open(out / "nbest.csv") as nbest, atomic_open(out / "wer.csv") as wer:
         rows, errors = csv.writer(nbest), csv.writer(wer)
         rows.writerow(["utterance", "rank", "score", "acoustic", "words"])
         errors.writerow(["utterance", *WordErrors.__dataclass_fields__, "wer"])
-        for key, length, hypotheses in progress_bar(
+        for decoded in progress_bar(
             results, total=len(utterances), desc=f"decode {data}", unit="utt"
         ):
+            key, hypotheses = decoded.key, decoded.hypotheses
             for rank, one in enumerate(hypotheses, 1):
                 rows.writerow([key, rank, f"{one.score:.4f}", f"{one.acoustic:.4f}",
                                " ".join(one.words)])  # fmt: skip
@@ -71,7 +69,7 @@ def decode(
             counted = count_errors(utterances[key].words, best)
             errors.writerow([key, *counted.row()])
             total += counted
-            frames += length
+            frames += decoded.frames
         errors.writerow(["TOTAL", *total.row()])
     write_table(out / "hyp.text", transcripts)
     if empty := [key for key, words in transcripts.items() if not words]:
@@ -84,10 +82,22 @@ def decode(
     )
 
 
-@functools.lru_cache(maxsize=1)
-def _open(
-    model: Path, feats: Path, graph: Path, options: DecodeOptions
-) -> tuple[AcousticModel, Recogniser, Matrices]:
+@dataclass(frozen=True)
+class _Source:
+    model: AcousticModel
+    recogniser: Recogniser
+    features: Matrices
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    key: str
+    frames: int
+    """Of the recording, of 10 ms."""
+    hypotheses: list[Hypothesis]
+
+
+def _open(model: Path, features: Matrices, graph: Path, options: DecodeOptions) -> _Source:
     loaded = load_model(model)
     recogniser = Recogniser(graph, options)
     if recogniser.num_pdfs != loaded.network.config.num_pdfs:
@@ -95,18 +105,14 @@ def _open(
             f"{graph}: made with a tree of {recogniser.num_pdfs} pdfs; {model} has "
             f"{loaded.network.config.num_pdfs}: make the graph again with the model's tree"
         )
-    return loaded, recogniser, Matrices(feats)
+    return _Source(loaded, recogniser, features)
 
 
 @one_thread()
-def _decode(
-    task: tuple[Path, Path, Path, DecodeOptions, str],
-) -> tuple[str, int, list[Hypothesis]]:
-    model_path, feats, graph, options, key = task
-    model, recogniser, matrices = _open(model_path, feats, graph, options)
-    features = matrices[key]
+def _decode(source: _Source, key: str) -> _Decoded:
+    features = source.features[key]
     try:
-        scores = chain_scores(model, features)
+        scores = chain_scores(source.model, features)
     except InputError as error:
-        raise InputError(f"{feats}: {key}: {error}") from None
-    return key, len(features), recogniser.decode(scores)
+        raise InputError(f"{source.features.scp}: {key}: {error}") from None
+    return _Decoded(key, len(features), source.recogniser.decode(scores))

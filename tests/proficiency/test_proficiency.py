@@ -1,5 +1,7 @@
 """From the generated sample to tables and judgements, and what users get wrong."""
 
+import json
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +19,9 @@ from pyscorer.proficiency.pairs import load_data
 from pyscorer.proficiency.prepare_responses import ResponseOptions, prepare_responses
 from pyscorer.proficiency.proficiency_tables import TableOptions, proficiency_tables
 from pyscorer.proficiency.sample_responses import make_sample
+from pyscorer.proficiency.systems import load_systems
 from pyscorer.proficiency.train_expert import ExpertOptions, train_expert
-from pyscorer.proficiency.train_mixture import MixtureOptions, train_mixture
+from pyscorer.proficiency.train_mixture import STRENGTHS, MixtureOptions, train_mixture
 
 EXPERTS = {"fbk1": 12, "LSTM-W2V-M": 3, "FFN-BOW-TFIDF": 6, "FFN-SPM": 12, "TREES": 1}
 
@@ -184,3 +187,27 @@ def test_a_corpus_that_is_not_there_is_no_reason_for_a_sample(tmp_path):
     with pytest.raises(InputError, match=rf"prepare_responses.corpus: {missing}: no such folder"):
         prepare_responses(tmp_path / "data", ResponseOptions(corpus=missing))
     assert not (tmp_path / "data").exists()
+
+
+def test_files_say_by_fields_which_system_it_is(run, tmp_path):
+    systems = load_systems(run / "mixture")
+    assert systems.best["memory"] in STRENGTHS
+    assert systems.mixture.base.startswith("mixture: ") and not systems.mixture.remembers
+    assert len(set(systems.keys)) == len(systems.rows)
+    assert not [row for row in systems.rows if "memory" in row["base"]]
+    shown = pd.read_csv(run / "tables" / "all.csv").query("table > 0")["model"]
+    assert shown.tolist() == [key.shown for key in systems.keys]
+    compared = pd.read_csv(run / "tables" / "comparisons.csv")["model"]
+    assert set(compared) == {systems.mixture.base, f"{systems.mixture.base} + memory"}
+    for name in ("best.json", "systems.json"):
+        shutil.copyfile(run / "mixture" / name, tmp_path / name)
+    best = systems.best | {"base": "mixture: of another run"}
+    (tmp_path / "best.json").write_text(json.dumps(best))
+    with pytest.raises(InputError, match=r"systems\.json: lacks mixture: of another run"):
+        load_systems(tmp_path)
+    (tmp_path / "best.json").write_text(json.dumps({"best": "as it was written before"}))
+    with pytest.raises(InputError, match=r"best\.json: no base .*run train_mixture again"):
+        load_systems(tmp_path)
+    (tmp_path / "best.json").write_text("{")
+    with pytest.raises(InputError, match=r"best\.json: damaged"):
+        load_systems(tmp_path)

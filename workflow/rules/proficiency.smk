@@ -37,7 +37,7 @@ rule expert_features:
         RESPONSES.feature_files,
         data=rules.prepare_responses.output[0],
     output:
-        P_WORK / "features" / "encoders.pkl",
+        directory(P_WORK / "features" / "encoders"),
     params:
         folders=folders("data", out=0),
         options=options("expert_features"),

@@ -1,0 +1,238 @@
+"""All that is needed to encode a new response, in memory and as files that need no trust.
+
+A folder: `text.json` (grammar, words and other keys), `arrays.npz` (the numbers of those keys, in
+their order), `units.model` (SentencePiece). What follows from the grammar is made again.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+from zlib import error as ZlibError
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pyscorer.contract.files import atomic_directory
+from pyscorer.corpora.spoken_call import Grammar, PromptUnit, normalise
+from pyscorer.errors import InputError
+from pyscorer.proficiency import bert, fbk, joined, ngram, units, vectors
+from pyscorer.proficiency.edits import candidates
+
+FORMAT = "pyscorer proficiency encoders 1"
+TEXT, ARRAYS, UNITS = "text.json", "arrays.npz", "units.model"
+_UNREADABLE = (ValueError, TypeError, AttributeError, OSError, EOFError, BadZipFile, ZlibError)
+"""What numpy raises of a file that is no archive of plain arrays."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What values are standardised by: mean and deviation of each column."""
+
+    mean: NDArray
+    deviation: NDArray
+
+    def standardise(self, values: NDArray) -> NDArray[np.float32]:
+        """Values in deviations from the mean, at most 5 either way."""
+        scaled = np.clip((values - self.mean) / self.deviation, -5, 5)
+        return np.asarray(scaled, np.float32)
+
+
+@dataclass
+class Encoders:
+    """All that is needed to encode a new response."""
+
+    grammar: Grammar
+    references: fbk.References
+    models: fbk.LanguageModels
+    scale: dict[str, Scale]
+    words: list[str]
+    idf: NDArray
+    vectors: vectors.Vectors
+    bert: bert.Encoder | None
+    unit_model: bytes
+    unit_tokens: dict[str, int]
+    known: units.Known
+    parts: joined.PartModel
+
+    def english(self, prompt: str) -> str:
+        """See `english_prompt`."""
+        return english_prompt(self.grammar, prompt)
+
+
+def english_prompt(grammar: Grammar, prompt: str) -> str:
+    """The prompt's translation; an unknown prompt stands for itself, without its `Frag:`."""
+    unit = grammar.get(prompt)
+    return unit.translation if unit else normalise(prompt.partition(":")[2] or prompt)
+
+
+def save_encoders(folder: Path, encoders: Encoders) -> None:
+    """Write the folder, whole."""
+    text: dict[str, Any] = {
+        "format": FORMAT,
+        "grammar": {prompt: asdict(unit) for prompt, unit in encoders.grammar.items()},
+        "words": encoders.words,
+        "vectors": list(encoders.vectors),
+        "unit_tokens": encoders.unit_tokens,
+        "scale": list(encoders.scale),
+        "models": [],
+        "known": {
+            p: [" ".join(t) for t in found.texts] for p, (found, _) in encoders.known.items()
+        },
+        "evidence": {part: list(counts) for part, counts in encoders.parts.evidence.items()},
+        "bert": None,
+    }
+    arrays: dict[str, NDArray] = {"idf": encoders.idf}
+    if encoders.vectors:
+        arrays["vectors"] = np.stack(list(encoders.vectors.values()))
+    for kind, scale in encoders.scale.items():
+        arrays[f"scale.{kind}.mean"] = scale.mean
+        arrays[f"scale.{kind}.deviation"] = scale.deviation
+    for i, model in enumerate(encoders.models):
+        described: dict[str, Any] = {"order": model.order, "vocabulary": sorted(model.vocabulary)}
+        for name in ("log_probability", "log_backoff"):
+            values = getattr(model, name)
+            described[name] = [" ".join(words) for words in values]
+            arrays[f"models.{i}.{name}"] = np.array(list(values.values()), np.float64)
+        text["models"].append(described)
+    for i, (_, counts) in enumerate(encoders.known.values()):
+        arrays[f"known.{i}"] = counts
+    for part, evidence in encoders.parts.evidence.items():
+        arrays[f"evidence.{part}"] = np.array(list(evidence.values()), np.float64).reshape(-1, 4)
+    if encoders.bert is not None:
+        text["bert"] = {k: v for k, v in vars(encoders.bert).items() if k != "weights"}
+        for name, tensor in encoders.bert.weights.items():
+            arrays[f"bert.{name}"] = tensor.numpy()
+    with atomic_directory(folder) as part_folder:
+        with (part_folder / TEXT).open("w", encoding="utf-8") as stream:
+            json.dump(text, stream, ensure_ascii=False)
+        np.savez(part_folder / ARRAYS, **arrays)  # type: ignore[arg-type]
+        (part_folder / UNITS).write_bytes(encoders.unit_model)
+
+
+def load_encoders(folder: Path) -> Encoders:
+    """Read the folder that `save_encoders` wrote.
+
+    Nothing in it is run. Raises InputError naming the file that is missing, damaged or foreign.
+    """
+    text = _read_text(folder / TEXT)
+    arrays = _Arrays(folder / ARRAYS)
+    unit_model = _read_units(folder / UNITS)
+    try:
+        return _encoders(text, arrays, unit_model)
+    except KeyError as error:
+        raise InputError(f"{folder / TEXT}: lacks {error}: run expert_features again") from None
+    except (TypeError, ValueError, AttributeError, IndexError) as error:
+        raise InputError(
+            f"{folder / TEXT}: does not fit {folder / ARRAYS} ({error}): run expert_features again"
+        ) from None
+
+
+def _read_text(path: Path) -> dict[str, Any]:
+    try:
+        text = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: no such file: run expert_features") from None
+    except ValueError as error:
+        raise InputError(f"{path}: damaged ({error}): run expert_features again") from None
+    if not isinstance(text, dict) or text.get("format") != FORMAT:
+        raise InputError(f"{path}: not of the format {FORMAT!r}: run expert_features again")
+    return text
+
+
+class _Arrays(dict[str, NDArray]):
+    """The arrays of a file, whose name is in the error where one is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                super().__init__(arrays)
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file: run expert_features") from None
+        except _UNREADABLE as error:
+            raise InputError(f"{path}: damaged ({error}): run expert_features again") from None
+
+    def __missing__(self, name: str) -> NDArray:
+        raise InputError(f"{self.path}: lacks {name}: run expert_features again")
+
+
+def _read_units(path: Path) -> bytes:
+    try:
+        model = path.read_bytes()
+        if not units.load_units(model).get_piece_size():
+            raise RuntimeError
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file: run expert_features") from None
+    except RuntimeError:
+        raise InputError(f"{path}: not a SentencePiece model: run expert_features again") from None
+    return model
+
+
+def _encoders(text: dict[str, Any], arrays: Mapping[str, NDArray], unit_model: bytes) -> Encoders:
+    grammar = {
+        prompt: PromptUnit(unit["translation"], tuple(unit["responses"]))
+        for prompt, unit in text["grammar"].items()
+    }
+    references = fbk.tokenise_grammar(grammar)
+    known = {
+        prompt: (candidates(tuple(t.split()) for t in texts), arrays[f"known.{i}"])
+        for i, (prompt, texts) in enumerate(text["known"].items())
+    }
+    if any(len(found.texts) != len(counts) for found, counts in known.values()):
+        raise ValueError("known responses and their counts differ in number")
+    evidence = {
+        part: dict(zip(map(_key, keys), arrays[f"evidence.{part}"], strict=True))
+        for part, keys in text["evidence"].items()
+    }
+    return Encoders(
+        grammar=grammar,
+        references=references,
+        models=[_ngram_model(m, i, arrays) for i, m in enumerate(text["models"])],
+        scale={
+            kind: Scale(arrays[f"scale.{kind}.mean"], arrays[f"scale.{kind}.deviation"])
+            for kind in text["scale"]
+        },
+        words=text["words"],
+        idf=arrays["idf"],
+        vectors=dict(zip(text["vectors"], arrays["vectors"], strict=True))
+        if text["vectors"]
+        else {},
+        bert=_bert_encoder(text["bert"], arrays) if text["bert"] else None,
+        unit_model=unit_model,
+        unit_tokens=text["unit_tokens"],
+        known=known,
+        parts=joined.PartModel(joined.prompt_words(references), evidence),
+    )
+
+
+def _ngram_model(
+    text: dict[str, Any], number: int, arrays: Mapping[str, NDArray]
+) -> ngram.NgramModel:
+    probability, backoff = (
+        {
+            tuple(words.split(" ")): value
+            for words, value in zip(
+                text[name], arrays[f"models.{number}.{name}"].tolist(), strict=True
+            )
+        }
+        for name in ("log_probability", "log_backoff")
+    )
+    return ngram.NgramModel(text["order"], probability, backoff, frozenset(text["vocabulary"]))
+
+
+def _bert_encoder(text: dict[str, Any], arrays: Mapping[str, NDArray]) -> bert.Encoder:
+    weights = {
+        name.removeprefix("bert."): torch.from_numpy(values)
+        for name, values in arrays.items()
+        if name.startswith("bert.")
+    }
+    return bert.Encoder(weights=weights, **text)
+
+
+def _key(value: Any) -> Any:
+    """Evidence is kept by strings and by tuples, which JSON has as lists."""
+    return tuple(map(_key, value)) if isinstance(value, list) else value
