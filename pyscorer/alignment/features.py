@@ -138,7 +138,14 @@ class FeatureOptions:
     jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
-def _extract(utterances: list[Utterance], kind: Kind) -> list[tuple[str, str, np.ndarray]]:
+@dataclass(frozen=True)
+class _Extracted:
+    key: str
+    speaker: str
+    matrix: np.ndarray
+
+
+def _extract(utterances: list[Utterance], kind: Kind) -> list[_Extracted]:
     result = []
     for utterance in utterances:
         try:
@@ -147,7 +154,7 @@ def _extract(utterances: list[Utterance], kind: Kind) -> list[tuple[str, str, np
             if utterance.key in str(error):
                 raise
             raise InputError(f"utterance {utterance.key} ({utterance.audio}): {error}") from None
-        result.append((utterance.key, utterance.speaker, matrix))
+        result.append(_Extracted(utterance.key, utterance.speaker, matrix))
     return result
 
 
@@ -173,11 +180,11 @@ def features(data: Path, out: Path, options: FeatureOptions = FeatureOptions()) 
         work = partial(_extract, kind=options.kind)
         with progress_bar(total=len(utterances), desc=f"{options.kind} {data}") as progress:
             for chunk in ordered_map(work, chunks(utterances.values(), _CHUNK), options.jobs):
-                for key, speaker, matrix in chunk:
-                    stats = cmvn_stats(matrix)
-                    by_speaker[speaker] = by_speaker.get(speaker, 0) + stats
-                    frames += len(matrix)
-                    yield key, matrix
+                for one in chunk:
+                    stats = cmvn_stats(one.matrix)
+                    by_speaker[one.speaker] = by_speaker.get(one.speaker, 0) + stats
+                    frames += len(one.matrix)
+                    yield one.key, one.matrix
                 progress.update(len(chunk))
         # Before feats.scp appears: whoever finds feats.scp also finds the statistics.
         write_archive(out / "cmvn.scp", sorted(by_speaker.items()))

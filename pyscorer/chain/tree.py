@@ -1,7 +1,7 @@
 """Phonetic context: which pdf a phone has, given the phone to its left.
 
 A tree is Kaldi's EventMap as nested tuples, so that it can be read from and written to Kaldi's
-`tree` files (`kaldi_tree`); for use it is flattened into a table.
+`tree` files (`kaldi.tree_file`); for use it is flattened into a table.
 """
 
 import json

@@ -117,7 +117,30 @@ class _Leaf:
     """Bool, one entry a left phone."""
     classes: tuple[int, ...]
     pdf: int = -1
-    split: "tuple[int, frozenset[int], _Leaf, _Leaf] | None" = None
+    split: "_Division | None" = None
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What a leaf can be split by, and the likelihood that it gains."""
+
+    gain: float
+    key: int
+    values: frozenset[int]
+    """Answered yes."""
+
+
+@dataclass(frozen=True)
+class _Offer:
+    leaf: _Leaf
+    question: _Question
+
+
+@dataclass(frozen=True)
+class _Division:
+    question: _Question
+    yes: _Leaf
+    no: _Leaf
 
 
 def _best_split(
@@ -126,18 +149,18 @@ def _best_split(
     questions: Sequence[tuple[int, ...]],
     asked: np.ndarray,
     min_count: float,
-) -> tuple[float, int, frozenset[int]] | None:
-    """The question that gains most likelihood: (gain, key, values answered yes)."""
+) -> _Question | None:
+    """The question that gains most likelihood."""
     lefts, classes = np.flatnonzero(leaf.lefts), list(leaf.classes)
     count = stats.count[lefts][:, leaf.phone][:, classes]
     moments = stats.moments[lefts][:, leaf.phone][:, classes]
     whole = log_likelihood(count.sum(), moments.sum((0, 1)))
-    best: tuple[float, int, frozenset[int]] | None = None
+    best: _Question | None = None
     if len(classes) == 2:
         counts, sums = count.sum(0), moments.sum(0)
         gain = float(log_likelihood(counts, sums).sum() - whole)
         if counts.min() >= min_count:
-            best = (gain, PDF_CLASS, frozenset({FORWARD}))
+            best = _Question(gain, PDF_CLASS, frozenset({FORWARD}))
     if len(asked):
         inside = asked[:, lefts].astype(np.float64)
         by_left, sums_by_left = count.sum(1), moments.sum(1)
@@ -146,21 +169,21 @@ def _best_split(
         gains = log_likelihood(yes_count, yes) + log_likelihood(no_count, no) - whole
         gains[(yes_count < min_count) | (no_count < min_count)] = -np.inf
         top = int(np.argmax(gains))
-        if np.isfinite(gains[top]) and (best is None or gains[top] > best[0]):
-            best = (float(gains[top]), LEFT, frozenset(questions[top]))
-    return best if best is not None and best[0] > 0 else None
+        if np.isfinite(gains[top]) and (best is None or gains[top] > best.gain):
+            best = _Question(float(gains[top]), LEFT, frozenset(questions[top]))
+    return best if best is not None and best.gain > 0 else None
 
 
-def _divide(leaf: _Leaf, key: int, values: frozenset[int], new_pdf: int) -> tuple[_Leaf, _Leaf]:
+def _divide(leaf: _Leaf, question: _Question, new_pdf: int) -> tuple[_Leaf, _Leaf]:
     """Split `leaf`; "yes" keeps its pdf, "no" gets `new_pdf`."""
-    if key == PDF_CLASS:
+    if question.key == PDF_CLASS:
         yes = _Leaf(leaf.phone, leaf.lefts, (FORWARD,), leaf.pdf)
         no = _Leaf(leaf.phone, leaf.lefts, (SELF_LOOP,), new_pdf)
     else:
-        inside = np.isin(np.arange(len(leaf.lefts)), list(values))
+        inside = np.isin(np.arange(len(leaf.lefts)), list(question.values))
         yes = _Leaf(leaf.phone, leaf.lefts & inside, leaf.classes, leaf.pdf)
         no = _Leaf(leaf.phone, leaf.lefts & ~inside, leaf.classes, new_pdf)
-    leaf.split = (key, values, yes, no)
+    leaf.split = _Division(question, yes, no)
     return yes, no
 
 
@@ -184,7 +207,7 @@ def build_tree(
         _Leaf(phone, anything, (FORWARD, SELF_LOOP), phone - 1) for phone in range(1, len(phones))
     ]
     leaves = len(roots)
-    queue: list[tuple[float, int, _Leaf, int, frozenset[int]]] = []
+    queue: list[tuple[float, int, _Offer]] = []
     offered = 0
 
     def offer(leaf: _Leaf) -> None:
@@ -192,15 +215,14 @@ def build_tree(
         about = asked[:0] if leaf.phone in context_free else asked
         found = _best_split(leaf, stats, questions, about, min_count)
         if found is not None:
-            gain, key, values = found
             offered += 1  # breaks ties, so that leaves are never compared
-            heapq.heappush(queue, (-gain, offered, leaf, key, values))
+            heapq.heappush(queue, (-found.gain, offered, _Offer(leaf, found)))
 
     for root in roots:
         offer(root)
     while leaves < num_leaves and queue:
-        _, _, leaf, key, values = heapq.heappop(queue)
-        for child in _divide(leaf, key, values, leaves):
+        _, _, best = heapq.heappop(queue)
+        for child in _divide(best.leaf, best.question, leaves):
             offer(child)
         leaves += 1
     if leaves < num_leaves:
@@ -217,5 +239,5 @@ def build_tree(
 def _as_node(leaf: _Leaf) -> Node:
     if leaf.split is None:
         return leaf.pdf
-    key, values, yes, no = leaf.split
-    return Split(key, values, _as_node(yes), _as_node(no))
+    asked, yes, no = leaf.split.question, leaf.split.yes, leaf.split.no
+    return Split(asked.key, asked.values, _as_node(yes), _as_node(no))

@@ -34,6 +34,17 @@ class Utterance:
     """Canonical phones of each word, where the corpus has them."""
 
 
+CHILD_BELOW = 16
+"""Speakers younger than this many years count as children, wherever children are told apart."""
+
+
+def age_group(age: str | None) -> str:
+    """`child` below CHILD_BELOW years, else `adult`; `unknown` where there is no number."""
+    if age is None or not age.isdecimal():
+        return "unknown"
+    return "child" if int(age) < CHILD_BELOW else "adult"
+
+
 @dataclass
 class DataDir:
     """A data directory in memory (text only; audio stays on disk)."""

@@ -3,11 +3,9 @@
 import hashlib
 from collections import defaultdict
 
+from pyscorer.contract.datadir import age_group
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
-
-ADULT = 18
-"""Speakers of this age and above are adults."""
 
 
 def select_speakers(part: CorpusPart, number: int, seed: int) -> list[str]:
@@ -41,8 +39,8 @@ def _hash(text: str, seed: int) -> float:
 
 
 def _stratum(attributes: dict[str, str]) -> str:
-    age = attributes.get("age", "")
-    group = "" if not age.isdecimal() else "child" if int(age) < ADULT else "adult"
+    # Without the word `unknown`: the seed's choice within a stratum hangs on its name.
+    group = age_group(attributes.get("age")).replace("unknown", "")
     return f"{group} {attributes.get('gender', '')}".strip()
 
 

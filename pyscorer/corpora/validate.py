@@ -137,19 +137,29 @@ def _check_audio(
 ) -> dict[str, float]:
     """Decode every file, in threads (libsndfile works outside the GIL); returns seconds by key."""
     durations = {}
-    items = [(key, value, phones.get(key, 0)) for key, value in table.values.items()]
+    items = [_Recording(k, value, phones.get(k, 0)) for k, value in table.values.items()]
     with ThreadPoolExecutor(max(1, options.jobs)) as pool:
         found = pool.map(partial(_audio_faults, options=options), items)
         progress = progress_bar(found, f"{path.parent.name}: audio", len(items), unit="utt")
-        for (key, _, _), (seconds, wrong) in zip(items, progress, strict=True):
-            durations[key] = seconds
-            faults += [Fault(str(path), table.lines[key], key, fault) for fault in wrong]
+        for one, (seconds, wrong) in zip(items, progress, strict=True):
+            durations[one.key] = seconds
+            line = table.lines[one.key]
+            faults += [Fault(str(path), line, one.key, fault) for fault in wrong]
     return durations
 
 
-def _audio_faults(item: tuple[str, str, int], options: ValidateOptions) -> tuple[float, list[str]]:
+@dataclass(frozen=True)
+class _Recording:
+    key: str
+    audio: str
+    """As wav.scp has it."""
+    phones: int
+    """The fewest that its text may have."""
+
+
+def _audio_faults(item: _Recording, options: ValidateOptions) -> tuple[float, list[str]]:
     """Seconds and faults of one audio file."""
-    _, name, phones = item
+    name, phones = item.audio, item.phones
     if not name:
         return 0.0, []  # said already: nothing after the key
     if name.endswith("|"):

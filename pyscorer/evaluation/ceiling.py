@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, read_labels
+from pyscorer.contract.datadir import UTTERANCE_ASPECTS, age_group, read_labels
 from pyscorer.contract.files import read_table
-from pyscorer.evaluation.metrics import age_group, human_ceiling
+from pyscorer.evaluation.metrics import human_ceiling
 
 EXPERT, WITHIN = "one expert", "within speaker"
 

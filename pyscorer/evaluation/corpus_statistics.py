@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from pyscorer.contract.ctm import FRAME_SHIFT, read_ctm
-from pyscorer.contract.datadir import read_labels
+from pyscorer.contract.datadir import age_group, read_labels
 from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import SILENCE
-from pyscorer.evaluation.metrics import age_group
 
 SHORTEST_PHONE = 3
 """Frames that a phone must last in the alignment."""

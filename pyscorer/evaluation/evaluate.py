@@ -7,12 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.datadir import Aspect
+from pyscorer.contract.datadir import Aspect, age_group
 from pyscorer.contract.files import atomic_directory, read_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation.ceiling import EXPERT, ceiling_rows
 from pyscorer.evaluation.metrics import (
-    age_group,
     bootstrap_pearson,
     mean_squared_error,
     pearson,
@@ -155,8 +154,8 @@ def evaluate(
     `scorers` are directories with scores.csv (utterance, speaker, human, predicted, and optionally
     seed_0, seed_1, ...), `names` what they are called in the tables. The PCC of a scorer is the
     mean over its seeds; its interval is a 95 % percentile bootstrap of that mean, resampling
-    utterances, and, more honest for new speakers, resampling speakers. Children are speakers below
-    16 years.
+    utterances, and, more honest for new speakers, resampling speakers. Children are those of
+    `age_group`.
 
     Writes into the directory `out`: results.csv (a row a scorer), groups.csv (PCC by age group and
     gender), errors.csv (worst errors), ceiling.csv (one expert, and every scorer,

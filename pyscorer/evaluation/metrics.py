@@ -3,9 +3,6 @@
 import numpy as np
 import pandas as pd
 
-CHILD_BELOW = 16
-"""Speakers younger than this many years count as children."""
-
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
     """Pearson correlation coefficient (PCC); NaN if either side is constant."""
@@ -98,10 +95,3 @@ def human_ceiling(ratings: pd.DataFrame, predicted: pd.Series | None = None) -> 
         held = own if predicted is None else predicted.reindex(ratings.index)
         values.append(pearson(held[both].to_numpy(), others[both].to_numpy()))
     return float(np.mean(values))
-
-
-def age_group(age: str | None) -> str:
-    """`child` below CHILD_BELOW years, else `adult`; `unknown` where there is no number."""
-    if age is None or not age.isdigit():
-        return "unknown"
-    return "child" if int(age) < CHILD_BELOW else "adult"

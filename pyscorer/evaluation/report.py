@@ -9,14 +9,13 @@ from typing import Any
 import pandas as pd
 
 from pyscorer.contract.audio import SAMPLE_RATE, mp3_uri, read_audio
-from pyscorer.contract.datadir import Aspect
+from pyscorer.contract.datadir import CHILD_BELOW, Aspect
 from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.errors import InputError
 from pyscorer.evaluation import figures
 from pyscorer.evaluation.ceiling import EXPERT
 from pyscorer.evaluation.corpus_statistics import alignment_statistics, split_statistics
 from pyscorer.evaluation.evaluate import read_scores
-from pyscorer.evaluation.metrics import CHILD_BELOW
 from pyscorer.evaluation.templates import page_template
 from pyscorer.options import option
 

@@ -11,7 +11,7 @@ from pyscorer.errors import InputError
 
 @dataclass(frozen=True)
 class Architecture:
-    """One expert: its input kind (see inputs.KINDS), hidden sizes and how it is trained.
+    """One expert: its input kind (see expert_features.KINDS), hidden sizes and how it is trained.
 
     weight_power: a pair counts as its number of rows to this power. gross_factor: lambda of the
     modified loss, 1 for plain squared error. paper_input: the input size in the paper, 0 if none.

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from pyscorer.proficiency.loss import GROSS_FACTOR, expert_loss
 from pyscorer.proficiency.networks import BatchedLinear, Network
-from pyscorer.proficiency.pairs import PairTable
-from pyscorer.proficiency.train_expert import batches, training_items
+from pyscorer.proficiency.pairs import PairTable, training_items
+from pyscorer.proficiency.train_expert import batches
 
 SMALL_GATE = (175, 75, 90, 50, 75)
 LARGE_GATE = (512, 126, 256, 126, 126)
@@ -62,9 +62,9 @@ def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOpti
     rng = np.random.default_rng(options.seed)
     seeds, _, width = outputs.shape
     k = width // 4
-    pairs, classes, weights = training_items(table, options.weight_power)
+    items = training_items(table, options.weight_power)
     n_groups = min(options.members, table.n_folds)
-    groups = table.grouped(n_groups)[pairs]
+    groups = table.grouped(n_groups)[items.pairs]
     kept = [np.flatnonzero(groups != g) for g in range(n_groups)]
     members = [group for _ in range(seeds) for group in kept]
     gate = Network(len(members), gate_sizes(k, options.hidden), sigmoid=True)
@@ -81,10 +81,10 @@ def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOpti
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: max(1 - s / steps, 0.0))
     for _ in range(options.epochs):
         for chosen, real in batches(members, None, options.batch, rng):
-            x = values[of_member, torch.from_numpy(pairs[chosen])]
+            x = values[of_member, torch.from_numpy(items.pairs[chosen])]
             z = mix(gate(x), x)
-            weight = torch.from_numpy((weights[chosen] * real).astype(np.float32))
-            labels = torch.from_numpy(classes[chosen])
+            weight = torch.from_numpy((items.weights[chosen] * real).astype(np.float32))
+            labels = torch.from_numpy(items.classes[chosen])
             loss = expert_loss(z, labels, weight, options.gross_factor)
             optimizer.zero_grad()
             loss.backward()

@@ -68,6 +68,23 @@ class PairTable:
         return {p: i for i, p in enumerate(zip(self.prompts, self.responses, strict=True))}
 
 
+@dataclass(frozen=True)
+class TrainingItems:
+    """Every class that a training pair was given: which pair, which class, and its weight."""
+
+    pairs: NDArray[np.int64]
+    classes: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+def training_items(table: PairTable, power: float) -> TrainingItems:
+    """The items of a table; a pair of n rows weighs n**power, shared by its classes' rows."""
+    pairs, classes = np.nonzero(table.counts)
+    rows = table.counts.sum(axis=1)
+    weights = table.counts[pairs, classes] * rows[pairs] ** (power - 1)
+    return TrainingItems(pairs, classes, weights)
+
+
 def build_pairs(train: list[Response], test: list[Response], n_folds: int, seed: int) -> PairTable:
     """Collect the distinct pairs (training pairs first, each group sorted) and draw the folds.
 

@@ -20,7 +20,7 @@ from pyscorer.proficiency.architectures import Architecture, architecture
 from pyscorer.proficiency.expert_features import Inputs, load_inputs
 from pyscorer.proficiency.loss import expert_loss
 from pyscorer.proficiency.networks import Network
-from pyscorer.proficiency.pairs import PairTable, load_data
+from pyscorer.proficiency.pairs import TrainingItems, load_data, training_items
 from pyscorer.proficiency.tree_expert import apply_forest, save_forest, train_forest
 from pyscorer.progress import progress_bar
 
@@ -41,19 +41,6 @@ class ExpertOptions:
     epochs: int = option(0, "passes over the training pairs", ge=0)
     batch: int = option(64, "pairs a step and member", ge=1)
     seed: int = option(1, "first seed", ge=0)
-
-
-def training_items(
-    table: PairTable, power: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
-    """(pair, class, weight) of every class that a training pair was given.
-
-    A pair of n rows weighs n**power, shared among its classes by their rows.
-    """
-    pairs, classes = np.nonzero(table.counts)
-    rows = table.counts.sum(axis=1)
-    weights = table.counts[pairs, classes] * rows[pairs] ** (power - 1)
-    return pairs, classes, weights
 
 
 def batches(
@@ -81,7 +68,7 @@ def batches(
 
 def train_members(
     inputs: Inputs,
-    items: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+    items: TrainingItems,
     members: list[NDArray[np.int64]],
     shape: Architecture,
     batch: int,
@@ -91,23 +78,22 @@ def train_members(
     """Train one network a member on its items (numbers into `items`); Adam, linear decay to 0."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    pairs, classes, weights = items
     values = torch.from_numpy(inputs.values)
     sizes = (values.shape[-1], *shape.hidden, 4)
     network = Network(len(members), sizes, shape.recurrent, shape.dropout)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=shape.learning_rate, weight_decay=shape.weight_decay
     )
-    item_lengths = None if inputs.lengths is None else inputs.lengths[pairs]
+    item_lengths = None if inputs.lengths is None else inputs.lengths[items.pairs]
     steps = shape.epochs * -(-max(len(m) for m in members) // batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda s: max(1 - s / steps, 0.0))
     for _ in progress_bar(range(shape.epochs), desc=name or "train"):
         total = 0.0
         for chosen, real in batches(members, item_lengths, batch, rng):
-            x, lengths = _take(values, inputs.lengths, pairs[chosen])
-            weight = torch.from_numpy((weights[chosen] * real).astype(np.float32))
+            x, lengths = _take(values, inputs.lengths, items.pairs[chosen])
+            weight = torch.from_numpy((items.weights[chosen] * real).astype(np.float32))
             outputs = network(x, lengths)
-            labels = torch.from_numpy(classes[chosen])
+            labels = torch.from_numpy(items.classes[chosen])
             loss = expert_loss(outputs, labels, weight, shape.gross_factor)
             optimizer.zero_grad()
             loss.backward()
@@ -177,7 +163,7 @@ def train_expert(
     inputs = load_inputs(features, shape.kind)
     items = training_items(table, shape.weight_power)
     n_groups = min(shape.members, table.n_folds)
-    groups = table.grouped(n_groups)[items[0]]
+    groups = table.grouped(n_groups)[items.pairs]
     kept = [np.flatnonzero(groups != k) for k in range(n_groups)]
     members = [group for _ in range(options.seeds) for group in kept]
     size = group_size(inputs.values.shape[-1], shape)

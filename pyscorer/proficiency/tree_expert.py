@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
 from pyscorer.contract.files import atomic_path
+from pyscorer.proficiency.pairs import TrainingItems
 
 CLASSES = 4
 
@@ -34,20 +35,23 @@ class Forest:
 
 def train_forest(
     values: NDArray[np.float32],
-    items: tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]],
+    items: TrainingItems,
     members: list[NDArray[np.int64]],
     trees: int,
     seed: int,
     leaf: int = 3,
 ) -> Forest:
-    """Train a forest a member on its items (pair, class, weight; numbers into `items`)."""
-    pairs, classes, weights = items
+    """Train a forest a member on its items (numbers into `items`)."""
     roots, parts, start = [], [], 0
     for number, chosen in enumerate(members):
         forest = ExtraTreesClassifier(
             trees, min_samples_leaf=leaf, max_features=0.3, random_state=seed + number, n_jobs=1
         )
-        forest.fit(values[pairs[chosen]], classes[chosen], sample_weight=weights[chosen])
+        forest.fit(
+            values[items.pairs[chosen]],
+            items.classes[chosen],
+            sample_weight=items.weights[chosen],
+        )
         of_member = []
         for tree in (estimator.tree_ for estimator in forest.estimators_):
             value = np.zeros((tree.node_count, CLASSES), np.float32)

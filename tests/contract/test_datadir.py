@@ -3,7 +3,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, read_labels, write_data_dir
+from pyscorer.contract.datadir import (
+    DataDir,
+    Utterance,
+    age_group,
+    read_data_dir,
+    read_labels,
+    write_data_dir,
+)
 from pyscorer.contract.phones import strip_stress
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
@@ -70,3 +77,18 @@ def test_an_empty_score_is_masked_and_the_word_null_is_a_word(tmp_path):
     assert pd.isna(labels.loc[0, "accuracy"]) and labels.loc[0, "total"] == 7
     with pytest.raises(InputError, match="no phone scores"):
         read_labels(tmp_path, "phone")
+
+
+@pytest.mark.parametrize(
+    "age, group",
+    [
+        ("6", "child"),
+        ("15", "child"),
+        ("16", "adult"),
+        (None, "unknown"),
+        ("?", "unknown"),
+        ("\u00b2", "unknown"),
+    ],
+)
+def test_age_groups(age: str | None, group: str) -> None:
+    assert age_group(age) == group

@@ -38,6 +38,15 @@ def test_chosen_speakers_mirror_age_gender_and_scores():
     assert sum(int(s) for s in chosen) / 20 == pytest.approx(19.5, abs=1.5)
 
 
+def test_children_are_those_of_every_other_table():
+    """16 to 18 years: adults here as in evaluation, so they are drawn from the adults' share."""
+    part = _part()
+    for name, age in zip([f"{s:02d}" for s in range(0, 40, 2)], [16, 17] * 10, strict=True):
+        part.data.speakers[name]["age"] = str(age)
+    old, young = (select_speakers(p, 7, seed=3) for p in (_part(), part))
+    assert old == young
+
+
 def test_the_choice_is_deterministic_and_the_seed_matters():
     assert select_speakers(_part(), 7, seed=3) == select_speakers(_part(), 7, seed=3)
     choices = {tuple(select_speakers(_part(scored=False), 7, seed=s)) for s in range(5)}

@@ -7,7 +7,6 @@ import pytest
 
 from pyscorer.corpora import speechocean762
 from pyscorer.evaluation.metrics import (
-    age_group,
     bootstrap_pearson,
     human_ceiling,
     mean_squared_error,
@@ -97,11 +96,3 @@ def test_human_ceiling_of_speechocean762(corpora: Path) -> None:
     expected = {"total": 0.807, "accuracy": 0.749, "fluency": 0.768, "prosodic": 0.758}
     tables = {a: ratings.pivot(index="utterance", columns="rater", values=a) for a in expected}
     assert {aspect: round(human_ceiling(table), 3) for aspect, table in tables.items()} == expected
-
-
-@pytest.mark.parametrize(
-    "age, group",
-    [("6", "child"), ("15", "child"), ("16", "adult"), (None, "unknown"), ("?", "unknown")],
-)
-def test_age_groups(age: str | None, group: str) -> None:
-    assert age_group(age) == group

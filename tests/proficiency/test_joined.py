@@ -9,6 +9,7 @@ from pyscorer.corpora.spoken_call import PromptUnit
 from pyscorer.proficiency import fbk, joined
 from pyscorer.proficiency import tree_expert as trees
 from pyscorer.proficiency.edits import closest
+from pyscorer.proficiency.pairs import TrainingItems
 
 GRAMMAR = {
     "tea": PromptUnit("ask for a tea", ("i want a tea", "a tea please")),
@@ -66,7 +67,7 @@ def test_a_forest_says_what_scikit_learn_says_and_survives_a_file(tmp_path):
     values = rng.normal(size=(80, 5)).astype(np.float32)
     classes = rng.choice([0, 2, 3], 80)
     weights = rng.random(80) + 0.1
-    items = (np.arange(80), classes, weights)
+    items = TrainingItems(np.arange(80), classes, weights)
     members = [np.arange(60), np.arange(20, 80)]
     forest = trees.train_forest(values, items, members, 7, seed=3)
     trees.save_forest(tmp_path / "forest.npz", forest)

@@ -10,10 +10,10 @@ from pyscorer.errors import InputError
 from pyscorer.proficiency import fbk, joined, units
 from pyscorer.proficiency.combine import other_rows
 from pyscorer.proficiency.mixture import GateOptions, train_gate
-from pyscorer.proficiency.pairs import UNSEEN, average_members, build_pairs
+from pyscorer.proficiency.pairs import UNSEEN, average_members, build_pairs, training_items
 from pyscorer.proficiency.sample_responses import make_sample
 from pyscorer.proficiency.selection import Limits, build_validation
-from pyscorer.proficiency.train_expert import batches, training_items
+from pyscorer.proficiency.train_expert import batches
 
 
 def sample_table(folds=4):
@@ -125,8 +125,10 @@ def test_items_weigh_a_pair_by_a_power_of_its_rows():
     rows = [Response(str(i), "P", "a", label) for i, label in enumerate([0, 0, 0, 2])]
     rows.append(Response("9", "P", "b", 3))
     table = build_pairs(rows, [], 2, 0)
-    assert [w.tolist() for w in training_items(table, 1.0)] == [[0, 0, 1], [0, 2, 3], [3, 1, 1]]
-    assert training_items(table, 0.5)[2].tolist() == [1.5, 0.5, 1.0]
+    items = training_items(table, 1.0)
+    assert (items.pairs.tolist(), items.classes.tolist()) == ([0, 0, 1], [0, 2, 3])
+    assert items.weights.tolist() == [3, 1, 1]
+    assert training_items(table, 0.5).weights.tolist() == [1.5, 0.5, 1.0]
 
 
 def test_an_epoch_shows_every_member_each_of_its_items_once():
