@@ -19,9 +19,11 @@ def rules() -> dict[str, str]:
     found = {}
     for path in sorted((ROOT / "workflow" / "rules").glob("*.smk")):
         text = path.read_text(encoding="utf-8")
-        for rule in re.split(r"^(?=rule )", text, flags=re.MULTILINE)[1:]:
+        for rule in re.split(r"^(?=rule |use rule )", text, flags=re.MULTILINE)[1:]:
             if "    output:" in rule:
-                found[rule.split()[1].rstrip(":")] = rule
+                name = re.match(r"(?:use rule \w+ as|rule) (\w+)", rule)
+                assert name, rule
+                found[name.group(1)] = rule
     return found
 
 
@@ -30,8 +32,10 @@ RULES = rules()
 
 def stages(rule: str) -> set[str]:
     """Stages that a rule calls; the rule's own name where Kaldi's programs do the work."""
-    shell = RULES[rule].partition("    shell:")[2]
-    return set(re.findall(r"pyscorer (\w+)", shell)) or {rule}
+    text = RULES[rule]
+    if copied := re.match(r"use rule (\w+) as", text):
+        text += RULES[copied.group(1)]
+    return set(re.findall(r"pyscorer (\w+)", text.partition("    shell:")[2])) or {rule}
 
 
 def written(rule: str) -> list[list[str]]:
