@@ -50,8 +50,26 @@ DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
 
 
 @dataclass(frozen=True)
+class ScorerJudge:
+    """A scorer, and how unlike its text a recording may sound."""
+
+    scorer: TrainedScorer
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class GraderJudge:
+    """A grader, and what a recording is held against."""
+
+    grader: TrainedGrader
+    norms: Norms
+    wrong_below: float
+    """Phone score from which down a phone is called wrong and "said instead" is told."""
+
+
+@dataclass(frozen=True)
 class Bundle:
-    """All that a new recording needs: the models, the measures by them, and a scorer or grader."""
+    """All that a new recording needs: the models, the measures by them, and who judges them."""
 
     gmm: Gmm
     lexicon: Lexicon
@@ -64,12 +82,7 @@ class Bundle:
     """In this order: one may read what those before it say."""
     view_measures: tuple[Measure, ...]
     """Of what the recogniser hears."""
-    norms: Norms | Limits
-    scorer: TrainedScorer | None = None
-    """Either it or a grader is there."""
-    grader: TrainedGrader | None = None
-    wrong_below: float = 0.0
-    """Phone score from which down a phone is called wrong and "said instead" is told."""
+    judge: ScorerJudge | GraderJudge
 
 
 @dataclass(frozen=True)
@@ -190,8 +203,9 @@ def load_bundle(model: Path) -> Bundle:
     states: Measure = PooledStates("tdnnf", acoustic.network.config.embedding_dim)
     if not (model / _GRADER).exists():
         settings = _read_settings(model / _SETTINGS, {"likeness"})
-        limits, scorer = Limits(float(settings["likeness"])), _load_plain(model / _SCORER)
-        return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), limits, scorer)
+        limits = Limits(float(settings["likeness"]))
+        judge = ScorerJudge(_load_plain(model / _SCORER), limits)
+        return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), judge)
     grader = load_grader(model / _GRADER)
     known = {"log_stay", "wrong_below", "layers", "pad"}
     settings = _read_settings(model / _SETTINGS, known)
@@ -207,9 +221,7 @@ def load_bundle(model: Path) -> Bundle:
     return Bundle(
         *(gmm, lexicon, acoustic, encoder, layers, recogniser),
         *(tuple(measures), (HeardPhones(lexicon), RecogniserView())),
-        read_norms(model / _NORMS),
-        grader=grader,
-        wrong_below=float(settings["wrong_below"]),
+        GraderJudge(grader, read_norms(model / _NORMS), float(settings["wrong_below"])),
     )
 
 

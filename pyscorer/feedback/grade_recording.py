@@ -12,10 +12,10 @@ from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.phones import ARPABET, PHONES, VOWELS
 from pyscorer.contract.recording import Measured, Recording, RecordingView
 from pyscorer.contract.segments import PhoneSegment
-from pyscorer.errors import attempt, outcome_of, unless_failed
-from pyscorer.feedback.bundle import Bundle
+from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
+from pyscorer.feedback.bundle import Bundle, GraderJudge
 from pyscorer.feedback.listen import Heard, listen, viewed
-from pyscorer.feedback.norms import Norms, Timing, timing
+from pyscorer.feedback.norms import Timing, timing
 from pyscorer.feedback.quality import mismatch, strange_words
 from pyscorer.grading.grader import Levels, Predicted, predict_each, recording_inputs
 from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
@@ -49,22 +49,25 @@ def grade_recordings(
     In the place of a recording that cannot be graded is the exception that says why; the others are
     graded as they are without it.
     """
+    if not isinstance(bundle.judge, GraderJudge):
+        raise InputError("a model of bundle gives no grades: make one of a grader, bundle_grader")
     read = [attempt(listen, bundle, *pair) for pair in zip(recordings, texts, strict=True)]
-    return unless_failed(partial(_grade, bundle), read)
+    return unless_failed(partial(_grade, bundle, bundle.judge), read)
 
 
-def _grade(bundle: Bundle, heard: list[Heard]) -> list[RecordingGrade | Exception]:
+def _grade(
+    bundle: Bundle, judge: GraderJudge, heard: list[Heard]
+) -> list[RecordingGrade | Exception]:
     try:
         views = _views(bundle, heard)
         heard = [viewed(bundle, h, view) for h, view in zip(heard, views, strict=True)]
-        grader = bundle.grader
-        assert grader is not None
-        predicted = predict_each(grader, [recording_inputs(grader, h.recording) for h in heard])
+        inputs = [recording_inputs(judge.grader, h.recording) for h in heard]
+        predicted = predict_each(judge.grader, inputs)
     except Exception as error:
         if len(heard) == 1:
             return [error]
-        return [grade for each in heard for grade in _grade(bundle, [each])]
-    return [attempt(_tell, bundle, *each) for each in zip(heard, predicted, strict=True)]
+        return [grade for each in heard for grade in _grade(bundle, judge, [each])]
+    return [attempt(_tell, judge, *each) for each in zip(heard, predicted, strict=True)]
 
 
 def _views(bundle: Bundle, heard: list[Heard]) -> Sequence[RecordingView | None]:
@@ -74,12 +77,10 @@ def _views(bundle: Bundle, heard: list[Heard]) -> Sequence[RecordingView | None]
     return view_recordings(bundle.recogniser, [h.samples for h in heard], words)
 
 
-def _tell(bundle: Bundle, heard: Heard, predicted: Predicted) -> RecordingGrade:
+def _tell(judge: GraderJudge, heard: Heard, predicted: Predicted) -> RecordingGrade:
     words, segments, view = heard.words, heard.recording.segments, heard.recording.view
     times = timing(*(np.array([getattr(s, n) for s in segments]) for n in _TIMES))
-    said = _said(bundle, heard.recording, predicted)
-    norms = bundle.norms
-    assert isinstance(norms, Norms)
+    said, norms = _said(judge, heard.recording, predicted), judge.norms
     return RecordingGrade(
         text=" ".join(word.word for word in words),
         duration=round(len(heard.samples) / SAMPLE_RATE, 2),
@@ -96,7 +97,7 @@ def _tell(bundle: Bundle, heard: Heard, predicted: Predicted) -> RecordingGrade:
     )
 
 
-def _said(bundle: Bundle, recording: Recording, predicted: Predicted) -> list[str | None]:
+def _said(judge: GraderJudge, recording: Recording, predicted: Predicted) -> list[str | None]:
     """What was said instead of each phone; None for those not called wrong or without a rival.
 
     A consonant heard for a vowel, or the reverse, is more often a boundary in the wrong place.
@@ -106,7 +107,7 @@ def _said(bundle: Bundle, recording: Recording, predicted: Predicted) -> list[st
         rivals = learned_rivals(measured["learned_gop"])
     else:
         rivals = posterior_rivals(measured["gop"], segments)
-    wrong = predicted.phones.value <= bundle.wrong_below
+    wrong = predicted.phones.value <= judge.wrong_below
     return [
         rival if flagged and rival and (rival in VOWELS) == (s.phone in VOWELS) else None
         for s, rival, flagged in zip(segments, rivals, wrong, strict=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
-from pyscorer.feedback.bundle import Bundle, load_bundle
+from pyscorer.feedback.bundle import Bundle, ScorerJudge, load_bundle
 from pyscorer.feedback.forms import as_json, as_text, write_textgrid
 from pyscorer.feedback.grade_recording import grade_recordings
 from pyscorer.feedback.page import as_page
@@ -48,19 +48,19 @@ def score(
     if format in ("textgrid", "html") and out is None:
         raise InputError(f"--format {format}: give the file to write with --out")
     bundle = load_bundle(model)
-    if bundle.grader is None:
-        _write(_by_scorer(bundle, wav, text, format), out)
+    if isinstance(bundle.judge, ScorerJudge):
+        _write(_by_scorer(bundle, bundle.judge, wav, text, format), out)
         return
     samples, grade = grade_file(bundle, wav, text)
     write_form(format, samples, grade, out)
 
 
-def _by_scorer(bundle: Bundle, wav: Path, text: str, form: Form) -> str:
+def _by_scorer(bundle: Bundle, judge: ScorerJudge, wav: Path, text: str, form: Form) -> str:
     if form in ("textgrid", "html"):
         raise InputError(f"--format {form}: a grader's; a model of bundle gives text and json")
     samples, warnings = read_recording(wav)
     try:
-        result = score_samples(bundle, samples, text)
+        result = score_samples(bundle, judge, samples, text)
     except InputError as error:
         raise InputError(f"{wav}: {error}") from None
     result = replace(result, warnings=(*warnings, *result.warnings))

@@ -16,7 +16,7 @@ from pyscorer.contract.datadir import UTTERANCE_ASPECTS
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
-from pyscorer.feedback.bundle import Bundle, load_bundle
+from pyscorer.feedback.bundle import Bundle, ScorerJudge, load_bundle
 from pyscorer.feedback.score import ENDINGS, Form, Graded, grade_files, write_form
 from pyscorer.grading.grades import RecordingGrade
 from pyscorer.options import option
@@ -84,7 +84,7 @@ def score_all(
         raise InputError(f"--formats {unknown[0]}: known are {', '.join(ENDINGS)}")
     tasks = read_manifest(manifest) if manifest else find_recordings(wavs)  # type: ignore[arg-type]
     bundle = load_bundle(model)
-    if bundle.grader is None:
+    if isinstance(bundle.judge, ScorerJudge):
         raise InputError(f"{model}: score_all takes a directory that bundle_grader made")
     work = _Work(bundle, out, options.formats)
     settings = [*map(_stamp, sorted(model.rglob("*"))), *options.formats]

@@ -6,7 +6,7 @@ import numpy as np
 
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.recording import one_pooled
-from pyscorer.feedback.bundle import Bundle
+from pyscorer.feedback.bundle import Bundle, ScorerJudge
 from pyscorer.feedback.listen import listen
 from pyscorer.feedback.quality import mismatch
 from pyscorer.parallel import one_thread
@@ -37,15 +37,14 @@ class Scored:
 
 
 @one_thread()
-def score_samples(bundle: Bundle, samples: np.ndarray, text: str) -> Scored:
+def score_samples(bundle: Bundle, judge: ScorerJudge, samples: np.ndarray, text: str) -> Scored:
     """Score mono 16 kHz `samples` in [-1, 1) of a speaker reading `text` aloud.
 
     Raises InputError for text without words, and naming all words outside the lexicon: unlike
     graders, a scorer is not told which pronunciations are guesses.
     """
     heard = listen(bundle, samples, text, guess=False)
-    recording, scorer = heard.recording, bundle.scorer
-    assert scorer is not None
+    recording, scorer = heard.recording, judge.scorer
     wanted = [("tdnnf", name) for name in scorer.columns]
     score = float(predict_all(scorer, one_pooled(recording, wanted)).mean())
     log_posteriors = recording.measured["tdnnf"].column("log_posterior")
@@ -60,7 +59,7 @@ def score_samples(bundle: Bundle, samples: np.ndarray, text: str) -> Scored:
         )
         for s, value in zip(recording.segments, log_posteriors, strict=True)
     ]
-    warnings = mismatch(bundle.norms, heard.likeness, None)
+    warnings = mismatch(judge.limits, heard.likeness, None)
     return Scored(round(score, 3), lines, warnings)
 
 
