@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig, pad_edges
-from pyscorer.contract.files import atomic_path
 from pyscorer.contract.phones import PHONES
+from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.errors import InputError
 
 SUBSAMPLING = 3
@@ -29,16 +29,13 @@ class AcousticModel:
 
 def save_model(path: Path, model: AcousticModel) -> None:
     """Write `model`; read it with `load_model`."""
-    with atomic_path(path) as part:
-        torch.save(
-            {
-                "config": asdict(model.network.config),
-                "state": {k: v.cpu() for k, v in model.network.state_dict().items()},
-                "pdf_to_phone": model.pdf_to_phone.tolist(),
-                "training": model.training,
-            },
-            part,
-        )
+    content = {
+        "config": asdict(model.network.config),
+        "state": {k: v.cpu() for k, v in model.network.state_dict().items()},
+        "pdf_to_phone": model.pdf_to_phone.tolist(),
+        "training": model.training,
+    }
+    save_weights(path, content)
 
 
 def load_model(path: Path) -> AcousticModel:
@@ -49,7 +46,7 @@ def load_model(path: Path) -> AcousticModel:
     """
     if path.suffix == ".mdl":
         raise InputError(f"{path}: Kaldi's: make a final.pt of it with import_kaldi, and give that")
-    model = _load_torch(path)
+    model = load_weights(path, "an acoustic model", "train_tdnnf", _model_of)
     phones = model.pdf_to_phone
     if len(phones) != model.network.config.num_pdfs or not 0 < phones.max() < len(PHONES):
         raise InputError(
@@ -59,21 +56,12 @@ def load_model(path: Path) -> AcousticModel:
     return model
 
 
-def _load_torch(path: Path) -> AcousticModel:
-    if not path.exists():
-        raise InputError(f"{path}: no such model; train_tdnnf makes it")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        content["config"]["time_strides"] = tuple(content["config"]["time_strides"])
-        network = Tdnnf(TdnnfConfig(**content["config"]))
-        network.load_state_dict(content["state"])
-        phones = np.array(content["pdf_to_phone"], dtype=np.int32)
-        return AcousticModel(network.eval(), phones, content["training"])
-    except Exception as error:
-        raise InputError(
-            f"{path}: not an acoustic model, or damaged ({type(error).__name__}: {error}); "
-            "run train_tdnnf again"
-        ) from None
+def _model_of(content: dict[str, Any]) -> AcousticModel:
+    config = content["config"] | {"time_strides": tuple(content["config"]["time_strides"])}
+    network = Tdnnf(TdnnfConfig(**config))
+    network.load_state_dict(content["state"])
+    phones = np.array(content["pdf_to_phone"], dtype=np.int32)
+    return AcousticModel(network.eval(), phones, content["training"])
 
 
 def network_input(features: np.ndarray) -> torch.Tensor:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from pyscorer.contract.files import atomic_path
 from pyscorer.contract.pooled import select
 from pyscorer.contract.recording import Recording, one_pooled
+from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Scaling, human_scale
 from pyscorer.grading.fit_grader import predict
@@ -190,36 +190,29 @@ def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> N
         "intervals": [[asdict(i) for i in level] for level in grader.intervals],
         "calibration": asdict(grader.calibration) if grader.calibration else None,
     }
-    with atomic_path(path) as part:
-        torch.save(content, part)
+    save_weights(path, content)
 
 
 def load_grader(path: Path) -> TrainedGrader:
     """Read model.pt of train_grader. Raises InputError if it is missing or damaged."""
-    if not path.exists():
-        raise InputError(f"{path}: no such grader; train_grader makes it")
-    try:
-        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        config = GraderConfig(**content["config"])
-        modules = []
-        for part in content["modules"]:
-            network = Grader(config)
-            network.load_state_dict(part["state"])
-            trees = tuple(map(Trees.from_tensor, part["trees"]))
-            modules.append(Module(part["seed"], part["fold"], network.eval(), trees))
-        calibration = content["calibration"]
-        return TrainedGrader(
-            tuple((source, column) for source, column in content["columns"]),
-            content["durations"],
-            content["norms"].numpy(),
-            Scaling(**content["scaling"]),
-            config,
-            tuple(modules),
-            tuple(tuple(Interval(**i) for i in level) for level in content["intervals"]),
-            Calibration(**calibration) if calibration else None,
-        )
-    except Exception as error:
-        raise InputError(
-            f"{path}: not a grader, or damaged ({type(error).__name__}: {error}); run train_grader "
-            "again"
-        ) from None
+    return load_weights(path, "a grader", "train_grader", _grader_of)
+
+
+def _grader_of(content: dict[str, Any]) -> TrainedGrader:
+    config, modules = GraderConfig(**content["config"]), []
+    for part in content["modules"]:
+        network = Grader(config)
+        network.load_state_dict(part["state"])
+        trees = tuple(map(Trees.from_tensor, part["trees"]))
+        modules.append(Module(part["seed"], part["fold"], network.eval(), trees))
+    calibration = content["calibration"]
+    return TrainedGrader(
+        tuple((source, column) for source, column in content["columns"]),
+        content["durations"],
+        content["norms"].numpy(),
+        Scaling(**content["scaling"]),
+        config,
+        tuple(modules),
+        tuple(tuple(Interval(**i) for i in level) for level in content["intervals"]),
+        Calibration(**calibration) if calibration else None,
+    )

@@ -7,17 +7,18 @@ odds with the text where a phone is pronounced as another.
 import logging
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from pyscorer.contract.datadir import UTTERANCE_ASPECTS
-from pyscorer.contract.files import atomic_path
 from pyscorer.contract.labels import read_grades
 from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, write_columns
 from pyscorer.contract.recording import Recording
+from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.parallel import one_thread
@@ -152,24 +153,19 @@ def save_learned_gop(
     learned: LearnedGop, path: Path, options: LearnedGopOptions | None = None
 ) -> None:
     """Write a model; read it with `load_learned_gop`."""
-    with atomic_path(path) as part:
-        torch.save(
-            {
-                "options": asdict(options) if options else {},
-                "mean": learned.mean,
-                "scale": learned.scale,
-                "networks": [network.state_dict() for network in learned.networks],
-            },
-            part,
-        )
+    content = {
+        "options": asdict(options) if options else {},
+        "mean": learned.mean,
+        "scale": learned.scale,
+        "networks": [network.state_dict() for network in learned.networks],
+    }
+    save_weights(path, content)
 
 
 def load_learned_gop(path: Path) -> LearnedGop:
     """Read a model of train_learned_gop. Raises InputError if it is missing or damaged."""
-    if not path.exists():
-        raise InputError(f"{path}: no such model; train_learned_gop makes it")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+
+    def learned(content: dict[str, Any]) -> LearnedGop:
         networks = []
         for state in content["networks"]:
             hidden, inputs = state["1.weight"].shape
@@ -177,10 +173,8 @@ def load_learned_gop(path: Path) -> LearnedGop:
             network.load_state_dict(state)
             networks.append(network)
         return LearnedGop(networks, content["mean"], content["scale"])
-    except Exception as error:
-        raise InputError(
-            f"{path}: not a model of train_learned_gop ({type(error).__name__}); train it again"
-        ) from None
+
+    return load_weights(path, "a model of train_learned_gop", "train_learned_gop", learned)
 
 
 def _read_states(pool: Path) -> PooledSet:

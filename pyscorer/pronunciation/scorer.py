@@ -2,16 +2,16 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from pyscorer.contract.datadir import Aspect
-from pyscorer.contract.files import atomic_path
 from pyscorer.contract.pooled import PooledSet
 from pyscorer.contract.scores import SCALE
-from pyscorer.errors import InputError
+from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.options import option
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
@@ -170,32 +170,26 @@ def save_scorer(path: Path, scorer: TrainedScorer) -> None:
             asdict(m.place) | {"state": m.state, "acoustic": m.acoustic} for m in scorer.modules
         ],
     }
-    with atomic_path(path) as part:
-        torch.save(content, part)
+    save_weights(path, content)
 
 
 def load_scorer(path: Path) -> TrainedScorer:
     """Read model.pt. Raises InputError if it is missing or damaged."""
-    if not path.exists():
-        raise InputError(f"{path}: no such scorer; train_scorer makes it")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        scorer = TrainedScorer(
-            ScorerOptions(**content["options"]),
-            ModuleConfig(**content["config"]),
-            content["columns"],
-            *(content["mean"], content["deviation"]),
-            tuple(
-                ScorerModule(Place(m["seed"], m["fold"]), m["state"], m["acoustic"])
-                for m in content["modules"]
-            ),
-        )
-        scorer.loaded()
-    except Exception as error:
-        raise InputError(
-            f"{path}: not a scorer, or damaged ({type(error).__name__}: {error}); run train_scorer "
-            "again"
-        ) from None
+    return load_weights(path, "a scorer", "train_scorer", _scorer_of)
+
+
+def _scorer_of(content: dict[str, Any]) -> TrainedScorer:
+    scorer = TrainedScorer(
+        ScorerOptions(**content["options"]),
+        ModuleConfig(**content["config"]),
+        content["columns"],
+        *(content["mean"], content["deviation"]),
+        tuple(
+            ScorerModule(Place(m["seed"], m["fold"]), m["state"], m["acoustic"])
+            for m in content["modules"]
+        ),
+    )
+    scorer.loaded()  # weights that do not fit are found here
     return scorer
 
 

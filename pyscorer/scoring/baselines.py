@@ -10,10 +10,10 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from pyscorer.contract.datadir import Aspect
-from pyscorer.contract.files import atomic_path
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, read_targets
 from pyscorer.contract.scores import SCALE, write_rows
 from pyscorer.contract.segments import DURATION_COLUMNS
+from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.options import option
@@ -196,32 +196,29 @@ def save_baseline(path: Path, baseline: Baseline) -> None:
             for model in baseline.models
         ],
     } | {name: torch.from_numpy(array) for name, array in arrays.items()}
-    with atomic_path(path) as part:
-        torch.save(content, part)
+    save_weights(path, content)
 
 
 def load_baseline(path: Path) -> Baseline:
     """Read model.pt of train_baseline. Raises InputError if it is missing or damaged."""
-    if not path.exists():
-        raise InputError(f"{path}: no such model; make it with train_baseline")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        models = tuple(
-            Trees.from_tensor(model["trees"])
-            if "trees" in model
-            else FittedBlstm(BlstmConfig(**model["config"]), model["state"], model["epoch"])
-            for model in content["models"]
-        )
-        return Baseline(
-            BaselineOptions(**content["options"]),
-            tuple(content["columns"]),
-            content["mean"].numpy(),
-            content["deviation"].numpy(),
-            content["norms"].numpy(),
-            models,
-        )
-    except Exception as error:
-        raise InputError(f"{path}: not a model of train_baseline, or damaged ({error})") from None
+    return load_weights(path, "a model of train_baseline", "train_baseline", _baseline_of)
+
+
+def _baseline_of(content: dict[str, Any]) -> Baseline:
+    models = tuple(
+        Trees.from_tensor(model["trees"])
+        if "trees" in model
+        else FittedBlstm(BlstmConfig(**model["config"]), model["state"], model["epoch"])
+        for model in content["models"]
+    )
+    return Baseline(
+        BaselineOptions(**content["options"]),
+        tuple(content["columns"]),
+        content["mean"].numpy(),
+        content["deviation"].numpy(),
+        content["norms"].numpy(),
+        models,
+    )
 
 
 def train_baseline(
