@@ -41,7 +41,7 @@ def test_missing_damaged_and_foreign_files_are_named(tmp_path: Path) -> None:
 
 def test_a_pickle_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "plain.pt").write_bytes(pickle.dumps(Trap()))
+    (tmp_path / "plain.pt").write_bytes(pickle.dumps(Trap(), protocol=2))
     torch.save({"x": Trap()}, tmp_path / "model.pt")
     for name in ("plain.pt", "model.pt"):
         with pytest.raises(InputError, match="not a scorer, or damaged"):
