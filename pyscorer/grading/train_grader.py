@@ -55,7 +55,8 @@ class GraderOptions:
     sources: tuple[
         Literal["durations", "tdnnf", "gop", "encoder", "learned_gop", "heard", "recogniser"], ...
     ] = option((), f"of {', '.join(SOURCES)}; default: all that are given", min_length=1)
-    seeds: int = option(2, "seeds 0, 1, ..., each with folds of its own", ge=1)
+    seeds: int = option(2, "seeds from `seed` on, each with folds of its own", ge=1)
+    seed: int = option(0, "the first", ge=0)
     folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
     speakers: int = option(0, "train speakers to learn from, of each module; 0: all", ge=0)
     components: int = option(128, "principal components of deep features that enter", ge=1)
@@ -201,7 +202,7 @@ def _collect(data: TrainingData, fitted: Sequence[_Fitted], options: GraderOptio
         for level, rows, part in zip(
             levels, (held_out, words.numpy(), phones.numpy()), f.held_out, strict=True
         ):
-            level[f.module.seed][rows] = part
+            level[f.module.seed - options.seed][rows] = part
     return levels  # type: ignore[return-value]
 
 
@@ -248,7 +249,7 @@ def train_grader(
     """
     data = load_training_data(train_data, paths.split("train"), options)
     work = _Work(data, options, fit)
-    members = places(range(options.seeds), options.folds)
+    members = places(range(options.seed, options.seed + options.seeds), options.folds)
     fitted = fit_all(_fit, work, members, options.jobs, "train_grader", _told)
     grader = TrainedGrader(
         data.raw.columns,
@@ -265,8 +266,7 @@ def train_grader(
         by_module = module_scores(grader, test)
     seeds = np.array([m.seed for m in grader.modules])
     by_seed = tuple(
-        np.stack([level[seeds == s].mean(axis=0) for s in range(options.seeds)])
-        for level in by_module
+        np.stack([level[seeds == s].mean(axis=0) for s in np.unique(seeds)]) for level in by_module
     )
     levels = [
         with_intervals(level.mean(axis=0), level.std(axis=0), intervals, top)

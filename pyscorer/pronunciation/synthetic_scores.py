@@ -89,7 +89,8 @@ def synthetic_scores(
         raise InputError(f"{len(copies_data)} --copies-data, but {len(copies_pool)} --copies-pool")
     train = load_training_set(train_data, train_pool, options)
     pairs = list(combinations_with_replacement(range(options.folds), 2))
-    members = [_Member(seed, pair) for pair in pairs for seed in range(options.seeds)]
+    seeds = range(options.seed, options.seed + options.seeds)
+    members = [_Member(seed, pair) for pair in pairs for seed in seeds]
     fitted = fit_all(_fit, train, members, options.jobs, "synthetic_scores")
     model = replace(train.blank, models=tuple(fitted))
 

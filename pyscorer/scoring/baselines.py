@@ -43,7 +43,8 @@ class BaselineOptions:
         ("lpp", "gmm_gop"), "columns that are the GOP, by name in columns.txt"
     )
     aspect: Aspect = option("total", "human score to learn")
-    seeds: int = option(5, "seeds 0, 1, ..., each with all folds", ge=1)
+    seeds: int = option(5, "seeds from `seed` on, each with all folds", ge=1)
+    seed: int = option(0, "the first", ge=0)
     folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
     iterations: int = option(400, "trees of a boosted regressor", ge=1)
     tree_rate: float = option(0.05, "learning rate of the trees", ge=0)
@@ -63,7 +64,7 @@ class BaselineOptions:
 
     def places(self) -> list[Place]:
         """Seed and held-out fold of every regressor."""
-        return places(range(self.seeds), self.folds, self.one_fold)
+        return places(range(self.seed, self.seed + self.seeds), self.folds, self.one_fold)
 
 
 @dataclass(frozen=True)

@@ -190,3 +190,13 @@ def test_weights_count(trained: Path, corpus: Path) -> None:
         read_level(d, "scores", "utterance", "total") for d in (trained, corpus / "weighted")
     )
     np.testing.assert_allclose(two["predicted"], 0.75 * one["predicted"] + 0.25, atol=1e-3)
+
+
+def test_the_first_seed_may_be_another(corpus: Path) -> None:
+    data = (corpus / "data" / "train", corpus / "data" / "test")
+    for name, seeds in (("both", {"seeds": 2}), ("second", {"seeds": 1, "seed": 1})):
+        options = GraderOptions(folds=2, width=16, layers=1, trees=False, jobs=1, **seeds)
+        train_grader(*data, corpus / name, paths_of(corpus), options, FitOptions(epochs=1))
+    for table in ("scores_utterance.csv", "out_of_fold_utterance.csv"):
+        both, second = (pd.read_csv(corpus / name / table) for name in ("both", "second"))
+        np.testing.assert_array_equal(both["seed_1"], second["seed_0"])

@@ -118,3 +118,11 @@ def test_a_damaged_model_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "model.pt").write_bytes(b"half a mod")
     with pytest.raises(InputError, match="damaged"):
         load_baseline(tmp_path / "model.pt")
+
+
+def test_the_first_seed_may_be_another(corpus: Path) -> None:
+    """Seed 1 alone gives what it gives as the second of two."""
+    both, second = run(corpus, "both"), run(corpus, "second", seeds=1, seed=1)
+    tables = [pd.read_csv(path / "scores.csv") for path in (both, second)]
+    np.testing.assert_array_equal(tables[0]["seed_1"], tables[1]["seed_0"])
+    assert pd.read_csv(second / "modules.csv")["seed"].unique().tolist() == [1]
