@@ -107,6 +107,11 @@ def _explain(error: jsonschema.ValidationError) -> str:
     return "\n  ".join(parts)
 
 
+def corpora_root(config: Mapping[str, Any]) -> Path:
+    """The folder that holds the corpora: PYSCORER_CORPORA where it is set, else `corpora_root`."""
+    return Path(os.environ.get("PYSCORER_CORPORA") or config["corpora_root"])
+
+
 def resolve_run(config: Mapping[str, Any]) -> Run:
     """Decide which corpora a run takes, and from where.
 
@@ -117,7 +122,7 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
 
     Raises InputError for a corpus without a manifest, and a split that its manifest does not have.
     """
-    root = Path(os.environ.get("PYSCORER_CORPORA") or config["corpora_root"])
+    root = corpora_root(config)
     corpus: str = config["corpus"]
     if corpus == "auto":
         there = not load_manifest("speechocean762", MANIFESTS).missing(root)

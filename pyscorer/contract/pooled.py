@@ -140,6 +140,12 @@ def select_columns(
     return chosen
 
 
+def read_segment_table(pool: Path) -> pd.DataFrame:
+    """segments.csv of a pooled directory: SEGMENT_COLUMNS; "NA" and the like are text in it."""
+    text = {"utterance": str, "phone": str}
+    return pd.read_csv(pool / "segments.csv", dtype=text, keep_default_na=False)
+
+
 def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
     """Read the named columns of every utterance of a pooled directory.
 
@@ -152,10 +158,7 @@ def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
     for key, matrix in read_matrices(pool / "phones.scp"):
         keys.append(key)
         parts.append(matrix[:, chosen])
-    # "NA" and the like are text here.
-    table = pd.read_csv(
-        pool / "segments.csv", dtype={"utterance": str, "phone": str}, keep_default_na=False
-    )
+    table = read_segment_table(pool)
     utterance = np.repeat(np.arange(len(keys)), [len(part) for part in parts])
     if list(table["utterance"]) != [keys[i] for i in utterance]:
         raise InputError(f"{pool}: segments.csv and phones.scp differ; run pool again")

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import pandas as pd
 
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.pooled import PooledSet, make_pooled
+from pyscorer.contract.pooled import PooledSet, make_pooled, read_segment_table
 from pyscorer.contract.segments import PhoneSegment, check_length
 from pyscorer.errors import InputError
 
@@ -114,9 +113,7 @@ class Recording:
 
 def pooled_recordings(pool: Path) -> Iterator[Recording]:
     """The recordings of a pooled directory, in its order: their phones, without pauses."""
-    table = pd.read_csv(
-        pool / "segments.csv", dtype={"utterance": str, "phone": str}, keep_default_na=False
-    )
+    table = read_segment_table(pool)
     for key, rows in table.groupby("utterance", sort=False):
         names = ("word_index", "phone_index", "phone", "start", "length")
         segments = [

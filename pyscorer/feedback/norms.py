@@ -10,7 +10,7 @@ import pandas as pd
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import atomic_open
-from pyscorer.contract.pooled import read_pooled
+from pyscorer.contract.pooled import read_pooled, read_segment_table
 from pyscorer.errors import InputError
 
 FLUENT = 8.0
@@ -79,9 +79,7 @@ def measure_norms(data: Path, pool: Path, view: Path | None = None) -> Norms:
     """
     scores = read_labels(data, "utterance").set_index("utterance")["fluency"]
     fluent = set(scores.index[scores >= FLUENT])
-    table = pd.read_csv(
-        pool / "segments.csv", dtype={"utterance": str, "phone": str}, keep_default_na=False
-    )
+    table = read_segment_table(pool)
     read = [
         timing(*(group[name].to_numpy() for name in ("start", "length", "word_index")))
         for key, group in table.groupby("utterance", sort=True)

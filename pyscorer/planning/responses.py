@@ -1,11 +1,10 @@
 """Section `proficiency`: where the responses come from."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import MANIFESTS
+from pyscorer.config import MANIFESTS, corpora_root
 from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 from pyscorer.planning.commands import Config, existing, stage_section
@@ -33,7 +32,7 @@ def find_responses(config: Config) -> Responses:
     but not there.
     """
     options = stage_section(config, "prepare_responses")
-    root = Path(os.environ.get("PYSCORER_CORPORA") or config["corpora_root"])
+    root = corpora_root(config)
     manifest = load_manifest("spoken_call", MANIFESTS)
     folder = root / manifest.folder
     asked = options.get("corpus")

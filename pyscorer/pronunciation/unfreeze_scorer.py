@@ -5,14 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from pyscorer.chain.acoustic_model import SUBSAMPLING, load_model
 from pyscorer.contract.archives import Matrices
-from pyscorer.contract.pooled import PooledSet, places_within
+from pyscorer.contract.pooled import PooledSet, places_within, read_segment_table
 from pyscorer.contract.scores import SCALE
 from pyscorer.errors import InputError
 from pyscorer.options import option
@@ -60,9 +59,7 @@ class FramePool:
     """Deep features of phones from the activations below the cut, differentiable."""
 
     def __init__(self, pool: Path, lower: Path, pooled: PooledSet, margin: int) -> None:
-        table = pd.read_csv(
-            pool / "segments.csv", dtype={"utterance": str, "phone": str}, keep_default_na=False
-        )
+        table = read_segment_table(pool)
         # As in segments.segment_means: row i stands for the frames 3 i - 1 to 3 i + 1.
         start = table["start"].to_numpy() + (SUBSAMPLING - 1) / 2
         self._start = start / SUBSAMPLING

@@ -1,7 +1,6 @@
 """The training loop that all scorers share, and the best epoch of a training."""
 
 import copy
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -121,4 +120,4 @@ def shuffled(
 
 def in_pieces(items: np.ndarray, size: int) -> list[np.ndarray]:
     """Cut indices into pieces of `size`, for predictions in bounded memory."""
-    return np.split(items, list(itertools.islice(range(0, len(items), size), 1, None)))
+    return np.split(items, range(size, len(items), size))
