@@ -8,9 +8,8 @@ what headers say instead. All parts of joined files (Ogg, MP3, FLAC, WAV) are re
 import base64
 import io
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
@@ -22,6 +21,7 @@ import soxr
 from pyscorer.contract.containers import find_parts
 from pyscorer.contract.files import opened, shown
 from pyscorer.contract.foreign import what_it_is
+from pyscorer.contract.levels import CUT, Levels, Recording, judged
 from pyscorer.contract.stretches import Part, PartOfFile, bytes_at
 from pyscorer.errors import InputError
 
@@ -32,41 +32,12 @@ OVERSHOOT = 0.5
 """Seconds by which a segment may end behind its recording, as Kaldi's extract-segments allows."""
 _SLOWEST, _FASTEST = 1000, 192000
 """Rates that recordings have, in Hz."""
-_OFFSET = 0.005
-"""Mean of the samples from which on it is an offset of the recorder's, and taken off."""
-_SCALE = 4.0
-"""A peak above it is not loud but of another scale: float samples run from -1 to 1."""
-_CANCELLED = 0.2
-"""Of the power that unrelated channels leave in their mean; less means that they cancel out."""
 _BLOCK = 1 << 18
 """Samples decoded at a time."""
 _FULL_SCALE = {"PCM_U8": 127 / 128, "PCM_S8": 127 / 128, "ULAW": 0.98, "ALAW": 0.984}
 """The highest sample of the coarse codes; of others 32767/32768."""
 _EXACT = ("PCM_", "FLOAT", "DOUBLE", "ULAW", "ALAW")
 """Codes in which every sample can be sought."""
-
-
-@dataclass(frozen=True)
-class Recording:
-    """What an audio file holds, and what is wrong with it."""
-
-    samples: np.ndarray
-    """Mono float32, the mean of the channels. An offset (a mean of the samples beyond 0.005, which
-    no speech has) is taken off; without one they are as decoded, bit for bit."""
-    rate: int
-    """Hz."""
-    faults: tuple[str, ...]
-    """Why models would hear something else than was recorded: samples that are not numbers or of
-    another scale, channels that cancel each other out, a file that is cut short."""
-    full_scale: float
-    """Share of the samples at full scale, in the channel that has most of them."""
-    peak: float
-    """Of the samples, the offset taken off; NaN where some are not numbers."""
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return len(self.samples) / self.rate
 
 
 def decode(
@@ -99,6 +70,14 @@ def read_audio(
     """
     wanted = None if resample else rate
     recording = decode(path, rate=wanted) if span is None else decode_span(path, *span, wanted)
+    return samples_of(path, recording, rate)
+
+
+def samples_of(path: Path, recording: Recording, rate: int = SAMPLE_RATE) -> np.ndarray:
+    """Float32 samples of what was decoded of `path`, at `rate`.
+
+    Raises InputError for the faults of a Recording, and if it is empty.
+    """
     if recording.faults:
         raise InputError(f"{_named(path)}: {recording.faults[0]}")
     if len(recording.samples) == 0:
@@ -124,7 +103,7 @@ def decode_span(path: Path, start: float, end: float, rate: int | None = None) -
     whole = _whole(path, status.st_mtime_ns, status.st_size, rate)
     first, last = (int(second * whole.rate) for second in (start, end))
     samples = whole.samples[first : None if end < 0 else last]
-    faults = tuple(f for f in whole.faults if f != _CUT)
+    faults = tuple(f for f in whole.faults if f != CUT)
     part = Recording(samples, whole.rate, faults, whole.full_scale, whole.peak)
     return _checked_span(path, part, start, end)
 
@@ -163,6 +142,11 @@ def _named(path: Path) -> str:
 def _opened(path: Path) -> Iterator[tuple[BinaryIO, list[Part] | None]]:
     """The file and its parts; None: let libsndfile find them."""
     name, start = _file_and_place(path)
+    if str(path).rstrip().endswith("|"):
+        raise InputError(
+            f"{_named(path)}: a command, not a file; convert the audio to files first, or let "
+            "validate do so: --allow-commands"
+        )
     try:
         mode_is_file, exists = name.is_file(), name.exists()
     except (OSError, ValueError) as error:
@@ -209,47 +193,10 @@ def _sound(path: Path, file: BinaryIO, part: Part | None) -> Iterator[soundfile.
             yield sound
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
         if part is not None and part.cut:
-            raise InputError(f"{_named(path)}: {_CUT}") from None
+            raise InputError(f"{_named(path)}: {CUT}") from None
         reason = getattr(error, "error_string", error) or "FLAC frames that cannot be decoded"
         known = "; it is damaged or cut short: get it again" if part is not None else ""
         raise InputError(f"{_named(path)}: not readable as audio ({reason}){known}") from None
-
-
-class _Levels:
-    """Sums over the channels of a recording, block by block."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.peak = 0.0
-        self.sums: Sequence[np.ndarray] = ()
-        self.shares = 0.0
-
-    def add(self, block: np.ndarray, mono: np.ndarray, full: float) -> None:
-        """Blocks of frames x channels, and their mean."""
-        size = np.abs(block)
-        self.peak = float(np.maximum(self.peak, size.max(initial=0)))
-        both = np.concatenate([block, mono[:, None]], axis=1, dtype=np.float64)
-        sums = (both.sum(axis=0), np.square(both).sum(axis=0), (size >= full).sum(axis=0))
-        same = self.count and len(self.sums[0]) == len(sums[0])
-        self.sums = [old + new for old, new in zip(self.sums, sums, strict=True)] if same else sums
-        self.count = self.count + len(block) if same else len(block)
-
-    def full_scale(self) -> float:
-        """Share of the samples at full scale, of the channel that has most of them."""
-        return float(self.sums[2].max()) / self.count if self.count else 0.0
-
-    def cancel(self) -> bool:
-        """Whether the mean of the channels has lost what the channels have."""
-        if not self.count:
-            return False
-        mean = self.sums[0] / self.count
-        power = self.sums[1] / self.count - mean**2
-        channels = len(power) - 1
-        each = float(power[:-1].mean())
-        return channels > 1 and each > 1e-8 and power[-1] < _CANCELLED / channels * each
-
-
-_CUT = "it is cut short: its header states more than the file holds; get it again"
 
 
 def _read(
@@ -261,82 +208,74 @@ def _read(
     wanted: int | None,
     span: tuple[float, float] | None = None,
 ) -> Recording:
-    levels, blocks, rates = _Levels(), [], []
+    levels, blocks, rates = Levels(), [], []
     cut = span is None and any(part.cut for part in parts or ())
     total = 0
     for part in parts or [None]:
         with _sound(path, file, part) as sound:
             rates.append(_checked_rate(path, sound.samplerate, wanted))
-            first, left = 0, None if part is None else part.frames
-            if span is not None:
-                first, last = (int(second * rates[0]) for second in span)
-                left = None if span[1] < 0 else max(0, last - first)
-            if first >= sound.frames:
-                left = 0
-            elif first or sound.format == "MP3":
-                # Its decoder rounds otherwise after seeking, as soundfile.read does, even to 0.
-                sound.seek(first)
+            first, last = _stretch(sound, part, span)
             full = _FULL_SCALE.get(sound.subtype, 32767 / 32768)
             decoded = 0
-            while left is None or decoded < left:
-                size = max(1, _BLOCK // sound.channels)
-                block = sound.read(
-                    size if left is None else min(size, left - decoded), "float32", always_2d=True
-                )
-                if len(block) == 0:
-                    break
+            for block in _blocks(sound, first, last):
                 decoded += len(block)
                 total += len(block)
                 if total > longest * rates[0]:
-                    raise InputError(f"{_named(path)}: more than {longest:g} s of audio; {advice}")
+                    alone = last is not None and (parts is None or len(parts) == 1)
+                    said = f"{(last or 0) / rates[0]:.0f}" if alone else f"more than {longest:g}"
+                    raise InputError(f"{_named(path)}: {said} s of audio; {advice}")
                 blocks.append(block.mean(axis=1))
                 levels.add(block, blocks[-1], full)
-            # What stands in the header of a FLAC that was written to a pipe: no number.
-            stated = sound.frames if sound.frames < 1 << 60 else 0
-            cut |= span is None and sound.format == "FLAC" and decoded < stated
+            cut |= sound.format == "FLAC" and last is not None and decoded < last - first
     if len(set(rates)) > 1:
         raise InputError(
             f"{_named(path)}: files of {' and '.join(f'{rate} Hz' for rate in rates)}, joined to "
             "one; convert them to one rate first"
         )
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
-    return _judged(samples, rates[0], levels, cut)
+    return judged(samples, rates[0], levels, cut)
+
+
+def _stretch(
+    sound: soundfile.SoundFile, part: Part | None, span: tuple[float, float] | None
+) -> tuple[int, int | None]:
+    """The frames of a span, or of all; the end is None where no header tells it."""
+    # A FLAC that was written to a pipe states no number, which libsndfile takes for the greatest.
+    end = sound.frames if sound.frames < 1 << 60 else None
+    if part is not None and part.frames is not None:
+        end = part.frames
+    if span is None:
+        return 0, end
+    first, last = (int(second * sound.samplerate) for second in span)
+    if span[1] < 0:
+        return first, end
+    return first, last if end is None else min(last, end)
+
+
+def _blocks(sound: soundfile.SoundFile, first: int, last: int | None) -> Iterator[np.ndarray]:
+    """Frames x channels, from one frame to another."""
+    if first >= sound.frames:
+        return
+    if first or sound.format == "MP3":
+        # Its decoder rounds otherwise after seeking, as soundfile.read does, even to 0.
+        sound.seek(first)
+    size = max(1, _BLOCK // sound.channels)
+    while last is None or first < last:
+        block = sound.read(size if last is None else min(size, last - first), "float32", True)
+        if len(block) == 0:
+            return
+        first += len(block)
+        yield block
 
 
 def _checked_rate(path: Path, rate: int, wanted: int | None) -> int:
     if wanted is not None and rate != wanted:
-        raise InputError(f"{_named(path)}: sampled at {rate} Hz where {wanted} Hz is expected")
+        raise InputError(f"{_named(path)}: wrong rate {rate} Hz instead of {wanted} Hz")
     if not _SLOWEST <= rate <= _FASTEST:
         raise InputError(
             f"{_named(path)}: a rate of {rate} Hz, which no recording has: its header is wrong"
         )
     return rate
-
-
-def _judged(samples: np.ndarray, rate: int, levels: _Levels, cut: bool) -> Recording:
-    faults = []
-    if not np.isfinite(levels.peak):
-        faults.append("samples that are not numbers (NaN or infinite); convert it again")
-        return Recording(samples, rate, tuple(faults), 0.0, float("nan"))
-    if levels.peak > _SCALE:
-        faults.append(
-            f"samples up to {levels.peak:.4g} where float samples run from -1 to 1: they seem to be"
-            " on the scale of integers; divide them by 32768 (or by 2 to the 23rd or 31st)"
-        )
-    if levels.cancel():
-        faults.append(
-            "its channels cancel each other out (opposite phase), so that their mean, which is "
-            "what models get, is all but silent; take one channel"
-        )
-    if cut:
-        faults.append(_CUT)
-    mean = float(samples.mean(dtype=np.float64)) if len(samples) else 0.0
-    if abs(mean) > _OFFSET:
-        samples = samples - np.float32(mean)
-        mean = 0.0
-    extremes = (float(samples.min()), float(samples.max())) if len(samples) else (0.0, 0.0)
-    peak = max(extremes[1] - mean, mean - extremes[0])
-    return Recording(samples, rate, tuple(faults), levels.full_scale(), peak)
 
 
 def mp3_uri(samples: np.ndarray) -> str:

@@ -68,7 +68,7 @@ def _data(file: BinaryIO, body: int, size: int, end: int, order: str = "<") -> _
     """How far `size` bytes of samples from `body` on truly reach."""
     if size == 0 and _follows(file, body, end, order) and body < end:
         return _Data(body)  # no samples, but other chunks
-    if size == 0 or size >= _STREAMED and body + size > end:
+    if size == 0 or (size >= _STREAMED and body + size > end):
         return _Data(end)
     if body + size > end:
         return _Data(end, body + size - end)
@@ -279,7 +279,10 @@ def _sphere(file: BinaryIO, start: int, end: int) -> list[Part] | None:
 _FORMATS: tuple[
     tuple[Callable[[bytes], bool], Callable[[BinaryIO, int, int], list[Part] | None]], ...
 ] = (
-    (lambda head: head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE", _riff),
+    (
+        lambda head: head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE",
+        _riff,
+    ),
     (lambda head: head[:4] == b"riff", _w64),
     (lambda head: head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"), _aiff),
     (lambda head: head[:4] in (b".snd", b"dns."), _au),

@@ -1,0 +1,98 @@
+"""How loud recordings are, and what is wrong with their samples."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+CUT = "it is cut short: its header states more than the file holds; get it again"
+_OFFSET = 0.005
+"""Mean of the samples from which on it is an offset of the recorder's, and taken off."""
+_SCALE = 4.0
+"""A peak above it is not loud but of another scale: float samples run from -1 to 1."""
+_CANCELLED = 0.2
+"""Of the power that unrelated channels leave in their mean; less means that they cancel out."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What an audio file holds, and what is wrong with it."""
+
+    samples: np.ndarray
+    """Mono float32, the mean of the channels. An offset (a mean of the samples beyond 0.005, which
+    no speech has) is taken off; without one they are as decoded, bit for bit."""
+    rate: int
+    """Hz."""
+    faults: tuple[str, ...]
+    """Why models would hear something else than was recorded: samples that are not numbers or of
+    another scale, channels that cancel each other out, a file that is cut short."""
+    full_scale: float
+    """Share of the samples at full scale, in the channel that has most of them."""
+    peak: float
+    """Of the samples, the offset taken off; NaN where some are not numbers."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.samples) / self.rate
+
+
+class Levels:
+    """Sums over the channels of a recording, block by block."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.peak = 0.0
+        self.sums: Sequence[np.ndarray] = ()
+        self.shares = 0.0
+
+    def add(self, block: np.ndarray, mono: np.ndarray, full: float) -> None:
+        """Blocks of frames x channels, and their mean."""
+        size = np.abs(block)
+        self.peak = float(np.maximum(self.peak, size.max(initial=0)))
+        both = np.concatenate([block, mono[:, None]], axis=1, dtype=np.float64)
+        sums = (both.sum(axis=0), np.square(both).sum(axis=0), (size >= full).sum(axis=0))
+        same = self.count and len(self.sums[0]) == len(sums[0])
+        self.sums = [old + new for old, new in zip(self.sums, sums, strict=True)] if same else sums
+        self.count = self.count + len(block) if same else len(block)
+
+    def full_scale(self) -> float:
+        """Share of the samples at full scale, of the channel that has most of them."""
+        return float(self.sums[2].max()) / self.count if self.count else 0.0
+
+    def cancel(self) -> bool:
+        """Whether the mean of the channels has lost what the channels have."""
+        if not self.count:
+            return False
+        mean = self.sums[0] / self.count
+        power = self.sums[1] / self.count - mean**2
+        channels = len(power) - 1
+        each = float(power[:-1].mean())
+        return channels > 1 and each > 1e-8 and power[-1] < _CANCELLED / channels * each
+
+
+def judged(samples: np.ndarray, rate: int, levels: Levels, cut: bool) -> Recording:
+    """A recording, with what its levels tell of it."""
+    faults = []
+    if not np.isfinite(levels.peak):
+        faults.append("samples that are not numbers (NaN or infinite); convert it again")
+        return Recording(samples, rate, tuple(faults), 0.0, float("nan"))
+    if levels.peak > _SCALE:
+        faults.append(
+            f"samples up to {levels.peak:.4g} where float samples run from -1 to 1: they seem to be"
+            " on the scale of integers; divide them by 32768 (or by 2 to the 23rd or 31st)"
+        )
+    if levels.cancel():
+        faults.append(
+            "its channels cancel each other out (opposite phase), so that their mean, which is "
+            "what models get, is all but silent; take one channel"
+        )
+    if cut:
+        faults.append(CUT)
+    mean = float(samples.mean(dtype=np.float64)) if len(samples) else 0.0
+    if abs(mean) > _OFFSET:
+        samples = samples - np.float32(mean)
+        mean = 0.0
+    extremes = (float(samples.min()), float(samples.max())) if len(samples) else (0.0, 0.0)
+    peak = max(extremes[1] - mean, mean - extremes[0])
+    return Recording(samples, rate, tuple(faults), levels.full_scale(), peak)
