@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 import soundfile
@@ -121,7 +121,7 @@ def _checked_span(path: Path, found: Recording, start: float, end: float) -> Rec
     return found
 
 
-def _is_exact(path: Path, file: BinaryIO, part: Part) -> bool:
+def _is_exact(path: Path, file: IO[bytes], part: Part) -> bool:
     with _sound(path, file, part) as sound:
         return sound.subtype.startswith(_EXACT) and sound.format not in ("MP3", "OGG")
 
@@ -139,7 +139,7 @@ def _named(path: Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[BinaryIO, list[Part] | None]]:
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], list[Part] | None]]:
     """The file and its parts; None: let libsndfile find them."""
     name, start = _file_and_place(path)
     if str(path).rstrip().endswith("|"):
@@ -187,7 +187,7 @@ class _Stream(soundfile.SoundFile):
 
 
 @contextmanager
-def _sound(path: Path, file: BinaryIO, part: Part | None) -> Iterator[soundfile.SoundFile]:
+def _sound(path: Path, file: IO[bytes], part: Part | None) -> Iterator[soundfile.SoundFile]:
     try:
         with _Stream(path if part is None else PartOfFile(file, part)) as sound:
             yield sound
@@ -201,7 +201,7 @@ def _sound(path: Path, file: BinaryIO, part: Part | None) -> Iterator[soundfile.
 
 def _read(
     path: Path,
-    file: BinaryIO,
+    file: IO[bytes],
     parts: list[Part] | None,
     longest: float,
     advice: str,
@@ -211,7 +211,7 @@ def _read(
     levels, blocks, rates = Levels(), [], []
     cut = span is None and any(part.cut for part in parts or ())
     total = 0
-    for part in parts or [None]:
+    for part in parts or (None,):
         with _sound(path, file, part) as sound:
             rates.append(_checked_rate(path, sound.samplerate, wanted))
             first, last = _stretch(sound, part, span)
@@ -224,7 +224,8 @@ def _read(
                     alone = last is not None and (parts is None or len(parts) == 1)
                     said = f"{(last or 0) / rates[0]:.0f}" if alone else f"more than {longest:g}"
                     raise InputError(f"{_named(path)}: {said} s of audio; {advice}")
-                blocks.append(block.mean(axis=1))
+                with np.errstate(invalid="ignore"):  # NaN is judged in the end
+                    blocks.append(block.mean(axis=1))
                 levels.add(block, blocks[-1], full)
             cut |= sound.format == "FLAC" and last is not None and decoded < last - first
     if len(set(rates)) > 1:

@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO
 
 from pyscorer.contract.stretches import Part, bytes_at
 
@@ -25,7 +25,7 @@ _SAME = (0xFE, 0x0C)
 _MOST_SECONDS = 24 * 3600
 
 
-def skip_tags(file: BinaryIO, start: int, end: int) -> int:
+def skip_tags(file: IO[bytes], start: int, end: int) -> int:
     """The place behind any ID3v2 tags, which every player passes over."""
     while start < end:
         head = bytes_at(file, start, 10)
@@ -38,7 +38,7 @@ def skip_tags(file: BinaryIO, start: int, end: int) -> int:
     return start
 
 
-def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def ogg_parts(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     """A part for each link of a chain of Ogg streams: one whose first pages begin streams."""
     starts: list[int] = []
     place, beginning, cut, upto = start, False, False, start
@@ -61,14 +61,13 @@ def ogg_parts(file: BinaryIO, start: int, end: int) -> list[Part] | None:
             starts.append(place)
         beginning = first
         place = upto = place + size
-    ends = [*starts[1:], upto]
-    parts = [Part(*pair) for pair in zip(starts, ends, strict=True)]
-    if parts and cut:
-        parts[-1] = Part(parts[-1].start, parts[-1].end, cut=True)
-    return parts or None
+    if not starts:
+        return None
+    *whole, last = zip(starts, [*starts[1:], upto], strict=True)
+    return [*(Part(*pair) for pair in whole), Part(*last, cut=cut)]
 
 
-def flac_parts(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def flac_parts(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     """A part for each FLAC stream of those joined."""
     starts = [start]
     while (following := _find(file, _FLAC_START, starts[-1] + 4, end)) is not None:
@@ -76,12 +75,12 @@ def flac_parts(file: BinaryIO, start: int, end: int) -> list[Part] | None:
     return [Part(*pair) for pair in zip(starts, [*starts[1:], end], strict=True)]
 
 
-def _find(file: BinaryIO, pattern: re.Pattern[bytes], place: int, end: int) -> int | None:
+def _find(file: IO[bytes], pattern: re.Pattern[bytes], place: int, end: int) -> int | None:
     """Where `pattern`, of 8 bytes at most, is next found."""
     return next(_places(file, pattern, place, end), None)
 
 
-def _places(file: BinaryIO, pattern: re.Pattern[bytes], place: int, end: int) -> Iterator[int]:
+def _places(file: IO[bytes], pattern: re.Pattern[bytes], place: int, end: int) -> Iterator[int]:
     while place < end:
         content = bytes_at(file, place, min(_BLOCK, end - place))
         last = len(content) < _BLOCK
@@ -180,7 +179,7 @@ def _counting_frame(like: _Frame, frames: int) -> bytes:
     return (header.ljust(like.counts_at, b"\0") + name).ljust(frame.size, b"\0")
 
 
-def mp3_parts(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def mp3_parts(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     """A part for each MP3 of those joined, without what lies between, before and after them.
 
     None where there are no two frames, one after the other.
@@ -211,11 +210,11 @@ def mp3_parts(file: BinaryIO, start: int, end: int) -> list[Part] | None:
     return [stream.part() for stream in streams if stream.frames] or None
 
 
-def _counts(file: BinaryIO, place: int, frame: _Frame) -> bool:
+def _counts(file: IO[bytes], place: int, frame: _Frame) -> bool:
     return bytes_at(file, place + frame.counts_at, 4) in (b"Xing", b"Info")
 
 
-def _is_followed(file: BinaryIO, place: int, frame: _Frame, end: int) -> bool:
+def _is_followed(file: IO[bytes], place: int, frame: _Frame, end: int) -> bool:
     """Whether another frame of its kind, or nothing, comes after it."""
     if place + frame.size == end:
         return True
@@ -223,7 +222,7 @@ def _is_followed(file: BinaryIO, place: int, frame: _Frame, end: int) -> bool:
     return following is not None and following.like(frame)
 
 
-def _next_frame(file: BinaryIO, place: int, end: int) -> int | None:
+def _next_frame(file: IO[bytes], place: int, end: int) -> int | None:
     """The next place where two frames follow each other."""
     for found in _places(file, _SYNC, place + 1, end):
         frame = _frame(bytes_at(file, found, 4))

@@ -9,7 +9,7 @@ import re
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 from pyscorer.contract.bitstreams import flac_parts, mp3_parts, ogg_parts, skip_tags
 from pyscorer.contract.stretches import Part, bytes_at
@@ -35,7 +35,7 @@ _WIDTHS = {
 _AU_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 
 
-def find_parts(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def find_parts(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     """The stretches of samples between two places of a file, in order.
 
     None for a format that is not known here, and for a header that cannot be understood: what
@@ -64,7 +64,7 @@ class _Data:
     missing: int = 0
 
 
-def _data(file: BinaryIO, body: int, size: int, end: int, order: str = "<") -> _Data:
+def _data(file: IO[bytes], body: int, size: int, end: int, order: str = "<") -> _Data:
     """How far `size` bytes of samples from `body` on truly reach."""
     if size == 0 and _follows(file, body, end, order) and body < end:
         return _Data(body)  # no samples, but other chunks
@@ -77,7 +77,7 @@ def _data(file: BinaryIO, body: int, size: int, end: int, order: str = "<") -> _
     return _Data(end)
 
 
-def _after(file: BinaryIO, body: int, size: int, end: int, order: str) -> int | None:
+def _after(file: IO[bytes], body: int, size: int, end: int, order: str) -> int | None:
     """Where the next chunk begins: chunks of odd size are padded, by most programs."""
     for place in (body + size + size % 2, body + size):
         if _follows(file, place, end, order):
@@ -85,7 +85,7 @@ def _after(file: BinaryIO, body: int, size: int, end: int, order: str) -> int | 
     return None
 
 
-def _follows(file: BinaryIO, place: int, end: int, order: str) -> bool:
+def _follows(file: IO[bytes], place: int, end: int, order: str) -> bool:
     if place >= end:
         return True
     head = bytes_at(file, place, 8)
@@ -95,7 +95,7 @@ def _follows(file: BinaryIO, place: int, end: int, order: str) -> bool:
     return place + 8 + size <= end or head[:4] in (*_TRAILERS, b"RIFF", b"data", b"SSND")
 
 
-def _riff(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def _riff(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     order = ">" if bytes_at(file, start, 4) == b"RIFX" else "<"
     parts: list[Part] = []
     form, long_size = b"", 0
@@ -126,7 +126,7 @@ def _riff(file: BinaryIO, start: int, end: int) -> list[Part] | None:
 
 
 def _wave_parts(
-    file: BinaryIO, body: int, data: _Data, form: bytes, order: str = "<"
+    file: IO[bytes], body: int, data: _Data, form: bytes, order: str = "<"
 ) -> list[Part]:
     tag, channels, rate, by_second, block = struct.unpack(order + "HHIIH", form[:14])
     if tag == 0xFFFE and len(form) >= 26:
@@ -155,7 +155,7 @@ def _is_cut(data: _Data, bytes_a_second: float) -> bool:
     return data.missing > _TOLERATED * bytes_a_second
 
 
-def _w64(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def _w64(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     form, place = b"", start + 40
     while place + 24 <= end:
         name, size = struct.unpack("<16sQ", bytes_at(file, place, 24))
@@ -173,7 +173,7 @@ def _w64(file: BinaryIO, start: int, end: int) -> list[Part] | None:
     return None
 
 
-def _aiff(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def _aiff(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     kind = bytes_at(file, start + 8, 4)
     common, place = b"", start + 12
     while place + 8 <= end:
@@ -211,7 +211,7 @@ def _aiff(file: BinaryIO, start: int, end: int) -> list[Part] | None:
     return [Part(begin, begin + length, prefix, _is_cut(data, rate * width))]
 
 
-def _au(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def _au(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     order = ">" if bytes_at(file, start, 4) == b".snd" else "<"
     offset, size, encoding, rate, channels = struct.unpack(
         order + "5I", bytes_at(file, start + 4, 20)
@@ -227,7 +227,7 @@ def _au(file: BinaryIO, start: int, end: int) -> list[Part] | None:
     return [Part(begin, begin + length, prefix, _is_cut(data, rate * width))]
 
 
-def _caf(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def _caf(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     description, place = b"", start + 8
     while place + 12 <= end:
         name, size = struct.unpack(">4sq", bytes_at(file, place, 12))
@@ -252,7 +252,7 @@ def _caf(file: BinaryIO, start: int, end: int) -> list[Part] | None:
     return [Part(begin, begin + length, prefix, _is_cut(data, rate * packet / frames))]
 
 
-def _sphere(file: BinaryIO, start: int, end: int) -> list[Part] | None:
+def _sphere(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     lines = bytes_at(file, start, 16).split(b"\n")
     length = int(lines[1]) if len(lines) > 1 and lines[1].strip().isdigit() else 0
     if not 32 <= length <= 65536:
@@ -277,7 +277,7 @@ def _sphere(file: BinaryIO, start: int, end: int) -> list[Part] | None:
 
 
 _FORMATS: tuple[
-    tuple[Callable[[bytes], bool], Callable[[BinaryIO, int, int], list[Part] | None]], ...
+    tuple[Callable[[bytes], bool], Callable[[IO[bytes], int, int], list[Part] | None]], ...
 ] = (
     (
         lambda head: head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE",

@@ -87,10 +87,10 @@ def read_data_dir(path: Path) -> DataDir:
         for key in text:
             if key not in table:
                 raise InputError(f"{path / name}: lacks utterance {key}, which {path}/text has")
-    for key, span in (spans or {}).items():
-        if span.recording not in audio:
+    for key, one in (spans or {}).items():
+        if one.recording not in audio:
             raise InputError(
-                f"{path / 'segments'}: {key}: recording {shown(span.recording)} is not in wav.scp"
+                f"{path / 'segments'}: {key}: recording {shown(one.recording)} is not in wav.scp"
             )
     words = {key: tuple(value.split()) for key, value in text.items()}
     canonical = _read_canonical(path / "canonical", words)

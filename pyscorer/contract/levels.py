@@ -46,6 +46,7 @@ class Levels:
         self.sums: Sequence[np.ndarray] = ()
         self.shares = 0.0
 
+    @np.errstate(invalid="ignore", over="ignore")
     def add(self, block: np.ndarray, mono: np.ndarray, full: float) -> None:
         """Blocks of frames x channels, and their mean."""
         size = np.abs(block)

@@ -2,7 +2,7 @@
 
 import io
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Part:
     """How many it holds, where libsndfile would make up some more of the padding after them."""
 
 
-def bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
+def bytes_at(file: IO[bytes], place: int, count: int) -> bytes:
     """Up to `count` bytes from `place` on."""
     file.seek(place)
     return file.read(max(0, count))
@@ -27,7 +27,7 @@ def bytes_at(file: BinaryIO, place: int, count: int) -> bytes:
 class PartOfFile(io.RawIOBase):
     """A part as a file that can be read and sought in; closing it leaves the file open."""
 
-    def __init__(self, file: BinaryIO, part: Part) -> None:
+    def __init__(self, file: IO[bytes], part: Part) -> None:
         self._file, self._part, self._place = file, part, 0
         self._size = len(part.prefix) + part.end - part.start
 
