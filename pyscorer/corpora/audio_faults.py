@@ -157,8 +157,9 @@ def _check_recording(
         recording = decode(path, longest, _LONG, SAMPLE_RATE)
     except InputError as error:
         return _Checked(seconds, file, [_reason(name, str(error), data)], own)
+    shared = [f"audio {shown(name)}: {fault}" for fault in recording.faults]
     if len(recording.samples) == 0:
-        return _Checked(seconds, file, [f"empty audio {shown(name)}: no samples"], own)
+        return _Checked(seconds, file, shared or [f"empty audio {shown(name)}: no samples"], own)
     for piece in pieces:
         try:
             stretch = recording if piece.span is None else _cut_out(recording, piece.span)
@@ -167,7 +168,7 @@ def _check_recording(
             continue
         seconds[piece.key] = stretch.seconds
         own[piece.key] += _faults(shown(name), stretch, piece.phones, limits)
-    return _Checked(seconds, file, [f"audio {shown(name)}: {f}" for f in recording.faults], own)
+    return _Checked(seconds, file, shared, own)
 
 
 def _reason(name: str, message: str, data: Path) -> str:
@@ -181,8 +182,10 @@ def _reason(name: str, message: str, data: Path) -> str:
         return reason.replace("a command, not a file", f"a command, not a file: {shown(name)}")
     if reason.startswith("wrong rate"):
         return f"{reason} in {shown(name)}"
-    kind = "unreadable audio" if reason.startswith("not readable") else "audio"
-    return f"{kind} {shown(name)}: {reason}"
+    unreadable = reason.removeprefix("not readable as audio")
+    if unreadable != reason:
+        return f"unreadable audio {shown(name)}{unreadable}"
+    return f"audio {shown(name)}: {reason}"
 
 
 def _cut_out(recording: Recording, span: Span) -> Recording:
