@@ -7,9 +7,11 @@ what headers say instead. All parts of joined files (Ogg, MP3, FLAC, WAV) are re
 
 import base64
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -52,7 +54,8 @@ def decode(
     or no audio, for more seconds than that (`advice` says what to do about it), for rates that no
     recording has and, given `rate`, for any other.
     """
-    with _opened(path) as (file, parts):
+    with _opened(path) as (file, start, end):
+        parts = _parts(path, file, start, end)
         return _read(path, file, parts, longest, advice, rate)
 
 
@@ -94,13 +97,16 @@ def decode_span(path: Path, start: float, end: float, rate: int | None = None) -
     Sought where the format allows; else the file is decoded once for the segments of it that are
     asked for one after another. Raises InputError as `decode`, and for a span outside of the file.
     """
-    with _opened(path) as (file, parts):
-        exact = parts is not None and len(parts) == 1 and _is_exact(path, file, parts[0])
-        if exact:
-            found = _read(path, file, parts, LONGEST, "give shorter segments", rate, (start, end))
-            return _checked_span(path, found, start, end)
-    status = _file_and_place(path)[0].stat()
-    whole = _whole(path, status.st_mtime_ns, status.st_size, rate)
+    with _opened(path) as (file, _, _):
+        status = os.fstat(file.fileno())
+    identity = (status.st_ino, status.st_size, status.st_mtime_ns)
+    layout = _layout(path, identity)
+    if layout.exact:
+        with _opened(path) as (file, _, _):
+            advice = "give shorter segments"
+            found = _read(path, file, layout.parts, LONGEST, advice, rate, (start, end))
+        return _checked_span(path, found, start, end)
+    whole = _whole(path, identity, rate)
     first, last = (int(second * whole.rate) for second in (start, end))
     samples = whole.samples[first : None if end < 0 else last]
     faults = tuple(f for f in whole.faults if f != CUT)
@@ -108,9 +114,36 @@ def decode_span(path: Path, start: float, end: float, rate: int | None = None) -
     return _checked_span(path, part, start, end)
 
 
+@dataclass(frozen=True)
+class _Layout:
+    parts: list[Part] | None
+    exact: bool
+    """Whether every sample can be sought."""
+
+
+# Segments of a recording are asked for one after another: one is remembered.
 @lru_cache(maxsize=1)
-def _whole(path: Path, changed: int, size: int, rate: int | None) -> Recording:
+def _layout(path: Path, identity: tuple[int, ...]) -> _Layout:
+    with _opened(path) as (file, start, end):
+        parts = _parts(path, file, start, end)
+        if parts is None or len(parts) > 1:
+            return _Layout(parts, False)
+        with _sound(path, file, parts[0]) as sound:
+            exact = sound.subtype.startswith(_EXACT) and sound.format not in ("MP3", "OGG")
+            return _Layout(parts, exact)
+
+
+@lru_cache(maxsize=1)
+def _whole(path: Path, identity: tuple[int, ...], rate: int | None) -> Recording:
     return decode(path, rate=rate)
+
+
+def _parts(path: Path, file: IO[bytes], start: int, end: int) -> list[Part] | None:
+    """None: let libsndfile find them."""
+    parts = find_parts(file, start, end)
+    if parts is not None and not parts:
+        raise InputError(f"{_named(path)}: not readable as audio (format not recognised)")
+    return [Part(start, end)] if parts is None and start else parts
 
 
 def _checked_span(path: Path, found: Recording, start: float, end: float) -> Recording:
@@ -119,11 +152,6 @@ def _checked_span(path: Path, found: Recording, start: float, end: float) -> Rec
     if end >= 0 and (missing := end - start - found.seconds) > OVERSHOOT:
         raise InputError(f"{_named(path)}: ends {missing:.2f} s before {end:g} s")
     return found
-
-
-def _is_exact(path: Path, file: IO[bytes], part: Part) -> bool:
-    with _sound(path, file, part) as sound:
-        return sound.subtype.startswith(_EXACT) and sound.format not in ("MP3", "OGG")
 
 
 def _file_and_place(path: Path) -> tuple[Path, int]:
@@ -139,8 +167,8 @@ def _named(path: Path) -> str:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[IO[bytes], list[Part] | None]]:
-    """The file and its parts; None: let libsndfile find them."""
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int, int]]:
+    """The file, and where its audio begins and ends."""
     name, start = _file_and_place(path)
     if str(path).rstrip().endswith("|"):
         raise InputError(
@@ -169,10 +197,7 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], list[Part] | None]]:
         foreign = what_it_is(bytes_at(file, start, 512))
         if foreign:
             raise InputError(f"{_named(path)}: not readable as audio: it is {foreign}")
-        parts = find_parts(file, start, end)
-        if parts is None and start:
-            parts = [Part(start, end)]
-        yield file, parts
+        yield file, start, end
 
 
 class _Stream(soundfile.SoundFile):
@@ -189,14 +214,22 @@ class _Stream(soundfile.SoundFile):
 @contextmanager
 def _sound(path: Path, file: IO[bytes], part: Part | None) -> Iterator[soundfile.SoundFile]:
     try:
-        with _Stream(path if part is None else PartOfFile(file, part)) as sound:
-            yield sound
+        sound = _Stream(path if part is None else PartOfFile(file, part))
     except (soundfile.SoundFileError, OSError, RuntimeError) as error:
-        if part is not None and part.cut:
-            raise InputError(f"{_named(path)}: {CUT}") from None
-        reason = getattr(error, "error_string", error) or "FLAC frames that cannot be decoded"
-        known = "; it is damaged or cut short: get it again" if part is not None else ""
-        raise InputError(f"{_named(path)}: not readable as audio ({reason}){known}") from None
+        told = CUT if part is not None and part.cut else f"not readable as audio ({_said(error)})"
+        raise InputError(f"{_named(path)}: {told}") from None
+    with sound:
+        try:
+            yield sound
+        except (soundfile.SoundFileError, OSError, RuntimeError) as error:
+            told = (
+                f"not readable as audio ({_said(error)}): it is damaged or cut short; get it again"
+            )
+            raise InputError(f"{_named(path)}: {told}") from None
+
+
+def _said(error: Exception) -> str:
+    return str(getattr(error, "error_string", error)).strip(" .") or "it cannot be decoded"
 
 
 def _read(
@@ -224,8 +257,7 @@ def _read(
                     alone = last is not None and (parts is None or len(parts) == 1)
                     said = f"{(last or 0) / rates[0]:.0f}" if alone else f"more than {longest:g}"
                     raise InputError(f"{_named(path)}: {said} s of audio; {advice}")
-                with np.errstate(invalid="ignore"):  # NaN is judged in the end
-                    blocks.append(block.mean(axis=1))
+                blocks.append(_mono(block))
                 levels.add(block, blocks[-1], full)
             cut |= sound.format == "FLAC" and last is not None and decoded < last - first
     if len(set(rates)) > 1:
@@ -235,6 +267,12 @@ def _read(
         )
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     return judged(samples, rates[0], levels, cut)
+
+
+def _mono(block: np.ndarray) -> np.ndarray:
+    """Mean of the channels."""
+    with np.errstate(invalid="ignore"):  # NaN is judged in the end
+        return block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
 
 
 def _stretch(

@@ -38,18 +38,39 @@ _AU_WIDTHS = {1: 1, 2: 1, 3: 2, 4: 3, 5: 4, 6: 4, 7: 8, 27: 1}
 def find_parts(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     """The stretches of samples between two places of a file, in order.
 
-    None for a format that is not known here, and for a header that cannot be understood: what
-    libsndfile makes of those is what they are.
+    Empty if there can be none. None for a format that is not known here, and for a header that
+    cannot be understood: what libsndfile makes of those is what they are.
     """
+    parts: list[Part] = []
     start = skip_tags(file, start, end)
+    while (found := _find_one(file, start, end)) is not None:
+        parts += found
+        following = (place for place in _behind(found) if _starts_file(file, place))
+        start = next(following, end)
+        if start == end:
+            return parts
+    return parts or None
+
+
+def _find_one(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     head = bytes_at(file, start, 16)
-    for known, find in _FORMATS:
-        if known(head):
-            try:
+    try:
+        for known, find in _FORMATS:
+            if known(head):
                 return find(file, start, end)
-            except (struct.error, OverflowError):  # a header that ends early
-                return None
-    return None
+        return (mp3_parts(file, start, end) or []) if _mpeg_sync(head) else None
+    except (struct.error, OverflowError):  # a header that ends early
+        return None
+
+
+def _behind(parts: list[Part]) -> range:
+    """Where another file may begin: samples are padded to an even number of bytes, or to 8."""
+    return range(parts[-1].end, parts[-1].end + 8) if parts else range(0)
+
+
+def _starts_file(file: IO[bytes], place: int) -> bool:
+    head = bytes_at(file, place, 16)
+    return any(known(head) for known, _ in _FORMATS)
 
 
 def _mpeg_sync(head: bytes) -> bool:
@@ -72,7 +93,8 @@ def _data(file: IO[bytes], body: int, size: int, end: int, order: str = "<") -> 
         return _Data(end)
     if body + size > end:
         return _Data(end, body + size - end)
-    if _after(file, body, size, end, order) or end - body - size < _TAIL:
+    known = _after(file, body, size, end, order) or _starts_file(file, body + size)
+    if known or end - body - size < _TAIL:
         return _Data(body + size)
     return _Data(end)
 
@@ -290,5 +312,4 @@ _FORMATS: tuple[
     (lambda head: head[:7] == b"NIST_1A", _sphere),
     (lambda head: head[:4] == b"OggS", ogg_parts),
     (lambda head: head[:4] == b"fLaC", flac_parts),
-    (_mpeg_sync, mp3_parts),
 )

@@ -1,6 +1,5 @@
 """How loud recordings are, and what is wrong with their samples."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,33 +42,36 @@ class Levels:
     def __init__(self) -> None:
         self.count = 0
         self.peak = 0.0
-        self.sums: Sequence[np.ndarray] = ()
-        self.shares = 0.0
+        self.full = np.zeros(1)
+        self.sums = np.zeros((2, 1))
 
     @np.errstate(invalid="ignore", over="ignore")
     def add(self, block: np.ndarray, mono: np.ndarray, full: float) -> None:
         """Blocks of frames x channels, and their mean."""
         size = np.abs(block)
         self.peak = float(np.maximum(self.peak, size.max(initial=0)))
-        both = np.concatenate([block, mono[:, None]], axis=1, dtype=np.float64)
-        sums = (both.sum(axis=0), np.square(both).sum(axis=0), (size >= full).sum(axis=0))
-        same = self.count and len(self.sums[0]) == len(sums[0])
-        self.sums = [old + new for old, new in zip(self.sums, sums, strict=True)] if same else sums
-        self.count = self.count + len(block) if same else len(block)
+        if block.shape[1] != len(self.full):
+            # The channels of joined files may differ in number; what cancels is named of the last.
+            self.count, self.full = 0, np.zeros(block.shape[1])
+            self.sums = np.zeros((2, block.shape[1] + 1))
+        self.count += len(block)
+        self.full += np.count_nonzero(size >= full, axis=0)
+        if block.shape[1] > 1:
+            both = np.concatenate([block, mono[:, None]], axis=1, dtype=np.float64)
+            self.sums += both.sum(axis=0), np.square(both).sum(axis=0)
 
     def full_scale(self) -> float:
         """Share of the samples at full scale, of the channel that has most of them."""
-        return float(self.sums[2].max()) / self.count if self.count else 0.0
+        return float(self.full.max()) / self.count if self.count else 0.0
 
     def cancel(self) -> bool:
         """Whether the mean of the channels has lost what the channels have."""
-        if not self.count:
+        channels = len(self.full)
+        if self.count == 0 or channels == 1:
             return False
-        mean = self.sums[0] / self.count
-        power = self.sums[1] / self.count - mean**2
-        channels = len(power) - 1
+        power = self.sums[1] / self.count - (self.sums[0] / self.count) ** 2
         each = float(power[:-1].mean())
-        return channels > 1 and each > 1e-8 and power[-1] < _CANCELLED / channels * each
+        return each > 1e-8 and power[-1] < _CANCELLED / channels * each
 
 
 def judged(samples: np.ndarray, rate: int, levels: Levels, cut: bool) -> Recording:

@@ -118,12 +118,12 @@ def test_an_utterance_or_recording_that_segments_lack_is_named(tmp_path):
     with pytest.raises(InputError, match="segments: lacks utterance b1"):
         read_data_dir(tmp_path)
     (tmp_path / "segments").write_text("a1 rec 0 1.25\nb1 tape 0 1\n")
-    with pytest.raises(InputError, match="segments: b1: recording tape is not in wav.scp"):
+    with pytest.raises(InputError, match=r"segments: b1: recording tape is not in wav.scp"):
         read_data_dir(tmp_path)
 
 
 def test_a_command_is_refused_when_it_is_to_be_read(tmp_path):
     write_data_dir(tmp_path, small())
     (tmp_path / "wav.scp").write_text("a1 sox a1.wav |\nb1 b1.wav\n")
-    with pytest.raises(InputError, match="utterance a1: .*a command, not a file"):
+    with pytest.raises(InputError, match=r"utterance a1: .*a command, not a file"):
         read_wav(read_data_dir(tmp_path).utterances["a1"])
