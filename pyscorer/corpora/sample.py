@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import soundfile
 
-from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.audio import SAMPLE_RATE, encoded
 from pyscorer.contract.datadir import (
     UTTERANCE_ASPECTS,
     DataDir,
@@ -225,7 +224,7 @@ def _render_speaker(task: tuple[Speaker, SampleOptions, Path]) -> str:
     target.mkdir(parents=True)
     for utterance in plan_speaker(speaker, options):
         samples = render(utterance, options.seed)
-        soundfile.write(target / f"{utterance.key}.wav", samples, SAMPLE_RATE, subtype="PCM_16")
+        (target / f"{utterance.key}.wav").write_bytes(encoded(samples, "WAV", subtype="PCM_16"))
     return speaker.name
 
 
