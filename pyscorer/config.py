@@ -17,13 +17,12 @@ from typing import Any, cast
 import jsonschema
 import yaml
 
-from pyscorer.corpora.manifests import load_manifest
+from pyscorer.corpora.manifests import MANIFESTS, load_manifest
 from pyscorer.errors import InputError
 
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "config.schema.yaml"
 OPTIONS = SCHEMA.with_name("options.json")
 """Stage -> option -> its JSON schema, with default and description."""
-MANIFESTS = SCHEMA.parent.parent.parent / "data_manifests"
 SAMPLE = "sample"
 DOWNLOADS = Path("downloads")
 

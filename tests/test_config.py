@@ -5,7 +5,6 @@ import pytest
 import yaml
 
 from pyscorer.config import (
-    MANIFESTS,
     SCHEMA,
     Source,
     all_options,
@@ -15,7 +14,7 @@ from pyscorer.config import (
     resolve_run,
     run_seed,
 )
-from pyscorer.corpora.manifests import load_manifest
+from pyscorer.corpora.manifests import MANIFESTS, load_manifest
 from pyscorer.describe import descriptions
 from pyscorer.errors import InputError
 from pyscorer.stages import STAGES

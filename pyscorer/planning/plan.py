@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import MANIFESTS, SAMPLE, Run, check_config, resolve_run
-from pyscorer.corpora.manifests import load_manifest
+from pyscorer.config import SAMPLE, Run, check_config, resolve_run
+from pyscorer.corpora.manifests import MANIFESTS, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
