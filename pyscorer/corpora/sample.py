@@ -38,6 +38,7 @@ from pyscorer.corpora.sample_text import SENTENCES, STRESSED_LEXICON
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
 from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
+from pyscorer.parallel import begin_worker
 from pyscorer.progress import progress_bar
 
 ACCENTS = ("en-us", "en", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland")
@@ -244,7 +245,7 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
         # from one that has not spoken, makes the samples independent of what was said before.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
-        with context.Pool(jobs, maxtasksperchild=1) as pool:
+        with context.Pool(jobs, begin_worker, maxtasksperchild=1) as pool:
             done = pool.imap(_render_speaker, tasks, chunksize=1)
             for _ in progress_bar(done, "sample corpus: speakers", len(tasks)):
                 pass

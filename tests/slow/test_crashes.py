@@ -39,6 +39,8 @@ def contents(folder: Path) -> dict[str, str]:
         name = path.relative_to(folder)
         if path.is_file() and not TOLD & set(name.parts):
             content = path.read_bytes()
+            if path.name == "wav.scp":  # absolute paths, by design
+                content = content.replace(f"{folder}/".encode(), b"")
             if path.name == "log.csv":
                 table = pd.read_csv(path)
                 content = table.drop(columns=CLOCK, errors="ignore").to_csv().encode()
