@@ -16,7 +16,7 @@ LAYERS = (
     {"measures", "kaldi", "pronunciation", "grading", "proficiency"},
     {"recognition", "feedback"},
     {"stages"},
-    {"console"},
+    {"console", "paths"},
     {"cli", "config", "describe"},
     {"planning"},
 )
