@@ -30,7 +30,8 @@ def unusable(path: str) -> str | None:
         )
     if path != path.strip():
         return f"'{path}' begins or ends with a blank"
-    if re.search(r"\$(\w|{)", path):
+    above = [*reversed(Path(path).parents), Path(path)]
+    if any(re.search(r"\$(\w|{)", p.name) and not os.path.lexists(p) for p in above):
         return f"{path}: variables are not expanded here: write the path itself; ~ is home"
     if set("{}") & set(path):
         return f"{path}: Snakemake takes braces for wildcards: choose a path without"
