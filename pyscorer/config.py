@@ -142,7 +142,7 @@ def _usable(path: Any) -> bool:
 @_FORMATS.checks("path", raises=ValueError)
 def _there(path: Any) -> bool:
     if isinstance(path, str) and _usable(path) and path != "auto" and not Path(path).exists():
-        raise ValueError(f"{path}: no such file or folder")
+        raise ValueError(f"{path}: no such folder or file")
     return True
 
 

@@ -189,6 +189,7 @@ def test_a_source_without_its_section_stops_the_run_at_its_start(tmp_path: Path)
 def test_proficiency_without_its_corpus_takes_a_sample_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    (tmp_path / "nothing").mkdir()
     monkeypatch.setenv("PYSCORER_CORPORA", str(tmp_path / "nothing"))
     config = yaml.safe_load((ROOT / "config" / "proficiency.yaml").read_text())
     planned = dry_run(tmp_path, "proficiency", **config)

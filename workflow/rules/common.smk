@@ -8,7 +8,7 @@ from pyscorer.config import flags
 from pyscorer.contract.files import read_yaml
 from pyscorer.errors import InputError
 from pyscorer.planning import commands
-from pyscorer.planning.commands import files, folders
+from pyscorer.planning.commands import files, folders, in_one
 from pyscorer.planning.graders import recogniser
 from pyscorer.planning.plan import RECIPES, make_plan, tree_files
 
