@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pyscorer import cli, console
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, attempt
 
 
 def script(body: str) -> list[str]:
@@ -170,6 +170,15 @@ def test_what_the_machine_refuses_is_told_in_one_line(error, told, capfd):
     assert console.guarded("pyscorer stage", stage) == 2
     said = capfd.readouterr().err.encode("utf-8", "backslashreplace").decode()
     assert re.fullmatch(r"pyscorer stage: error: .*\n", said) and re.search(told, said.strip())
+
+
+def test_a_full_disk_is_not_taken_for_a_fault_of_one_item_of_many():
+    def write(code: int) -> None:
+        raise OSError(code, os.strerror(code), "out")
+
+    assert isinstance(attempt(write, errno.EISDIR), IsADirectoryError)
+    with pytest.raises(OSError, match="No space left"):
+        attempt(write, errno.ENOSPC)
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), OSError("x"), KeyError("x")])
