@@ -137,7 +137,7 @@ def test_a_full_disk_in_any_stage_leaves_nothing_that_is_taken_for_whole(whole, 
             left = int(share * taken[stage])
             with filler.open("wb") as stream:
                 os.posix_fallocate(stream.fileno(), 0, max(1, free(disk) - left))
-            process = snakemake(disk.parent, directory=disk)
+            process = snakemake(disk.parent, "--until", stage, directory=disk)
             status = process.wait(timeout=600)
             said = (disk.parent / "log").read_bytes().count(b"No space left")
             print(f"{stage}: {left} bytes left: status {status}, told {said} times")
