@@ -323,11 +323,11 @@ def mp3_uri(samples: np.ndarray) -> str:
     return f"data:audio/mpeg;base64,{base64.b64encode(mp3).decode()}"
 
 
-def encoded(samples: np.ndarray, form: str, **options: Any) -> bytes:
-    """Mono samples at 16 kHz as an audio file; `form` and `options` are those of soundfile.write.
+def encoded(samples: np.ndarray, form: str, rate: int = SAMPLE_RATE, **options: Any) -> bytes:
+    """Mono samples as an audio file; `form` and `options` are those of soundfile.write.
 
     To memory: libsndfile does not say what went wrong with a file, such as a full disk.
     """
     stream = io.BytesIO()
-    soundfile.write(stream, samples, SAMPLE_RATE, format=form, **options)
+    soundfile.write(stream, samples, rate, format=form, **options)
     return stream.getvalue()

@@ -8,9 +8,8 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from pyscorer.contract.audio import decode
+from pyscorer.contract.audio import decode, encoded
 from pyscorer.contract.files import shown
 from pyscorer.errors import InputError
 
@@ -41,11 +40,11 @@ def decoded_output(command: str, target: Path, longest: float, seconds: int) -> 
     whole = np.round(recording.samples * 32768)
     if np.array_equal(whole / 32768, recording.samples) and np.abs(whole).max(initial=0) < 32768:
         target = target.with_suffix(".flac")
-        samples, form, subtype = whole.astype(np.int16), "FLAC", "PCM_16"
+        content = encoded(whole.astype(np.int16), "FLAC", recording.rate, subtype="PCM_16")
     else:
         target = target.with_suffix(".wav")
-        samples, form, subtype = recording.samples, "WAV", "FLOAT"
-    soundfile.write(target, samples, recording.rate, format=form, subtype=subtype)
+        content = encoded(recording.samples, "WAV", recording.rate, subtype="FLOAT")
+    target.write_bytes(content)
     return target
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from pyscorer.contract.durable import part_of
 from pyscorer.contract.files import atomic_directory, atomic_open, read_lines, write_table
 from pyscorer.corpora.audio_faults import AudioLimits, CheckedAudio, check_audio
 from pyscorer.corpora.faults import (
@@ -127,9 +127,9 @@ def _spool(out: Path, wanted: bool) -> Iterator[Path | None]:
     if not wanted:
         yield None
         return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=out.parent, prefix=f".{out.name}.") as folder:
-        yield Path(folder)
+    with part_of(out, ".audio") as folder:
+        folder.mkdir()
+        yield folder
 
 
 def _mendable(fault: Fault) -> bool:
