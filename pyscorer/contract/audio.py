@@ -157,7 +157,7 @@ def _checked_span(path: Path, found: Recording, start: float, end: float) -> Rec
 def _file_and_place(path: Path) -> tuple[Path, int]:
     """The file, and the byte where its audio begins: `wav.ark:123` is how wav-copy indexes."""
     found = re.fullmatch(r"(.+):(\d{1,15})", str(path), re.DOTALL)
-    if found and not path.exists():
+    if found and not os.path.exists(path):
         return Path(found[1]), int(found[2])
     return path, 0
 
@@ -176,12 +176,12 @@ def _opened(path: Path) -> Iterator[tuple[IO[bytes], int, int]]:
             "validate do so: --allow-commands"
         )
     try:
-        mode_is_file, exists = name.is_file(), name.exists()
-    except (OSError, ValueError) as error:
-        raise InputError(f"{_named(path)}: cannot be read: {error}") from None
+        exists, is_file = name.exists(), name.is_file()
+    except OSError as error:
+        raise InputError(f"{_named(path)}: cannot be read: {error.strerror}") from None
     if not exists:
         raise InputError(f"{_named(path)}: no such audio file")
-    if not mode_is_file:
+    if not is_file:
         # A pipe or a device may never end, or never begin.
         kind = "a folder" if name.is_dir() else "not a file on a disk"
         raise InputError(f"{_named(path)}: not readable as audio: it is {kind}")
