@@ -154,10 +154,18 @@ def _checked_span(path: Path, found: Recording, start: float, end: float) -> Rec
     return found
 
 
+def is_there(path: Path) -> bool:
+    """Whether a path leads to something, also if it is none that the system takes."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def _file_and_place(path: Path) -> tuple[Path, int]:
     """The file, and the byte where its audio begins: `wav.ark:123` is how wav-copy indexes."""
     found = re.fullmatch(r"(.+):(\d{1,15})", str(path), re.DOTALL)
-    if found and not os.path.exists(path):
+    if found and not is_there(path):
         return Path(found[1]), int(found[2])
     return path, 0
 

@@ -17,7 +17,7 @@ from typing import Literal, get_args
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.audio import read_audio
+from pyscorer.contract.audio import is_there, read_audio
 from pyscorer.contract.files import read_table, shown, write_table
 from pyscorer.errors import InputError
 
@@ -127,14 +127,6 @@ def find_audio(name: str, data: Path) -> Path:
             f"{data}; write an absolute path"
         )
     return path
-
-
-def is_there(path: Path) -> bool:
-    """Whether a path leads to something, also if it is none that the system takes."""
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def read_segments(path: Path) -> dict[str, Span]:
