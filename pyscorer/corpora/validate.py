@@ -78,6 +78,29 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     disorder is repaired. It raises also where a fault belongs to no utterance and cannot be
     repaired so, and where no utterance would be left.
     """
+    with _spool(out, options.allow_commands) as outputs:
+        _validate(data, lexicon, out, report, options, outputs)
+
+
+@contextmanager
+def _spool(out: Path, wanted: bool) -> Iterator[Path | None]:
+    """A folder beside `out`, for as long as it is not known whether `out` will be written."""
+    if not wanted:
+        yield None
+        return
+    with part_of(out, ".audio") as folder:
+        folder.mkdir()
+        yield folder
+
+
+def _validate(
+    data: Path,
+    lexicon: Path,
+    out: Path,
+    report: Path,
+    options: ValidateOptions,
+    outputs: Path | None,
+) -> None:
     faults: list[Fault] = []
     tables = check_tables(data, faults)
     entries = check_lexicon(lexicon, faults)
@@ -96,40 +119,24 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
         options.longest,
         options.command_seconds,
     )
-    with _spool(out, options.allow_commands) as outputs:
-        audio = check_audio(data, tables, phones, limits, options.jobs, faults, outputs)
-        warned = words if options.unknown_words else []
-        errors = faults if options.unknown_words else faults + words
-        # What is not an utterance's own is repaired by writing the files anew, but for the lexicon.
-        fatal = [f for f in errors if f.file == str(lexicon) or not _mendable(f)]
-        dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
-        whole = (
-            set.intersection(*(set(tables[n].values) for n in utterance_tables(tables))) - dropped
-        )
-        actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
-        actions += [(f, "warning") for f in warned]
-        _write_report(report, actions)
+    audio = check_audio(data, tables, phones, limits, options.jobs, faults, outputs)
+    warned = words if options.unknown_words else []
+    errors = faults if options.unknown_words else faults + words
+    # What is not an utterance's own is repaired by writing the files anew, but for the lexicon.
+    fatal = [f for f in errors if f.file == str(lexicon) or not _mendable(f)]
+    dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
+    whole = set.intersection(*(set(tables[n].values) for n in utterance_tables(tables))) - dropped
+    actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
+    actions += [(f, "warning") for f in warned]
+    _write_report(report, actions)
 
-        stopping = fatal if options.drop_faulty else errors
-        if stopping:
-            raise InputError(_message(data, stopping, report, options.drop_faulty))
-        if not whole:
-            raise InputError(f"{data}: no utterance is left; all faults are in {report}")
-        _write_valid(data, out, tables, entries, audio, whole, rewrite=bool(errors))
-        _print_summary(
-            data, out, report, whole, dropped & set(tables["text"].values), errors, warned
-        )
-
-
-@contextmanager
-def _spool(out: Path, wanted: bool) -> Iterator[Path | None]:
-    """A folder beside `out`, for as long as it is not known whether `out` will be written."""
-    if not wanted:
-        yield None
-        return
-    with part_of(out, ".audio") as folder:
-        folder.mkdir()
-        yield folder
+    stopping = fatal if options.drop_faulty else errors
+    if stopping:
+        raise InputError(_message(data, stopping, report, options.drop_faulty))
+    if not whole:
+        raise InputError(f"{data}: no utterance is left; all faults are in {report}")
+    _write_valid(data, out, tables, entries, audio, whole, rewrite=bool(errors))
+    _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
 
 
 def _mendable(fault: Fault) -> bool:
