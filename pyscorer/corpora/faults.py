@@ -126,28 +126,37 @@ def check_lexicon(path: Path, faults: list[Fault]) -> Lexicon:
     """Read a lexicon, adding a fault for every line without phones or with an unknown phone."""
     lexicon: Lexicon = {}
     try:
-        for number, line in read_lines(path):
-            word, *phones = line.split() or [""]
-            stripped = tuple(strip_stress(p) for p in phones)
-            unknown = [p for p, s in zip(phones, stripped, strict=True) if s not in PHONE_ID]
-            if not word or not phones:
-                faults.append(Fault(str(path), number, "", f"{word or 'empty line'}: no phones"))
-            elif unknown:
-                faults.append(Fault(str(path), number, "", f"{word}: unknown phone {unknown[0]}"))
-            elif stripped not in lexicon.setdefault(word, []):
-                lexicon[word].append(stripped)
+        for number, word, phones, fault in lexicon_lines(path):
+            if fault:
+                faults.append(Fault(str(path), number, "", fault))
+            else:
+                add_variant(lexicon, word, phones)
+        if not lexicon:
+            faults.append(Fault(str(path), 0, "", "no words"))
     except InputError as error:
         faults.append(Fault(str(path), 0, "", str(error).removeprefix(f"{path}: ")))
     return lexicon
 
 
-def check_words(data: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault]) -> None:
-    """Words of `text` that the lexicon lacks."""
+def check_words(
+    data: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault], unknown: list[Fault]
+) -> None:
+    """Words of `text` that the lexicon lacks, into `unknown`; marks of silence are `faults`."""
+    folded = {word.casefold(): word for word in lexicon}
     for key, value in text.values.items():
         for word in dict.fromkeys(value.split()):
-            if word not in lexicon:
-                fault = f"word {word} is not in the lexicon"
-                faults.append(Fault(str(data / "text"), text.lines[key], key, fault))
+            if word in lexicon:
+                continue
+            found, fault = unknown, f"word {shown(word)} is not in the lexicon"
+            if stands_for_silence(word):
+                found = faults
+                fault = (
+                    f"{shown(word)} is no word: take it out of the text; silence between words is "
+                    "found by alignment"
+                )
+            elif (other := folded.get(word.casefold())) is not None:
+                fault += f", which has {other}: write both in the same case"
+            found.append(Fault(str(data / "text"), text.lines[key], key, fault))
 
 
 def check_canonical(

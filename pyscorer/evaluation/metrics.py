@@ -5,8 +5,10 @@ import pandas as pd
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson correlation coefficient (PCC); NaN if either side is constant."""
+    """Pearson correlation coefficient (PCC); NaN if either side is constant, or empty."""
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if not len(a):
+        return float("nan")
     a, b = a - a.mean(), b - b.mean()
     # Not exactly zero for a constant whose mean is rounded.
     if max(abs(a)) < 1e-12 or max(abs(b)) < 1e-12:

@@ -69,7 +69,7 @@ class Levels:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a grader says of a set of utterances."""
+    """What a grader says of a set of utterances; NaN of what nobody scored for it to learn."""
 
     utterances: Levels
     """Utterances x UTTERANCE_ASPECTS."""
@@ -93,12 +93,17 @@ def scores_of(
     if module.trees:
         chosen = select(batches.pooled, utterances)
         tables = batches.tables[0][chosen.phones], batches.tables[1][chosen.words]
-        phones = phones + PHONE_SHARE * (module.trees[0](tables[0]) - phones)
         by_trees = np.stack([trees(tables[1]) for trees in module.trees[1:]], axis=1)
-        words = words + WORD_SHARE * (by_trees - words)
+        phones = _mixed(phones, module.trees[0](tables[0]), PHONE_SHARE)
+        words = _mixed(words, by_trees, WORD_SHARE)
     parts = grades.utterances.mean(dim=1).numpy(), words, phones
     cut = [part.clip(0, top) for part, top in zip(parts, TOPS, strict=True)]
     return cut[0], cut[1], cut[2]
+
+
+def _mixed(network: np.ndarray, trees: np.ndarray, share: float) -> np.ndarray:
+    """`share` of the trees in the mean; of what they did not learn the network's alone."""
+    return network + share * (np.where(np.isnan(trees), network, trees) - network)
 
 
 def module_scores(

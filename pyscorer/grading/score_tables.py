@@ -30,6 +30,7 @@ def write_levels(
 
     Columns: utterance, speaker, then word_index, and phone_index and phone, as the level has them,
     then aspect, human (empty where there is none), predicted, low, high, seed_0, ...
+    Aspects that are not predicted, as nobody scored them in the train split, are left out.
     """
     starts = word_starts(pooled)
     of_phone, of_word = utterance_of_phone(pooled), utterance_of_phone(pooled)[starts]
@@ -60,7 +61,8 @@ def write_levels(
                 columns[column] = values.reshape(len(owner), -1)[:, i].round(4)
             for s, by_module in enumerate(seeds):
                 columns[f"seed_{s}"] = by_module.reshape(len(owner), -1)[:, i].round(4)
-            tables.append(pd.DataFrame(columns))
+            table = pd.DataFrame(columns)
+            tables.append(table[table["predicted"].notna()])
         with atomic_open(out / f"{name}_{level}.csv") as stream:
             pd.concat(tables).to_csv(stream, index=False, lineterminator="\n", float_format="%.6g")
 
@@ -74,7 +76,10 @@ def read_levels(path: Path) -> pd.DataFrame:
 
 
 def read_level(grader: Path, name: str, level: str, aspect: str) -> pd.DataFrame:
-    """The rows of one aspect that have a human score. Raises InputError if there is no table."""
+    """The rows of one aspect that have a human score, none of an aspect that was not learned.
+
+    Raises InputError if there is no table.
+    """
     table = read_levels(grader / f"{name}_{level}.csv")
     table = table[table["aspect"] == aspect]
     return table[table["human"].notna()].reset_index(drop=True)
