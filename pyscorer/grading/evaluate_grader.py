@@ -126,10 +126,11 @@ def evaluate_grader(
     Writes into the directory `out`: results.csv (a row for each grader, level and aspect: PCC of
     the ensemble with its 95 % bootstrap interval over speakers, of single seeds, MSE, PCC of
     speaker means and within speakers, coverage and width of the 90 % predictive intervals, and
-    out_of_fold_pcc on train; what nobody scored is left out, named in the log), summary.md, groups.csv (utterances by age group and gender),
-    speakers.csv (utterances with the speaker's other recordings known), ceiling.csv (one expert,
-    and every grader, against the mean of the other experts), and of the first grader detection.csv,
-    curves.csv, confusions.csv (with `learned_gop`) and diagnosis.csv (with `truth`).
+    out_of_fold_pcc on train; what nobody scored is left out, named in the log), summary.md,
+    groups.csv (utterances by age group and gender), speakers.csv (utterances with the speaker's
+    other recordings known), ceiling.csv (one expert, and every grader, against the mean of the
+    other experts), and of the first grader detection.csv, curves.csv, confusions.csv (with
+    `learned_gop`) and diagnosis.csv (with `truth`).
     """
     if len(graders) != len(names):
         raise InputError(f"{len(graders)} graders, but {len(names)} names")

@@ -42,7 +42,8 @@ def _terms(predicted: np.ndarray, spread: np.ndarray) -> np.ndarray:
 def fit_interval(predicted: np.ndarray, spread: np.ndarray, human: np.ndarray) -> Interval:
     """The Interval of out-of-fold predictions; `human` may have NaN.
 
-    Where nobody gave a score, its ends are NaN. `spread` is the standard deviation over the modules that did not see the utterance's speaker.
+    `spread` is the standard deviation over the modules that did not see the utterance's speaker.
+    Where nobody gave a score, the ends are NaN.
     """
     known = ~np.isnan(human)
     if not known.any():

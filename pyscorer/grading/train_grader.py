@@ -240,9 +240,9 @@ def train_grader(
     Every seed deals the train speakers into folds of its own and trains one grader a fold on the
     others. Nothing is stopped early or chosen by what is held out; the out-of-fold scores are
     therefore what a single grader gives for new speakers. What nobody scored in the train split (an
-    aspect, all words or phones) is not learned and stands in no table. Predictive intervals and the probability
-    that a phone is wrong are fitted to the out-of-fold scores. Scores of the test split are means
-    over all graders; it enters no choice.
+    aspect, all words or phones) is not learned and stands in no table. Predictive intervals and the
+    probability that a phone is wrong are fitted to the out-of-fold scores. Scores of the test split
+    are means over all graders; it enters no choice.
 
     Writes out/scores_utterance.csv, scores_word.csv and scores_phone.csv (test: the unit, aspect,
     human, predicted, low, high, seed_0, ...), out_of_fold_*.csv (the same for train; seed s by the

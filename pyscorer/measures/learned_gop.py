@@ -102,9 +102,9 @@ def train_learned_gop(
             f"{data}: no phone has a score: train_learned_gop learns from phones that are known to "
             "be pronounced well; leave the source learned_gop out"
         )
-    folds = speaker_folds(
-        *(labels.speakers, labels.overall, options.folds, options.seed)
-    ).repeat(pooled.phone_counts)
+    folds = speaker_folds(*(labels.speakers, labels.overall, options.folds, options.seed)).repeat(
+        pooled.phone_counts
+    )
     learned = _train(pooled, labels.phones, folds, options)
     posteriors = np.empty((len(folds), len(ARPABET)), np.float32)
     for fold in range(options.folds):

@@ -54,9 +54,9 @@ class Trees:
 def boost(x: np.ndarray, y: np.ndarray, seed: int, **options: Any) -> Trees:
     """Gradient boosting (Friedman 2001) of squared error; deterministic for a seed.
 
-    No rows give trees that say NaN. `x` is rows x columns, NaN where not known; `options` are those of scikit-learn's
-    HistGradientBoostingRegressor. One thread: the processes share the cores, and sums depend on
-    the number of threads.
+    `x` is rows x columns, NaN where not known; `options` are those of scikit-learn's
+    HistGradientBoostingRegressor. No rows give trees that say NaN. One thread: the processes share
+    the cores, and sums depend on the number of threads.
     """
     if not len(y):
         return Trees(b"")
