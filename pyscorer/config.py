@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
-import yaml
 
+from pyscorer.contract.files import read_json, read_yaml
 from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 
@@ -60,14 +60,14 @@ class Run:
 @functools.cache
 def all_options() -> dict[str, dict[str, dict[str, Any]]]:
     """What the file `OPTIONS` holds."""
-    found: dict[str, dict[str, dict[str, Any]]] = json.loads(OPTIONS.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, dict[str, Any]]] = read_json(OPTIONS)
     return found
 
 
 @functools.cache
 def config_schema() -> dict[str, Any]:
     """JSON schema of a configuration: `SCHEMA` with the options of the stages that it names."""
-    return cast(dict[str, Any], _expand(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+    return cast(dict[str, Any], _expand(read_yaml(SCHEMA)))
 
 
 def _expand(part: Any) -> Any:

@@ -19,6 +19,7 @@ from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import atomic_open, atomic_path, read_lines, read_table
 from pyscorer.contract.phones import ARPABET, PHONE_ID, UNKNOWN_PHONE
 from pyscorer.contract.segments import PhoneSegment
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 
 SEGMENT_COLUMNS = ["utterance", "word_index", "phone_index", "phone", "start", "length"]
@@ -142,8 +143,7 @@ def select_columns(
 
 def read_segment_table(pool: Path) -> pd.DataFrame:
     """segments.csv of a pooled directory: SEGMENT_COLUMNS; "NA" and the like are text in it."""
-    text = {"utterance": str, "phone": str}
-    return pd.read_csv(pool / "segments.csv", dtype=text, keep_default_na=False)
+    return read_frame(pool / "segments.csv", SEGMENT_COLUMNS, text=["utterance", "phone"])
 
 
 def read_pooled(pool: Path, columns: list[str]) -> PooledSet:

@@ -42,6 +42,11 @@ def read_rows(
         yield number, dict(zip(header, cells, strict=True))
 
 
+def column_names(path: Path) -> list[str]:
+    """The columns of a comma-separated table. Raises InputError as `read_rows`."""
+    return next(_rows(path, (), ",", None))[1]
+
+
 def _rows(
     path: Path, needed: Sequence[str], delimiters: str, wrong: Wrong | None
 ) -> Iterator[tuple[int, list[str]]]:

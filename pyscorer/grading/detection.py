@@ -14,6 +14,7 @@ from sklearn.metrics import (
 
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.pooled import read_columns, read_pooled
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.grading.intervals import WRONG
 
@@ -128,8 +129,7 @@ def diagnosis_rows(
     canonical, said (empty: left out). Only phones replaced by one other phone are asked about;
     `chance` is the share of the commonest answer for each phone.
     """
-    text = {"utterance": str, "canonical": str, "said": str}
-    said = pd.read_csv(truth, dtype=text, keep_default_na=False)
+    said = read_frame(truth, [*_PLACE, "canonical", "said"], ["utterance", "canonical", "said"])
     said = said[said["said"].str.fullmatch(r"[A-Z]+")]
     table = test.merge(rivals, on=_PLACE, validate="one_to_one").merge(said, on=_PLACE)
     if table.empty:

@@ -10,6 +10,7 @@ from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.labels import Labels, word_starts
 from pyscorer.contract.pooled import PHONE_NAMES, PooledSet
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.grading.grader import Levels
 from pyscorer.scoring.statistics import utterance_of_phone
@@ -71,8 +72,9 @@ def read_levels(path: Path) -> pd.DataFrame:
     """A table of `write_levels`, all aspects. Raises InputError if it is not there."""
     if not path.exists():
         raise InputError(f"{path}: no such table; run train_grader")
-    text = {"utterance": str, "speaker": str, "phone": str}
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"human": [""]})
+    text = ["utterance", "speaker", "aspect", "phone"]
+    needed = [*text[:3], "human", "predicted", "low", "high"]
+    return read_frame(path, needed, text, gaps=["human"])
 
 
 def read_level(grader: Path, name: str, level: str, aspect: str) -> pd.DataFrame:

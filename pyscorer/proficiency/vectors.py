@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_open, opened
+from pyscorer.contract.tables import whole
 from pyscorer.errors import InputError
 
 Vectors = dict[str, NDArray[np.float32]]
@@ -63,12 +64,17 @@ def train_skipgram(
     return {w: matrix[i] for w, i in index.items()}
 
 
-def _open(path: Path) -> IO[bytes]:
-    try:
-        stream: IO[bytes] = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[assignment]  # noqa: SIM115
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    return stream
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    with opened(path) as stream:
+        if path.suffix != ".gz":
+            yield stream
+            return
+        try:
+            with gzip.open(stream) as unpacked:
+                yield cast(IO[bytes], unpacked)
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(f"{path}: damaged, or not gzipped: {error}") from None
 
 
 def read_vectors(path: Path, wanted: set[str]) -> Vectors:
@@ -81,7 +87,7 @@ def read_vectors(path: Path, wanted: set[str]) -> Vectors:
     with _open(path) as stream:
         header = stream.readline().split()
         try:
-            count, dimension = (int(field) for field in header)
+            count, dimension = (whole(field.decode("utf-8", "replace")) for field in header)
         except ValueError:
             raise InputError(f"{path}:1: a word2vec file begins with two numbers") from None
         for number in range(2, count + 2):
