@@ -16,7 +16,7 @@ import pandas as pd
 
 from pyscorer.contract.archives import read_matrices, write_archive
 from pyscorer.contract.datadir import read_labels
-from pyscorer.contract.files import atomic_open, atomic_path, read_lines, read_table
+from pyscorer.contract.files import atomic_open, atomic_path, read_lines, read_table, shown
 from pyscorer.contract.phones import ARPABET, PHONE_ID, UNKNOWN_PHONE
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.contract.tables import read_frame
@@ -142,22 +142,55 @@ def select_columns(
 
 
 def read_segment_table(pool: Path) -> pd.DataFrame:
-    """segments.csv of a pooled directory: SEGMENT_COLUMNS; "NA" and the like are text in it."""
-    return read_frame(pool / "segments.csv", SEGMENT_COLUMNS, text=["utterance", "phone"])
+    """segments.csv of a pooled directory: SEGMENT_COLUMNS; "NA" and the like are text in it.
+
+    Raises InputError if it is damaged, as where its words and phones do not follow each other.
+    """
+    path = pool / "segments.csv"
+    table = read_frame(path, SEGMENT_COLUMNS, text=["utterance", "phone"])
+    utterance, word, phone = (
+        table[name].to_numpy() for name in ("utterance", "word_index", "phone_index")
+    )
+    same = np.append(False, utterance[1:] == utterance[:-1])[: len(table)]
+    before_word, before_phone = np.append(0, word[:-1]), np.append(0, phone[:-1])
+    first = ~same & (word == 0) & (phone == 0)
+    begins = same & (word == before_word + 1) & (phone == 0)
+    goes_on = same & (word == before_word) & (phone == before_phone + 1)
+    known = table["phone"].isin(PHONE_NAMES).to_numpy()
+    times = (table["start"] >= 0) & (table["length"] > 0)
+    right = (first | begins | goes_on) & known & times.to_numpy()
+    if not right.all():
+        at = table.loc[np.flatnonzero(~right)[0]]
+        raise InputError(
+            f"{path}: {shown(at['utterance'])}: phone {shown(at['phone'])} of word "
+            f"{at['word_index']} is unknown, or out of order; run the stage that made it again"
+        )
+    whole = ["word_index", "phone_index", "start", "length"]
+    return table.astype(dict.fromkeys(whole, np.int64))
 
 
 def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
     """Read the named columns of every utterance of a pooled directory.
 
-    Raises InputError if segments.csv does not fit phones.scp.
+    Raises InputError for a column that is not there, if segments.csv does not fit phones.scp, and
+    if its words and phones do not follow each other.
     """
     place = {name: i for i, name in enumerate(read_columns(pool))}
+    if lacking := [name for name in columns if name not in place]:
+        raise InputError(f"{pool / 'columns.txt'}: no column {shown(lacking[0])}")
     chosen = [place[name] for name in columns]
     keys: list[str] = []
     parts: list[np.ndarray] = []
     for key, matrix in read_matrices(pool / "phones.scp"):
+        if matrix.shape[1] != len(place):
+            raise InputError(
+                f"{pool}: {shown(key)}: {matrix.shape[1]} columns in phones.scp, names of "
+                f"{len(place)} in columns.txt; run the stage that made it again"
+            )
         keys.append(key)
         parts.append(matrix[:, chosen])
+    if not parts:
+        raise InputError(f"{pool}: no utterances")
     table = read_segment_table(pool)
     utterance = np.repeat(np.arange(len(keys)), [len(part) for part in parts])
     if list(table["utterance"]) != [keys[i] for i in utterance]:
