@@ -18,6 +18,7 @@ import pandas as pd
 
 from pyscorer.contract.audio import read_audio
 from pyscorer.contract.files import read_table, shown, write_table
+from pyscorer.contract.phones import SPOKEN_PHONES
 from pyscorer.contract.tables import number, read_rows, whole
 from pyscorer.errors import InputError
 
@@ -82,7 +83,9 @@ def read_data_dir(path: Path) -> DataDir:
     for name, table in (("wav.scp", audio), ("utt2spk", speakers)):
         for key in text:
             if key not in table:
-                raise InputError(f"{path / name}: lacks utterance {key}, which {path}/text has")
+                raise InputError(
+                    f"{path / name}: lacks utterance {shown(key)}, which {path}/text has"
+                )
     words = {key: tuple(value.split()) for key, value in text.items()}
     canonical = _read_canonical(path / "canonical", words)
     data = DataDir()
@@ -107,14 +110,20 @@ def _read_canonical(
     phones: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
     for key, value in read_table(path).items():
         utterance, _, index = key.rpartition(".")
-        phones[utterance][int(index)] = tuple(value.split())
+        spoken = tuple(value.split())
+        if not (utterance and index.isascii() and index.isdecimal() and len(index) < 9):
+            raise InputError(f"{path}: {shown(key)} is not `utterance.wordindex`")
+        if not spoken or not SPOKEN_PHONES.issuperset(spoken):
+            fault = f"not phones of a word: {shown(value)}" if value else "no phones"
+            raise InputError(f"{path}: {shown(key)}: {fault}")
+        phones[utterance][int(index)] = spoken
     canonical = {}
     for utterance, by_word in phones.items():
         if utterance not in words:
             continue
         if sorted(by_word) != list(range(len(words[utterance]))):
             raise InputError(
-                f"{path}: {utterance}: {len(by_word)} words with phones, "
+                f"{path}: {shown(utterance)}: {len(by_word)} words with phones, "
                 f"{len(words[utterance])} words in text"
             )
         canonical[utterance] = tuple(by_word[i] for i in range(len(by_word)))

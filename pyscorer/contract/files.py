@@ -231,7 +231,7 @@ def read_table(path: Path) -> dict[str, str]:
         if not key:
             raise InputError(f"{path}:{number}: empty line or leading space")
         if key in table:
-            raise InputError(f"{path}:{number}: duplicate key {key}")
+            raise InputError(f"{path}:{number}: duplicate key {shown(key)}")
         table[key] = value.strip()
     return table
 

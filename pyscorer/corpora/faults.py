@@ -11,13 +11,12 @@ from pathlib import Path
 
 from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS, LABEL_TOPS, score
 from pyscorer.contract.files import read_lines, shown
-from pyscorer.contract.phones import ARPABET, UNKNOWN_PHONE
+from pyscorer.contract.phones import SPOKEN_PHONES
 from pyscorer.contract.tables import read_rows, whole
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, add_variant, lexicon_lines, stands_for_silence
 
 TABLES = ("text", "wav.scp", "utt2spk")
-_SPOKEN = frozenset(ARPABET) | {UNKNOWN_PHONE}
 _LONGEST_ID, _LONGEST_LIFE = 200, 120
 """Bytes of an id, of which the names of files are made; years."""
 
@@ -207,7 +206,7 @@ def check_canonical(
             fault = f"{shown(key)} is not `utterance.wordindex`"
             faults.append(Fault(str(path), line, "", fault))
             continue
-        unknown = [p for p in value.split() if p not in _SPOKEN]
+        unknown = [p for p in value.split() if p not in SPOKEN_PHONES]
         if unknown:
             faults.append(Fault(str(path), line, utterance, f"unknown phone {shown(unknown[0])}"))
         if utterance not in text.values:
