@@ -192,7 +192,8 @@ def read_yaml(path: Path) -> Any:
     except RecursionError:
         raise InputError(f"{path}: YAML that is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
-        message = shown(" ".join(str(error).split()), 300)
+        said = str(error).replace('in "<unicode string>", ', "")  # yaml's name of the file
+        message = shown(" ".join(said.split()), 300)
         raise InputError(f"{path}: not YAML: {message}") from None
 
 

@@ -163,7 +163,7 @@ def check_lexicon(path: Path, faults: list[Fault]) -> Lexicon:
             else:
                 add_variant(lexicon, word, phones)
         if not lexicon:
-            faults.append(Fault(str(path), 0, "", "no words"))
+            faults.append(Fault(str(path), 0, "", "no words", mendable=False))
     except InputError as error:
         faults.append(unreadable(path, error))
     return lexicon

@@ -154,7 +154,7 @@ def targets_of(labels: Labels, scaling: Scaling) -> Targets:
     """The scores of `labels`, standardised."""
 
     def scaled(values: np.ndarray, by: torch.Tensor) -> torch.Tensor:
-        return (torch.from_numpy(values) - by[0]) / by[1]
+        return (torch.tensor(values) - by[0]) / by[1]
 
     both = np.stack([labels.utterances, labels.raters], axis=1)
     return Targets(
