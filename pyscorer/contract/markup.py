@@ -53,7 +53,7 @@ def _decoded(path: Path) -> str:
         return read_text(path)
     try:
         encoding = codecs.lookup(name).name
-        if encoding in _NO_TEXT:
+        if encoding.replace("-", "_") in _NO_TEXT:
             raise LookupError
         text = content.decode(_WIDER.get(encoding, encoding))
     except (LookupError, ValueError) as error:

@@ -103,7 +103,12 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     if stopping:
         raise InputError(_message(data, stopping, report, options.drop_faulty))
     if not whole:
-        raise InputError(f"{data}: no utterance is left; all faults are in {report}")
+        raise InputError(
+            f"{data}: no utterance is left without a fault, the first is {errors[0]}; all faults "
+            f"are in {report}"
+            if errors
+            else f"{data}: no utterances"
+        )
     _write_valid(data, out, tables, entries, durations, whole)
     _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
 

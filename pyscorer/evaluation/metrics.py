@@ -57,7 +57,9 @@ def resampled_pearson(
 
 
 def percentile_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The middle `level` of `values`; NaN are left out."""
+    """The middle `level` of `values`; NaN are left out, and are the answer if all are."""
+    if np.isnan(values).all():
+        return float("nan"), float("nan")
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)

@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from pyscorer.grading.score_tables import read_levels
 from pyscorer.grading.train_grader import GraderOptions, train_grader
 
 FIT = FitOptions(epochs=1, batch_size=12)
-OPTIONS = GraderOptions(seeds=1, folds=2, width=16, jobs=1)
+OPTIONS = GraderOptions(seeds=1, folds=2, width=16, trees=False, jobs=1)
 
 
 @pytest.fixture
@@ -45,11 +46,12 @@ def unscore(corpus: Path, level: str, *aspects: str, splits: tuple[str, ...] = (
         )
 
 
-def trained(corpus: Path) -> Path:
+def trained(corpus: Path, trees: bool = False) -> Path:
     data, out = corpus / "data", corpus / "grader"
     with warnings.catch_warnings():
         warnings.filterwarnings("error", category=RuntimeWarning)
-        train_grader(data / "train", data / "test", out, paths(corpus), OPTIONS, FIT)
+        options = replace(OPTIONS, trees=trees)
+        train_grader(data / "train", data / "test", out, paths(corpus), options, FIT)
         evaluate_grader(data / "test", [out], ["mine"], corpus / "results", GraderEvaluation(20))
         average_graders([out, out], corpus / "mean", AveragingOptions())
     return out
@@ -64,7 +66,7 @@ def test_an_aspect_that_nobody_scored(corpus: Path, caplog: pytest.LogCaptureFix
     unscore(corpus, "utterance", "total")
     unscore(corpus, "rater", "total")
     with caplog.at_level(logging.WARNING):
-        out = trained(corpus)
+        out = trained(corpus, trees=True)
     assert "not scored by anyone, so left out: total, word stress" in caplog.text
     for name in ("scores", "out_of_fold"):
         assert aspects(out, "word", name) == ["accuracy", "total"]
