@@ -211,10 +211,14 @@ def read_targets(data: Path, aspect: str, keys: list[str]) -> tuple[np.ndarray, 
     Raises InputError naming the utterance without a score or speaker.
     """
     table = read_labels(data, "utterance").set_index("utterance")[aspect]
+    if table.isna().all():
+        raise InputError(f"{data}: nobody gave {aspect} scores; choose another aspect")
     speakers = read_table(data / "utt2spk")
     for key in keys:
         if key not in table.index or pd.isna(table[key]):
-            raise InputError(f"{data}/utterance_scores.csv: no {aspect} score of utterance {key}")
+            raise InputError(
+                f"{data}/utterance_scores.csv: no {aspect} score of utterance {shown(key)}"
+            )
         if key not in speakers:
             raise InputError(f"{data}/utt2spk: lacks utterance {key}")
     scores = table.loc[keys].to_numpy(dtype=np.float32)

@@ -32,6 +32,8 @@ def threshold_for(predicted: np.ndarray, is_wrong: np.ndarray, precision: float)
 
     NaN where no threshold reaches it.
     """
+    if not is_wrong.any():
+        return float("nan")
     reached, _, thresholds = precision_recall_curve(is_wrong, -predicted)
     enough = np.flatnonzero(reached[:-1] >= precision)
     return float(-thresholds[enough[0]]) if len(enough) else float("nan")

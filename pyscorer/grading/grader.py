@@ -1,5 +1,6 @@
 """A trained grader as a file, and its scores for new utterances."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.pooled import select
 from pyscorer.contract.recording import Recording, one_pooled
 from pyscorer.contract.weights import load_weights, save_weights
@@ -51,6 +53,19 @@ class TrainedGrader:
     intervals: tuple[tuple[Interval, ...], ...] = ()
     """Of the aspects of utterances, of words, and of phones; empty before they are fitted."""
     calibration: Calibration | None = None
+
+    @property
+    def unlearned(self) -> list[str]:
+        """What nobody scored for it to learn, as `fluency` or `word stress`: its scores are NaN."""
+        means = self.scaling.utterance_scores[0, 0], self.scaling.word_scores[0]
+        names = UTTERANCE_ASPECTS, [f"word {aspect}" for aspect in WORD_ASPECTS]
+        lacking = [
+            name
+            for level, own in zip(names, means, strict=True)
+            for name, mean in zip(level, own.tolist(), strict=True)
+            if math.isnan(mean)
+        ]
+        return lacking + ["phone accuracy"] * bool(self.scaling.phone_scores[0].isnan())
 
 
 @dataclass(frozen=True)
@@ -198,9 +213,19 @@ def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> N
     save_weights(path, content)
 
 
-def load_grader(path: Path) -> TrainedGrader:
-    """Read model.pt of train_grader. Raises InputError if it is missing or damaged."""
-    return load_weights(path, "a grader", "train_grader", _grader_of)
+def load_grader(path: Path, whole: bool = False) -> TrainedGrader:
+    """Read model.pt of train_grader.
+
+    Raises InputError if it is missing or damaged, and with `whole` if there is a score that it did
+    not learn.
+    """
+    grader = load_weights(path, "a grader", "train_grader", _grader_of)
+    if whole and grader.unlearned:
+        raise InputError(
+            f"{path}: no recording can be graded with it, as nobody scored "
+            f"{', '.join(grader.unlearned)} in the data that it was trained on"
+        )
+    return grader
 
 
 def _grader_of(content: dict[str, Any]) -> TrainedGrader:

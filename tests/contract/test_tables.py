@@ -81,7 +81,8 @@ def test_frame_names_the_line_of_no_number(tmp_path: Path, cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cell", "value"), [("7", 7), ("7.5", 7.5), ("7,5", 7.5), ("-.5", -0.5), ("1e1", 10), ("007", 7)]
+    ("cell", "value"),
+    [("7", 7), ("7.5", 7.5), ("7,5", 7.5), ("-.5", -0.5), ("1e1", 10), ("007", 7)],
 )
 def test_numbers_with_points_and_commas(cell: str, value: float) -> None:
     assert number(cell) == value

@@ -78,6 +78,8 @@ def test_an_aspect_that_nobody_scored(corpus: Path, caplog: pytest.LogCaptureFix
     )
     assert np.isnan(predicted.words.value[:, 1]).all() and np.isnan(predicted.words.low[:, 1]).all()
     assert np.isfinite(predicted.words.value[:, [0, 2]]).all()
+    with pytest.raises(InputError, match="nobody scored total, word stress in the data"):
+        load_grader(out / "model.pt", whole=True)
 
 
 @pytest.mark.parametrize("table", ["without", "empty"])
