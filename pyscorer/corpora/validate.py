@@ -5,25 +5,27 @@ the labels read as well.
 """
 
 import csv
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS
 from pyscorer.contract.durable import part_of
-from pyscorer.contract.files import atomic_directory, atomic_open, read_lines, write_table
+from pyscorer.contract.files import atomic_directory, atomic_open, write_table
+from pyscorer.contract.tables import read_rows
 from pyscorer.corpora.audio_faults import AudioLimits, CheckedAudio, check_audio
 from pyscorer.corpora.faults import (
-    ASPECTS,
     Fault,
     RawTable,
+    attribute_fault,
     check_canonical,
     check_labels,
     check_lexicon,
     check_tables,
     check_words,
+    read_raw_table,
     recordings_of,
     utterance_tables,
 )
@@ -105,7 +107,8 @@ def _validate(
     tables = check_tables(data, faults)
     entries = check_lexicon(lexicon, faults)
     words: list[Fault] = []
-    check_words(data, tables["text"], entries, words)
+    if not any(f.file == str(lexicon) and not f.mendable for f in faults):  # else it is said
+        check_words(data, tables["text"], entries, faults, words)
     canonical = check_canonical(data, tables["text"], faults)
     check_labels(data, tables["text"], canonical, faults)
     phones = {
@@ -122,8 +125,8 @@ def _validate(
     audio = check_audio(data, tables, phones, limits, options.jobs, faults, outputs)
     warned = words if options.unknown_words else []
     errors = faults if options.unknown_words else faults + words
-    # What is not an utterance's own is repaired by writing the files anew, but for the lexicon.
-    fatal = [f for f in errors if f.file == str(lexicon) or not _mendable(f)]
+    # Whatever is not an utterance's own is repaired by writing the files anew, but for the lexicon.
+    fatal = [f for f in errors if f.file == str(lexicon) or not (f.utterance or f.mendable)]
     dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
     whole = set.intersection(*(set(tables[n].values) for n in utterance_tables(tables))) - dropped
     actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
@@ -134,15 +137,14 @@ def _validate(
     if stopping:
         raise InputError(_message(data, stopping, report, options.drop_faulty))
     if not whole:
-        raise InputError(f"{data}: no utterance is left; all faults are in {report}")
-    _write_valid(data, out, tables, entries, audio, whole, rewrite=bool(errors))
+        raise InputError(
+            f"{data}: no utterance is left without a fault, the first is {errors[0]}; all faults "
+            f"are in {report}"
+            if errors
+            else f"{data}: no utterances"
+        )
+    _write_valid(data, out, tables, entries, audio, whole)
     _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
-
-
-def _mendable(fault: Fault) -> bool:
-    return bool(fault.utterance) or not fault.fault.startswith(
-        ("no such file", "not UTF-8", "no column")
-    )
 
 
 def _action(fault: Fault, fatal: list[Fault], drop: bool) -> str:
@@ -188,17 +190,32 @@ def _write_valid(
     lexicon: Lexicon,
     audio: CheckedAudio,
     whole: set[str],
-    rewrite: bool,
 ) -> None:
+    """Write the files anew: sorted, in UTF-8, with the utterances of `whole` alone."""
+    owners = {tables["utt2spk"].values[key] for key in whole}
     with atomic_directory(out) as folder:
-        names = [*tables, "spk2utt", "spk2age", "spk2gender", "canonical"]
-        names += [f"{level}_scores.csv" for level in ASPECTS]
-        present = [name for name in names if (data / name).exists()]
-        if not rewrite:
-            for name in present:
-                shutil.copyfile(data / name, folder / name)
-        else:
-            _rewrite(data, folder, present, tables, whole)
+        for name in utterance_tables(tables):
+            write_table(folder / name, {k: tables[name].values[k] for k in whole})
+        spk2utt = defaultdict(list)
+        for key in sorted(whole):
+            spk2utt[tables["utt2spk"].values[key]].append(key)
+        write_table(folder / "spk2utt", {s: " ".join(keys) for s, keys in spk2utt.items()})
+        for name in ("spk2age", "spk2gender", "canonical"):
+            if (data / name).exists():
+                rows = read_raw_table(data / name, False, []).values
+                if name == "canonical":
+                    rows = {k: v for k, v in rows.items() if k.rpartition(".")[0] in whole}
+                else:
+                    rows = {
+                        k: v
+                        for k, v in rows.items()
+                        if k in owners and not attribute_fault(name, v)
+                    }
+                write_table(folder / name, rows)
+        for level in LABEL_KEYS:
+            name = f"{level}_scores.csv"
+            if (data / name).exists():
+                _write_labels(data / name, folder / name, LABEL_ASPECTS[level], whole)
         _write_audio(out, folder, tables, audio, whole)
         write_table(folder / "utt2dur", {k: f"{audio.seconds[k]:.3f}" for k in whole})
         write_lexicon(folder / "lexicon.txt", lexicon)
@@ -213,39 +230,22 @@ def _write_audio(
         if tables["wav.scp"].values[key].endswith("|"):
             target = folder / "audio" / Path(file).name
             target.parent.mkdir(exist_ok=True)
-            shutil.move(file, target)
+            Path(file).replace(target)
             used[key] = str((out / "audio" / target.name).absolute())
-    if used != tables["wav.scp"].values:
-        write_table(folder / "wav.scp", used)
+    write_table(folder / "wav.scp", used)
 
 
-def _rewrite(
-    data: Path, folder: Path, present: list[str], tables: dict[str, RawTable], whole: set[str]
-) -> None:
-    """Write the files anew, sorted, with the utterances of `whole` alone."""
-    for name in utterance_tables(tables):
-        write_table(folder / name, {k: tables[name].values[k] for k in whole})
-    spk2utt = defaultdict(list)
-    for key in sorted(whole):
-        spk2utt[tables["utt2spk"].values[key]].append(key)
-    write_table(folder / "spk2utt", {s: " ".join(keys) for s, keys in spk2utt.items()})
-    for name in present:
-        if name in ("spk2age", "spk2gender", "canonical"):
-            rows: dict[str, str] = {}
-            for _, line in read_lines(data / name):
-                key, _, value = line.replace("\t", " ").partition(" ")
-                owner = key.rpartition(".")[0] if name == "canonical" else key
-                if owner in (whole if name == "canonical" else spk2utt):
-                    rows.setdefault(key, value.strip())
-            write_table(folder / name, rows)
-        elif name.endswith(".csv"):
-            with (data / name).open(encoding="utf-8", newline="") as source:
-                reader = csv.DictReader(source)
-                with atomic_open(folder / name) as stream:
-                    fields = reader.fieldnames or []
-                    writer = csv.DictWriter(stream, fields, lineterminator="\n")
-                    writer.writeheader()
-                    writer.writerows(row for row in reader if row["utterance"] in whole)
+def _write_labels(source: Path, target: Path, aspects: list[str], whole: set[str]) -> None:
+    """Copy the rows of `whole`, with commas between cells and points in numbers."""
+    with atomic_open(target) as stream:
+        writer = None
+        for _, row in read_rows(source, ["utterance", *aspects], wrong=lambda *_: None):
+            row.pop("", None)
+            if writer is None:
+                writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+                writer.writeheader()
+            if row["utterance"] in whole:
+                writer.writerow(row | {a: row[a].replace(",", ".") for a in aspects})
 
 
 def _print_summary(
