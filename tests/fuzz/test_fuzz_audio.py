@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from mutations import fresh, fuzz, mutated, survives
 
 from pyscorer.contract.audio import decode, decode_span, read_audio
+from pyscorer.contract.datadir import format_span, read_segments
 
 TONE = 0.3 * np.sin(np.arange(6000) ** 1.1 / 9)
 FORMATS = [
@@ -61,3 +62,18 @@ def test_a_spoilt_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFacto
     if not isinstance(samples, Exception):
         assert np.isfinite(samples).all() and len(samples) > 0
     survives(lambda: decode_span(path, 0.1, 0.25))
+
+
+@fuzz
+@given(mutated(b"a rec 0 1.25\nb rec 1.25 -1\nc tape 0.5 2.75\n"))
+def test_spoilt_segments_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+):
+    path = fresh(tmp_path_factory) / "segments"
+    path.write_bytes(content)
+    spans = survives(lambda: read_segments(path))
+    if not isinstance(spans, Exception):
+        assert all(0 <= s.start < s.end < 1e9 or s.end == -1 for s in spans.values())
+        lines = [f"{key} {format_span(span)}" for key, span in spans.items()]
+        path.write_text("".join(f"{line}\n" for line in lines))
+        assert list(read_segments(path)) == list(spans)
