@@ -239,7 +239,7 @@ def _au(file: IO[bytes], start: int, end: int) -> list[Part] | None:
         order + "5I", bytes_at(file, start + 4, 20)
     )
     begin = start + offset
-    if begin > end:
+    if offset < 24 or begin > end:
         return None
     data = _data(file, begin, size, end, order)
     width = _AU_WIDTHS.get(encoding, 1) * max(1, channels)
