@@ -2,9 +2,6 @@
 
 import codecs
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +10,7 @@ from typing import IO, Any
 import yaml
 from charset_normalizer import from_bytes
 
+from pyscorer.contract.durable import part_of, put
 from pyscorer.errors import InputError
 
 _MARKS = (
@@ -28,53 +26,35 @@ _KEYS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"}
 _MOST_NODES = 100_000
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
-
-
 @contextmanager
 def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
     """Open a temporary file next to `path` and rename it to `path` if the block succeeds.
 
     Parent directories are made. After an exception, or a kill, `path` is as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(path)
-    try:
-        with part.open(mode, encoding=None if "b" in mode else "utf-8") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    encoding = None if "b" in mode else "utf-8"
+    with atomic_path(path) as part, part.open(mode, encoding=encoding) as stream:
+        yield stream
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Like `atomic_open`, for writers that want a path; the suffix of `path` is kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(path).with_suffix(path.suffix)
-    try:
+    with part_of(path, path.suffix) as part:
         yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        put(part, path)
 
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Fill a temporary directory, then put it in place of `path` (an older one is removed)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(path)
-    part.mkdir()
-    try:
+    """Fill a temporary directory, then put it in place of `path` (an older one is removed).
+
+    Raises InputError rather than remove a folder that holds none of the new one's files.
+    """
+    with part_of(path) as part:
+        part.mkdir()
         yield part
-        if path.exists():
-            shutil.rmtree(path)
-        part.replace(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        put(part, path)
 
 
 def shown(text: str, longest: int = 80) -> str:

@@ -7,14 +7,14 @@ in 10 ms frames). The stages `pool` and `gop` write such directories; every scor
 
 import csv
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.archives import read_matrices, write_archive
+from pyscorer.contract.archives import archive_writer, read_matrices, write_archive
 from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import atomic_open, atomic_path, read_lines, read_table, shown
 from pyscorer.contract.phones import ARPABET, PHONE_ID, UNKNOWN_PHONE
@@ -235,18 +235,14 @@ def write_pooled(
     (out / "phones.scp").unlink(missing_ok=True)
     with atomic_open(out / "columns.txt") as stream:
         stream.writelines(f"{name}\n" for name in columns)
-    with atomic_open(out / "segments.csv") as stream:
+    with archive_writer(out / "phones.scp") as write, atomic_open(out / "segments.csv") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(SEGMENT_COLUMNS)
-
-        def matrices() -> Iterator[tuple[str, np.ndarray]]:
-            for key, segments, matrix in rows:
-                table.writerows(
-                    (key, s.word_index, s.phone_index, s.phone, s.start, s.length) for s in segments
-                )
-                yield key, matrix.astype(np.float32)
-
-        write_archive(out / "phones.scp", matrices())
+        for key, segments, matrix in rows:
+            table.writerows(
+                (key, s.word_index, s.phone_index, s.phone, s.start, s.length) for s in segments
+            )
+            write(key, matrix.astype(np.float32))
 
 
 def write_columns(

@@ -13,7 +13,8 @@ from pyscorer.contract.files import read_yaml, shown
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
 
-SCHEMA = Path(__file__).resolve().parents[2] / "workflow/schemas/manifest.schema.yaml"
+MANIFESTS = Path(__file__).resolve().parents[2] / "data_manifests"
+SCHEMA = MANIFESTS.parent / "workflow/schemas/manifest.schema.yaml"
 
 
 @dataclass(frozen=True)

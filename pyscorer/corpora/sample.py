@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import soundfile
 
-from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.audio import SAMPLE_RATE, encoded
 from pyscorer.contract.datadir import (
     LABEL_KEYS,
     UTTERANCE_ASPECTS,
@@ -40,6 +39,7 @@ from pyscorer.corpora.sample_text import SENTENCES, STRESSED_LEXICON
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
 from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
+from pyscorer.parallel import begin_worker
 from pyscorer.progress import progress_bar
 
 ACCENTS = ("en-us", "en", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland")
@@ -226,7 +226,7 @@ def _render_speaker(task: tuple[Speaker, SampleOptions, Path]) -> str:
     target.mkdir(parents=True)
     for utterance in plan_speaker(speaker, options):
         samples = render(utterance, options.seed)
-        soundfile.write(target / f"{utterance.key}.wav", samples, SAMPLE_RATE, subtype="PCM_16")
+        (target / f"{utterance.key}.wav").write_bytes(encoded(samples, "WAV", subtype="PCM_16"))
     return speaker.name
 
 
@@ -246,7 +246,7 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
         # from one that has not spoken, makes the samples independent of what was said before.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
-        with context.Pool(jobs, maxtasksperchild=1) as pool:
+        with context.Pool(jobs, begin_worker, maxtasksperchild=1) as pool:
             done = pool.imap(_render_speaker, tasks, chunksize=1)
             for _ in progress_bar(done, "sample corpus: speakers", len(tasks)):
                 pass

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from pyscorer.contract.files import atomic_directory, read_json
+from pyscorer.contract.weights import save_weights
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency.combine import (
@@ -242,7 +242,7 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
             }
     with atomic_directory(out) as part:
         _write(part, systems, options)
-        torch.save(gates["gate"], part / "gate.pt")
+        save_weights(part / "gate.pt", gates["gate"])
         np.save(part / "credits.npy", gates["credits"].astype(np.float32))
         np.save(part / "mixed.npy", gates["final"].astype(np.float32))
         np.save(part / "mixed_oof.npy", gates["oof"].astype(np.float32))

@@ -39,6 +39,7 @@ def test_atomic_directory_replaces_the_old_one_whole(tmp_path):
     target = tmp_path / "dir"
     with atomic_directory(target) as part:
         (part / "a").touch()
+        (part / "b").touch()
     with atomic_directory(target) as part:
         (part / "b").touch()
     assert [p.name for p in target.iterdir()] == ["b"]
