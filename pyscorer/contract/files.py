@@ -76,6 +76,17 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def check_replaceable(path: Path, mark: str) -> None:
+    """Raise InputError if `path` is there and not a directory that has `mark`, nor an empty one.
+
+    For a directory that a user names to be written: `atomic_directory` removes what was there.
+    """
+    if path.is_dir() and ((path / mark).exists() or not any(path.iterdir())):
+        return
+    if path.exists():
+        raise InputError(f"{path}: is there, and not such a directory: name another place")
+
+
 def shown(text: str, longest: int = 80) -> str:
     """`text` for a message: what is not printable is escaped, what is longer is cut."""
     cut = text if len(text) <= longest else text[:longest] + "..."
