@@ -69,6 +69,9 @@ def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], model: Path) 
             raise InputError(f"--out: {path} would be written over, which is read: name another")
         if path.resolve().is_relative_to(inside):
             raise InputError(f"--out: {path} lies in the model {model}: name another place")
+    for folder in {path.parent for path in outputs}:
+        if not next(parent for parent in (folder, *folder.parents) if parent.exists()).is_dir():
+            raise InputError(f"--out: {folder} cannot be made: a file is in its place")
 
 
 def _inode(path: Path) -> tuple[int, int] | None:

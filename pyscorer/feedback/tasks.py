@@ -65,11 +65,11 @@ def _of_row(manifest: Path, number: int, name: str, text: str) -> Task:
 
 
 def find_recordings(folder: Path, out: Path | None = None) -> list[Task]:
-    """The recordings in and below a folder, with the text beside each; then what is none.
+    """The recordings in and below a folder, with the text beside each.
 
     Passed over are hidden files (of macOS "._me.wav"), what systems leave behind, files of _TABLES
     and the folder `out`, which has the output of earlier runs. All else is a task: whether a file
-    is audio is seen when it is read, and a text without a recording is one with a fault.
+    is audio is seen when it is read. Texts without a recording are named in the log.
 
     Raises InputError if there is nothing else.
     """
@@ -91,10 +91,8 @@ def find_recordings(folder: Path, out: Path | None = None) -> list[Task]:
     tasks = [_with_text(path, texts.get(_place(path), [])) for path in recordings]
     for place in map(_place, recordings):
         texts.pop(place, None)
-    alone = [path for beside in texts.values() for path in beside]
-    tasks += [
-        Task(path, "", fault=f"{path}: no recording of this name beside it") for path in alone
-    ]
+    for alone in texts.values():
+        log.warning("%s: a text without a recording of this name beside it", alone[0])
     return _named(tasks)
 
 
