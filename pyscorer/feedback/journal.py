@@ -51,5 +51,6 @@ def _kept(path: Path, settings: list[str]) -> Iterator[tuple[str, Row]]:
         for line in stream:
             checksum, _, text = line.removesuffix(b"\n").partition(b" ")
             if line.endswith(b"\n") and checksum == b"%08x" % zlib.crc32(text):
-                key, row = json.loads(text)
-                yield key, row
+                entry = json.loads(text)
+                if entry != settings:  # as in two journals, one after the other
+                    yield entry[0], entry[1]

@@ -63,7 +63,7 @@ def score_samples(bundle: Bundle, judge: ScorerJudge, samples: np.ndarray, text:
         )
         for s, value in zip(recording.segments, log_posteriors, strict=True)
     ]
-    warnings = mismatch(judge.limits, heard.likeness, None)
+    warnings = mismatch(judge.limits, heard.fit, recording.words)
     return Scored(round(score, 3), round(len(samples) / SAMPLE_RATE, 2), lines, warnings)
 
 
