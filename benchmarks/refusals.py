@@ -25,7 +25,7 @@ from pyscorer.feedback.quality import check_samples
 from pyscorer.feedback.score_recording import score_samples
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "made"))
-from not_speech import SOUNDS  # noqa: E402
+from not_speech import SOUNDS
 
 Given = tuple[str, np.ndarray, str]
 """What it is, samples, text."""

@@ -68,6 +68,8 @@ def fit(scores: np.ndarray, words: Words, lexicon: Lexicon) -> Fit:
     others = [_labels(text) for text in random_texts(lexicon, count, _OTHERS)]
     own, *rest = [float(ends[-2:].max()) for ends in _paths(scores, [_labels(words), *others])]
     frames = len(scores)
+    # A longer text may not go into so few frames; if none does, this one hardly went either.
+    rest = [other for other in rest if other > _NEVER / 2] or [own]
     return Fit(
         round((own - float(np.mean(rest))) / frames, 3),
         round((own - float(scores.max(axis=1).sum())) / frames, 3),

@@ -267,7 +267,7 @@ def over_a_folder(folder: Path) -> str:
     return command(
         *("bundle", "--gmm", made / "gmm", "--lexicon", made / "lexicon.txt"),
         *("--tdnnf", made / "tdnnf.pt", "--scorer", made / "scorer", "--pool", made / "pool"),
-        *("--out", "wavs"),
+        *("--deep", made / "deep", "--out", "wavs"),
     )
 
 

@@ -55,7 +55,7 @@ def make_scorer(root: Path) -> Path:
     save_scorer(root / "scorer/model.pt", scorer)
     bundle(
         *(root / "gmm", root / "lexicon.txt", root / "tdnnf.pt", root / "scorer"),
-        *(root / "pool", root / "bundle"),
+        *(root / "pool", deep, root / "bundle"),
     )
     return root / "bundle"
 
