@@ -17,6 +17,7 @@ from pyscorer.contract.archives import read_integers, read_matrices
 from pyscorer.contract.phones import PHONES
 from pyscorer.feedback.bundle import bundle
 from pyscorer.measures.pool import pool
+from pyscorer.parallel import one_thread
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
 from pyscorer.pronunciation.scorer import (
     ScorerModule,
@@ -60,8 +61,9 @@ def make_scorer(root: Path) -> Path:
     return root / "bundle"
 
 
+@one_thread()
 def learn_alignment(feats: Path, ali: Path) -> Tdnnf:
-    """A small network that says of every frame the phone that the alignment has."""
+    """A small network whose outputs say of every frame the phone that the alignment has."""
     sizes = {"dim": 64, "bottleneck": 16, "prefinal_dim": 64, "prefinal_bottleneck": 32}
     network = Tdnnf(TdnnfConfig(len(PHONES) - 1, time_strides=(1, 0, 3), **sizes))
     phones = dict(read_integers(ali / "ali.scp"))
@@ -74,8 +76,9 @@ def learn_alignment(feats: Path, ali: Path) -> Tdnnf:
     padded, target = pad_edges(torch.cat(entering), network.context)[None], torch.cat(wanted)
     steps = torch.optim.Adam(network.parameters(), lr=0.01)
     for _ in range(_STEPS):
-        said = network.log_posteriors(network.embed(padded))[0]
-        loss = functional.nll_loss(said, target)
+        embedding = network.embed(padded)
+        loss = functional.nll_loss(network.log_posteriors(embedding)[0], target)
+        loss = loss + functional.cross_entropy(network.chain(embedding)[0], target)
         steps.zero_grad()
         loss.backward()
         steps.step()
