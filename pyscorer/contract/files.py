@@ -76,12 +76,13 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def check_replaceable(path: Path, mark: str) -> None:
-    """Raise InputError if `path` is there and not a directory that has `mark`, nor an empty one.
+def check_replaceable(path: Path, *marks: str) -> None:
+    """Raise InputError if `path` is there, unless it is an empty directory or has all `marks`.
 
     For a directory that a user names to be written: `atomic_directory` removes what was there.
     """
-    if path.is_dir() and ((path / mark).exists() or not any(path.iterdir())):
+    marked = path.is_dir() and all((path / mark).exists() for mark in marks)
+    if marked or (path.is_dir() and not any(path.iterdir())):
         return
     if path.exists():
         raise InputError(f"{path}: is there, and not such a directory: name another place")

@@ -132,7 +132,7 @@ def bundle(
 
     Raises InputError for a part that is missing or damaged, and if `out` is another directory.
     """
-    check_replaceable(out, _SETTINGS)
+    check_replaceable(out, _SETTINGS, _GMM)
     files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
     files[_SCORER] = scorer / "model.pt"
     _check_there(files)
@@ -171,7 +171,7 @@ def bundle_grader(
 
     Raises InputError for a part that is missing or damaged, and if `out` is another directory.
     """
-    check_replaceable(out, _SETTINGS)
+    check_replaceable(out, _SETTINGS, _GMM)
     files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
     files[_GRADER] = grader / "model.pt"
     if learned_gop is not None:

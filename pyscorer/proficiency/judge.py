@@ -203,7 +203,7 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
     missing = [m for m in best["members"] if m not in folders]
     if missing:
         raise InputError(f"the best mixture needs the experts {', '.join(missing)}")
-    check_replaceable(out, "experts")
+    check_replaceable(out, "experts", "gate.pt")
     with atomic_directory(out) as part:
         shutil.copytree(features / "encoders", part / "encoders")
         for name in ("best.json", "systems.json", "gate.pt"):
