@@ -235,7 +235,7 @@ def load_bundle(model: Path) -> Bundle:
         limits = read_settings(model / _SETTINGS, ScorerSettings).limits
         judge = ScorerJudge(_load_plain(model / _SCORER), limits)
         return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), judge)
-    grader = load_grader(model / _GRADER)
+    grader = load_grader(model / _GRADER, whole=True)
     settings = read_settings(model / _SETTINGS, GraderSettings)
     sources = {source for source, _ in grader.columns}
     layers = settings.layers

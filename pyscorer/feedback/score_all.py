@@ -10,7 +10,7 @@ from typing import get_args
 
 from pyscorer.contract.datadir import UTTERANCE_ASPECTS
 from pyscorer.contract.scores import write_rows
-from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
+from pyscorer.errors import InputError, attempt, unless_failed
 from pyscorer.feedback.bundle import Bundle, GraderJudge, load_bundle
 from pyscorer.feedback.journal import Row, journal
 from pyscorer.feedback.score import (
@@ -160,7 +160,7 @@ def _score_batch(work: _Work, tasks: list[Task]) -> list[Row]:
     files = [attempt(_file, task) for task in tasks]
     graded = unless_failed(partial(grade_files, work.bundle), files)
     return [
-        _row(work, task, attempt(_write, work, task, each))
+        _row(work, task, _written(work, task, each))
         for task, each in zip(tasks, graded, strict=True)
     ]
 
@@ -171,10 +171,20 @@ def _file(task: Task) -> tuple[Path, str]:
     return task.wav, task.text
 
 
-def _write(work: _Work, task: Task, graded: Graded | Exception) -> RecordingGrade | Scored:
-    samples, grade = outcome_of(graded)
+def _written(
+    work: _Work, task: Task, graded: Graded | Exception
+) -> RecordingGrade | Scored | Exception:
+    """The grade, after it was written. A disk that is full ends the run: no recording is at fault."""
+    if isinstance(graded, Exception):
+        return graded
+    samples, grade = graded
     for form, path in zip(work.forms, _outputs(work.out, task, work.forms), strict=True):
-        write_form(form, samples, grade, path)
+        try:
+            write_form(form, samples, grade, path)
+        except OSError:
+            raise
+        except Exception as error:
+            return error
     return grade
 
 

@@ -113,7 +113,7 @@ def _whole(path: Path, stage: str) -> Iterator[None]:
 
 def load_member(folder: Path) -> Member:
     """Load the networks of one expert. Raises InputError naming the file that is not theirs."""
-    settings = read_json(folder / "architecture.json")
+    settings = read_json(folder / "architecture.json", ["expert", "n_in", "seeds"])
     with _whole(folder, "run train_expert and judge_model again"):
         shape, n_in, seeds = _shape(settings)
         if shape.trees:
@@ -199,7 +199,7 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
 def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
     """Gather what judging needs into one folder: encoders, the best mixture's experts and gate."""
     best = load_systems(mixture).best
-    folders = {_expert(folder): folder for folder in experts}
+    folders = {read_json(f / "architecture.json", ["expert"])["expert"]: f for f in experts}
     missing = [m for m in best["members"] if m not in folders]
     if missing:
         raise InputError(f"the best mixture needs the experts {', '.join(missing)}")
@@ -213,11 +213,6 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
             for name in ("architecture.json", "model.pt", "forest.npz"):
                 if (folders[member] / name).exists():
                     shutil.copyfile(folders[member] / name, part / "experts" / member / name)
-
-
-def _expert(folder: Path) -> str:
-    with _whole(folder / "architecture.json", "run train_expert again"):
-        return str(read_json(folder / "architecture.json")["expert"])
 
 
 def judge(model: Path, prompt: str, response: str) -> None:

@@ -1,5 +1,6 @@
 """`pyscorer score` and `score_all` with a grader: forms, batches, and input that is not speech."""
 
+import errno
 import json
 import os
 from dataclasses import asdict
@@ -376,3 +377,21 @@ def test_no_cell_of_the_summary_is_a_formula(
     assert Path("out/_=1+1.json").exists()
     cells = [str(cell) for row in table.to_numpy() for cell in row]
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_a_full_disk_ends_the_run_and_blames_no_recording(
+    two_batches: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.json")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "write_form", full)
+        assert main([*two_batches, "--out", str(tmp_path / "out")]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert main([*two_batches, "--out", str(tmp_path / "out")]) == 0
+    assert set(pd.read_csv(tmp_path / "out/summary.csv")["status"]) == {"scored"}
