@@ -174,7 +174,7 @@ def _file(task: Task) -> tuple[Path, str]:
 def _written(
     work: _Work, task: Task, graded: Graded | Exception
 ) -> RecordingGrade | Scored | Exception:
-    """The grade, after it was written. A disk that is full ends the run: no recording is at fault."""
+    """The grade, after it was written. A full disk ends the run: no recording is at fault."""
     if isinstance(graded, Exception):
         return graded
     samples, grade = graded
