@@ -17,7 +17,7 @@ from pyscorer.feedback.likeness import Words, fit, phone_scores, random_texts, w
 from pyscorer.lexicon.dictionary import Lexicon
 
 _RECORDINGS = 200
-_WARNED = (0.95, 0.6)
+_WARNED = (0.92, 0.75)
 """Quantiles over recordings of other texts: of `above_others`, and of `below_free`, which is low
 for good recordings of noisy rooms as well."""
 _REFUSED = (0.75, 0.75)
