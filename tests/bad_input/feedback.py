@@ -19,12 +19,14 @@ from not_speech import SOUNDS
 from pyscorer.errors import InputError
 
 TEXT = TEXTS[0]
+_KEPT = tempfile.TemporaryDirectory(prefix="pyscorer-scorer-")
+"""Removed when Python ends."""
 
 
 @cache
 def model() -> Path:
     """A scorer as `make run` makes it, small."""
-    return make_scorer(Path(tempfile.mkdtemp(prefix="pyscorer-made-scorer-")))
+    return make_scorer(Path(_KEPT.name))
 
 
 def score(samples: np.ndarray, text: str = TEXT, rate: int = 16000) -> str:
