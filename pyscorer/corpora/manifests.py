@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import jsonschema
-import yaml
 
+from pyscorer.contract.files import read_yaml
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
 
@@ -78,11 +78,8 @@ def load_manifest(corpus: str, manifests: Path) -> Manifest:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in manifests.glob("*.yaml"))) or "none"
         raise InputError(f"{path}: no manifest of corpus {corpus}; {manifests} has: {known}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {error}") from None
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    content = read_yaml(path)
+    schema = read_yaml(SCHEMA)
     faults = sorted(jsonschema.Draft202012Validator(schema).iter_errors(content), key=str)
     if faults:
         where = "".join(f"[{part!r}]" for part in faults[0].absolute_path) or "top level"
