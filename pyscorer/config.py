@@ -6,7 +6,6 @@ writes: to ask the stages themselves takes seconds, and Snakemake checks in ever
 
 import functools
 import itertools
-import json
 import math
 import os
 import shlex
@@ -17,9 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
-import yaml
 
-from pyscorer.contract.files import shown
+from pyscorer.contract.files import read_json, read_yaml, shown
 from pyscorer.corpora.manifests import MANIFESTS, Manifest, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.paths import expanded, inside, not_a_folder, not_writable, unusable
@@ -64,14 +62,14 @@ class Run:
 @functools.cache
 def all_options() -> dict[str, dict[str, dict[str, Any]]]:
     """What the file `OPTIONS` holds."""
-    found: dict[str, dict[str, dict[str, Any]]] = json.loads(OPTIONS.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, dict[str, Any]]] = read_json(OPTIONS)
     return found
 
 
 @functools.cache
 def config_schema() -> dict[str, Any]:
     """JSON schema of a configuration: `SCHEMA` with the options of the stages that it names."""
-    return cast(dict[str, Any], _expand(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+    return cast(dict[str, Any], _expand(read_yaml(SCHEMA)))
 
 
 def _expand(part: Any) -> Any:

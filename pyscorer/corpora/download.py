@@ -13,7 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_open, read_text
 from pyscorer.corpora.manifests import MANIFESTS, Archive, Manifest, load_manifest
 from pyscorer.errors import InputError, of_the_machine
 from pyscorer.options import option
@@ -116,7 +116,7 @@ def _obtain(manifest: Manifest, archive: Archive, root: Path, options: DownloadO
     done = _done_marker(archive, root)
     if done.exists():
         print(f"{archive.file}: already unpacked")
-        return done.read_text(encoding="utf-8").strip()
+        return read_text(done).strip()
     if _is_there(manifest, archive, root):
         print(f"{archive.file}: its content is already in {root / manifest.folder}")
         return f"{archive.file} not downloaded by this stage, not checked"

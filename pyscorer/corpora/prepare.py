@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyscorer.contract.datadir import LABEL_ASPECTS
 from pyscorer.contract.files import atomic_directory
 from pyscorer.corpora.manifests import MANIFESTS, Manifest, corpora_root, load_manifest, load_reader
 from pyscorer.corpora.part import CorpusPart, write_part
@@ -74,6 +75,11 @@ def _summary(
     lines.append("gender: " + ", ".join(f"{g} {n}" for g, n in sorted(genders.items())))
     if len(taken) < len(speakers):
         lines.append("speakers: " + " ".join(sorted(taken)))
+    for level, table in part.labels.items():
+        for aspect in LABEL_ASPECTS[level]:
+            if gaps := int(table[aspect].isna().sum()):
+                said = "nobody scored it" if gaps == len(table) else "left out there"
+                lines.append(f"{level} {aspect}: {gaps} of {len(table)} without a score, {said}")
     published = manifest.splits[split]
     for what, found, expected in (
         ("utterances", len(whole.data.utterances), published.utterances),

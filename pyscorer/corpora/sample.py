@@ -18,13 +18,14 @@ import pandas as pd
 
 from pyscorer.contract.audio import SAMPLE_RATE, encoded
 from pyscorer.contract.datadir import (
+    LABEL_KEYS,
     UTTERANCE_ASPECTS,
     DataDir,
     Utterance,
     read_data_dir,
     read_labels,
 )
-from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.files import atomic_directory, read_json
 from pyscorer.contract.phones import strip_stress
 from pyscorer.corpora.mispronunciation import (
     Delivery,
@@ -35,7 +36,7 @@ from pyscorer.corpora.mispronunciation import (
     utterance_scores,
     word_scores,
 )
-from pyscorer.corpora.part import LEVELS, CorpusPart, write_part
+from pyscorer.corpora.part import CorpusPart, write_part
 from pyscorer.corpora.sample_text import SENTENCES, STRESSED_LEXICON
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
@@ -271,8 +272,8 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
 def is_generated(folder: Path, options: SampleOptions) -> bool:
     """Whether `folder` holds the whole corpus, generated with these options."""
     try:
-        found = json.loads((folder / "complete.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(folder / "complete.json")
+    except InputError:
         return False
     return bool(found == asdict(options))
 
@@ -287,7 +288,7 @@ def _lexicon() -> dict[str, list[tuple[str, ...]]]:
 def _tables(planned: Sequence[SpokenUtterance]) -> CorpusPart:
     """Data directory (audio relative to the corpus folder) and label tables."""
     data = DataDir()
-    rows: dict[str, list[dict[str, Any]]] = {level: [] for level in LEVELS}
+    rows: dict[str, list[dict[str, Any]]] = {level: [] for level in LABEL_KEYS}
     for u in planned:
         speaker = u.speaker
         data.speakers[speaker.name] = {"age": str(speaker.age), "gender": speaker.gender}
@@ -337,6 +338,6 @@ def read(folder: Path, split: str) -> CorpusPart:
         data.utterances[key] = Utterance(
             key, u.speaker, (folder / u.audio).absolute(), u.words, u.canonical
         )
-    scored = LEVELS if split != NATIVE else ()
+    scored = tuple(LABEL_KEYS) if split != NATIVE else ()
     labels = {level: read_labels(folder / split, level) for level in scored}
     return CorpusPart(data, read_lexicon(folder / "lexicon.txt"), labels)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
-from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.files import atomic_directory, read_json
 from pyscorer.contract.weights import save_weights
 from pyscorer.errors import InputError
 from pyscorer.options import option
@@ -84,7 +84,7 @@ def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
     for folder in folders:
         if not (folder / "outputs.npy").exists():
             raise InputError(f"{folder}/outputs.npy: no such file: run train_expert")
-        settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
+        settings = read_json(folder / "architecture.json", ["expert"])
         outputs[settings["expert"]] = np.load(folder / "outputs.npy")
     shapes = {(len(o), *o.shape[2:]) for o in outputs.values()}
     if len(shapes) > 1:
