@@ -80,7 +80,7 @@ def opened(path: Path, mode: str = "rb", **options: Any) -> Iterator[IO[Any]]:
     """Open a file that a user names. InputError where the system does not let it be read."""
     try:
         stream = path.open(mode, **options)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from pyscorer.contract.audio import SAMPLE_RATE, read_audio
+from pyscorer.contract.audio import SAMPLE_RATE, decode, samples_of
 from pyscorer.contract.recording import RecordingView
 from pyscorer.errors import InputError
 from pyscorer.feedback.likeness import Fit
@@ -15,6 +14,10 @@ from pyscorer.lexicon.words import TextWord
 
 LONGEST = 30.0
 """Seconds of a recording; a sentence is read in less, and speech encoders take no more."""
+_TOO_LONG = (
+    f"a recording of one text lasts {LONGEST:.0f} s at most: cut it at its pauses and grade each "
+    "part with its own text"
+)
 _SILENT = -60.0
 """dB of full scale that speech exceeds at its loudest."""
 _LIVELY = 8.0
@@ -40,26 +43,20 @@ one whose text the recogniser finds unlikely is warned of."""
 def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """Samples at 16 kHz of a recording to be graded, and warnings.
 
-    Raises InputError naming the file if it is missing, unreadable or empty, longer than LONGEST,
-    silent, or steady noise. Whether it is speech at all is left to the grader.
+    Raises InputError naming the file if it is missing, unreadable or empty, for what `validate`
+    refuses (cut short, channels that cancel each other out, samples that are not numbers or of
+    another scale), and if it is longer than LONGEST, silent, or steady noise. Whether it is speech
+    at all is left to the grader.
     """
+    recording = decode(path, LONGEST, _TOO_LONG)
+    samples = samples_of(path, recording)
     try:
-        header = soundfile.info(path)
-    except soundfile.LibsndfileError:
-        header = None  # read_audio says what is wrong
-    if header is not None and header.duration > LONGEST:
-        raise InputError(
-            f"{path}: {header.duration:.0f} s of audio; a recording of one text lasts {LONGEST:.0f}"
-            " s at most: cut it at its pauses and grade each part with its own text"
-        )
-    samples = read_audio(path, resample=True)
-    try:
-        warnings = check_samples(samples)
+        warnings = check_samples(samples, recording.full_scale)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if header is not None and header.samplerate < SAMPLE_RATE:
+    if recording.rate < SAMPLE_RATE:
         warnings = (
-            f"The recording has a rate of {header.samplerate} Hz, as telephones have: sounds such "
+            f"The recording has a rate of {recording.rate} Hz, as telephones have: sounds such "
             "as S, F and TH are hard to tell apart in it, and scores are less sure. Record at "
             f"{SAMPLE_RATE} Hz or more.",
             *warnings,
@@ -67,15 +64,19 @@ def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     return samples, warnings
 
 
-def check_samples(samples: np.ndarray) -> tuple[str, ...]:
-    """Warnings on samples at 16 kHz. Raises InputError for silence and steady noise."""
+def check_samples(samples: np.ndarray, full_scale: float | None = None) -> tuple[str, ...]:
+    """Warnings on samples at 16 kHz. Raises InputError for silence and steady noise.
+
+    `full_scale`: the share of the samples at full scale as the file has them, where it is known.
+    Levels are those of the signal without its offset, as in `validate`.
+    """
     if len(samples) < _FRAME:
         raise InputError(
             f"{len(samples) / SAMPLE_RATE:.3f} s of audio, shorter than one frame: nothing to grade"
         )
     if not np.isfinite(samples).all():
         raise InputError("samples that are not numbers; convert the file again")
-    loudness = frame_loudness(samples)
+    loudness = frame_loudness(samples - samples.mean())
     if np.quantile(loudness, 0.95) < _SILENT:
         raise InputError("silence: check the microphone, and record again")
     liveliness = float(np.subtract(*np.quantile(loudness, [0.95, 0.1])))
@@ -90,7 +91,9 @@ def check_samples(samples: np.ndarray) -> tuple[str, ...]:
             "The recording is noisy, and scores are less sure. Record in a quiet room, near the "
             "microphone."
         )
-    if np.mean(np.abs(samples) >= 0.999) > _CLIPPED:
+    if full_scale is None:
+        full_scale = float(np.mean(np.abs(samples) >= 0.999))
+    if full_scale > _CLIPPED:
         warnings.append(
             "The recording is too loud: its peaks are cut off. Record again at a lower level."
         )
