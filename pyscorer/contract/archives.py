@@ -1,19 +1,26 @@
-"""Kaldi archives in and out; the one place that knows the format.
+"""Kaldi archives in and out; the one place that knows them (kaldi_matrix knows the values).
 
 Everything streams: one utterance is in memory at a time, whatever the size of the corpus.
-PYSCORER_READER=pykaldi reads through PyKaldi instead of kaldi_io.
+PYSCORER_READER=pykaldi reads through PyKaldi instead.
 """
 
 import contextlib
+import gzip
 import io
+import logging
 import os
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from pyscorer.contract import pykaldi
-from pyscorer.contract.files import atomic_open, read_table
+from pyscorer.contract.files import atomic_open, read_lines
+from pyscorer.contract.kaldi_matrix import Kind, read_value
 from pyscorer.errors import InputError
 
 with contextlib.redirect_stderr(io.StringIO()):
@@ -22,6 +29,11 @@ with contextlib.redirect_stderr(io.StringIO()):
     import kaldi_io
 
     os.environ["PATH"] = _path
+
+log = logging.getLogger(__name__)
+
+_RANGE_TOLERANCE = 3
+"""Rows by which a range may pass the end of a matrix: Kaldi's length_tolerance."""
 
 
 @contextlib.contextmanager
@@ -63,43 +75,174 @@ def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
     return count
 
 
-def _load(key: str, extended: str, integer: bool, source: Path) -> np.ndarray:
-    try:
-        if pykaldi.wanted():
-            return pykaldi.read(source, key, integer)
-        if integer:
-            return kaldi_io.read_vec_int(extended)
-        return kaldi_io.read_mat(extended)
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{source}: {key}: no such archive: {extended}") from None
-    except Exception as error:
+@dataclass(frozen=True)
+class _Entry:
+    """Where a value is: what Kaldi calls an rxfilename with a range."""
+
+    path: Path
+    offset: int
+    range: str | None
+
+    @classmethod
+    def of(cls, text: str, scp: Path) -> "_Entry":
+        """That of a line of `scp`. Raises ValueError for what is not read here."""
+        if text.endswith("|") or text.startswith("|"):
+            raise ValueError(
+                "a command, which is not run: run it once (copy-feats scp:OLD.scp "
+                f"ark,scp:NEW.ark,NEW.scp), or set {pykaldi.SWITCH}=pykaldi"
+            )
+        found = re.fullmatch(r"([^\[]+)\[([^\[\]]+)\]", text) if text.endswith("]") else None
+        name, rows = (found[1], found[2]) if found else (text, None)
+        if text.endswith("]") and not found:
+            raise ValueError("a range must be as [0:9] or [0:9,0:3]")
+        split = re.fullmatch(r"(.+):(\d{1,18})", name)
+        file, offset = (split[1], int(split[2])) if split else (name, 0)
+        path = Path(file)
+        if not path.exists():  # Kaldi knows only the working directory
+            path = scp.parent / path
+        return cls(path, offset, rows)
+
+
+def _read_index(scp: Path) -> dict[str, str]:
+    """Key -> where it is, of an scp as Kaldi reads it: white space around both is nothing."""
+    if _is_archive(scp):
         raise InputError(
-            f"{source}: {key}: cannot read {extended}: the archive is cut short or damaged "
-            f"({type(error).__name__}); delete it and run the stage that makes it again"
-        ) from None
+            f"{scp}: an archive, not an scp; make one: copy-feats ark:{scp.name} ark,scp:NEW.ark,"
+            "NEW.scp (for alignments copy-int-vector)"
+        )
+    index: dict[str, str] = {}
+    for number, line in read_lines(scp):
+        key, *rest = line.split(maxsplit=1)or ("",)
+        if not rest:
+            raise InputError(f"{scp}:{number}: expected `key archive:offset`, found {line[:60]!r}")
+        if key in index:
+            raise InputError(f"{scp}:{number}: duplicate key {key}")
+        index[key] = rest[0].rstrip()
+    return index
 
 
-def _read_scp(scp: Path, integer: bool) -> Iterator[tuple[str, np.ndarray]]:
-    for key, extended in read_table(scp).items():
-        value = _load(key, extended, integer, scp)
-        if not integer and not np.isfinite(value).all():
-            raise InputError(f"{scp}: {key}: NaN or infinity in {extended}")
-        yield key, value
+def _is_archive(path: Path) -> bool:
+    try:
+        with _open(path) as stream:
+            head = stream.read(1000)
+    except (OSError, EOFError, zlib.error):
+        return False  # whoever reads it as text says what is wrong
+    return bool(re.match(rb"\S+[ \t]+(\0B|\[|\xd6\xfd\xb2\x7e)", head))
 
 
-def read_matrices(scp: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (key, frames x coefficients) in scp order.
+def _open(path: Path) -> IO[bytes]:
+    """A file, or what is gzipped in it."""
+    stream = path.open("rb")
+    if stream.read(2) == b"\x1f\x8b":
+        stream.close()
+        return gzip.open(path, "rb")  # type: ignore[return-value]
+    stream.seek(0)
+    return stream
 
-    Raises InputError naming the key for a missing or damaged archive and for NaN or infinity.
+
+def _read_entry(entry: _Entry, kind: Kind) -> np.ndarray:
+    with _open(entry.path) as stream:
+        # Seeking beyond the end is no error, reading there is.
+        stream.seek(entry.offset)
+        if entry.offset and not stream.peek(1):  # type: ignore[attr-defined]
+            raise ValueError("the archive has fewer bytes: archive and scp do not belong together")
+        value = read_value(stream, kind)
+    return value if entry.range is None else _cut(value, entry.range)
+
+
+def _cut(value: np.ndarray, text: str) -> np.ndarray:
+    """Rows (and columns) a:b of a matrix, or a part of a vector; both ends are inclusive.
+
+    As Kaldi's ParseMatrixRangeSpecifier.
     """
-    return _read_scp(scp, integer=False)
+    parts = text.split(",")
+    if value.dtype == np.int32:
+        raise ValueError(f"[{text}]: Kaldi has no ranges of vectors of integers")
+    if len(parts) > value.ndim:
+        raise ValueError(f"[{text}]: a range of {len(parts)} dimensions")
+    slices = []
+    for axis, part in enumerate(parts):
+        size = value.shape[axis]
+        found = re.fullmatch(r"(\d{1,9}):(\d{1,9})", part)
+        if not found and part != ":":
+            raise ValueError(f"[{text}]: a range must be as [0:9] or [0:9,0:3]")
+        first, last = (int(found[1]), int(found[2])) if found else (0, size - 1)
+        tolerance = _RANGE_TOLERANCE if axis == 0 else 0
+        if not first <= last < size + tolerance or first >= size:
+            raise ValueError(f"[{text}]: outside of {' x '.join(map(str, value.shape))}")
+        slices.append(slice(first, last + 1))
+    return value[tuple(slices)]
 
 
-def read_integers(scp: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (key, int32 vector) in scp order; errors as `read_matrices`."""
-    return _read_scp(scp, integer=True)
+def _load(key: str, text: str, kind: Kind, scp: Path) -> np.ndarray:
+    if pykaldi.wanted():
+        return pykaldi.read(scp, key, kind == "integers")
+    place = f"{scp}: {key}: cannot read {text}"
+    try:
+        entry = _Entry.of(text, scp)
+        value = _read_entry(entry, kind)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{scp}: {key}: no such archive: {text}") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        remedy = "copy it again"
+        if entry.path.absolute() == scp.with_suffix(".ark").absolute():
+            remedy += ", or delete it and run the stage that makes it again"
+        raise InputError(f"{place}: the archive is cut short or damaged ({error}); {remedy}") from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{place}: {error}") from None
+    _check(value, f"{scp}: {key}", text)
+    return value
+
+
+def _check(value: np.ndarray, place: str, text: str) -> None:
+    if not np.isfinite(value).all():
+        raise InputError(f"{place}: NaN or infinity in {text}")
+
+
+def _read(path: Path, kind: Kind) -> Iterator[tuple[str, np.ndarray]]:
+    if _is_archive(path):
+        yield from _read_archive(path, kind)
+        return
+    for key, text in _read_index(path).items():
+        yield key, _load(key, text, kind, path)
+
+
+def _read_archive(path: Path, kind: Kind) -> Iterator[tuple[str, np.ndarray]]:
+    key = "the beginning"
+    try:
+        with _open(path) as stream:
+            while name := _read_key(stream):
+                key = name
+                value = read_value(stream, kind)
+                _check(value, f"{path}: {key}", "it")
+                yield key, value
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(
+            f"{path}: {key}: the archive is cut short or damaged ({error}); copy it again"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: {key}: {error}") from None
+
+
+def read_matrices(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (key, frames x coefficients) of an scp or of an archive, in its order.
+
+    Binary, text and compressed matrices, either gzipped; in an scp ranges of rows and columns.
+    Paths in an scp are relative to the working directory, as in Kaldi, or else to its own folder.
+    Raises InputError naming the key for what is missing, cut short or no matrix, and for NaN or
+    infinity.
+    """
+    return _read(path, "matrix")
+
+
+def read_vectors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (key, vector of floats); as `read_matrices`."""
+    return _read(path, "vector")
+
+
+def read_integers(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (key, int32 vector); as `read_matrices`."""
+    return _read(path, "integers")
 
 
 class Matrices:
@@ -107,7 +250,7 @@ class Matrices:
 
     def __init__(self, scp: Path) -> None:
         self.scp = scp
-        self.index = read_table(scp)
+        self.index = _read_index(scp)
 
     def __contains__(self, key: object) -> bool:
         return key in self.index
@@ -121,7 +264,4 @@ class Matrices:
     def __getitem__(self, key: str) -> np.ndarray:
         if key not in self.index:
             raise InputError(f"{self.scp}: no utterance {key}")
-        value = _load(key, self.index[key], False, self.scp)
-        if not np.isfinite(value).all():
-            raise InputError(f"{self.scp}: {key}: NaN or infinity in {self.index[key]}")
-        return value
+        return _load(key, self.index[key], "matrix", self.scp)
