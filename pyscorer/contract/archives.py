@@ -12,14 +12,12 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
 from pyscorer.contract import pykaldi
-from pyscorer.contract.files import atomic_open, read_lines
+from pyscorer.contract.files import atomic_open, read_lines, shown
 from pyscorer.contract.kaldi_matrix import Kind, read_value
 from pyscorer.errors import InputError
 
@@ -32,6 +30,9 @@ with contextlib.redirect_stderr(io.StringIO()):
 
 log = logging.getLogger(__name__)
 
+_CUT = (EOFError, gzip.BadGzipFile, zlib.error)
+_RANGES = "a range must be as [0:9] or [0:9,0:3]"
+_LONGEST_KEY = 10_000
 _RANGE_TOLERANCE = 3
 """Rows by which a range may pass the end of a matrix: Kaldi's length_tolerance."""
 
@@ -75,32 +76,25 @@ def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
     return count
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """Where a value is: what Kaldi calls an rxfilename with a range."""
+def _place(text: str) -> tuple[str, int, str | None]:
+    """File, offset and range of what Kaldi calls an rxfilename.
 
-    path: Path
-    offset: int
-    range: str | None
-
-    @classmethod
-    def of(cls, text: str, scp: Path) -> "_Entry":
-        """That of a line of `scp`. Raises ValueError for what is not read here."""
-        if text.endswith("|") or text.startswith("|"):
-            raise ValueError(
-                "a command, which is not run: run it once (copy-feats scp:OLD.scp "
-                f"ark,scp:NEW.ark,NEW.scp), or set {pykaldi.SWITCH}=pykaldi"
-            )
-        found = re.fullmatch(r"([^\[]+)\[([^\[\]]+)\]", text) if text.endswith("]") else None
-        name, rows = (found[1], found[2]) if found else (text, None)
-        if text.endswith("]") and not found:
-            raise ValueError("a range must be as [0:9] or [0:9,0:3]")
-        split = re.fullmatch(r"(.+):(\d{1,18})", name)
-        file, offset = (split[1], int(split[2])) if split else (name, 0)
-        path = Path(file)
-        if not path.exists():  # Kaldi knows only the working directory
-            path = scp.parent / path
-        return cls(path, offset, rows)
+    Raises ValueError for what is not read here.
+    """
+    rows = None
+    if text.endswith("]"):
+        text, _, rows = text[:-1].partition("[")
+        if not text or "[" in rows:
+            raise ValueError(_RANGES)
+    elif text.startswith("|") or text.endswith("|"):
+        raise ValueError(
+            "a command, which is not run: run it once (copy-feats scp:OLD.scp "
+            f"ark,scp:NEW.ark,NEW.scp), or set {pykaldi.SWITCH}=pykaldi"
+        )
+    name, colon, offset = text.rpartition(":")
+    if colon and offset.isdecimal() and len(offset) < 19:  # what a file system can count
+        return name, int(offset), rows
+    return text, 0, rows
 
 
 def _read_index(scp: Path) -> dict[str, str]:
@@ -112,12 +106,12 @@ def _read_index(scp: Path) -> dict[str, str]:
         )
     index: dict[str, str] = {}
     for number, line in read_lines(scp):
-        key, *rest = line.split(maxsplit=1)or ("",)
+        key, *rest = re.split(r"[ \t\r\v\f]+", line.strip(" \t\r\v\f"), maxsplit=1)
         if not rest:
-            raise InputError(f"{scp}:{number}: expected `key archive:offset`, found {line[:60]!r}")
+            raise InputError(f"{scp}:{number}: expected `key archive:offset`, found {shown(line)}")
         if key in index:
-            raise InputError(f"{scp}:{number}: duplicate key {key}")
-        index[key] = rest[0].rstrip()
+            raise InputError(f"{scp}:{number}: duplicate key {shown(key)}")
+        index[key] = rest[0]
     return index
 
 
@@ -130,27 +124,13 @@ def _is_archive(path: Path) -> bool:
     return bool(re.match(rb"\S+[ \t]+(\0B|\[|\xd6\xfd\xb2\x7e)", head))
 
 
-def _open(path: Path) -> IO[bytes]:
-    """A file, or what is gzipped in it."""
-    stream = path.open("rb")
-    if stream.read(2) == b"\x1f\x8b":
-        stream.close()
-        return gzip.open(path, "rb")  # type: ignore[return-value]
-    stream.seek(0)
-    return stream
+def _open(path: Path | str) -> io.BufferedReader:
+    if str(path).endswith(".gz"):
+        return gzip.open(path, "rb")  # type: ignore[return-value]  # it has peek, which is asked
+    return open(path, "rb")  # noqa: PTH123
 
 
-def _read_entry(entry: _Entry, kind: Kind) -> np.ndarray:
-    with _open(entry.path) as stream:
-        # Seeking beyond the end is no error, reading there is.
-        stream.seek(entry.offset)
-        if entry.offset and not stream.peek(1):  # type: ignore[attr-defined]
-            raise ValueError("the archive has fewer bytes: archive and scp do not belong together")
-        value = read_value(stream, kind)
-    return value if entry.range is None else _cut(value, entry.range)
-
-
-def _cut(value: np.ndarray, text: str) -> np.ndarray:
+def _cut(value: np.ndarray, text: str, place: str) -> np.ndarray:
     """Rows (and columns) a:b of a matrix, or a part of a vector; both ends are inclusive.
 
     As Kaldi's ParseMatrixRangeSpecifier.
@@ -165,11 +145,13 @@ def _cut(value: np.ndarray, text: str) -> np.ndarray:
         size = value.shape[axis]
         found = re.fullmatch(r"(\d{1,9}):(\d{1,9})", part)
         if not found and part != ":":
-            raise ValueError(f"[{text}]: a range must be as [0:9] or [0:9,0:3]")
+            raise ValueError(_RANGES)
         first, last = (int(found[1]), int(found[2])) if found else (0, size - 1)
         tolerance = _RANGE_TOLERANCE if axis == 0 else 0
         if not first <= last < size + tolerance or first >= size:
             raise ValueError(f"[{text}]: outside of {' x '.join(map(str, value.shape))}")
+        if last >= size:
+            log.warning("%s: range [%s] goes beyond its %d rows", place, text, size)
         slices.append(slice(first, last + 1))
     return value[tuple(slices)]
 
@@ -177,20 +159,30 @@ def _cut(value: np.ndarray, text: str) -> np.ndarray:
 def _load(key: str, text: str, kind: Kind, scp: Path) -> np.ndarray:
     if pykaldi.wanted():
         return pykaldi.read(scp, key, kind == "integers")
-    place = f"{scp}: {key}: cannot read {text}"
     try:
-        entry = _Entry.of(text, scp)
-        value = _read_entry(entry, kind)
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{scp}: {key}: no such archive: {text}") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        remedy = "copy it again"
-        if entry.path.absolute() == scp.with_suffix(".ark").absolute():
-            remedy += ", or delete it and run the stage that makes it again"
-        raise InputError(f"{place}: the archive is cut short or damaged ({error}); {remedy}") from None
+        name, offset, rows = _place(text)
+        try:
+            stream = _open(name)
+        except FileNotFoundError:  # Kaldi knows only the working directory
+            stream = _open(scp.parent / name)
+        with stream:
+            stream.seek(offset)
+            value = read_value(stream, kind)
+        if rows is not None:
+            value = _cut(value, rows, f"{scp}: {key}")
+    except FileNotFoundError:
+        raise InputError(f"{scp}: {key}: no such archive: {shown(text)}") from None
+    except _CUT as error:
+        ours = Path(name).absolute() == scp.with_suffix(".ark").absolute()
+        remedy = "delete it and run the stage that makes it again" if ours else "copy it again"
+        raise InputError(
+            f"{scp}: {key}: cannot read {shown(text)}: the archive is cut short or damaged "
+            f"({error}); {remedy}"
+        ) from None
     except (ValueError, OSError) as error:
-        raise InputError(f"{place}: {error}") from None
-    _check(value, f"{scp}: {key}", text)
+        raise InputError(f"{scp}: {key}: cannot read {shown(text)}: {error}") from None
+    if kind != "integers":
+        _check(value, f"{scp}: {key}", text)
     return value
 
 
@@ -207,16 +199,30 @@ def _read(path: Path, kind: Kind) -> Iterator[tuple[str, np.ndarray]]:
         yield key, _load(key, text, kind, path)
 
 
+def _read_key(stream: io.BufferedReader) -> str:
+    """The next key of an archive, "" at its end."""
+    key = bytearray()
+    while (byte := stream.read(1)) and not (byte.isspace() and key):
+        key += byte.strip()
+        if len(key) > _LONGEST_KEY:
+            raise ValueError(f"no key follows, but {ascii(bytes(key[:20]))[1:]}...: it is damaged")
+    return key.decode()
+
+
 def _read_archive(path: Path, kind: Kind) -> Iterator[tuple[str, np.ndarray]]:
-    key = "the beginning"
+    key, seen = "the beginning", set[str]()
     try:
         with _open(path) as stream:
             while name := _read_key(stream):
                 key = name
+                if key in seen:
+                    raise ValueError("stands in the archive twice")
+                seen.add(key)
                 value = read_value(stream, kind)
-                _check(value, f"{path}: {key}", "it")
+                if kind != "integers":
+                    _check(value, f"{path}: {key}", "it")
                 yield key, value
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except _CUT as error:
         raise InputError(
             f"{path}: {key}: the archive is cut short or damaged ({error}); copy it again"
         ) from None

@@ -7,8 +7,9 @@ and util/kaldi-holder-inl.h (BasicVectorHolder), rounding included.
 import math
 import re
 import struct
+from io import BufferedReader
 from itertools import chain
-from typing import IO, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -18,8 +19,8 @@ Kind = Literal["matrix", "vector", "integers"]
 _BLOCK = 1 << 24
 """Bytes asked for at a time, at most: a header that lies must not decide what is allocated."""
 _NAMES = {"matrix": "a matrix", "vector": "a vector", "integers": "a vector of integers"}
-_FLOATS = {"F": np.dtype("<f4"), "D": np.dtype("<f8")}
-_INTEGER = np.dtype([("size", "i1"), ("value", "<i4")])
+_FLOATS: dict[str, np.dtype] = {"F": np.dtype("<f4"), "D": np.dtype("<f8")}
+_INTEGER: np.dtype = np.dtype([("size", "i1"), ("value", "<i4")])
 _FST = struct.pack("<I", 2125659606)
 _OTHERS = {
     b"SM ": "a sparse matrix of Kaldi's",
@@ -31,23 +32,27 @@ _OTHERS = {
     b"OggS": "an Ogg recording",
     b"\x93NUMPY": "an array of numpy's",
     b"PK\x03\x04": "a zip archive, as numpy and torch write",
+    b"\x1f\x8b": "gzipped, but its name does not end in .gz",
     b"\x89HDF": "an HDF5 file",
 }
 
 
-def read_value(stream: IO[bytes], kind: Kind) -> np.ndarray:
+def read_value(stream: BufferedReader, kind: Kind) -> np.ndarray:
     """What stands at the place of `stream`: rows x columns, or a vector; float32, float64 or int32.
 
     Text is float32, as in Kaldi; compressed matrices are float32. Raises EOFError if the stream
     ends within the value, and ValueError naming what is there instead of a `kind`.
     """
-    head = stream.read(2)
-    if head == b"\0B":
+    head = stream.read(1)
+    if not head:
+        raise EOFError("nothing is left where it should begin")
+    if head == b"\0" and stream.peek(1)[:1] == b"B":
+        stream.read(1)
         return _binary(stream, kind)
     return _text(stream, head, kind)
 
 
-def take(stream: IO[bytes], size: int) -> bytes:
+def take(stream: BufferedReader, size: int) -> bytes:
     """The next `size` bytes. Raises EOFError if there are not so many."""
     data = stream.read(min(size, _BLOCK))
     if len(data) == _BLOCK < size:
@@ -60,7 +65,7 @@ def take(stream: IO[bytes], size: int) -> bytes:
     return data
 
 
-def _binary(stream: IO[bytes], kind: Kind) -> np.ndarray:
+def _binary(stream: BufferedReader, kind: Kind) -> np.ndarray:
     head = take(stream, 1)
     if kind == "integers" and head == b"\4":
         return _integers(stream)
@@ -80,7 +85,7 @@ def _binary(stream: IO[bytes], kind: Kind) -> np.ndarray:
     return np.frombuffer(take(stream, dtype.itemsize * math.prod(shape)), dtype).reshape(shape)
 
 
-def _size(stream: IO[bytes]) -> int:
+def _size(stream: BufferedReader) -> int:
     length, size = struct.unpack("<bi", take(stream, 5))
     if length != 4:
         raise ValueError(f"it has a size of {length} bytes where Kaldi writes 4: it is damaged")
@@ -98,19 +103,18 @@ def _check_shape(shape: list[int]) -> None:
         raise ValueError(f"its size is {' x '.join(map(str, shape))}: it is damaged")
 
 
-def _integers(stream: IO[bytes]) -> np.ndarray:
+def _integers(stream: BufferedReader) -> np.ndarray:
     (count,) = struct.unpack("<i", take(stream, 4))
     _check_shape([count])
     table = np.frombuffer(take(stream, _INTEGER.itemsize * count), _INTEGER)
-    following = stream.read(1)
-    if (table["size"] != 4).any() or following == b"\4":
+    if (table["size"] != 4).any() or stream.peek(1)[:1] == b"\4":
         raise ValueError(
             "it is not a vector of int32, but of something else (posteriors, pairs, lists)"
         )
     return np.ascontiguousarray(table["value"])
 
 
-def _compressed(stream: IO[bytes], token: str) -> np.ndarray:
+def _compressed(stream: BufferedReader, token: str) -> np.ndarray:
     header = np.frombuffer(take(stream, 16), "<f4")
     low, extent = header[0], header[1]
     rows, columns = header[2:].view("<i4").tolist()
@@ -119,33 +123,35 @@ def _compressed(stream: IO[bytes], token: str) -> np.ndarray:
     _check_shape([rows, columns])
     # Python's numbers are double, as the constants in Kaldi are.
     if token != "CM":
-        dtype, steps = (np.dtype("<u2"), 65535.0) if token == "CM2" else (np.dtype("u1"), 255.0)
-        data = np.frombuffer(take(stream, dtype.itemsize * rows * columns), dtype)
+        width, steps = (2, 65535.0) if token == "CM2" else (1, 255.0)
+        data = np.frombuffer(take(stream, width * rows * columns), f"<u{width}")
         increment = np.float32(float(extent) * (1.0 / steps))
         return (low + data.astype(np.float32) * increment).reshape(rows, columns)
     body = take(stream, (8 + rows) * columns)
-    codes = np.frombuffer(body[: 8 * columns], "<u2").reshape(columns, 4).astype(np.float32)
-    marks = low + extent * np.float32(1.52590218966964e-05) * codes
+    quantiles = np.frombuffer(body[: 8 * columns], "<u2").reshape(columns, 4).astype(np.float32)
+    marks = low + extent * np.float32(1.52590218966964e-05) * quantiles
     p0, p25, p75, p100 = (marks[:, i, None] for i in range(4))
-    data = np.frombuffer(body[8 * columns :], np.uint8).reshape(columns, rows).astype(np.float32)
+    data = np.frombuffer(body[8 * columns :], np.uint8).reshape(columns, rows)
+    code = data.astype(np.float32)
     values = np.select(
         [data <= 64, data <= 192],
         [
-            p0 + ((p25 - p0) * data).astype(np.float64) * (1 / 64.0),
-            p25 + ((p75 - p25) * (data - 64)).astype(np.float64) * (1 / 128.0),
+            p0 + ((p25 - p0) * code).astype(np.float64) * (1 / 64.0),
+            p25 + ((p75 - p25) * (code - 64)).astype(np.float64) * (1 / 128.0),
         ],
-        p75 + ((p100 - p75) * (data - 192)).astype(np.float64) * (1 / 63.0),
+        p75 + ((p100 - p75) * (code - 192)).astype(np.float64) * (1 / 63.0),
     )
     return np.ascontiguousarray(values.T, dtype=np.float32)
 
 
-def _text(stream: IO[bytes], head: bytes, kind: Kind) -> np.ndarray:
+def _text(stream: BufferedReader, head: bytes, kind: Kind) -> np.ndarray:
     if kind == "integers":
         if not re.match(rb"[-\d\s[]*$", head):
             raise ValueError(_instead(head + stream.read(80), kind))
-        line = head if b"\n" in head else head + stream.readline()
+        line = head if head == b"\n" else head + stream.readline()
         try:
-            return _numbers([line.strip().removeprefix(b"[").removesuffix(b"]")], np.int32)[0]
+            bare = re.sub(rb"^\[(.*)\]$", rb"\1", line.strip())
+            return _numbers([bare], np.int32)[0]
         except ValueError:
             raise ValueError(_instead(line[:80], kind)) from None
     start = head.lstrip()
