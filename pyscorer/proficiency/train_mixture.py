@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.weights import load_array
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency.combine import (
@@ -82,10 +83,8 @@ def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
     """Expert -> outputs (seeds x groups x N x 4) of the folders that `train_expert` wrote."""
     outputs: dict[str, NDArray] = {}
     for folder in folders:
-        if not (folder / "outputs.npy").exists():
-            raise InputError(f"{folder}/outputs.npy: no such file: run train_expert")
         settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
-        outputs[settings["expert"]] = np.load(folder / "outputs.npy")
+        outputs[settings["expert"]] = load_array(folder / "outputs.npy", "train_expert")
     shapes = {(len(o), *o.shape[2:]) for o in outputs.values()}
     if len(shapes) > 1:
         raise InputError(f"experts of different seeds or data: shapes {sorted(shapes)}")

@@ -8,8 +8,9 @@ import kaldi_decoder
 import kaldifst
 import numpy as np
 
-from pyscorer.chain.fst import read_vector_fst
-from pyscorer.contract.files import read_table
+from pyscorer.chain.fst import read_transducer, read_vector_fst
+from pyscorer.chain.tree import MOST_PDFS
+from pyscorer.contract.files import read_lines, read_table
 from pyscorer.errors import InputError
 from pyscorer.options import option
 
@@ -52,10 +53,18 @@ class Recogniser:
 
         Raises InputError naming the file that is missing or damaged.
         """
-        self._fst = read_graph(graph / "HCLG.fst")
-        self._words = {int(i): word for word, i in read_table(graph / "words.txt").items()}
-        pdfs = (graph / "pdfs.int").read_text(encoding="utf-8").split()
-        self._pdf = np.array(pdfs, dtype=np.int64)
+        path = graph / "HCLG.fst"
+        self._fst = read_graph(path)
+        self._words = _numbers_of(graph / "words.txt")
+        self._pdf = _pdfs(graph / "pdfs.int")
+        # The decoder does not check: a label that is too large would end the process.
+        arcs = read_transducer(path).arcs
+        strange = set(arcs["olabel"].tolist()) - self._words.keys() - {0}
+        if arcs["ilabel"].max(initial=0) >= len(self._pdf) or strange:
+            raise InputError(
+                f"{path}: not the graph that words.txt and pdfs.int beside it belong to: run "
+                "decoding_graph again"
+            )
         self.num_pdfs = int(self._pdf.max()) + 1
         """Pdfs of the tree that the graph was made with."""
         self._options = options
@@ -124,6 +133,25 @@ def unique_paths(lattice: kaldifst.Lattice, count: int) -> list[_Path]:
 def _as_path(lattice: kaldifst.Lattice) -> _Path:
     _, _, words, weight = kaldifst.get_linear_symbol_sequence(lattice)
     return tuple(words), weight.value1, weight.value2
+
+
+def _numbers_of(path: Path) -> dict[int, str]:
+    """Word by number of a words.txt."""
+    try:
+        return {int(number): word for word, number in read_table(path).items()}
+    except ValueError as error:
+        raise InputError(f"{path}: not `word number` a line ({error})") from None
+
+
+def _pdfs(path: Path) -> np.ndarray:
+    """Pdf of each transition-id, -1 of id 0."""
+    try:
+        pdfs = np.array(" ".join(line for _, line in read_lines(path)).split(), dtype=np.int64)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: not numbers of pdfs ({error})") from None
+    if len(pdfs) < 2 or pdfs[1:].min() < 0 or pdfs.max() >= MOST_PDFS:
+        raise InputError(f"{path}: not numbers of pdfs: run decoding_graph again")
+    return pdfs
 
 
 def read_graph(path: Path) -> kaldifst.StdVectorFst:
