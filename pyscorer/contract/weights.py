@@ -64,7 +64,7 @@ def _read_numpy(path: Path, stage: str) -> np.ndarray | dict[str, np.ndarray]:
         raise InputError(f"{path}: no such file: run {stage}") from None
     except Exception as error:
         raise InputError(
-            f"{path}: no arrays of numpy's, or damaged ({type(error).__name__}: {error}); run "
+            f"{path}: damaged, or no arrays of numpy's ({type(error).__name__}: {error}); run "
             f"{stage} again"
         ) from None
 
