@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyscorer.contract.files import atomic_directory
-from pyscorer.contract.weights import load_tensors
+from pyscorer.contract.files import atomic_directory, read_json, shown
+from pyscorer.contract.weights import load_weights
 from pyscorer.corpora.spoken_call import normalise
 from pyscorer.errors import InputError
 from pyscorer.proficiency import units
@@ -96,13 +96,13 @@ def _shape(settings: dict[str, Any]) -> tuple[Architecture, int, int]:
 
 
 def load_member(folder: Path) -> Member:
-    """Load the networks of one expert."""
-    settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
+    """Load the networks of one expert. Raises InputError if a file is missing or damaged."""
+    settings = read_json(folder / "architecture.json")
     shape, n_in, seeds = _shape(settings)
     if shape.trees:
         return Member(settings["expert"], shape.kind, [], seeds, load_forest(folder / "forest.npz"))
     networks = []
-    for state in load_tensors(folder / "model.pt"):
+    for state in _states(folder / "model.pt"):
         members = next(iter(state.values())).shape[0]
         network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
         network.load_state_dict(state)
@@ -110,15 +110,29 @@ def load_member(folder: Path) -> Member:
     return Member(settings["expert"], shape.kind, networks, seeds)
 
 
+def _states(path: Path) -> Any:
+    return load_weights(path, "weights of an expert or a gate", "judge_model", lambda found: found)
+
+
 def load_judge(model: Path) -> Judge:
     """Load the folder that `judge_model` wrote. Raises InputError if it is not one."""
     if not (model / "best.json").exists():
         raise InputError(f"{model}/best.json: no such file: name a folder written by judge_model")
     encoders = load_encoders(model / "encoders")
+    try:
+        return _judge(model, encoders)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(
+            f"{model}: not what judge_model wrote, or damaged ({shown(repr(error), 200)}): run "
+            "judge_model again"
+        ) from None
+
+
+def _judge(model: Path, encoders: Encoders) -> Judge:
     systems = load_systems(model)
     best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
     members = [load_member(model / "experts" / name) for name in best["members"]]
-    state = load_tensors(model / "gate.pt")
+    state = _states(model / "gate.pt")
     gate = Network(
         next(iter(state.values())).shape[0],
         gate_sizes(len(members), best["gate_hidden"]),

@@ -1,6 +1,7 @@
 """Word vectors: read from a word2vec file, or trained on the text at hand by skip-gram."""
 
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,8 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_open, shown
 from pyscorer.errors import InputError
+
+_MOST_NUMBERS = 100_000
+"""Of a vector: more is damage."""
 
 Vectors = dict[str, NDArray[np.float32]]
 
@@ -77,6 +81,19 @@ def read_vectors(path: Path, wanted: set[str]) -> Vectors:
     Either may be gzipped. The whole file is passed over once; only wanted words are kept. Raises
     InputError naming the line or word at fault, and for a file without any wanted word.
     """
+    try:
+        vectors = _read(path, wanted)
+    except (EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{path}: cut short or damaged ({error}); copy it again") from None
+    if not vectors:
+        raise InputError(f"{path}: has none of the corpus's words")
+    for word, vector in vectors.items():
+        if not np.isfinite(vector).all():
+            raise InputError(f"{path}: the vector of {shown(word)} has what is no number")
+    return vectors
+
+
+def _read(path: Path, wanted: set[str]) -> Vectors:
     vectors: Vectors = {}
     with _open(path) as stream:
         header = stream.readline().split()
@@ -84,6 +101,8 @@ def read_vectors(path: Path, wanted: set[str]) -> Vectors:
             count, dimension = (int(field) for field in header)
         except ValueError:
             raise InputError(f"{path}:1: a word2vec file begins with two numbers") from None
+        if not 0 < dimension <= _MOST_NUMBERS:
+            raise InputError(f"{path}:1: vectors of {dimension} numbers")
         for number in range(2, count + 2):
             if ".bin" in path.suffixes:
                 name = bytearray()
@@ -97,6 +116,8 @@ def read_vectors(path: Path, wanted: set[str]) -> Vectors:
                     vectors[word] = np.frombuffer(data, "<f4").copy()
                 continue
             fields = stream.readline().decode("utf-8", "replace").split()
+            if len(fields) != dimension + 1 and not fields:
+                raise InputError(f"{path}: cut off at word {number - 1} of {count}")
             if len(fields) != dimension + 1:
                 raise InputError(f"{path}:{number}: expected a word and {dimension} numbers")
             if fields[0] in wanted:
@@ -104,8 +125,6 @@ def read_vectors(path: Path, wanted: set[str]) -> Vectors:
                     vectors[fields[0]] = np.array([float(f) for f in fields[1:]], np.float32)
                 except ValueError:
                     raise InputError(f"{path}:{number}: not a number") from None
-    if not vectors:
-        raise InputError(f"{path}: has none of the corpus's words")
     return vectors
 
 
