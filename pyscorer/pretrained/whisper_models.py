@@ -77,7 +77,7 @@ def _check(config: WhisperConfig, directory: Path) -> None:
 def read_config(directory: Path) -> dict[str, Any]:
     """config.json of a model directory. Raises InputError if it cannot be read."""
     path = directory / "config.json"
-    config = read_json(path)
+    config: Any = read_json(path)
     if not isinstance(config, dict):
         raise InputError(f"{path}: not the description of a model")
     return config

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
-from pyscorer.contract.files import atomic_directory
-from pyscorer.contract.weights import load_array
+from pyscorer.contract.files import atomic_directory, read_json
+from pyscorer.contract.weights import load_array, save_weights
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency.combine import (
@@ -83,7 +82,7 @@ def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
     """Expert -> outputs (seeds x groups x N x 4) of the folders that `train_expert` wrote."""
     outputs: dict[str, NDArray] = {}
     for folder in folders:
-        settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
+        settings = read_json(folder / "architecture.json", ["expert"])
         outputs[settings["expert"]] = load_array(folder / "outputs.npy", "train_expert")
     shapes = {(len(o), *o.shape[2:]) for o in outputs.values()}
     if len(shapes) > 1:
@@ -238,7 +237,7 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
             }
     with atomic_directory(out) as part:
         _write(part, systems, options)
-        torch.save(gates["gate"], part / "gate.pt")
+        save_weights(part / "gate.pt", gates["gate"])
         np.save(part / "credits.npy", gates["credits"].astype(np.float32))
         np.save(part / "mixed.npy", gates["final"].astype(np.float32))
         np.save(part / "mixed_oof.npy", gates["oof"].astype(np.float32))

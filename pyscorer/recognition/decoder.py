@@ -10,7 +10,7 @@ import numpy as np
 
 from pyscorer.chain.fst import read_transducer, read_vector_fst
 from pyscorer.chain.tree import MOST_PDFS
-from pyscorer.contract.files import read_lines, read_table
+from pyscorer.contract.files import read_table, read_text
 from pyscorer.errors import InputError
 from pyscorer.options import option
 
@@ -146,7 +146,7 @@ def _numbers_of(path: Path) -> dict[int, str]:
 def _pdfs(path: Path) -> np.ndarray:
     """Pdf of each transition-id, -1 of id 0."""
     try:
-        pdfs = np.array(" ".join(line for _, line in read_lines(path)).split(), dtype=np.int64)
+        pdfs = np.array(read_text(path).split(), dtype=np.int64)
     except (ValueError, OverflowError) as error:
         raise InputError(f"{path}: not numbers of pdfs ({error})") from None
     if len(pdfs) < 2 or pdfs[1:].min() < 0 or pdfs.max() >= MOST_PDFS:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pyscorer.chain.fst import save_fst
 from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
 from pyscorer.contract.files import atomic_directory, read_table
 from pyscorer.contract.phones import PHONES
@@ -82,7 +83,7 @@ def decoding_graph(
         word_id = {symbol: i for i, symbol in enumerate(symbols)}
         lg = compose_lexicon_grammar(lexicon_part, grammar_fst(ngrams, word_id))
         hclg = expand(lg, arc_labels(context, transitions))
-        hclg.write(str(part / "HCLG.fst"))
+        save_fst(hclg, part / "HCLG.fst")
         pdfs = transitions.transition_table[:, 2].tolist()
         (part / "pdfs.int").write_text("\n".join(map(str, pdfs)) + "\n")
         log.info("%s: %d words, %d states", out, len(known), hclg.num_states)
