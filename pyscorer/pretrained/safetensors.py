@@ -32,6 +32,8 @@ def read_tensors(directory: Path) -> dict[str, Tensor]:
             tensors |= (
                 _read_safetensors(path) if path.suffix == ".safetensors" else load_tensors(path)
             )
+            if not all(isinstance(tensor, Tensor) for tensor in tensors.values()):
+                raise TypeError("what is in it are no tensors")
         except Exception as error:
             raise InputError(
                 f"{path}: not readable as weights ({type(error).__name__}: "

@@ -1,7 +1,11 @@
 """Stage `judge`: one new response, judged by the best mixture."""
 
+import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyscorer.contract.files import atomic_directory, read_json, shown
-from pyscorer.contract.weights import load_weights
+from pyscorer.contract.files import atomic_directory, check_replaceable, read_json, shown
+from pyscorer.contract.weights import load_tensors
 from pyscorer.corpora.spoken_call import normalise
 from pyscorer.errors import InputError
 from pyscorer.proficiency import units
@@ -24,6 +28,8 @@ from pyscorer.proficiency.networks import Network
 from pyscorer.proficiency.systems import load_systems
 from pyscorer.proficiency.train_expert import predict
 from pyscorer.proficiency.tree_expert import Forest, apply_forest, load_forest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -94,23 +100,33 @@ def _shape(settings: dict[str, Any]) -> tuple[Architecture, int, int]:
     return Architecture(**values), int(settings["n_in"]), int(settings["seeds"])
 
 
+@contextmanager
+def _whole(path: Path, stage: str) -> Iterator[None]:
+    """Whatever a damaged or foreign file raises is an InputError that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = shown(f"{type(error).__name__}: {error}", 200)
+        raise InputError(f"{path}: damaged, or of another version ({reason}): {stage}") from None
+
+
 def load_member(folder: Path) -> Member:
-    """Load the networks of one expert. Raises InputError if a file is missing or damaged."""
+    """Load the networks of one expert. Raises InputError naming the file that is not theirs."""
     settings = read_json(folder / "architecture.json", ["expert", "n_in", "seeds"])
-    shape, n_in, seeds = _shape(settings)
-    if shape.trees:
-        return Member(settings["expert"], shape.kind, [], seeds, load_forest(folder / "forest.npz"))
-    networks = []
-    for state in _states(folder / "model.pt"):
-        members = next(iter(state.values())).shape[0]
-        network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
-        network.load_state_dict(state)
-        networks.append(network.eval())
-    return Member(settings["expert"], shape.kind, networks, seeds)
-
-
-def _states(path: Path) -> Any:
-    return load_weights(path, "weights of an expert or a gate", "judge_model", lambda found: found)
+    with _whole(folder, "run train_expert and judge_model again"):
+        shape, n_in, seeds = _shape(settings)
+        if shape.trees:
+            forest = load_forest(folder / "forest.npz")
+            return Member(settings["expert"], shape.kind, [], seeds, forest)
+        networks = []
+        for state in load_tensors(folder / "model.pt"):
+            members = next(iter(state.values())).shape[0]
+            network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
+            network.load_state_dict(state)
+            networks.append(network.eval())
+        return Member(settings["expert"], shape.kind, networks, seeds)
 
 
 def load_judge(model: Path) -> Judge:
@@ -118,34 +134,25 @@ def load_judge(model: Path) -> Judge:
     if not (model / "best.json").exists():
         raise InputError(f"{model}/best.json: no such file: name a folder written by judge_model")
     encoders = load_encoders(model / "encoders")
-    try:
-        return _judge(model, encoders)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise InputError(
-            f"{model}: not what judge_model wrote, or damaged ({shown(repr(error), 200)}): run "
-            "judge_model again"
-        ) from None
-
-
-def _judge(model: Path, encoders: Encoders) -> Judge:
     systems = load_systems(model)
-    best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
-    members = [load_member(model / "experts" / name) for name in best["members"]]
-    state = _states(model / "gate.pt")
-    gate = Network(
-        next(iter(state.values())).shape[0],
-        gate_sizes(len(members), best["gate_hidden"]),
-        sigmoid=True,
-    )
-    gate.load_state_dict(state)
-    return Judge(
-        encoders=encoders,
-        members=members,
-        gate=gate.eval(),
-        threshold=float(np.mean(system["thresholds"])),
-        gross=system["gross"],
-        memory=system["memory"],
-    )
+    with _whole(model, "run train_mixture and judge_model again"):
+        best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
+        members = [load_member(model / "experts" / name) for name in best["members"]]
+        state = load_tensors(model / "gate.pt")
+        gate = Network(
+            next(iter(state.values())).shape[0],
+            gate_sizes(len(members), best["gate_hidden"]),
+            sigmoid=True,
+        )
+        gate.load_state_dict(state)
+        return Judge(
+            encoders=encoders,
+            members=members,
+            gate=gate.eval(),
+            threshold=float(np.mean(system["thresholds"])),
+            gross=float(system["gross"]),
+            memory=float(system["memory"]),
+        )
 
 
 def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
@@ -197,6 +204,7 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
     missing = [m for m in best["members"] if m not in folders]
     if missing:
         raise InputError(f"the best mixture needs the experts {', '.join(missing)}")
+    check_replaceable(out, "experts", "gate.pt")
     with atomic_directory(out) as part:
         shutil.copytree(features / "encoders", part / "encoders")
         for name in ("best.json", "systems.json", "gate.pt"):
@@ -211,4 +219,10 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
 def judge(model: Path, prompt: str, response: str) -> None:
     """Judge one response with a folder written by `judge_model` and print the decision and why."""
     torch.set_num_threads(1)
-    print(judge_response(load_judge(model), prompt, response).text())
+    loaded = load_judge(model)
+    judgement = judge_response(loaded, prompt, response)
+    if not judgement.known_prompt:
+        near = get_close_matches(prompt, loaded.encoders.grammar, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        log.warning("the prompt %s is not in the grammar%s", shown(prompt), hint)
+    print(judgement.text())
