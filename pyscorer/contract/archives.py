@@ -174,10 +174,10 @@ def _load(key: str, text: str, kind: Kind, scp: Path) -> np.ndarray:
         raise InputError(f"{scp}: {key}: no such archive: {shown(text)}") from None
     except _CUT as error:
         ours = Path(name).absolute() == scp.with_suffix(".ark").absolute()
-        remedy = "delete it and run the stage that makes it again" if ours else "copy it again"
+        stage = "; if a stage made it, delete it and run the stage again" if ours else ""
         raise InputError(
             f"{scp}: {key}: cannot read {shown(text)}: the archive is cut short or damaged "
-            f"({error}); {remedy}"
+            f"({error}): copy it again{stage}"
         ) from None
     except (ValueError, OSError) as error:
         raise InputError(f"{scp}: {key}: cannot read {shown(text)}: {error}") from None
