@@ -7,8 +7,10 @@ from pathlib import Path
 import kaldi_decoder
 import kaldifst
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from pyscorer.chain.fst import read_transducer, read_vector_fst
+from pyscorer.chain.fst import Transducer, read_transducer, read_vector_fst
 from pyscorer.chain.tree import MOST_PDFS
 from pyscorer.contract.files import read_table, read_text
 from pyscorer.errors import InputError
@@ -57,10 +59,10 @@ class Recogniser:
         self._fst = read_graph(path)
         self._words = _numbers_of(graph / "words.txt")
         self._pdf = _pdfs(graph / "pdfs.int")
-        # The decoder does not check: a label that is too large would end the process.
-        arcs = read_transducer(path).arcs
-        strange = set(arcs["olabel"].tolist()) - self._words.keys() - {0}
-        if arcs["ilabel"].max(initial=0) >= len(self._pdf) or strange:
+        # The decoder does not check: such graphs would end the process, or never end.
+        fst = read_transducer(path)
+        strange = set(fst.arcs["olabel"].tolist()) - self._words.keys() - {0}
+        if fst.arcs["ilabel"].max(initial=0) >= len(self._pdf) or strange or _endless(fst):
             raise InputError(
                 f"{path}: not the graph that words.txt and pdfs.int beside it belong to: run "
                 "decoding_graph again"
@@ -133,6 +135,16 @@ def unique_paths(lattice: kaldifst.Lattice, count: int) -> list[_Path]:
 def _as_path(lattice: kaldifst.Lattice) -> _Path:
     _, _, words, weight = kaldifst.get_linear_symbol_sequence(lattice)
     return tuple(words), weight.value1, weight.value2
+
+
+def _endless(fst: Transducer) -> bool:
+    """Whether a path could become ever better without reading a frame: circles that cost < 0."""
+    silent = fst.arcs["ilabel"] == 0
+    source, to = fst.source[silent], fst.arcs["nextstate"][silent]
+    size = len(fst.final)
+    graph = coo_array((np.ones(len(source)), (source, to)), (size, size))
+    _, circle = connected_components(graph, connection="strong")
+    return bool((fst.arcs["weight"][silent][circle[source] == circle[to]] < 0).any())
 
 
 def _numbers_of(path: Path) -> dict[int, str]:

@@ -251,7 +251,7 @@ def test_paths_are_of_the_working_directory_or_else_of_the_scps_folder(
         ("u1 f.ark:3\nu1 f.ark:3", r"f\.scp:2: duplicate key u1"),
         (
             "u1 f.ark:99999",
-            r"the archive is cut short .*nothing is left.*: copy it again; if a stage made it, delete",
+            r"the archive is cut short .*nothing is left.*: copy it again; if a stage made",
         ),
         ("u1 f.ark:999999999999999999999", "no such archive: f.ark:9"),
         ("u1 f.ark:9", "it is no value of Kaldi's"),
