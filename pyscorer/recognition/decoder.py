@@ -64,7 +64,7 @@ class Recogniser:
         strange = set(fst.arcs["olabel"].tolist()) - self._words.keys() - {0}
         if fst.arcs["ilabel"].max(initial=0) >= len(self._pdf) or strange or _endless(fst):
             raise InputError(
-                f"{path}: not the graph that words.txt and pdfs.int beside it belong to: run "
+                f"{path}: damaged, or not the graph of the words.txt and pdfs.int beside it: run "
                 "decoding_graph again"
             )
         self.num_pdfs = int(self._pdf.max()) + 1

@@ -243,5 +243,5 @@ def test_a_graph_in_which_a_search_would_never_end_is_refused(folder: Path, tmp_
     fst = kaldifst.StdVectorFst.read(str(folder / "graph" / "HCLG.fst"))
     fst.add_arc(fst.start, kaldifst.StdArc(0, 0, -0.5, fst.start))
     fst.write(str(tmp_path / "HCLG.fst"))
-    with pytest.raises(InputError, match=r"HCLG\.fst: not the graph"):
+    with pytest.raises(InputError, match=r"HCLG\.fst: damaged, or not the graph"):
         Recogniser(tmp_path)
