@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from pyscorer.contract.characters import plain
 from pyscorer.contract.files import atomic_open, read_lines
 from pyscorer.contract.phones import PHONE_ID, strip_stress
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 
 Lexicon = dict[str, list[tuple[str, ...]]]
 """Word -> pronunciation variants, each a tuple of stress-stripped phones."""
@@ -17,7 +18,8 @@ def read_lexicon(path: Path) -> Lexicon:
     """
     lexicon: Lexicon = {}
     for number, line in read_lines(path):
-        word, *phones = line.split()
+        with naming(f"{path}:{number}"):
+            word, *phones = plain(line).split()
         stripped = tuple(strip_stress(phone) for phone in phones)
         unknown = [phone for phone in stripped if phone not in PHONE_ID]
         if not phones or unknown:
