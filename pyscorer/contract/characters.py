@@ -13,7 +13,7 @@ LONGEST = 100_000
 _APOSTROPHES = set("'`´’‘‚‛′‵ʹʻʼʽʾʿˈˊˋ˴΄᾽᾿῾՚׳ߴߵꞋꞌ❛❜")
 _QUOTES = set("“”„‟″‶«»‹›❝❞〝〞〟ˮ˝״「」『』⹂")
 _LONG_DASHES = set("—―⸺⸻﹘")
-_DASHES = set("−⁃˗")  # noqa: RUF001
+_DASHES = set("−⁃˗")
 _SPACES = set("\t\n\v\f\r\x85\u2800")
 # Unicode's default ignorables that are not of category Cf.
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")  # fmt: skip  # noqa: E501
@@ -50,6 +50,8 @@ def plain(text: str) -> str:
 
 def fold(text: str) -> str:
     """What texts are compared by: `plain`, without difference of case."""
+    if text.isascii() and text.isalpha():
+        return text.lower()
     return unicodedata.normalize("NFC", plain(text).casefold())
 
 

@@ -9,11 +9,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pyscorer.contract.characters import plain
 from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.files import read_lines
 from pyscorer.contract.phones import PHONE_ID, strip_stress
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon
+from pyscorer.lexicon.normalise import same_word
 
 TABLES = ("text", "wav.scp", "utt2spk")
 ASPECTS = {
@@ -127,7 +129,7 @@ def check_lexicon(path: Path, faults: list[Fault]) -> Lexicon:
     lexicon: Lexicon = {}
     try:
         for number, line in read_lines(path):
-            word, *phones = line.split() or [""]
+            word, *phones = plain(line).split() or [""]
             stripped = tuple(strip_stress(p) for p in phones)
             unknown = [p for p, s in zip(phones, stripped, strict=True) if s not in PHONE_ID]
             if not word or not phones:
@@ -254,7 +256,7 @@ def _index_fault(
         return f"word_index {index!r}, text has {len(words)} words"
     if level == "word":
         word = row.get("word")
-        wrong = word is not None and word != words[int(index)]
+        wrong = word is not None and not same_word(word, words[int(index)])
         return f"word {word}, text has {words[int(index)]}" if wrong else None
     position = row["phone_index"] or ""
     if canonical is None or int(index) not in canonical:

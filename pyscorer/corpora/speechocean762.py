@@ -15,8 +15,9 @@ from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS, DataDir, 
 from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import strip_stress
 from pyscorer.corpora.part import CorpusPart
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 from pyscorer.lexicon.dictionary import read_lexicon
+from pyscorer.lexicon.normalise import english_words, lexicon_spelling, same_word
 
 SPLITS = ("train", "test")
 
@@ -36,12 +37,15 @@ def read(folder: Path, split: str) -> CorpusPart:
     audio = read_table(source / "wav.scp")
     speakers = read_table(source / "utt2spk")
     canonical = _read_text_phone(folder / "resource/text-phone")
+    lexicon = read_lexicon(folder / "resource/lexicon.txt")
+    spelling = lexicon_spelling(lexicon)
     data = DataDir()
     for key in sorted(text.keys() | audio.keys()):
         for name, table in (("text", text), ("wav.scp", audio), ("utt2spk", speakers)):
             if key not in table:
                 raise InputError(f"{source / name}: lacks utterance {key}")
-        words = tuple(text[key].split())
+        with naming(f"{source / 'text'}: {key}"):
+            words = tuple(english_words(text[key], spelling))
         phones = canonical.get(key, ())
         if len(phones) != len(words):
             raise InputError(
@@ -58,7 +62,7 @@ def read(folder: Path, split: str) -> CorpusPart:
     raters = folder / "resource/raters.json"
     if raters.exists():
         labels["rater"] = _read_raters(raters, data)
-    return CorpusPart(data, read_lexicon(folder / "resource/lexicon.txt"), labels)
+    return CorpusPart(data, lexicon, labels)
 
 
 def _read_text_phone(path: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
@@ -91,13 +95,15 @@ def _read_scores(path: Path, data: DataDir) -> dict[str, pd.DataFrame]:
         if key not in scores:
             raise InputError(f"{path}: lacks utterance {key}")
         entry = scores[key]
-        if tuple(w["text"] for w in entry["words"]) != utterance.words:
+        spelled = [w["text"] for w in entry["words"]]
+        alike = map(same_word, spelled, utterance.words)
+        if len(spelled) != len(utterance.words) or not all(alike):
             raise InputError(f"{path}: {key}: words differ from those in text")
         utterances.append({"utterance": key} | {a: entry[a] for a in UTTERANCE_ASPECTS})
         for index, (word, canonical) in enumerate(
             zip(entry["words"], utterance.canonical or (), strict=True)
         ):
-            row = {"utterance": key, "word_index": index, "word": word["text"]}
+            row = {"utterance": key, "word_index": index, "word": utterance.words[index]}
             words.append(row | {a: word[a] for a in WORD_ASPECTS})
             accuracies = word["phones-accuracy"] or [None] * len(canonical)
             if len(accuracies) != len(canonical):

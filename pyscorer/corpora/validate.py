@@ -29,6 +29,7 @@ from pyscorer.corpora.faults import (
     check_tables,
     check_words,
 )
+from pyscorer.corpora.respell import respell
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 from pyscorer.options import option
@@ -69,6 +70,9 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     warning, dropped, repaired); it is written in any case. `out` holds the files of `data`, the
     lexicon as lexicon.txt, and utt2dur in seconds; it appears whole or not at all.
 
+    Texts are written as they are read aloud and as the lexicon spells their words (see
+    `english_words`); the report says which of them changed.
+
     Raises InputError for any fault, unless `drop_faulty`: then faulty utterances are left out, and
     disorder is repaired. It raises also where a fault belongs to no utterance and cannot be
     repaired so, and where no utterance would be left.
@@ -76,6 +80,7 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     faults: list[Fault] = []
     tables = check_tables(data, faults)
     entries = check_lexicon(lexicon, faults)
+    respelled = respell(data / "text", tables["text"], entries, faults)
     words: list[Fault] = []
     check_words(data, tables["text"], entries, words)
     canonical = check_canonical(data, tables["text"], faults)
@@ -93,7 +98,7 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
     whole = set.intersection(*(set(tables[name].values) for name in TABLES)) - dropped
     actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
-    actions += [(f, "warning") for f in warned]
+    actions += [(f, "warning") for f in warned] + [(f, "repaired") for f in respelled]
     _write_report(report, actions)
 
     stopping = fatal if options.drop_faulty else errors
@@ -101,8 +106,10 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
         raise InputError(_message(data, stopping, report, options.drop_faulty))
     if not whole:
         raise InputError(f"{data}: no utterance is left; all faults are in {report}")
-    _write_valid(data, out, tables, entries, durations, whole, rewrite=bool(errors))
+    _write_valid(data, out, tables, entries, durations, whole, bool(errors or respelled))
     _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
+    if respelled:
+        print(f"{len(respelled)} texts are written as they are read: {respelled[0]}", flush=True)
 
 
 def _mendable(fault: Fault) -> bool:

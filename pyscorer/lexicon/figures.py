@@ -16,6 +16,7 @@ SAY = "write it as it was said, in words"
 _LONGEST = 15
 """Figures of a number that are still read as one."""
 _MONTHS = "january february march april may june july august september october november december"
+_MONTH_AFTER = re.compile(rf" (?:of )?(?:{_MONTHS.replace(' ', '|')})\b", re.IGNORECASE)
 _BEFORE_YEARS = {
     *_MONTHS.split(),
     *"in since year circa early late mid spring summer autumn fall winter".split(),  # noqa: SIM905
@@ -48,9 +49,7 @@ _MINUS = r"(?P<minus>(?<![^\W_])-)?"
 _HALF = r" ?(?P<half>[ap])\.?m\b\.?"
 _ENDS = r"(?!\w|[%°$£€¥/\\^~#]|[,:][0-9]|['.]\w|-[0-9$£€¥])"
 _NAME = r"[^\W\d_]{1,40}"
-_UNCLEAR_UNIT = (
-    r"(?= ?(?:m|g|l|s|h|k|ft|lbs?|oz|mins?|secs?|hrs?|mi|mg|ml|yds?|[mk]ph|[kmgt]b)\b)"
-)
+_UNCLEAR_UNIT = r"(?= ?(?:m|g|l|s|h|k|ft|lbs?|oz|mins?|secs?|hrs?|mi|mg|ml|yds?|[mk]ph|[kmgt]b)\b)"
 
 Options = tuple[str, ...]
 """Ways to write the same words, of which a lexicon has one."""
@@ -104,7 +103,7 @@ def _count(found: re.Match[str], previous: str = "", year: bool = False) -> str:
 
 
 def _number(found: re.Match[str], previous: str) -> Options:
-    if re.match(r" (?:of )?(?:" + _MONTHS.replace(" ", "|") + r")\b", found["after"], re.IGNORECASE):
+    if _MONTH_AFTER.match(found["after"]):
         raise InputError(f"a date is read in several ways (fifth of May, May five); {SAY}")
     if previous in _MONTHS.split() and found["whole"].isdecimal() and int(found["whole"]) <= 31:
         raise InputError(f"a date is read in several ways (May fifth, May five); {SAY}")

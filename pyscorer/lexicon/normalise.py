@@ -16,7 +16,7 @@ from pyscorer.lexicon.figures import SAY, Options, read_figure
 Spelling = Callable[[str], str | None]
 """A word as a lexicon spells it; None if the lexicon lacks it."""
 
-_PUNCTUATION = ".,;:!?¡¿\"()[]{}•·‣"
+_PUNCTUATION = '.,;:!?¡¿"()[]{}•·‣'
 _MARK = re.compile(r"<[^\s<>]+>|\[[^\s\[\]]+\]|\*\w+")
 """What recognisers and transcribers write for what is no word: <unk>, [noise], *z."""
 _INITIALS = re.compile(r"(?:[a-z]\.){2,}(?!\w)|(?:[a-z]\.)+[a-z]\b(?!\.?\w)", re.IGNORECASE)
@@ -71,6 +71,15 @@ def transcript_text(text: str) -> str:
     What cannot be read in one way stays as it stands.
     """
     return " ".join(english_words(text, _hyphenated, strict=False)).lower()
+
+
+def same_word(one: str, two: str) -> bool:
+    """Whether two ways to write a word are read alike."""
+    try:
+        readings = [[fold(w) for w in english_words(form, lambda _: None)] for form in (one, two)]
+        return readings[0] == readings[1] or fold(one) == fold(two)
+    except InputError:
+        return one == two
 
 
 def _hyphenated(word: str) -> str | None:
@@ -137,16 +146,14 @@ def _in_word(text: str, at: int) -> bool:
     if character == "-":
         around = text[at - 1 : at], text[at + 1 : at + 2]
         return at > 0 and all(c.isalpha() or c == "'" for c in around)
-    return (
-        character.isalpha() or character == "'" or unicodedata.category(character)[0] == "M"
-    )
+    return character.isalpha() or character == "'" or unicodedata.category(character)[0] == "M"
 
 
 def _written(run: str, spelling: Spelling) -> list[str]:
     """The words of letters, apostrophes and hyphens."""
     run = re.sub("''+", "'", run)
     word = run.strip("'")
-    forms = (run, run.lstrip("'"), run.rstrip("'"), word)
+    forms: Options = (run, run.lstrip("'"), run.rstrip("'"), word)
     if word.lower() == "n" and run != word:
         forms = _SHORT_AND
     if known := next(filter(None, map(spelling, forms)), None):
@@ -171,14 +178,10 @@ def _letters(initials: str, spelling: Spelling) -> list[str]:
 
 
 def _choose(options: Options, spelling: Spelling) -> list[str]:
-    """The first of the options whose words the lexicon has, else the first."""
+    """The option of which the lexicon has most words, else the first."""
     known = [[spelling(word) for word in option.split()] for option in options]
-    for words in known:
-        if found := [word for word in words if word is not None]:
-            if len(found) == len(words):
-                return found
-    pairs = zip(options[0].split(), known[0], strict=True)
-    return [found or word for word, found in pairs]
+    best = max(range(len(options)), key=lambda k: sum(map(bool, known[k])))
+    return [found or word for word, found in zip(options[best].split(), known[best], strict=True)]
 
 
 def _check_dropped(text: str, at: int) -> None:

@@ -76,8 +76,9 @@ def guess_pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
 
 
 def _is_english(character: str) -> bool:
-    base, *accents = unicodedata.normalize("NFD", character.lower())
-    single = not accents or (len(accents) == 1 and accents[0] in _ACCENTED)
+    parts = unicodedata.normalize("NFD", character.lower())
+    base, accents = parts[0], parts[1:]
+    single = not accents or (len(accents) == 1 and accents in _ACCENTED)
     return single and (base in "abcdefghijklmnopqrstuvwxyz'-" or base in "æœø")
 
 

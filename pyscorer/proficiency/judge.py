@@ -10,9 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pyscorer.contract.characters import plain
 from pyscorer.contract.files import atomic_directory
-from pyscorer.corpora.spoken_call import normalise
+from pyscorer.corpora.spoken_call import close_prompts, known_prompt
 from pyscorer.errors import InputError
+from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.proficiency import units
 from pyscorer.proficiency.architectures import Architecture
 from pyscorer.proficiency.combine import acceptance_score, normalise_outputs, remember
@@ -71,6 +73,8 @@ class Judgement:
     closest_accepted: str
     edits: str
     experts: dict[str, dict[str, float]] = field(default_factory=dict)
+    close: tuple[str, ...] = ()
+    """Prompts of the grammar that look like an unknown one."""
 
     def text(self) -> str:
         """A few lines for people."""
@@ -78,6 +82,7 @@ class Judgement:
         lines = [f"{decision} (score {self.score:.3f}, accepted from {self.threshold:.3f})"]
         if not self.known_prompt:
             lines.append("the prompt is not in the grammar: judged by its words alone")
+            lines += [f"  it has: {prompt}" for prompt in self.close]
         else:
             lines.append(f"closest accepted response: {self.closest_accepted or '(none)'}")
             lines.append(f"edits: {self.edits or '(empty response)'}")
@@ -135,23 +140,27 @@ def load_judge(model: Path) -> Judge:
 
 
 def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
-    """Judge one response (a transcript; punctuation is dropped).
+    """Judge one response (a transcript, read as those of the training files are).
 
     Seeds and folds are averaged. An empty response is rejected without asking the experts: all
-    empty responses of the task are wrong. A prompt that the grammar lacks is judged by its words.
+    empty responses of the task are wrong. A prompt that the grammar lacks, whatever its case and
+    punctuation, is judged by its words.
     """
-    words = normalise("".join(c if c.isalnum() or c in "'- " else " " for c in response))
-    prompt = " ".join(prompt.split())
+    words = transcript_text(response)
+    prompt = plain(prompt)
     if not prompt:
         raise InputError("the prompt is empty")
-    known = prompt in judge.encoders.grammar
+    grammar = judge.encoders.grammar
+    found = known_prompt(grammar, prompt)
+    known, prompt = found is not None, found or prompt
+    close = () if known else tuple(close_prompts(grammar, prompt))
     references = judge.encoders.references.responses.get(prompt)
     alignment = closest(tuple(words.split()), references)
     edits = alignment[1]
     threshold = judge.threshold
     shown = " ".join(e.reference for e in edits if e.reference)
     if not words:
-        return Judgement(False, 0.0, threshold, known, shown, "", {})
+        return Judgement(False, 0.0, threshold, known, shown, "", {}, close)
     said = []
     for member in judge.members:
         inputs = encode(judge.encoders, member.kind, [prompt], [words], [alignment])
@@ -173,7 +182,8 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
             "credit": float(counts.sum() / (counts.sum() + judge.memory)),
         }
     score = float(acceptance_score(mean, judge.gross))
-    return Judgement(score >= threshold, score, threshold, known, shown, marked(edits), experts)
+    accepted = score >= threshold
+    return Judgement(accepted, score, threshold, known, shown, marked(edits), experts, close)
 
 
 def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
