@@ -5,7 +5,7 @@ CONFIG ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ENCODERS := .venv/.encoders
-SNAKEMAKE := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
+SNAKEMAKE := PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
 .PHONY: run full grading sample test lint docs lock clean
 
@@ -34,6 +34,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --requirement requirements.lock
 	$(BIN)/pip install --no-deps --editable .
+	@$(BIN)/pyscorer --version > /dev/null || { echo "No program of .venv can be started from here: move this folder to a path without quotes, dollars and backquotes" >&2; exit 2; }
 	touch $@
 
 $(ENCODERS): $(INSTALLED)

@@ -3,4 +3,4 @@
 set -euo pipefail
 data=$1 mfcc=$2 shard=$3 graphs=$4 out=$5
 source "$(dirname "$0")/lib.sh"
-align-equal-compiled "ark:gunzip -c ${graphs@Q} |" "$feats" "ark:| gzip -c > ${out@Q}"
+align-equal-compiled "ark:gunzip -c $(quoted "$graphs") |" "$feats" "ark:| gzip -c > $(quoted "$out")"

@@ -6,6 +6,6 @@ source "$(dirname "$0")/lib.sh"
 thirds="$feats subsample-feats --n=3 ark:- ark:- |"
 gmm-init-mono "$lang/topo.chain" 39 "$out.mono" "$out.tree"
 convert-ali --frame-subsampling-factor=3 "$model" "$out.mono" "$out.tree" \
-  "ark:gunzip -c ${ali@Q} |" ark:- |
+  "ark:gunzip -c $(quoted "$ali") |" ark:- |
   acc-tree-stats --context-width=2 --central-position=1 --ci-phones=$silence "$out.mono" "$thirds" \
     ark:- "$out"

@@ -6,6 +6,6 @@ source "$(dirname "$0")/lib.sh"
 # gmm-latgen-faster cannot add transition probabilities: the graphs must hold them.
 compile-train-graphs --read-disambig-syms="$lang/disambig.int" --transition-scale=1.0 \
   --self-loop-scale=0.1 "$tree" "$model" "$lang/L.fst" \
-  "ark:awk 'NR == FNR {wanted[\$1]; next} \$1 in wanted' ${shard@Q} ${data@Q}/text.int |" ark:- |
+  "ark:awk 'NR == FNR {wanted[\$1]; next} \$1 in wanted' $(quoted "$shard") $(quoted "$data")/text.int |" ark:- |
   gmm-latgen-faster --acoustic-scale=0.1 --beam=20 --lattice-beam=20 --allow-partial=false \
-    --word-determinize=false "$model" ark:- "$feats" "ark:| gzip -c > ${out@Q}"
+    --word-determinize=false "$model" ark:- "$feats" "ark:| gzip -c > $(quoted "$out")"

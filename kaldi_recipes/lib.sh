@@ -1,15 +1,16 @@
 # Sourced by the GMM scripts: what they see of a shard, and the options that they share.
 # Needs $mfcc (folder with cmvn.scp), $shard (feats.scp of the shard) and $data (folder with utt2spk).
 # Environment: LDA, a matrix on nine spliced frames in the place of deltas; FMLLR, transforms of speakers.
-normalised="ark,s,cs:apply-cmvn --utt2spk=ark:${data@Q}/utt2spk scp:${mfcc@Q}/cmvn.scp scp:${shard@Q} ark:- |"
+source "$(dirname "$0")/quote.sh"
+normalised="ark,s,cs:apply-cmvn --utt2spk=ark:$(quoted "$data")/utt2spk scp:$(quoted "$mfcc")/cmvn.scp scp:$(quoted "$shard") ark:- |"
 spliced="$normalised splice-feats ark:- ark:- |"
 if [ -n "${LDA:-}" ]; then
-  feats="$spliced transform-feats ${LDA@Q} ark:- ark:- |"
+  feats="$spliced transform-feats $(quoted "$LDA") ark:- ark:- |"
 else
   feats="$normalised add-deltas ark:- ark:- |"
 fi
 if [ -n "${FMLLR:-}" ]; then
-  feats="$feats transform-feats --utt2spk=ark:${data@Q}/utt2spk ark:${FMLLR@Q} ark:- ark:- |"
+  feats="$feats transform-feats --utt2spk=ark:$(quoted "$data")/utt2spk ark:$(quoted "$FMLLR") ark:- ark:- |"
 fi
 scales="--transition-scale=1.0 --acoustic-scale=0.1 --self-loop-scale=0.1"
 silence=1:2

@@ -15,12 +15,13 @@ import sys
 import typing
 from collections.abc import Callable
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from pyscorer import __version__
-from pyscorer.errors import InputError
+from pyscorer.console import guarded
 from pyscorer.stages import PACKAGE, STAGES, bare, load_stage
 
 
@@ -102,8 +103,13 @@ def _first_line(file: str, function: str = "") -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one stage; bad input ends with a message and status 2."""
+    """Run one stage; bad input ends with a message and status 2. All statuses: `console`."""
     argv = sys.argv[1:] if argv is None else argv
+    program = " ".join(["pyscorer", *(word for word in argv[:1] if word in STAGES)])
+    return guarded(program, partial(_run, argv))
+
+
+def _run(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(
         prog="pyscorer",
         usage="%(prog)s [--help] [--version] STAGE [FLAG ...]",
@@ -127,12 +133,7 @@ def main(argv: list[str] | None = None) -> int:
     add_stage(parser, stage)
     call = call_of(stage, parser, argv[1:])
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    try:
-        stage(**call)
-    except InputError as error:
-        print(f"pyscorer {name}: error: {error}", file=sys.stderr)
-        return 2
-    return 0
+    stage(**call)
 
 
 if __name__ == "__main__":

@@ -5,27 +5,29 @@ writes: to ask the stages themselves takes seconds, and Snakemake checks in ever
 """
 
 import functools
-import json
+import itertools
+import math
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, cast
 
 import jsonschema
-import yaml
 
-from pyscorer.corpora.manifests import load_manifest
+from pyscorer.contract.files import read_json, read_yaml, shown
+from pyscorer.corpora.manifests import MANIFESTS, Manifest, load_manifest
 from pyscorer.errors import InputError
+from pyscorer.paths import expanded, inside, not_a_folder, not_writable, unusable
 
 SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "config.schema.yaml"
 OPTIONS = SCHEMA.with_name("options.json")
 """Stage -> option -> its JSON schema, with default and description."""
-MANIFESTS = SCHEMA.parent.parent.parent / "data_manifests"
 SAMPLE = "sample"
 DOWNLOADS = Path("downloads")
+_MOST_VALUES = 100_000
 
 
 @dataclass(frozen=True)
@@ -60,14 +62,14 @@ class Run:
 @functools.cache
 def all_options() -> dict[str, dict[str, dict[str, Any]]]:
     """What the file `OPTIONS` holds."""
-    found: dict[str, dict[str, dict[str, Any]]] = json.loads(OPTIONS.read_text(encoding="utf-8"))
+    found: dict[str, dict[str, dict[str, Any]]] = read_json(OPTIONS)
     return found
 
 
 @functools.cache
 def config_schema() -> dict[str, Any]:
     """JSON schema of a configuration: `SCHEMA` with the options of the stages that it names."""
-    return cast(dict[str, Any], _expand(yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))))
+    return cast(dict[str, Any], _expand(read_yaml(SCHEMA)))
 
 
 def _expand(part: Any) -> Any:
@@ -86,46 +88,138 @@ def _expand(part: Any) -> Any:
     return found
 
 
+def settle(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration as plain values, `~` in its paths expanded.
+
+    Raises InputError naming every unknown, mistyped or out-of-range key, and paths that cannot be
+    used or, where they name inputs, are not there.
+    """
+    plain = _plain(config, "", itertools.count())
+    settled: dict[str, Any] = _expanded_paths(plain, config_schema())
+    check_config(settled)
+    return settled
+
+
+def _plain(part: Any, where: str, number: Iterator[int]) -> Any:
+    """`part` without dates, sets and the like, which YAML has and no option; they become text."""
+    if next(number) > _MOST_VALUES:
+        raise InputError(f"{where}: more than {_MOST_VALUES} values: aliases within aliases?")
+    if isinstance(part, Mapping):
+        return {str(k): _plain(v, f"{where}.{k}".lstrip("."), number) for k, v in part.items()}
+    if isinstance(part, list | tuple):
+        return [_plain(item, where, number) for item in part]
+    if isinstance(part, float) and not math.isfinite(part):
+        raise InputError(f"configuration:\n  {where}: {part} is no number to work with")
+    return part if part is None or isinstance(part, str | int | float) else str(part)
+
+
+def _expanded_paths(part: Any, schema: Any) -> Any:
+    schema = schema if isinstance(schema, dict) else {}
+    if isinstance(part, dict):
+        own, others = schema.get("properties", {}), schema.get("additionalProperties")
+        return {k: _expanded_paths(v, own.get(k, others)) for k, v in part.items()}
+    choices = schema.get("oneOf", [schema])
+    if isinstance(part, list):
+        items = next((choice["items"] for choice in choices if "items" in choice), None)
+        return [_expanded_paths(item, items) for item in part]
+    is_path = isinstance(part, str) and any(choice.get("format") in _PATHS for choice in choices)
+    return expanded(part) if is_path else part
+
+
+_PATHS = ("path", "folder")
+_FORMATS = jsonschema.FormatChecker(())
+
+
+@_FORMATS.checks("folder", raises=ValueError)
+def _usable(path: Any) -> bool:
+    if isinstance(path, str) and (fault := unusable(path)):
+        raise ValueError(fault)
+    return True
+
+
+@_FORMATS.checks("path", raises=ValueError)
+def _there(path: Any) -> bool:
+    if isinstance(path, str) and _usable(path) and path != "auto" and not Path(path).exists():
+        raise ValueError(f"{path}: no such folder or file")
+    return True
+
+
 def check_config(config: Mapping[str, Any]) -> None:
-    """Raise InputError naming every unknown, mistyped or out-of-range key of `config`."""
-    validator = jsonschema.Draft202012Validator(config_schema())
-    faults = [_explain(error) for error in validator.iter_errors(json.loads(json.dumps(config)))]
+    """Raise InputError naming every fault of a configuration that `settle` made plain."""
+    validator = jsonschema.Draft202012Validator(config_schema(), format_checker=_FORMATS)
+    faults = [_explain(error) for error in validator.iter_errors(config)]
     if faults:
         raise InputError("configuration:\n  " + "\n  ".join(sorted(faults)))
 
 
 def _explain(error: jsonschema.ValidationError) -> str:
-    where = ".".join(str(part) for part in error.absolute_path)
+    where = ".".join(shown(str(part)) for part in error.absolute_path)
+    if error.validator == "format":
+        return f"{where}: {error.cause}"
+    if error.validator == "oneOf" and error.context:  # of a list or one: that which is given
+        kind = "array" if isinstance(error.instance, list) else "string"
+        meant = [e for e in error.context if e.validator != "type" or e.validator_value == kind]
+        return "\n  ".join(map(_explain, meant or error.context[:1]))
     if error.validator != "additionalProperties":
-        return f"{where}: {error.message}"
+        return f"{where}: {shown(error.message, 300)}"
     known = list(cast(dict[str, Any], error.schema)["properties"])
     parts = []
     for key in sorted(set(cast(dict[str, Any], error.instance)) - set(known)):
         close = get_close_matches(key, known, 1)
         hint = f"did you mean {close[0]}?" if close else f"known keys: {', '.join(known)}"
-        parts.append(f"{where}.{key}".lstrip(".") + f": unknown key; {hint}")
+        parts.append(f"{where}.{shown(key)}".lstrip(".") + f": unknown key; {hint}")
     return "\n  ".join(parts)
 
 
 def corpora_root(config: Mapping[str, Any]) -> Path:
-    """The folder that holds the corpora: PYSCORER_CORPORA where it is set, else `corpora_root`."""
-    return Path(os.environ.get("PYSCORER_CORPORA") or config["corpora_root"])
+    """The folder that holds the corpora: what PYSCORER_CORPORA, else `corpora_root` names.
+
+    Where neither names one, `shared/corpora` beside the repository if it is there, else DOWNLOADS.
+    Raises InputError for a folder that is named and cannot be read.
+    """
+    given = os.environ.get("PYSCORER_CORPORA")
+    key, named = (
+        ("PYSCORER_CORPORA", given) if given else ("corpora_root", config.get("corpora_root"))
+    )
+    if named is None:
+        beside = MANIFESTS.parent.parent / "shared" / "corpora"
+        return beside if beside.is_dir() else DOWNLOADS
+    root = expanded(named)
+    if fault := unusable(root) or not_a_folder(Path(root)):
+        raise InputError(f"{key}: {fault}")
+    return Path(root)
+
+
+def _is_there(manifest: Manifest, config: Mapping[str, Any]) -> bool:
+    """Whether the corpora root has a corpus. InputError for a part of it, and its own folder."""
+    root = corpora_root(config)
+    missing = manifest.missing(root)
+    if missing and root != DOWNLOADS:
+        key = "PYSCORER_CORPORA" if os.environ.get("PYSCORER_CORPORA") else "corpora_root"
+        if (root / manifest.folder).exists():
+            raise InputError(
+                f"{key}: {root / manifest.folder}: {manifest.name} without {missing[0]}: copy the "
+                "whole corpus, or take the folder away"
+            )
+        if all((root / path).exists() for path in manifest.required):
+            raise InputError(f"{key}: {root}: name the folder that holds {manifest.name}, above it")
+    return not missing
 
 
 def resolve_run(config: Mapping[str, Any]) -> Run:
     """Decide which corpora a run takes, and from where.
 
-    The environment variable PYSCORER_CORPORA, where set, replaces `corpora_root`. `corpus: auto`
-    takes speechocean762 where the corpora root has it, else the generated sample. A corpus asked
-    for by name that is not there is to be downloaded. The acoustic model is trained on the corpus's
-    train split, or on the datasets of `acoustic_data`; the sample has native speakers for it.
+    `corpus: auto` takes speechocean762 where the corpora root (see `corpora_root`) has it, else the
+    generated sample. A corpus asked for by name that is not there is to be downloaded. The acoustic
+    model is trained on the corpus's train split, or on the datasets of `acoustic_data`; the sample
+    has native speakers for it.
 
-    Raises InputError for a corpus without a manifest, and a split that its manifest does not have.
+    Raises InputError for a corpus without a manifest, a split that its manifest does not have, and
+    folders that cannot be read, or written into, or would mix with a corpus or with each other.
     """
-    root = corpora_root(config)
     corpus: str = config["corpus"]
     if corpus == "auto":
-        there = not load_manifest("speechocean762", MANIFESTS).missing(root)
+        there = _is_there(load_manifest("speechocean762", MANIFESTS), config)
         corpus = "speechocean762" if there else SAMPLE
     speakers: int = config["prepare"]["speakers"]
     if corpus == SAMPLE:
@@ -141,7 +235,7 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
         name += "".join("+" + dataset.replace("/", "-") for dataset in asked)
     note += f"; acoustic model of {', '.join(acoustic)}"
     work = Path(config["work_root"]) / name
-    sources = {}
+    sources, folders = {}, []
     for dataset in (f"{corpus}/train", f"{corpus}/test", *acoustic):
         owner, _, split = dataset.partition("/")
         manifest = load_manifest(owner, MANIFESTS)
@@ -149,11 +243,21 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
             raise InputError(
                 f"{dataset}: {owner} has no split {split}: {', '.join(manifest.splits)}"
             )
-        fetch = owner == SAMPLE or bool(manifest.missing(root))
-        sources[owner] = Source(
-            work / "corpora" if owner == SAMPLE else DOWNLOADS if fetch else root, fetch
-        )
+        if owner == SAMPLE:
+            sources[owner] = Source(work / "corpora", fetch=True)
+        elif _is_there(manifest, config):
+            sources[owner] = Source(corpora_root(config), fetch=False)
+        else:
+            sources[owner] = Source(DOWNLOADS, fetch=True)
+        folders.append(sources[owner].root / manifest.folder)
     results = Path(config["results_root"]) / name
+    for key, folder in (("work_root", work), ("results_root", results)):
+        if fault := not_writable(folder):
+            raise InputError(f"{key}: {fault}")
+        if into := next((f for f in folders if inside(folder, f)), None):
+            raise InputError(f"{key}: {folder} would be written into the corpus {into}")
+    if inside(work, results) or inside(results, work):
+        raise InputError(f"results_root: {results} and {work} of work_root would mix: name another")
     return Run(name, corpus, tuple(acoustic), sources, work, results, note)
 
 
@@ -175,6 +279,8 @@ def flags(options: Mapping[str, Any]) -> str:
             words.append(flag if value else flag.replace("--", "--no-", 1))
         elif isinstance(value, list):
             words += [flag, *map(str, value)]
+        elif isinstance(value, str | Path) and str(value).startswith("-"):
+            words.append(f"{flag}={value}")
         elif value is not None:
             words += [flag, str(value)]
     return shlex.join(words)

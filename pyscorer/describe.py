@@ -33,7 +33,7 @@ def _range(schema: dict[str, Any]) -> str:
     if schema["type"] == "boolean":
         return "true, false"
     if schema["type"] == "string":
-        return "text"
+        return schema.get("format", "text")
     limits = [f"{sign} {schema[key]}" for key, sign in SIGNS.items() if key in schema]
     return ", ".join((["whole"] if schema["type"] == "integer" else []) + limits)
 

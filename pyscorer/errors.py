@@ -1,11 +1,13 @@
 """The one exception that users are meant to read."""
 
+import errno
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 
 
 class InputError(Exception):
@@ -28,11 +30,14 @@ def naming(place: object) -> Iterator[None]:
 def attempt(function: Callable[..., Result], *arguments: object) -> Result | Exception:
     """`function(*arguments)`, or the exception that it raised.
 
-    For many things in a row of which one that is bad must not end the work on the others.
+    For many things in a row of which one that is bad must not end the work on the others. A full
+    disk and the like is no fault of the one thing, and is raised.
     """
     try:
         return function(*arguments)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+            raise
         return error
 
 

@@ -4,6 +4,7 @@ import itertools
 import multiprocessing
 import os
 import pickle
+import signal
 import sys
 import threading
 from collections import deque
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from types import FrameType
 from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -25,13 +27,18 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+ENDS = [getattr(signal, s) for s in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, s)]
+"""Signals to end."""
 _SHARED: Any = None
 """What this worker's tasks have in common, see `shared_map`."""
 
 
-def _begin_worker(shared: Any = None) -> None:
+def begin_worker(shared: Any = None) -> None:
+    """Settle a new worker process: its threads, and when and how it ends."""
     global _SHARED
     _SHARED = shared
+    for number in ENDS:
+        signal.signal(number, _end)
     threadpool_limits(1)
     if "torch" in sys.modules:  # its threads are not there after a fork: whoever wants them hangs
         sys.modules["torch"].set_num_threads(1)
@@ -39,6 +46,8 @@ def _begin_worker(shared: Any = None) -> None:
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
+        if hasattr(signal, "pthread_sigmask"):  # they are for the main thread, which may sleep
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
         if parent is not None:
             parent.join()
             os._exit(1)
@@ -46,9 +55,22 @@ def _begin_worker(shared: Any = None) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+_ENDING = False
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    global _ENDING
+    if not _ENDING:  # Ctrl-C is followed by the parent's SIGTERM: once, lest clean-up be cut short
+        _ENDING = True
+        sys.exit(128 + number)
+
+
 def _pickled(function: Callable[[Task], Result], task: Task) -> bytes:
-    # As plain bytes: torch would hand tensors over as open files, one for each.
-    return pickle.dumps(function(task))
+    try:
+        # As plain bytes: torch would hand tensors over as open files, one for each.
+        return pickle.dumps(function(task))
+    except SystemExit as end:  # which the pool would take for a result, and go on
+        os._exit(end.code if isinstance(end.code, int) else 1)
 
 
 def ordered_map(
@@ -70,7 +92,7 @@ def _spread(
     function: Callable[[Task], Result], tasks: Iterable[Task], jobs: int, shared: object
 ) -> Iterator[Result]:
     remaining = iter(tasks)
-    with ProcessPoolExecutor(jobs, initializer=_begin_worker, initargs=(shared,)) as pool:
+    with ProcessPoolExecutor(jobs, initializer=begin_worker, initargs=(shared,)) as pool:
         pending: deque[Future[bytes]] = deque()
         try:
             for task in itertools.islice(remaining, 3 * jobs):
@@ -80,8 +102,7 @@ def _spread(
                 for task in itertools.islice(remaining, 1):
                     pending.append(pool.submit(_pickled, function, task))
         finally:
-            for future in pending:
-                future.cancel()
+            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def shared_map(

@@ -114,4 +114,4 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     """A schema without what pydantic says besides; an option left out is how it may be None."""
     if schema.get("anyOf", [{}])[-1] == {"type": "null"}:
         schema = schema["anyOf"][0] | {k: v for k, v in schema.items() if k != "anyOf"}
-    return {k: v for k, v in schema.items() if k not in ("title", "format")}
+    return {k: v for k, v in schema.items() if k != "title"}

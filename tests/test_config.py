@@ -5,17 +5,18 @@ import pytest
 import yaml
 
 from pyscorer.config import (
-    MANIFESTS,
     SCHEMA,
     Source,
     all_options,
     check_config,
     config_schema,
+    corpora_root,
     flags,
     resolve_run,
     run_seed,
+    settle,
 )
-from pyscorer.corpora.manifests import load_manifest
+from pyscorer.corpora.manifests import MANIFESTS, load_manifest
 from pyscorer.describe import descriptions
 from pyscorer.errors import InputError
 from pyscorer.stages import STAGES
@@ -213,3 +214,131 @@ def test_a_corpus_without_a_manifest_is_an_error_that_names_the_known_ones(root)
 def test_flags_spell_every_kind_of_value():
     options = {"num_leaves": 250, "resume": False, "verbose": True, "extras": ["a", "b"], "x": None}
     assert flags(options) == "--num-leaves 250 --no-resume --verbose --extras a b"
+
+
+def test_paths_are_expanded_wherever_the_schema_has_them(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "bert").mkdir()
+    (tmp_path / "a.txt").touch()
+    (tmp_path / "final.mdl").touch()
+    config = changed(
+        acoustic_model="~/final.mdl",
+        work_root="~",
+        encode={"model": ["base", "~/whisper"]},
+        recogniser_view={"model": "~/whisper"},
+        report={"title": "~/kept"},
+        proficiency={
+            "name": "p",
+            "experts": {"fbk1": None},
+            "prepare_responses": {"corpus": "auto", "transcripts": ["~/a.txt"]},
+            "expert_features": {"encoder": "~/bert"},
+        },
+    )
+    found = settle(config)
+    assert (
+        found["acoustic_model"] == f"{tmp_path}/final.mdl" and found["work_root"] == f"{tmp_path}"
+    )
+    assert found["encode"]["model"] == ["base", f"{tmp_path}/whisper"]
+    assert found["recogniser_view"]["model"] == f"{tmp_path}/whisper"
+    assert found["report"]["title"] == "~/kept"
+    responses = found["proficiency"]["prepare_responses"]
+    assert responses == {"corpus": "auto", "transcripts": [f"{tmp_path}/a.txt"]}
+    assert found["proficiency"]["expert_features"]["encoder"] == f"{tmp_path}/bert"
+
+
+@pytest.mark.parametrize("key", ["corpora_root", "work_root", "results_root", "acoustic_model"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("a\nb.mdl", "a line break"),
+        ("a\tb.mdl", "a line break"),
+        ("a\udcffb.mdl", "no UTF-8"),
+        ("{x}.mdl", "braces"),
+        ("$HOME/x.mdl", "variables are not expanded"),
+        ("${HOME}/x.mdl", "variables are not expanded"),
+        ("~nobody-of-this-name/x.mdl", "no such user"),
+        ("|cat x.mdl", "Kaldi's tables"),
+        (" x.mdl", "blank"),
+        ("", "too short|does not match|non-empty"),
+        (None, "None is not of type 'string'"),
+        (["x.mdl"], "is not of type 'string'"),
+    ],
+)
+def test_a_path_that_cannot_be_used_is_refused_by_its_key(key, path, message):
+    if key == "corpora_root" and path is None:
+        assert settle(changed(corpora_root=None))["corpora_root"] is None
+        return
+    with pytest.raises(InputError, match=rf"^configuration:\n  {key}: .*({message})"):
+        settle(changed(**{key: path}))
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "a&b", "a'b", 'a"b', "a;b", "(a)", "100%", "a$", "ü 你", "-a"]
+)
+def test_other_names_can_be_used(name, root):
+    (root / name).mkdir()
+    real_corpus(root / name)
+    run = resolve_run(
+        settle(changed(corpora_root=str(root / name), work_root=name, results_root="r" + name))
+    )
+    assert run.corpus == "speechocean762"
+    assert run.work.parent.name == name and not str(run.work).startswith("-")
+
+
+def test_a_folder_whose_name_looks_like_a_variable_can_be_used_where_it_is(root):
+    (root / "$x").mkdir()
+    real_corpus(root / "$x")
+    assert resolve_run(settle(changed(corpora_root=f"{root}/$x"))).corpus == "speechocean762"
+
+
+def test_a_named_corpora_root_must_be_there_and_the_message_says_what_named_it(root, monkeypatch):
+    config = changed(corpora_root=str(root / "none"))
+    with pytest.raises(InputError, match=r"^corpora_root: .*none: no such folder"):
+        resolve_run(config)
+    assert resolve_run(config | {"corpus": "sample"}).corpus == "sample"  # which needs none
+    monkeypatch.setenv("PYSCORER_CORPORA", str(root / "other"))
+    with pytest.raises(InputError, match=r"^PYSCORER_CORPORA: .*other: no such folder"):
+        resolve_run(changed(corpora_root=str(root)))
+
+
+def test_without_a_corpora_root_downloads_are_looked_at(root, monkeypatch):
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("pyscorer.config.MANIFESTS", root / "repository" / "data_manifests")
+    (root / "repository").mkdir()
+    (root / "repository" / "data_manifests").symlink_to(MANIFESTS)
+    assert corpora_root(changed()) == Path("downloads")
+    assert resolve_run(changed()).corpus == "sample"
+    real_corpus(root / "downloads")
+    assert resolve_run(changed()).sources["speechocean762"] == Source(Path("downloads"), False)
+    (root / "shared" / "corpora").mkdir(parents=True)
+    assert corpora_root(changed()) == root / "shared" / "corpora"
+
+
+def test_nothing_is_written_into_a_corpus_or_over_another_root(root):
+    real_corpus(root)
+    whole = {"corpora_root": str(root), "prepare": {"speakers": 0}}
+    for change, message in (
+        ({"work_root": str(root)}, "work_root: .*would be written into the corpus"),
+        ({"results_root": f"{root}/speechocean762/wav"}, "results_root: .*into the corpus"),
+        ({"results_root": "work"}, "results_root: .*would mix"),
+        ({"work_root": f"{root}/speechocean762/resource/scores.json/x"}, "work_root: "),
+    ):
+        with pytest.raises(InputError, match=message):
+            resolve_run(changed(**whole, **change))
+    (root / "link").symlink_to(root / "speechocean762")
+    with pytest.raises(InputError, match="into the corpus"):
+        resolve_run(changed(**whole, work_root=f"{root}/link"))
+
+
+def test_values_that_only_yaml_has_are_named_by_their_key():
+    loaded = yaml.safe_load("seed: 2020-01-01\n1: x\nreport: {title: 2020-01-01}")
+    with pytest.raises(InputError) as error:
+        settle(changed(**{str(k): v for k, v in loaded.items()}))
+    assert "seed: '2020-01-01' is not of type 'integer'" in str(error.value)
+    assert "1: unknown key" in str(error.value)
+    with pytest.raises(InputError, match=r"train_tdnnf.learning_rate: inf"):
+        settle(changed(train_tdnnf={"learning_rate": float("inf")}))
+
+
+def test_a_text_that_begins_with_a_dash_is_no_flag():
+    assert flags({"note": "-x", "pad": -1, "path": Path("-p")}) == "--note=-x --pad -1 --path=-p"

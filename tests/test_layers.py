@@ -16,6 +16,7 @@ LAYERS = (
     {"measures", "kaldi", "pronunciation", "grading", "proficiency"},
     {"recognition", "feedback"},
     {"stages"},
+    {"console", "paths"},
     {"cli", "config", "describe"},
     {"planning"},
 )

@@ -10,47 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
+from tiny_run import finish, snakemake
 
-ROOT = Path(__file__).parent.parent
-TINY = {
-    "corpus": "sample",
-    "download": {"sample_speakers": 12, "sample_natives": 8, "sample_utterances": 4},
-    "train_gmm": {"iterations": 12, "gaussians": 100, "canonical": True},
-    "chain_graphs": {"num_leaves": 60},
-    "train_tdnnf": {"network": "small", "epochs": 2, "checkpoint_minutes": 0},
-    "train_scorer": {"seeds": 2, "folds": 2, "epochs": 3, "min_steps": 10},
-    "train_baseline": {"seeds": 2, "folds": 2, "iterations": 20},
-    "evaluate": {"samples": 50},
-}
 STAGES = ["download", "features", "train_gmm", "align", "train_tdnnf", "export", "train_scorer"]
-
-
-def snakemake(folder: Path, *arguments: str, overlay: dict | None = None) -> subprocess.Popen:
-    """Start `arguments`, targets first, with the tiny configuration and `overlay` over it."""
-    config = TINY | {"work_root": str(folder / "work"), "results_root": str(folder / "results")}
-    (folder / "tiny.yaml").write_text(yaml.safe_dump(config))
-    (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay or {}))
-    scripts = Path(sys.executable).parent
-    command = [str(scripts / "snakemake"), "--cores", "2", *arguments]
-    # Last: the flag takes all that follows.
-    command += ["--configfile", str(folder / "tiny.yaml"), str(folder / "overlay.yaml")]
-    environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    with (folder / "log").open("ab") as log:
-        return subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-
-
-def finish(folder: Path, *arguments: str, overlay: dict | None = None) -> str:
-    process = snakemake(folder, *arguments, overlay=overlay)
-    assert process.wait() == 0, (folder / "log").read_text()[-5000:]
-    return (folder / "log").read_text()
 
 
 def kill_in(folder: Path, stage: str) -> None:

@@ -29,6 +29,7 @@ WORK = Path("work/sample")
 
 @pytest.fixture(autouse=True)
 def nothing_at_hand(monkeypatch, tmp_path):
+    (tmp_path / "corpora").mkdir()
     monkeypatch.setenv("PYSCORER_CORPORA", str(tmp_path / "corpora"))
 
 

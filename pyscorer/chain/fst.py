@@ -1,5 +1,6 @@
 """Weighted acceptors as plain arrays, read from and written to OpenFst files."""
 
+import errno
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,5 +81,11 @@ def write_fst(path: Path, acceptor: Acceptor) -> None:
     columns = (acceptor.source, acceptor.destination, acceptor.label, acceptor.weight)
     for source, destination, label, weight in zip(*(c.tolist() for c in columns), strict=True):
         fst.add_arc(source, kaldifst.StdArc(label, label, -weight, destination))
+    save_fst(fst, path)
+
+
+def save_fst(fst: kaldifst.StdVectorFst, path: Path) -> None:
+    """Write an FST, whole or not at all. Raises OSError where that fails, as on a full disk."""
     with atomic_path(path) as part:
-        fst.write(str(part))
+        if not fst.write(str(part)):  # OpenFst says only this
+            raise OSError(errno.EIO, "cannot be written; is the disk full?", str(path))

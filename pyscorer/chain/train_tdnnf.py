@@ -30,8 +30,9 @@ from pyscorer.chain.schedule import TrainingOptions, dropout_at, learning_rate_a
 from pyscorer.chain.supervision import batch_numerators
 from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
 from pyscorer.chain.tree import ContextTree, read_tree
-from pyscorer.contract.files import atomic_open, atomic_path
+from pyscorer.contract.files import atomic_open
 from pyscorer.contract.phones import PHONE_ID
+from pyscorer.contract.weights import save_weights
 from pyscorer.errors import InputError
 from pyscorer.parallel import cores, shared_map
 from pyscorer.progress import progress_bar
@@ -152,20 +153,17 @@ class _Run:
         return identity | {"utterances": len(self.training), "pdfs": len(self.pdf_to_phone)}
 
     def save_checkpoint(self) -> None:
-        with atomic_path(self.out / "checkpoint.pt") as part:
-            torch.save(
-                {
-                    "identity": self._identity(),
-                    "place": (self.epoch, self.step_in_epoch, self.step),
-                    "sums": asdict(self.sums),
-                    "rows": self.rows,
-                    "best": self.best,
-                    "model": self.model.state_dict(),
-                    "averaged": self.averaged.state_dict(),
-                    "optimiser": self.optimiser.state_dict(),
-                },
-                part,
-            )
+        state = {
+            "identity": self._identity(),
+            "place": (self.epoch, self.step_in_epoch, self.step),
+            "sums": asdict(self.sums),
+            "rows": self.rows,
+            "best": self.best,
+            "model": self.model.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        save_weights(self.out / "checkpoint.pt", state)
 
     def resume(self) -> None:
         path = self.out / "checkpoint.pt"

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_open, read_json
 from pyscorer.errors import InputError
 
 FORWARD, SELF_LOOP = 0, 1
@@ -142,9 +142,7 @@ def write_tree(path: Path, tree: ContextTree) -> None:
 def read_tree(path: Path) -> ContextTree:
     """Read `tree.json`. Raises InputError if it is missing or malformed."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
         return make_tree(content["phones"], _from_json(content["root"]), content["questions"])
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a tree written by chain_graphs ({error!r})") from None

@@ -3,6 +3,7 @@
 import base64
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -37,6 +38,15 @@ def read_audio(path: Path, rate: int = SAMPLE_RATE, resample: bool = False) -> n
 
 def mp3_uri(samples: np.ndarray) -> str:
     """Mono samples at 16 kHz as a data: URI: MP3, which browsers on any device play."""
+    mp3 = encoded(samples, "MP3", compression_level=0.7)
+    return f"data:audio/mpeg;base64,{base64.b64encode(mp3).decode()}"
+
+
+def encoded(samples: np.ndarray, form: str, **options: Any) -> bytes:
+    """Mono samples at 16 kHz as an audio file; `form` and `options` are those of soundfile.write.
+
+    To memory: libsndfile does not say what went wrong with a file, such as a full disk.
+    """
     stream = io.BytesIO()
-    soundfile.write(stream, samples, SAMPLE_RATE, format="MP3", compression_level=0.7)
-    return f"data:audio/mpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    soundfile.write(stream, samples, SAMPLE_RATE, format=form, **options)
+    return stream.getvalue()

@@ -5,21 +5,42 @@ known), `canonical` where the corpus has canonical phone strings, and, for score
 tables `utterance_scores.csv`, `word_scores.csv`, `phone_scores.csv` and `rater_scores.csv`.
 """
 
+import math
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
 from pyscorer.contract.audio import read_audio
-from pyscorer.contract.files import read_table, write_table
+from pyscorer.contract.files import read_table, shown, write_table
+from pyscorer.contract.phones import SPOKEN_PHONES
+from pyscorer.contract.tables import number, read_rows, whole
 from pyscorer.errors import InputError
 
 Aspect = Literal["accuracy", "completeness", "fluency", "prosodic", "total"]
 UTTERANCE_ASPECTS: list[str] = list(get_args(Aspect))
 WORD_ASPECTS = ["accuracy", "stress", "total"]
+
+LABEL_KEYS = {
+    "utterance": ["utterance"],
+    "word": ["utterance", "word_index", "word"],
+    "phone": ["utterance", "word_index", "phone_index", "phone"],
+    "rater": ["utterance", "rater"],
+}
+"""Columns of a label table, by level, before its aspects. Of these `word` need not be there."""
+LABEL_ASPECTS = {
+    "utterance": UTTERANCE_ASPECTS,
+    "word": WORD_ASPECTS,
+    "phone": ["accuracy"],
+    "rater": UTTERANCE_ASPECTS,
+}
+LABEL_TOPS = {"utterance": 10.0, "word": 10.0, "phone": 2.0, "rater": 10.0}
+"""Top of the scale of each level; all scales begin at 0."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +83,9 @@ def read_data_dir(path: Path) -> DataDir:
     for name, table in (("wav.scp", audio), ("utt2spk", speakers)):
         for key in text:
             if key not in table:
-                raise InputError(f"{path / name}: lacks utterance {key}, which {path}/text has")
+                raise InputError(
+                    f"{path / name}: lacks utterance {shown(key)}, which {path}/text has"
+                )
     words = {key: tuple(value.split()) for key, value in text.items()}
     canonical = _read_canonical(path / "canonical", words)
     data = DataDir()
@@ -87,14 +110,20 @@ def _read_canonical(
     phones: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
     for key, value in read_table(path).items():
         utterance, _, index = key.rpartition(".")
-        phones[utterance][int(index)] = tuple(value.split())
+        spoken = tuple(value.split())
+        if not (utterance and index.isascii() and index.isdecimal() and len(index) < 9):
+            raise InputError(f"{path}: {shown(key)} is not `utterance.wordindex`")
+        if not spoken or not SPOKEN_PHONES.issuperset(spoken):
+            fault = f"not phones of a word: {shown(value)}" if value else "no phones"
+            raise InputError(f"{path}: {shown(key)}: {fault}")
+        phones[utterance][int(index)] = spoken
     canonical = {}
     for utterance, by_word in phones.items():
         if utterance not in words:
             continue
         if sorted(by_word) != list(range(len(words[utterance]))):
             raise InputError(
-                f"{path}: {utterance}: {len(by_word)} words with phones, "
+                f"{path}: {shown(utterance)}: {len(by_word)} words with phones, "
                 f"{len(words[utterance])} words in text"
             )
         canonical[utterance] = tuple(by_word[i] for i in range(len(by_word)))
@@ -132,17 +161,50 @@ def read_wav(utterance: Utterance) -> np.ndarray:
         raise InputError(f"utterance {utterance.key}: {error}") from None
 
 
+def score(cell: str, top: float) -> float:
+    """A human score on the scale 0..`top`; NaN, to mask, of an empty cell.
+
+    Raises ValueError, of which the message is a predicate, for all else.
+    """
+    value = number(cell) if cell else math.nan
+    if not (0 <= value <= top or not cell):
+        raise ValueError(f"{cell} is out of range 0..{top:g}")
+    return value
+
+
 def read_labels(path: Path, level: str) -> pd.DataFrame:
     """Read `<level>_scores.csv` (level: utterance, word, phone or rater) of a data directory.
 
-    Columns: `utterance`, then `word_index`, `word`, `phone_index`, `phone`, `rater` as the level
-    has them, then the aspects. Utterance and word aspects run 0..10, phone accuracy 0..2; an empty
-    cell (NaN) is a score to mask.
+    Columns: those of LABEL_KEYS (`word` only where the table has it), then of LABEL_ASPECTS.
+    Utterance and word aspects run 0..10, phone accuracy 0..2; an empty cell (NaN) is a score to
+    mask, and so is every cell of an aspect that the table lacks.
+
+    Raises InputError naming the line of a cell that is no such number, and of a repeated row.
     """
     file = path / f"{level}_scores.csv"
     if not file.exists():
         raise InputError(f"{file}: no such label table; this corpus split has no {level} scores")
-    text = {"utterance": str, "word": str, "phone": str}
-    # NA handling is per column: "NA", "NULL" and the like can be words.
-    aspects = {aspect: [""] for aspect in UTTERANCE_ASPECTS + WORD_ASPECTS}
-    return pd.read_csv(file, dtype=text, keep_default_na=False, na_values=aspects)
+    keys, aspects, top = LABEL_KEYS[level], LABEL_ASPECTS[level], LABEL_TOPS[level]
+    read: dict[str, Callable[[str], Any]] = dict.fromkeys(keys, str) | dict.fromkeys(
+        ("word_index", "phone_index"), whole
+    )
+    read |= dict.fromkeys(aspects, partial(score, top=top))
+    rows: list[dict[str, Any]] = []
+    seen: set[tuple[str, ...]] = set()
+    for line, row in read_rows(file, [c for c in keys if c != "word"]):
+        place = f"{file}:{line}: {shown(row['utterance'])}"
+        values = {}
+        for column in (c for c in (*keys, *aspects) if c in row):
+            try:
+                values[column] = read[column](row[column])
+            except ValueError as error:
+                raise InputError(f"{place}: {column} {error}") from None
+        identity = tuple(row[c] for c in keys if c not in ("word", "phone"))
+        if identity in seen:
+            raise InputError(f"{place}: duplicate row")
+        seen.add(identity)
+        rows.append(values)
+    if level == "rater" and all(row["rater"].isdecimal() for row in rows):
+        rows = [row | {"rater": int(row["rater"])} for row in rows]
+    table = pd.DataFrame(rows, columns=None if rows else keys)
+    return table.reindex(columns=[c for c in (*keys, *aspects) if c != "word" or c in table])

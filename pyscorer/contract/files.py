@@ -2,10 +2,7 @@
 
 import codecs
 import json
-import os
-import shutil
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -13,6 +10,7 @@ from typing import IO, Any
 import yaml
 from charset_normalizer import from_bytes
 
+from pyscorer.contract.durable import part_of, put
 from pyscorer.errors import InputError
 
 _MARKS = (
@@ -24,11 +22,8 @@ _MARKS = (
 )
 _GUESSED = (["cp1252"], ["gb18030", "big5", "shift_jis", "euc_kr", "cp1251", "utf_16_le"])
 """Encodings worth a guess, the first that fits: a short line fits dozens of others as well."""
+_KEYS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"}
 _MOST_NODES = 100_000
-
-
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.part")
 
 
 @contextmanager
@@ -37,43 +32,29 @@ def atomic_open(path: Path, mode: str = "w") -> Iterator[IO[Any]]:
 
     Parent directories are made. After an exception, or a kill, `path` is as it was before.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(path)
-    try:
-        with part.open(mode, encoding=None if "b" in mode else "utf-8") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    encoding = None if "b" in mode else "utf-8"
+    with atomic_path(path) as part, part.open(mode, encoding=encoding) as stream:
+        yield stream
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Like `atomic_open`, for writers that want a path; the suffix of `path` is kept."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(path).with_suffix(path.suffix)
-    try:
+    with part_of(path, path.suffix) as part:
         yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        put(part, path)
 
 
 @contextmanager
 def atomic_directory(path: Path) -> Iterator[Path]:
-    """Fill a temporary directory, then put it in place of `path` (an older one is removed)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = _beside(path)
-    part.mkdir()
-    try:
+    """Fill a temporary directory, then put it in place of `path` (an older one is removed).
+
+    Raises InputError rather than remove a folder that holds none of the new one's files.
+    """
+    with part_of(path) as part:
+        part.mkdir()
         yield part
-        if path.exists():
-            shutil.rmtree(path)
-        part.replace(path)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        put(part, path)
 
 
 def shown(text: str, longest: int = 80) -> str:
@@ -150,14 +131,21 @@ def read_text(path: Path) -> str:
     return "\n".join(line for _, line in read_lines(path))
 
 
-def read_json(path: Path) -> Any:
-    """What a JSON file holds. Raises InputError if it is none, or if an object repeats a key."""
+def read_json(path: Path, needed: Sequence[str] = ()) -> Any:
+    """What a JSON file holds: with keys that are `needed`, an object that has them.
+
+    Raises InputError if it is none, lacks a key, or if an object repeats one.
+    """
     try:
-        return json.loads(read_text(path), object_pairs_hook=_once)
+        content = json.loads(read_text(path), object_pairs_hook=_once)
     except RecursionError:
         raise InputError(f"{path}: JSON that is nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{path}: not JSON, or cut short: {shown(str(error), 300)}") from None
+    for key in needed:
+        if not isinstance(content, dict) or key not in content:
+            raise InputError(f"{path}: lacks {key}: it is damaged, or another file than is needed")
+    return content
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -171,8 +159,8 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def read_yaml(path: Path) -> Any:
     """What a YAML file holds: plain values, mappings and lists.
 
-    Raises InputError naming the line for what is no YAML, tags of other types, a repeated key, and
-    aliases that unfold to more than anyone writes.
+    Raises InputError naming the line for what is no YAML, tags of other types, a key that repeats
+    or is not text (`no` is false to YAML), and aliases that unfold to more than anyone writes.
     """
     try:
         loader = yaml.SafeLoader(read_text(path))
@@ -184,7 +172,8 @@ def read_yaml(path: Path) -> Any:
     except RecursionError:
         raise InputError(f"{path}: YAML that is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:
-        message = shown(" ".join(str(error).split()), 300)
+        said = str(error).replace('in "<unicode string>", ', "")  # yaml's name of the file
+        message = shown(" ".join(said.split()), 300)
         raise InputError(f"{path}: not YAML: {message}") from None
 
 
@@ -195,7 +184,11 @@ def _check_node(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
     sizes[node] = 1  # an alias of what it stands in
     parts = []
     if isinstance(node, yaml.MappingNode):
-        names = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        keys = [key for key, _ in node.value]
+        for key in keys:
+            if key.tag not in _KEYS:  # of `no:` it is a bool's, of `1:` an int's
+                raise ValueError(f"key {key.value} is not text: put it in quotes{key.start_mark}")
+        names = [key.value for key in keys]
         if len(set(names)) < len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"key {twice} stands twice{node.start_mark}")
@@ -219,7 +212,7 @@ def read_table(path: Path) -> dict[str, str]:
         if not key:
             raise InputError(f"{path}:{number}: empty line or leading space")
         if key in table:
-            raise InputError(f"{path}:{number}: duplicate key {key}")
+            raise InputError(f"{path}:{number}: duplicate key {shown(key)}")
         table[key] = value.strip()
     return table
 

@@ -1,5 +1,6 @@
 """Human scores of utterances, words and phones, on the units of an alignment."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from pyscorer.contract.pooled import PHONE_NAMES, PooledSet
 from pyscorer.errors import InputError
 
 _GAP = "*"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,30 @@ class Labels:
     """Accuracy of each aligned phone, 0..2."""
     speakers: np.ndarray
     """Of each utterance."""
+
+    @property
+    def overall(self) -> np.ndarray:
+        """Of each utterance the total, or without one the mean of its other aspects; 0..10.
+
+        What has no score at all counts as the mean of the others.
+        """
+        known = ~np.isnan(self.utterances)
+        sums, counts = np.where(known, self.utterances, 0).sum(axis=1), known.sum(axis=1)
+        middle = sums.sum() / max(counts.sum(), 1)
+        means = np.where(counts > 0, sums / np.maximum(counts, 1), middle)
+        at = UTTERANCE_ASPECTS.index("total")
+        return np.where(known[:, at], self.utterances[:, at], means)
+
+    def unscored(self) -> list[str]:
+        """What nobody gave a score of, as `fluency` or `word stress`."""
+        levels = {"": self.utterances, "word ": self.words, "phone ": self.phones[:, None]}
+        aspects = (UTTERANCE_ASPECTS, WORD_ASPECTS, ["accuracy"])
+        return [
+            name + aspect
+            for (name, values), own in zip(levels.items(), aspects, strict=True)
+            for aspect, column in zip(own, values.T, strict=True)
+            if np.isnan(column).all()
+        ]
 
 
 def carry_over(
@@ -56,7 +83,11 @@ def word_starts(pooled: PooledSet) -> np.ndarray:
 
 
 def read_grades(data: Path, pooled: PooledSet) -> Labels:
-    """The scores of the utterances of `pooled`. Raises InputError naming what has none."""
+    """The scores of the utterances of `pooled`, NaN where nobody gave one.
+
+    Without a table of words or of phones all of theirs are NaN; the log names what nobody scored.
+    Raises InputError for an utterance or a word that its table lacks, and if there are no scores.
+    """
     keys = pooled.keys
     speakers = read_table(data / "utt2spk")
     table = read_labels(data, "utterance").set_index("utterance")
@@ -68,16 +99,23 @@ def read_grades(data: Path, pooled: PooledSet) -> Labels:
     if (data / "rater_scores.csv").exists():
         means = read_labels(data, "rater").groupby("utterance")[UTTERANCE_ASPECTS].mean()
         raters = means.reindex(keys).to_numpy(dtype=np.float32)
-    return Labels(
+    labels = Labels(
         utterances,
         raters,
         _word_scores(data, pooled),
         _phone_scores(data, pooled),
         np.array([speakers[key] for key in keys]),
     )
+    if unscored := labels.unscored():
+        log.warning("%s: not scored by anyone, so left out: %s", data, ", ".join(unscored))
+    if all(np.isnan(level).all() for level in (utterances, labels.words, labels.phones)):
+        raise InputError(f"{data}: no utterance, word or phone has a score: nothing to learn from")
+    return labels
 
 
 def _word_scores(data: Path, pooled: PooledSet) -> np.ndarray:
+    if not (data / "word_scores.csv").exists():
+        return np.full((len(word_starts(pooled)), len(WORD_ASPECTS)), np.nan, dtype=np.float32)
     table = read_labels(data, "word").set_index(["utterance", "word_index"])[WORD_ASPECTS]
     names = np.repeat(pooled.keys, pooled.word_counts)
     starts = word_starts(pooled)
@@ -89,6 +127,9 @@ def _word_scores(data: Path, pooled: PooledSet) -> np.ndarray:
 
 
 def _phone_scores(data: Path, pooled: PooledSet) -> np.ndarray:
+    carried = np.full(len(pooled.phones), np.nan, dtype=np.float32)
+    if not (data / "phone_scores.csv").exists():
+        return carried
     known: dict[tuple[str, int], tuple[list[str], list[float]]] = {}
     table = read_labels(data, "phone").sort_values(["utterance", "word_index", "phone_index"])
     columns = [table[name] for name in ("utterance", "word_index", "phone", "accuracy")]
@@ -99,7 +140,6 @@ def _phone_scores(data: Path, pooled: PooledSet) -> np.ndarray:
     starts = word_starts(pooled)
     ends = np.append(starts[1:], len(pooled.phones))
     names = np.repeat(pooled.keys, pooled.word_counts)
-    carried = np.full(len(pooled.phones), np.nan, dtype=np.float32)
     for key, start, end in zip(names, starts, ends, strict=True):
         place = (str(key), int(pooled.word_index[start]))
         if place in known:

@@ -13,6 +13,9 @@ PHONES = ("<eps>", SILENCE, UNKNOWN_PHONE, *ARPABET)
 """Phone symbols by id, as in phones.txt: `<eps>` 0, SIL 1, SPN 2, then ARPABET from 3 on."""
 PHONE_ID = {phone: index for index, phone in enumerate(PHONES)}
 
+SPOKEN_PHONES = frozenset(ARPABET) | {UNKNOWN_PHONE}
+"""Phones that a word can have."""
+
 VOWELS = frozenset(
     ["AA", "AE", "AH", "AO", "AW", "AY", "EH", "ER", "EY", "IH", "IY", "OW", "OY", "UH", "UW"]
 )  # fmt: skip

@@ -7,18 +7,19 @@ in 10 ms frames). The stages `pool` and `gop` write such directories; every scor
 
 import csv
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.archives import read_matrices, write_archive
+from pyscorer.contract.archives import archive_writer, read_matrices, write_archive
 from pyscorer.contract.datadir import read_labels
-from pyscorer.contract.files import atomic_open, atomic_path, read_lines, read_table
+from pyscorer.contract.files import atomic_open, atomic_path, read_lines, read_table, shown
 from pyscorer.contract.phones import ARPABET, PHONE_ID, UNKNOWN_PHONE
 from pyscorer.contract.segments import PhoneSegment
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 
 SEGMENT_COLUMNS = ["utterance", "word_index", "phone_index", "phone", "start", "length"]
@@ -141,23 +142,55 @@ def select_columns(
 
 
 def read_segment_table(pool: Path) -> pd.DataFrame:
-    """segments.csv of a pooled directory: SEGMENT_COLUMNS; "NA" and the like are text in it."""
-    text = {"utterance": str, "phone": str}
-    return pd.read_csv(pool / "segments.csv", dtype=text, keep_default_na=False)
+    """segments.csv of a pooled directory: SEGMENT_COLUMNS; "NA" and the like are text in it.
+
+    Raises InputError if it is damaged, as where its words and phones do not follow each other.
+    """
+    path = pool / "segments.csv"
+    table = read_frame(path, SEGMENT_COLUMNS, text=["utterance", "phone"])
+    utterance, word, phone = (
+        table[name].to_numpy() for name in ("utterance", "word_index", "phone_index")
+    )
+    same = np.append(False, utterance[1:] == utterance[:-1])[: len(table)]
+    before_word, before_phone = np.append(0, word[:-1]), np.append(0, phone[:-1])
+    first = ~same & (word == 0) & (phone == 0)
+    begins = same & (word == before_word + 1) & (phone == 0)
+    goes_on = same & (word == before_word) & (phone == before_phone + 1)
+    known = table["phone"].isin(PHONE_NAMES).to_numpy()
+    times = (table["start"] >= 0) & (table["length"] > 0)
+    right = (first | begins | goes_on) & known & times.to_numpy()
+    if not right.all():
+        at = table.loc[np.flatnonzero(~right)[0]]
+        raise InputError(
+            f"{path}: {shown(at['utterance'])}: phone {shown(at['phone'])} of word "
+            f"{at['word_index']} is unknown, or out of order; run the stage that made it again"
+        )
+    whole = ["word_index", "phone_index", "start", "length"]
+    return table.astype(dict.fromkeys(whole, np.int64))
 
 
 def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
     """Read the named columns of every utterance of a pooled directory.
 
-    Raises InputError if segments.csv does not fit phones.scp.
+    Raises InputError for a column that is not there, if segments.csv does not fit phones.scp, and
+    if its words and phones do not follow each other.
     """
     place = {name: i for i, name in enumerate(read_columns(pool))}
+    if lacking := [name for name in columns if name not in place]:
+        raise InputError(f"{pool / 'columns.txt'}: no column {shown(lacking[0])}")
     chosen = [place[name] for name in columns]
     keys: list[str] = []
     parts: list[np.ndarray] = []
     for key, matrix in read_matrices(pool / "phones.scp"):
+        if matrix.shape[1] != len(place):
+            raise InputError(
+                f"{pool}: {shown(key)}: {matrix.shape[1]} columns in phones.scp, names of "
+                f"{len(place)} in columns.txt; run the stage that made it again"
+            )
         keys.append(key)
         parts.append(matrix[:, chosen])
+    if not parts:
+        raise InputError(f"{pool}: no utterances")
     table = read_segment_table(pool)
     utterance = np.repeat(np.arange(len(keys)), [len(part) for part in parts])
     if list(table["utterance"]) != [keys[i] for i in utterance]:
@@ -178,10 +211,14 @@ def read_targets(data: Path, aspect: str, keys: list[str]) -> tuple[np.ndarray, 
     Raises InputError naming the utterance without a score or speaker.
     """
     table = read_labels(data, "utterance").set_index("utterance")[aspect]
+    if table.isna().all():
+        raise InputError(f"{data}: nobody gave {aspect} scores; choose another aspect")
     speakers = read_table(data / "utt2spk")
     for key in keys:
         if key not in table.index or pd.isna(table[key]):
-            raise InputError(f"{data}/utterance_scores.csv: no {aspect} score of utterance {key}")
+            raise InputError(
+                f"{data}/utterance_scores.csv: no {aspect} score of utterance {shown(key)}"
+            )
         if key not in speakers:
             raise InputError(f"{data}/utt2spk: lacks utterance {key}")
     scores = table.loc[keys].to_numpy(dtype=np.float32)
@@ -198,18 +235,14 @@ def write_pooled(
     (out / "phones.scp").unlink(missing_ok=True)
     with atomic_open(out / "columns.txt") as stream:
         stream.writelines(f"{name}\n" for name in columns)
-    with atomic_open(out / "segments.csv") as stream:
+    with archive_writer(out / "phones.scp") as write, atomic_open(out / "segments.csv") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(SEGMENT_COLUMNS)
-
-        def matrices() -> Iterator[tuple[str, np.ndarray]]:
-            for key, segments, matrix in rows:
-                table.writerows(
-                    (key, s.word_index, s.phone_index, s.phone, s.start, s.length) for s in segments
-                )
-                yield key, matrix.astype(np.float32)
-
-        write_archive(out / "phones.scp", matrices())
+        for key, segments, matrix in rows:
+            table.writerows(
+                (key, s.word_index, s.phone_index, s.phone, s.start, s.length) for s in segments
+            )
+            write(key, matrix.astype(np.float32))
 
 
 def write_columns(

@@ -1,6 +1,8 @@
 """Tables in: CSV and TSV as spreadsheets, other programs and our own stages write them."""
 
 import csv
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -26,28 +28,43 @@ def read_rows(
     """Yield the rows of a table with a header line.
 
     The delimiter is the one of `delimiters` by which the header has the columns `needed`, or the
-    one that Excel's first line `sep=;` names. Byte-order marks, quoted cells, blanks around the
-    header's names, empty columns at the end of the header and lines without content (but for
-    delimiters) are no fault.
+    one that Excel's first line `sep=;` names. Byte-order marks, quoted cells, blanks around cells,
+    empty columns at the end of the header and lines without content (but for delimiters) are no
+    fault.
 
     Raises InputError naming the line for missing or repeated columns, a row with more or fewer
     cells than the header, wrong quoting, NUL bytes and undecodable text. With `wrong`, it is told
     of rows with other numbers of cells, which are then passed over.
     """
+    rows = _rows(path, needed, delimiters, wrong)
+    _, header = next(rows)
+    for number, cells in rows:
+        yield number, dict(zip(header, cells, strict=True))
+
+
+def column_names(path: Path) -> list[str]:
+    """The columns of a comma-separated table. Raises InputError as `read_rows`."""
+    return next(_rows(path, (), ",", None))[1]
+
+
+def _rows(
+    path: Path, needed: Sequence[str], delimiters: str, wrong: Wrong | None
+) -> Iterator[tuple[int, list[str]]]:
+    """Line number and cells of the header, then of the rows with as many cells."""
     with opened_text(path, newline="") as stream:
         lines = _numbered(stream, path)
         first = next(lines, "")
-        skipped = first.lower().startswith("sep=") and len(first.strip()) == 5
-        if skipped:
-            delimiters, first = first[4], next(lines, "")
+        before = 1
+        if first.lower().startswith("sep=") and len(first.strip("\r\n")) == 5:
+            delimiters, first, before = first[4], next(lines, ""), 2
         if not first.strip():
             raise InputError(f"{path}: no header line: the columns {_listed(needed)} are expected")
         delimiter, header = _header(path, first, needed, delimiters)
+        yield before, header
         reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        before = 1 + skipped
         while True:
             try:
-                cells = next(reader)
+                cells = [cell.strip() for cell in next(reader)]
             except StopIteration:
                 return
             except csv.Error as error:
@@ -56,7 +73,7 @@ def read_rows(
                 continue
             number = before + reader.line_num
             if len(cells) == len(header):
-                yield number, dict(zip(header, cells, strict=True))
+                yield number, cells
                 continue
             fault = f"{len(cells)} cells where the header has {len(header)}"
             if wrong is None:
@@ -73,7 +90,10 @@ def _numbered(stream: Iterator[str], path: Path) -> Iterator[str]:
 
 def _header(path: Path, line: str, needed: Sequence[str], delimiters: str) -> tuple[str, list[str]]:
     """The delimiter and the names of the columns."""
-    readings = [(d, next(csv.reader([line], delimiter=d))) for d in delimiters]
+    try:
+        readings = [(d, next(csv.reader([line], delimiter=d))) for d in delimiters]
+    except csv.Error as error:
+        _misquoted(path, 1, error)
     found = [(d, [cell.strip().lstrip("\ufeff") for cell in cells]) for d, cells in readings]
     # The most columns of those needed, else the most columns.
     delimiter, header = max(found, key=lambda f: (len(set(f[1]) & set(needed)), len(f[1])))
@@ -99,24 +119,45 @@ def _misquoted(path: Path, line: int, error: csv.Error) -> NoReturn:
     ) from None
 
 
+_NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?", re.ASCII)
+
+
+def number(cell: str) -> float:
+    """The number in a cell, whose decimals may follow a comma; whole ones are int.
+
+    Raises ValueError, of which the message is a predicate, for all else, as nan, inf and 1_0.
+    """
+    if not _NUMBER.fullmatch(cell):
+        raise ValueError(f"is {shown(cell)!r}, not a number")
+    return int(cell) if cell.isdecimal() else float(cell.replace(",", "."))
+
+
+def whole(cell: str) -> int:
+    """The whole number from 0 on in a cell. Raises ValueError as `number`."""
+    if not (cell.isascii() and cell.isdecimal() and len(cell) < 19):
+        raise ValueError(f"is {shown(cell)!r}, not a whole number")
+    return int(cell)
+
+
 def read_frame(
     path: Path, needed: Sequence[str], text: Sequence[str] = (), gaps: Sequence[str] = ()
 ) -> pd.DataFrame:
     """A table with the columns `needed`, which hold numbers unless they are in `text`.
 
-    Text stays as it is ("NA" can be a word); an empty cell of a column in `gaps` is NaN. Raises
-    InputError naming the line for what `read_rows` refuses, and for cells that are no numbers.
+    Text stays as it is ("NA" can be a word); an empty cell, or nan, in a column of `gaps` is NaN.
+    Raises InputError naming the line for what `read_rows` refuses, and for cells that are no
+    numbers.
     """
-    names: set[str] = set()
-    for _, row in read_rows(path, needed, ","):
-        names = names or set(row)
+    for _ in _rows(path, needed, ",", None):
+        pass  # counted here, as pandas shifts or fills what does not fit
     try:
         with opened_text(path) as stream:
             table = pd.read_csv(
                 stream,
                 dtype={name: str for name in text},
                 keep_default_na=False,
-                na_values={name: [""] for name in gaps},
+                na_values={name: ["", "nan"] for name in gaps},
+                index_col=False,
             )
     except (ValueError, OverflowError) as error:
         raise InputError(f"{path}: not readable as a table: {shown(str(error), 300)}") from None
@@ -131,13 +172,10 @@ def _check_numbers(path: Path, name: str, column: pd.Series, gaps: bool) -> None
         values = column.to_numpy(dtype=float)
         if np.isfinite(values).all() or (gaps and not np.isinf(values).any()):
             return
-    for number, row in read_rows(path, [name], ","):
-        if gaps and not row[name]:
+    for line, row in read_rows(path, [name], ","):
+        cell = row[name]
+        if gaps and cell in ("", "nan"):
             continue
-        try:
-            whole = np.isfinite(float(row[name]))
-        except ValueError:
-            whole = False
-        if not whole:
-            raise InputError(f"{path}:{number}: {name} is {shown(row[name])!r}, not a number")
+        if "," in cell or not _NUMBER.fullmatch(cell) or math.isinf(number(cell)):
+            raise InputError(f"{path}:{line}: {name} is {shown(cell)!r}, not a number")
     raise InputError(f"{path}: column {name} is not of numbers alone")

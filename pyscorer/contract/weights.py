@@ -1,21 +1,25 @@
 """Files of weights: plain values and tensors, which are read without running anything."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
 
-from pyscorer.contract.files import atomic_path
+from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError
 
 Model = TypeVar("Model")
 
 
-def save_weights(path: Path, content: dict[str, Any]) -> None:
-    """Write plain values and tensors, whole or not at all."""
-    with atomic_path(path) as part:
-        torch.save(content, part)
+def save_weights(path: Path, content: Any) -> None:
+    """Write plain values and tensors, whole or not at all; the same ones give the same bytes."""
+    # Not to a file: torch would write its name into it, and take a full disk for a fault of ours.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with atomic_open(path, "wb") as stream:
+        stream.write(buffer.getbuffer())
 
 
 def load_weights(

@@ -13,8 +13,8 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyscorer.contract.files import atomic_open
-from pyscorer.corpora.manifests import Archive, Manifest, load_manifest
+from pyscorer.contract.files import atomic_open, read_text
+from pyscorer.corpora.manifests import MANIFESTS, Archive, Manifest, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.progress import progress_bar
@@ -27,7 +27,9 @@ class DownloadOptions:
     """What to fetch, and how stubbornly."""
 
     splits: tuple[str, ...] = option((), "splits to fetch; none: the manifest's default splits")
-    manifests: Path = option(Path("data_manifests"), "folder of the corpus manifests")
+    manifests: Path | None = option(
+        None, "folder of the corpus manifests; without it, the repository's data_manifests"
+    )
     retries: int = option(5, "attempts after a broken connection", ge=0)
     timeout: float = option(30.0, "seconds without an answer", ge=0)
     wait: float = option(2.0, "seconds before the first new attempt", ge=0)
@@ -49,7 +51,7 @@ def download(corpus: str, root: Path, options: DownloadOptions) -> None:
     Raises InputError with the URL and what to do where the source is unreachable, and for a wrong
     checksum or a damaged archive.
     """
-    manifest = load_manifest(corpus, options.manifests)
+    manifest = load_manifest(corpus, options.manifests or MANIFESTS)
     marker = root / f"{corpus}.complete"
     if not manifest.archives:
         _generate(manifest, root, options)
@@ -114,7 +116,7 @@ def _obtain(manifest: Manifest, archive: Archive, root: Path, options: DownloadO
     done = _done_marker(archive, root)
     if done.exists():
         print(f"{archive.file}: already unpacked")
-        return done.read_text(encoding="utf-8").strip()
+        return read_text(done).strip()
     if _is_there(manifest, archive, root):
         print(f"{archive.file}: its content is already in {root / manifest.folder}")
         return f"{archive.file} not downloaded by this stage, not checked"

@@ -4,35 +4,21 @@ Unlike `datadir.read_data_dir`, which raises at the first fault, these read the 
 all of them.
 """
 
-import csv
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyscorer.contract.characters import plain
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
-from pyscorer.contract.files import read_lines
-from pyscorer.contract.phones import PHONE_ID, strip_stress
+from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS, LABEL_TOPS, score
+from pyscorer.contract.files import read_lines, shown
+from pyscorer.contract.phones import SPOKEN_PHONES
+from pyscorer.contract.tables import read_rows, whole
 from pyscorer.errors import InputError
-from pyscorer.lexicon.dictionary import Lexicon
+from pyscorer.lexicon.dictionary import Lexicon, add_variant, lexicon_lines, stands_for_silence
 from pyscorer.lexicon.normalise import same_word
 
 TABLES = ("text", "wav.scp", "utt2spk")
-ASPECTS = {
-    "utterance": UTTERANCE_ASPECTS,
-    "word": WORD_ASPECTS,
-    "phone": ["accuracy"],
-    "rater": UTTERANCE_ASPECTS,
-}
-HIGHEST = {"utterance": 10.0, "word": 10.0, "phone": 2.0, "rater": 10.0}
-"""Top of the scale of each label level; all scales begin at 0."""
-INDEX = {
-    "utterance": (),
-    "word": ("word_index",),
-    "phone": ("word_index", "phone_index"),
-    "rater": ("rater",),
-}
-"""Columns that, with the utterance, tell the rows of a label table apart."""
+_LONGEST_ID, _LONGEST_LIFE = 200, 120
+"""Bytes of an id, of which the names of files are made; years."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +29,22 @@ class Fault:
     line: int
     utterance: str
     fault: str
+    mendable: bool = True
+    """Whether a file's own fault is gone once the file is written anew."""
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.utterance + ': ' if self.utterance else ''}{self.fault}"
+        owner = f"{shown(self.utterance)}: " if self.utterance else ""
+        return f"{place}: {owner}{self.fault}"
+
+
+def unreadable(path: Path, error: InputError) -> Fault:
+    """The fault of a file that cannot be read to its end, by the line that the error names."""
+    said = str(error).removeprefix(f"{path}:")
+    line, _, fault = said.partition(":")
+    if not line.isdecimal():
+        line, fault = "0", said
+    return Fault(str(path), int(line), "", fault.strip(), mendable=False)
 
 
 @dataclass
@@ -68,21 +66,36 @@ def read_raw_table(path: Path, key_is_utterance: bool, faults: list[Fault]) -> R
             if not key:
                 faults.append(Fault(str(path), number, "", "empty line, or a leading space"))
                 continue
+            if fault := _id_fault(key):
+                faults.append(Fault(str(path), number, owner, fault))
             if key in table.values:
-                fault = f"duplicate id {key}, first on line {table.lines[key]}"
+                fault = f"duplicate id {shown(key)}, first on line {table.lines[key]}"
                 faults.append(Fault(str(path), number, owner, fault))
                 continue
             if key < last:
-                fault = f"unsorted: {key} stands after {last} (C order: sort with LC_ALL=C)"
+                fault = (
+                    f"unsorted: {shown(key)} stands after {shown(last)} (C order: sort with "
+                    "LC_ALL=C)"
+                )
                 faults.append(Fault(str(path), number, "", fault))
             last = max(last, key)
             if not value.strip():
-                faults.append(Fault(str(path), number, owner, f"nothing after {key}"))
+                faults.append(Fault(str(path), number, owner, f"nothing after {shown(key)}"))
             table.values[key] = value.strip()
             table.lines[key] = number
     except InputError as error:
-        faults.append(Fault(str(path), 0, "", str(error).removeprefix(f"{path}: ")))
+        faults.append(unreadable(path, error))
     return table
+
+
+def _id_fault(key: str) -> str:
+    """What makes an id unfit: no one sees the difference to another, or no file takes its name."""
+    odd = [c for c in key if not c.isprintable()]
+    if odd:
+        return f"id {shown(key)} holds the invisible character U+{ord(odd[0]):04X}"
+    if len(key.encode()) > _LONGEST_ID:
+        return f"id {shown(key, 40)} of {len(key.encode())} bytes: at most {_LONGEST_ID}"
+    return ""
 
 
 def check_tables(data: Path, faults: list[Fault]) -> dict[str, RawTable]:
@@ -100,10 +113,24 @@ def check_tables(data: Path, faults: list[Fault]) -> dict[str, RawTable]:
     for name in ("spk2age", "spk2gender"):
         if (data / name).exists():
             table = read_raw_table(data / name, False, faults)
-            for speaker in sorted(table.values.keys() - speakers):
-                fault = f"speaker {speaker} has no utterance in utt2spk"
-                faults.append(Fault(str(data / name), table.lines[speaker], "", fault))
+            for speaker, value in table.values.items():
+                fault = attribute_fault(name, value)
+                if speaker not in speakers:
+                    fault = f"speaker {shown(speaker)} has no utterance in utt2spk"
+                if fault:
+                    faults.append(Fault(str(data / name), table.lines[speaker], "", fault))
     return tables
+
+
+def attribute_fault(name: str, value: str) -> str:
+    """What is wrong with a value of spk2age or spk2gender, or ""."""
+    if not value:
+        return ""  # said already
+    if name == "spk2gender":
+        right = value in ("m", "f")
+        return "" if right else f"gender is {shown(value)!r}: write m or f, or leave the line out"
+    right = value.isascii() and value.isdecimal() and int(value[:9]) <= _LONGEST_LIFE
+    return "" if right else f"age is {shown(value)!r}: whole years, or leave the line out"
 
 
 def _check_spk2utt(path: Path, utt2spk: RawTable, faults: list[Fault]) -> None:
@@ -128,28 +155,37 @@ def check_lexicon(path: Path, faults: list[Fault]) -> Lexicon:
     """Read a lexicon, adding a fault for every line without phones or with an unknown phone."""
     lexicon: Lexicon = {}
     try:
-        for number, line in read_lines(path):
-            word, *phones = plain(line).split() or [""]
-            stripped = tuple(strip_stress(p) for p in phones)
-            unknown = [p for p, s in zip(phones, stripped, strict=True) if s not in PHONE_ID]
-            if not word or not phones:
-                faults.append(Fault(str(path), number, "", f"{word or 'empty line'}: no phones"))
-            elif unknown:
-                faults.append(Fault(str(path), number, "", f"{word}: unknown phone {unknown[0]}"))
-            elif stripped not in lexicon.setdefault(word, []):
-                lexicon[word].append(stripped)
+        for number, word, phones, fault in lexicon_lines(path):
+            if fault:
+                faults.append(Fault(str(path), number, "", fault))
+            else:
+                add_variant(lexicon, word, phones)
+        if not lexicon:
+            faults.append(Fault(str(path), 0, "", "no words", mendable=False))
     except InputError as error:
-        faults.append(Fault(str(path), 0, "", str(error).removeprefix(f"{path}: ")))
+        faults.append(unreadable(path, error))
     return lexicon
 
 
-def check_words(data: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault]) -> None:
-    """Words of `text` that the lexicon lacks."""
+def check_words(
+    data: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault], unknown: list[Fault]
+) -> None:
+    """Words of `text` that the lexicon lacks, into `unknown`; marks of silence are `faults`."""
+    folded = {word.casefold(): word for word in lexicon}
     for key, value in text.values.items():
         for word in dict.fromkeys(value.split()):
-            if word not in lexicon:
-                fault = f"word {word} is not in the lexicon"
-                faults.append(Fault(str(data / "text"), text.lines[key], key, fault))
+            if word in lexicon:
+                continue
+            found, fault = unknown, f"word {shown(word)} is not in the lexicon"
+            if stands_for_silence(word):
+                found = faults
+                fault = (
+                    f"{shown(word)} is no word: take it out of the text; silence between words is "
+                    "found by alignment"
+                )
+            elif (other := folded.get(word.casefold())) is not None:
+                fault += f", which has {other}: write both in the same case"
+            found.append(Fault(str(data / "text"), text.lines[key], key, fault))
 
 
 def check_canonical(
@@ -164,12 +200,13 @@ def check_canonical(
     for key, value in table.values.items():
         utterance, _, index = key.rpartition(".")
         line = table.lines[key]
-        if not index.isdecimal():
-            faults.append(Fault(str(path), line, "", f"{key} is not `utterance.wordindex`"))
+        if not (index.isascii() and index.isdecimal() and len(index) < 9):
+            fault = f"{shown(key)} is not `utterance.wordindex`"
+            faults.append(Fault(str(path), line, "", fault))
             continue
-        unknown = [p for p in value.split() if p not in PHONE_ID]
+        unknown = [p for p in value.split() if p not in SPOKEN_PHONES]
         if unknown:
-            faults.append(Fault(str(path), line, utterance, f"unknown phone {unknown[0]}"))
+            faults.append(Fault(str(path), line, utterance, f"unknown phone {shown(unknown[0])}"))
         if utterance not in text.values:
             faults.append(Fault(str(path), line, utterance, "phones, but no text"))
             continue
@@ -189,13 +226,13 @@ def check_labels(
     faults: list[Fault],
 ) -> None:
     """Check every label table: columns, range, duplicates, and that utterances agree with text."""
-    for level in ASPECTS:
+    for level in LABEL_KEYS:
         path = data / f"{level}_scores.csv"
         if path.exists():
             try:
                 _check_label_table(path, level, text, canonical, faults)
-            except UnicodeDecodeError as error:
-                faults.append(Fault(str(path), 0, "", f"not UTF-8 text ({error.reason})"))
+            except InputError as error:
+                faults.append(unreadable(path, error))
 
 
 def _check_label_table(
@@ -207,64 +244,63 @@ def _check_label_table(
 ) -> None:
     labelled: set[str] = set()
     seen: dict[tuple[str, ...], int] = {}
-    with path.open(encoding="utf-8", newline="") as stream:
-        reader = csv.DictReader(stream)
-        wanted = ["utterance", *INDEX[level], *ASPECTS[level]]
-        lacking = [c for c in wanted if c not in (reader.fieldnames or [])]
-        if lacking:
-            faults.append(Fault(str(path), 1, "", f"no column {', '.join(lacking)}"))
-            return
-        for row in reader:
-            line, key = reader.line_num, row["utterance"]
-            identity = (key, *(row[c] or "" for c in INDEX[level]))
-            if identity in seen:
-                fault = f"duplicate row, first on line {seen[identity]}"
-                faults.append(Fault(str(path), line, key, fault))
-            seen.setdefault(identity, line)
-            if key not in text.values:
-                faults.append(Fault(str(path), line, key, "label without utterance"))
-                continue
-            labelled.add(key)
-            words = text.values[key].split()
-            found = [_range_fault(row[a], a, HIGHEST[level]) for a in ASPECTS[level]]
-            found.append(_index_fault(row, level, words, canonical.get(key)))
-            faults += [Fault(str(path), line, key, fault) for fault in found if fault]
+    keys = [c for c in LABEL_KEYS[level] if c != "word"]
+
+    def wrong(line: int, fault: str) -> None:
+        faults.append(Fault(str(path), line, "", fault))
+
+    for line, row in read_rows(path, [*keys, *LABEL_ASPECTS[level]], wrong=wrong):
+        key = row["utterance"]
+        identity = tuple(row[c] for c in keys if c != "phone")
+        if identity in seen:
+            fault = f"duplicate row, first on line {seen[identity]}"
+            faults.append(Fault(str(path), line, key, fault))
+        seen.setdefault(identity, line)
+        if key not in text.values:
+            faults.append(Fault(str(path), line, key, "label without utterance"))
+            continue
+        labelled.add(key)
+        words = text.values[key].split()
+        found = [_score_fault(row[a], a, LABEL_TOPS[level]) for a in LABEL_ASPECTS[level]]
+        found.append(_index_fault(row, level, words, canonical.get(key)))
+        faults += [Fault(str(path), line, key, fault) for fault in found if fault]
     for key in text.values:
         if key not in labelled:
             faults.append(Fault(str(path), 0, key, "utterance without label"))
 
 
-def _range_fault(cell: str | None, aspect: str, highest: float) -> str | None:
-    """An empty cell is a score to mask; all else must be a number on the scale."""
-    if cell == "":
-        return None
+def _score_fault(cell: str, aspect: str, top: float) -> str | None:
     try:
-        value = float(cell or "")
-    except ValueError:
-        return f"{aspect} is {cell!r}, not a number"
-    # Also true of NaN.
-    return None if 0 <= value <= highest else f"{aspect} {cell} is out of range 0..{highest:g}"
+        score(cell, top)
+    except ValueError as error:
+        return f"{aspect} {error}"
+    return None
 
 
 def _index_fault(
     row: dict[str, str], level: str, words: list[str], canonical: dict[int, tuple[str, ...]] | None
 ) -> str | None:
+    """What is wrong with the place of a row's word or phone in its utterance."""
     if level not in ("word", "phone"):
         return None
-    index = row["word_index"] or ""
-    if not index.isdecimal() or int(index) >= len(words):
-        return f"word_index {index!r}, text has {len(words)} words"
+    places = []
+    for column in ("word_index", "phone_index")[: 1 + (level == "phone")]:
+        try:
+            places.append(whole(row[column]))
+        except ValueError as error:
+            return f"{column} {error}"
+    index, position = places[0], places[-1]
+    if index >= len(words):
+        return f"word_index {index}, text has {len(words)} words"
     if level == "word":
         word = row.get("word")
-        wrong = word is not None and not same_word(word, words[int(index)])
-        return f"word {word}, text has {words[int(index)]}" if wrong else None
-    position = row["phone_index"] or ""
-    if canonical is None or int(index) not in canonical:
-        return None if position.isdecimal() else f"phone_index {position!r}"
-    phones = canonical[int(index)]
-    if not position.isdecimal() or int(position) >= len(phones):
-        return f"phone_index {position!r}, canonical has {len(phones)} phones"
-    phone = row.get("phone")
-    if phone is not None and phone != phones[int(position)]:
-        return f"phone {phone}, canonical has {phones[int(position)]}"
+        wrong = word is not None and not same_word(word, words[index])
+        return f"word {shown(word or '')}, text has {shown(words[index])}" if wrong else None
+    if canonical is None or index not in canonical:
+        return None
+    phones = canonical[index]
+    if position >= len(phones):
+        return f"phone_index {position}, canonical has {len(phones)} phones"
+    if row["phone"] != phones[position]:
+        return f"phone {shown(row['phone'])}, canonical has {phones[position]}"
     return None

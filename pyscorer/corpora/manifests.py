@@ -8,12 +8,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import jsonschema
-import yaml
 
+from pyscorer.contract.files import read_yaml, shown
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
 
-SCHEMA = Path(__file__).resolve().parents[2] / "workflow/schemas/manifest.schema.yaml"
+MANIFESTS = Path(__file__).resolve().parents[2] / "data_manifests"
+SCHEMA = MANIFESTS.parent / "workflow/schemas/manifest.schema.yaml"
 
 
 @dataclass(frozen=True)
@@ -77,15 +78,11 @@ def load_manifest(corpus: str, manifests: Path) -> Manifest:
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in manifests.glob("*.yaml"))) or "none"
         raise InputError(f"{path}: no manifest of corpus {corpus}; {manifests} has: {known}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not YAML: {error}") from None
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    content, schema = read_yaml(path), read_yaml(SCHEMA)
     faults = sorted(jsonschema.Draft202012Validator(schema).iter_errors(content), key=str)
     if faults:
         where = "".join(f"[{part!r}]" for part in faults[0].absolute_path) or "top level"
-        raise InputError(f"{path}: {where}: {faults[0].message}")
+        raise InputError(f"{path}: {where}: {shown(faults[0].message, 300)}")
     if content["name"] != corpus:
         raise InputError(f"{path}: name is {content['name']}, the file is called {corpus}.yaml")
     return Manifest(

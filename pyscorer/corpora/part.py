@@ -10,15 +10,6 @@ from pyscorer.contract.datadir import DataDir, write_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 
-LEVELS = ("utterance", "word", "phone", "rater")
-KEY_COLUMNS = {
-    "utterance": ["utterance"],
-    "word": ["utterance", "word_index", "word"],
-    "phone": ["utterance", "word_index", "phone_index", "phone"],
-    "rater": ["utterance", "rater"],
-}
-"""Columns of a label table before its aspects."""
-
 
 @dataclass(frozen=True)
 class CorpusPart:

@@ -8,12 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 
-from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.audio import SAMPLE_RATE, encoded
 from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, read_wav, write_data_dir
-from pyscorer.contract.files import atomic_path, write_table
+from pyscorer.contract.files import atomic_open, write_table
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
 from pyscorer.options import option
@@ -60,8 +59,8 @@ def _write_copies(utterances: list[Utterance], audio: Path, options: PerturbOpti
     for utterance in utterances:
         samples = read_wav(utterance)
         copy = perturb_samples(samples, options.speed, _volume(utterance.key, options))
-        with atomic_path(audio / f"{utterance.key}.flac") as part:
-            soundfile.write(part, copy, SAMPLE_RATE, format="FLAC", subtype="PCM_16")
+        with atomic_open(audio / f"{utterance.key}.flac", "wb") as stream:
+            stream.write(encoded(copy, "FLAC", subtype="PCM_16"))
     return len(utterances)
 
 

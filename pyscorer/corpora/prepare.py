@@ -4,8 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyscorer.contract.datadir import LABEL_ASPECTS
 from pyscorer.contract.files import atomic_directory
-from pyscorer.corpora.manifests import Manifest, corpora_root, load_manifest, load_reader
+from pyscorer.corpora.manifests import MANIFESTS, Manifest, corpora_root, load_manifest, load_reader
 from pyscorer.corpora.part import CorpusPart, write_part
 from pyscorer.corpora.speakers import select_speakers
 from pyscorer.errors import InputError
@@ -20,7 +21,9 @@ class PrepareOptions:
         0, "whole speakers to take, spread over scores, age and gender; 0: all", ge=0
     )
     seed: int = option(0, "seed of the choice of speakers", ge=0)
-    manifests: Path = option(Path("data_manifests"), "folder of the corpus manifests")
+    manifests: Path | None = option(
+        None, "folder of the corpus manifests; without it, the repository's data_manifests"
+    )
 
 
 def prepare(
@@ -34,7 +37,7 @@ def prepare(
 
     Raises InputError if the corpus is not there, with what to do, and for inconsistent files.
     """
-    manifest = load_manifest(corpus, options.manifests)
+    manifest = load_manifest(corpus, options.manifests or MANIFESTS)
     if split not in manifest.splits:
         known = ", ".join(manifest.splits)
         raise InputError(f"corpus {corpus} has no split {split}; it has: {known}")
@@ -72,6 +75,11 @@ def _summary(
     lines.append("gender: " + ", ".join(f"{g} {n}" for g, n in sorted(genders.items())))
     if len(taken) < len(speakers):
         lines.append("speakers: " + " ".join(sorted(taken)))
+    for level, table in part.labels.items():
+        for aspect in LABEL_ASPECTS[level]:
+            if gaps := int(table[aspect].isna().sum()):
+                said = "nobody scored it" if gaps == len(table) else "left out there"
+                lines.append(f"{level} {aspect}: {gaps} of {len(table)} without a score, {said}")
     published = manifest.splits[split]
     for what, found, expected in (
         ("utterances", len(whole.data.utterances), published.utterances),

@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import soundfile
 
-from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.audio import SAMPLE_RATE, encoded
 from pyscorer.contract.datadir import (
+    LABEL_KEYS,
     UTTERANCE_ASPECTS,
     DataDir,
     Utterance,
     read_data_dir,
     read_labels,
 )
-from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.files import atomic_directory, read_json
 from pyscorer.contract.phones import strip_stress
 from pyscorer.corpora.mispronunciation import (
     Delivery,
@@ -34,11 +34,12 @@ from pyscorer.corpora.mispronunciation import (
     utterance_scores,
     word_scores,
 )
-from pyscorer.corpora.part import LEVELS, CorpusPart, write_part
+from pyscorer.corpora.part import CorpusPart, write_part
 from pyscorer.corpora.sample_text import SENTENCES, STRESSED_LEXICON
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
 from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
+from pyscorer.parallel import begin_worker
 from pyscorer.progress import progress_bar
 
 ACCENTS = ("en-us", "en", "en-us-nyc", "en-gb-x-rp", "en-gb-scotland")
@@ -225,7 +226,7 @@ def _render_speaker(task: tuple[Speaker, SampleOptions, Path]) -> str:
     target.mkdir(parents=True)
     for utterance in plan_speaker(speaker, options):
         samples = render(utterance, options.seed)
-        soundfile.write(target / f"{utterance.key}.wav", samples, SAMPLE_RATE, subtype="PCM_16")
+        (target / f"{utterance.key}.wav").write_bytes(encoded(samples, "WAV", subtype="PCM_16"))
     return speaker.name
 
 
@@ -245,7 +246,7 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
         # from one that has not spoken, makes the samples independent of what was said before.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
-        with context.Pool(jobs, maxtasksperchild=1) as pool:
+        with context.Pool(jobs, begin_worker, maxtasksperchild=1) as pool:
             done = pool.imap(_render_speaker, tasks, chunksize=1)
             for _ in progress_bar(done, "sample corpus: speakers", len(tasks)):
                 pass
@@ -261,8 +262,8 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
 def is_generated(folder: Path, options: SampleOptions) -> bool:
     """Whether `folder` holds the whole corpus, generated with these options."""
     try:
-        found = json.loads((folder / "complete.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        found = read_json(folder / "complete.json")
+    except InputError:
         return False
     return bool(found == asdict(options))
 
@@ -277,7 +278,7 @@ def _lexicon() -> dict[str, list[tuple[str, ...]]]:
 def _tables(planned: Sequence[SpokenUtterance]) -> CorpusPart:
     """Data directory (audio relative to the corpus folder) and label tables."""
     data = DataDir()
-    rows: dict[str, list[dict[str, Any]]] = {level: [] for level in LEVELS}
+    rows: dict[str, list[dict[str, Any]]] = {level: [] for level in LABEL_KEYS}
     for u in planned:
         speaker = u.speaker
         data.speakers[speaker.name] = {"age": str(speaker.age), "gender": speaker.gender}
@@ -327,6 +328,6 @@ def read(folder: Path, split: str) -> CorpusPart:
         data.utterances[key] = Utterance(
             key, u.speaker, (folder / u.audio).absolute(), u.words, u.canonical
         )
-    scored = LEVELS if split != NATIVE else ()
+    scored = tuple(LABEL_KEYS) if split != NATIVE else ()
     labels = {level: read_labels(folder / split, level) for level in scored}
     return CorpusPart(data, read_lexicon(folder / "lexicon.txt"), labels)

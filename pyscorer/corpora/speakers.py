@@ -47,7 +47,7 @@ def _stratum(attributes: dict[str, str]) -> str:
 def _mean_totals(part: CorpusPart) -> dict[str, float]:
     if "utterance" not in part.labels:
         return {}
-    table = part.labels["utterance"]
+    table = part.labels["utterance"].dropna(subset=["total"])
     by = table["utterance"].map({k: u.speaker for k, u in part.data.utterances.items()})
     return {str(s): float(v) for s, v in table["total"].groupby(by).mean().items()}
 

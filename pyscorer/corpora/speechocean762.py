@@ -4,15 +4,21 @@ Audio may be the release's `WAVE/SPEAKERnnnn/utterance.WAV` or any other file th
 `wav.scp` names relative to the corpus folder.
 """
 
-import json
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS, DataDir, Utterance
-from pyscorer.contract.files import read_table
+from pyscorer.contract.datadir import (
+    UTTERANCE_ASPECTS,
+    WORD_ASPECTS,
+    DataDir,
+    Utterance,
+    score,
+)
+from pyscorer.contract.files import read_json, read_table, shown
 from pyscorer.contract.phones import strip_stress
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError, naming
@@ -25,8 +31,8 @@ SPLITS = ("train", "test")
 def read(folder: Path, split: str) -> CorpusPart:
     """Read `split` (train or test) of the corpus in `folder`.
 
-    Scores keep the corpus's scales: utterances and words 0..10, phones 0..2; a phone score that
-    the experts' differing phone strings made void is NaN.
+    Scores keep the corpus's scales: utterances and words 0..10, phones 0..2. What scores.json does
+    not hold (null, or a key that is missing: an aspect, all words, the phones of one) is NaN.
 
     Raises InputError naming file and utterance for anything missing or inconsistent.
     """
@@ -43,20 +49,23 @@ def read(folder: Path, split: str) -> CorpusPart:
     for key in sorted(text.keys() | audio.keys()):
         for name, table in (("text", text), ("wav.scp", audio), ("utt2spk", speakers)):
             if key not in table:
-                raise InputError(f"{source / name}: lacks utterance {key}")
+                raise InputError(f"{source / name}: lacks utterance {shown(key)}")
         with naming(f"{source / 'text'}: {key}"):
             words = tuple(english_words(text[key], spelling))
         phones = canonical.get(key, ())
         if len(phones) != len(words):
             raise InputError(
-                f"{folder}/resource/text-phone: {key}: phones of {len(phones)} words, "
+                f"{folder}/resource/text-phone: {shown(key)}: phones of {len(phones)} words, "
                 f"{source}/text has {len(words)}"
             )
         data.utterances[key] = Utterance(
             key, speakers[key], (folder / audio[key]).absolute(), words, phones
         )
+    if not data.utterances:
+        raise InputError(f"{source / 'text'}: no utterances")
     for attribute in ("age", "gender"):
-        for speaker, value in read_table(source / f"spk2{attribute}").items():
+        known = source / f"spk2{attribute}"
+        for speaker, value in (read_table(known) if known.exists() else {}).items():
             data.speakers.setdefault(speaker, {})[attribute] = value
     labels = _read_scores(folder / "resource/scores.json", data)
     raters = folder / "resource/raters.json"
@@ -70,67 +79,134 @@ def _read_text_phone(path: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
     for key, value in read_table(path).items():
         utterance, _, index = key.rpartition(".")
         if not index.isdecimal() or not value:
-            raise InputError(f"{path}: {key}: not `utterance.wordindex phone ...`")
+            raise InputError(f"{path}: {shown(key)}: not `utterance.wordindex phone ...`")
         words[utterance][int(index)] = tuple(strip_stress(p) for p in value.split())
     for utterance, by_index in words.items():
         if sorted(by_index) != list(range(len(by_index))):
-            raise InputError(f"{path}: {utterance}: word indices {sorted(by_index)} have gaps")
+            places = shown(str(sorted(by_index)))
+            raise InputError(f"{path}: {shown(utterance)}: word indices {places} have gaps")
     return {u: tuple(w[i] for i in range(len(w))) for u, w in words.items()}
 
 
-def _load_json(path: Path) -> dict[str, Any]:
+def _scale(value: Any, top: float) -> float | None:
+    """A score on the scale 0..`top`; None, to mask, where there is none."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return score(value.strip(), top)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"is {shown(repr(value))}, not a number")
+    if not 0 <= value <= top:  # NaN as well
+        raise ValueError(f"{value} is out of range 0..{top:g}")
+    return value
+
+
+def _entries(path: Path, data: DataDir) -> Iterator[tuple[str, Utterance, dict[str, Any]]]:
+    """Of every utterance what a JSON file of objects by utterance says."""
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not an object with an utterance a key")
+    for key, utterance in data.utterances.items():
+        if key not in content:
+            raise InputError(f"{path}: lacks utterance {shown(key)}")
+        if not isinstance(content[key], dict):
+            raise InputError(f"{path}: {shown(key)}: not an object of scores")
+        yield key, utterance, content[key]
+
+
+def _aspects(entry: dict[str, Any], aspects: list[str], place: str) -> dict[str, float | None]:
+    """The scores 0..10 of an utterance or a word, None of those that are not there."""
+    scores = {}
+    for aspect in aspects:
+        try:
+            scores[aspect] = _scale(entry.get(aspect), 10)
+        except ValueError as error:
+            raise InputError(f"{place}: {aspect} {error}") from None
+    return scores
+
+
+def _words(entry: dict[str, Any], utterance: Utterance, place: str) -> list[dict[str, Any]]:
+    """What is said of each word of an utterance, nothing where the words are not there."""
+    words = entry.get("words")
+    if words is None:
+        return [{} for _ in utterance.words]
+    if not isinstance(words, list) or not all(isinstance(word, dict) for word in words):
+        raise InputError(f"{place}: words: not a list of objects")
+    spoken = [str(word.get("text")) for word in words]
+    if len(spoken) != len(utterance.words) or not all(map(same_word, spoken, utterance.words)):
+        raise InputError(f"{place}: words differ from those in text")
+    return words
+
+
+def _accuracies(word: dict[str, Any], phones: tuple[str, ...], place: str) -> list[float | None]:
+    """The scores 0..2 of a word's phones."""
+    given = word.get("phones-accuracy")
+    if given is None or given == []:
+        return [None] * len(phones)
+    if not isinstance(given, list):
+        raise InputError(f"{place}: phones-accuracy: not a list of numbers")
+    if len(given) != len(phones):
+        raise InputError(f"{place}: {len(given)} scores for {len(phones)} phones")
     try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+        return [_scale(accuracy, 2) for accuracy in given]
     except ValueError as error:
-        raise InputError(f"{path}: not JSON, or cut short: {error}") from None
-    return content
+        raise InputError(f"{place}: phones-accuracy {error}") from None
 
 
 def _read_scores(path: Path, data: DataDir) -> dict[str, pd.DataFrame]:
-    scores = _load_json(path)
+    """The tables of utterances, words and phones; scores that are not there are NaN."""
     utterances, words, phones = [], [], []
-    for key, utterance in data.utterances.items():
-        if key not in scores:
-            raise InputError(f"{path}: lacks utterance {key}")
-        entry = scores[key]
-        spelled = [w["text"] for w in entry["words"]]
-        alike = map(same_word, spelled, utterance.words)
-        if len(spelled) != len(utterance.words) or not all(alike):
-            raise InputError(f"{path}: {key}: words differ from those in text")
-        utterances.append({"utterance": key} | {a: entry[a] for a in UTTERANCE_ASPECTS})
-        for index, (word, canonical) in enumerate(
-            zip(entry["words"], utterance.canonical or (), strict=True)
+    for key, utterance, entry in _entries(path, data):
+        place = f"{path}: {shown(key)}"
+        utterances.append({"utterance": key} | _aspects(entry, UTTERANCE_ASPECTS, place))
+        for index, (text, word, canonical) in enumerate(
+            zip(
+                utterance.words,
+                _words(entry, utterance, place),
+                utterance.canonical or (),
+                strict=True,
+            )
         ):
-            row = {"utterance": key, "word_index": index, "word": utterance.words[index]}
-            words.append(row | {a: word[a] for a in WORD_ASPECTS})
-            accuracies = word["phones-accuracy"] or [None] * len(canonical)
-            if len(accuracies) != len(canonical):
-                raise InputError(
-                    f"{path}: {key}: word {index} ({word['text']}): {len(accuracies)} scores for "
-                    f"{len(canonical)} phones"
-                )
-            for position, (phone, accuracy) in enumerate(zip(canonical, accuracies, strict=True)):
-                phones.append((key, index, position, phone, accuracy))
+            of_word = f"{place}: word {index} ({shown(text)})"
+            row = {"utterance": key, "word_index": index, "word": text}
+            words.append(row | _aspects(word, WORD_ASPECTS, of_word))
+            for position, pair in enumerate(
+                zip(canonical, _accuracies(word, canonical, of_word), strict=True)
+            ):
+                phones.append((key, index, position, *pair))
     columns = ["utterance", "word_index", "phone_index", "phone", "accuracy"]
-    return {
+    tables = {
         "utterance": pd.DataFrame(utterances),
         "word": pd.DataFrame(words),
         "phone": pd.DataFrame(phones, columns=columns).astype({"accuracy": float}),
     }
+    return {level: _masked(table) for level, table in tables.items()}
+
+
+def _masked(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with NaN for None, and numbers in the columns of scores."""
+    aspects = table.columns.intersection([*UTTERANCE_ASPECTS, *WORD_ASPECTS])
+    return table.astype({a: float for a in aspects if table[a].isna().any()})
 
 
 def _read_raters(path: Path, data: DataDir) -> pd.DataFrame:
     """One row an utterance and expert; completeness, a share there, is put on 0..10."""
-    ratings = _load_json(path)
     rows = []
-    for key in data.utterances:
-        if key not in ratings:
-            raise InputError(f"{path}: lacks utterance {key}")
-        entry = ratings[key]
-        for rater in range(len(entry["total"])):
-            given = {a: float(entry[a][rater]) for a in UTTERANCE_ASPECTS}
-            given["completeness"] = round(10 * given["completeness"], 4)
-            rows.append({"utterance": key, "rater": rater} | given)
-    return pd.DataFrame(rows)
+    for key, _, entry in _entries(path, data):
+        place = f"{path}: {shown(key)}"
+        given = {a: entry[a] for a in UTTERANCE_ASPECTS if entry.get(a) is not None}
+        if not given or not all(isinstance(values, list) for values in given.values()):
+            raise InputError(f"{place}: not lists of scores, one for each expert")
+        if len({len(values) for values in given.values()}) > 1:
+            raise InputError(f"{place}: as many experts for every aspect are expected")
+        if "completeness" in given:
+            given["completeness"] = [_completeness(v) for v in given["completeness"]]
+        for rater, scores in enumerate(zip(*given.values(), strict=True)):
+            row = _aspects(dict(zip(given, scores, strict=True)), UTTERANCE_ASPECTS, place)
+            numbers = {a: v if v is None else float(v) for a, v in row.items()}
+            rows.append({"utterance": key, "rater": rater} | numbers)
+    return _masked(pd.DataFrame(rows, columns=["utterance", "rater", *UTTERANCE_ASPECTS]))
+
+
+def _completeness(share: Any) -> Any:
+    return round(10 * share, 4) if isinstance(share, int | float) else share

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from pyscorer.contract.characters import fold, plain
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_open, opened_text, shown
+from pyscorer.contract.markup import read_xml
 from pyscorer.errors import InputError, naming
 from pyscorer.lexicon.normalise import transcript_text
 
@@ -91,7 +92,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, fields), raising InputError on wrong quoting."""
     number = 0
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
+        with opened_text(path, newline="") as stream:
             reader = csv.reader(stream, delimiter="\t", quotechar='"', strict=True)
             while True:
                 number = reader.line_num + 1
@@ -110,10 +111,6 @@ def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
             f"{path}:{number}: wrong quoting ({error}): fields are tab separated, a field in "
             "double quotes ends at its closing quote, quotes inside are doubled"
         ) from None
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
 def _label(language: str, meaning: str) -> int:
@@ -141,7 +138,8 @@ def read_responses(path: Path, transcripts: Mapping[str, str] | None = None) -> 
     if labels is None:
         missing.append("language and meaning, or FullyAcceptable and MeaningAcceptable")
     if missing or labels is None:
-        raise InputError(f"{path}:1: missing column: {', '.join(missing)}; found {header}")
+        found = shown(str(header), 300)
+        raise InputError(f"{path}:1: missing column: {', '.join(missing)}; found {found}")
     full = labels[0] == "FullyAcceptable"
     seen: dict[str, int] = {}
     responses = []
@@ -158,7 +156,8 @@ def read_responses(path: Path, transcripts: Mapping[str, str] | None = None) -> 
         for column in labels:
             if row[column] not in LABEL_VALUES:
                 raise InputError(
-                    f"{path}:{number}: {column} is {row[column]!r}, not one of {LABEL_VALUES}"
+                    f"{path}:{number}: {column} is {shown(row[column])!r}, not one of "
+                    f"{LABEL_VALUES}"
                 )
         if full and row[labels[0]] == "correct" and row[labels[1]] == "incorrect":
             raise InputError(f"{path}:{number}: fully acceptable, yet incorrect in meaning")
@@ -169,7 +168,7 @@ def read_responses(path: Path, transcripts: Mapping[str, str] | None = None) -> 
             raise InputError(f"{path}:{number}: empty {'prompt' if identifier else 'id'}")
         if identifier in seen:
             raise InputError(
-                f"{path}:{number}: id {identifier} already stands in line {seen[identifier]}"
+                f"{path}:{number}: id {shown(identifier)} already stands in line {seen[identifier]}"
             )
         seen[identifier] = number
         label = _label(row[labels[0]], row[labels[1]])
@@ -190,12 +189,7 @@ def read_grammar(path: Path) -> Grammar:
     (the published file has 7 whose lists differ). Raises InputError naming file and line or unit
     if the XML is not well-formed or a unit lacks prompt or responses.
     """
-    try:
-        root = ElementTree.parse(path).getroot()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except ElementTree.ParseError as error:
-        raise InputError(f"{path}:{error.position[0]}: not well-formed XML ({error})") from None
+    root = read_xml(path)
     translations: dict[str, str] = {}
     responses: dict[str, dict[str, None]] = {}
     for number, unit in enumerate(root.iter("prompt_unit"), 1):
@@ -206,7 +200,7 @@ def read_grammar(path: Path) -> Grammar:
         if not prompt:
             raise InputError(f"{path}: prompt_unit {number} has no prompt")
         if not any(accepted):
-            raise InputError(f"{path}: prompt_unit {number} ({prompt}) accepts no response")
+            raise InputError(f"{path}: prompt_unit {number} ({shown(prompt)}) accepts no response")
         translations.setdefault(prompt, translation)
         responses.setdefault(prompt, {}).update(dict.fromkeys(a for a in accepted if a))
     if not responses:

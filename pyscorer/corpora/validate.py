@@ -5,7 +5,6 @@ the labels read as well.
 """
 
 import csv
-import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +16,20 @@ import numpy as np
 import soundfile
 
 from pyscorer.contract.audio import SAMPLE_RATE
-from pyscorer.contract.files import atomic_directory, atomic_open, read_lines, write_table
+from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS
+from pyscorer.contract.files import atomic_directory, atomic_open, write_table
+from pyscorer.contract.tables import read_rows
 from pyscorer.corpora.faults import (
-    ASPECTS,
     TABLES,
     Fault,
     RawTable,
+    attribute_fault,
     check_canonical,
     check_labels,
     check_lexicon,
     check_tables,
     check_words,
+    read_raw_table,
 )
 from pyscorer.corpora.respell import respell
 from pyscorer.errors import InputError
@@ -82,7 +84,8 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     entries = check_lexicon(lexicon, faults)
     respelled = respell(data / "text", tables["text"], entries, faults)
     words: list[Fault] = []
-    check_words(data, tables["text"], entries, words)
+    if not any(f.file == str(lexicon) and not f.mendable for f in faults):  # else it is said
+        check_words(data, tables["text"], entries, faults, words)
     canonical = check_canonical(data, tables["text"], faults)
     check_labels(data, tables["text"], canonical, faults)
     phones = {
@@ -94,7 +97,7 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     warned = words if options.unknown_words else []
     errors = faults if options.unknown_words else faults + words
     # Whatever is not an utterance's own is repaired by writing the files anew, but for the lexicon.
-    fatal = [f for f in errors if f.file == str(lexicon) or not _mendable(f)]
+    fatal = [f for f in errors if f.file == str(lexicon) or not (f.utterance or f.mendable)]
     dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
     whole = set.intersection(*(set(tables[name].values) for name in TABLES)) - dropped
     actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
@@ -105,17 +108,16 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     if stopping:
         raise InputError(_message(data, stopping, report, options.drop_faulty))
     if not whole:
-        raise InputError(f"{data}: no utterance is left; all faults are in {report}")
-    _write_valid(data, out, tables, entries, durations, whole, bool(errors or respelled))
+        raise InputError(
+            f"{data}: no utterance is left without a fault, the first is {errors[0]}; all faults "
+            f"are in {report}"
+            if errors
+            else f"{data}: no utterances"
+        )
+    _write_valid(data, out, tables, entries, durations, whole)
     _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
     if respelled:
         print(f"{len(respelled)} texts are written as they are read: {respelled[0]}", flush=True)
-
-
-def _mendable(fault: Fault) -> bool:
-    return bool(fault.utterance) or not fault.fault.startswith(
-        ("no such file", "not UTF-8", "no column")
-    )
 
 
 def _action(fault: Fault, fatal: list[Fault], drop: bool) -> str:
@@ -241,48 +243,47 @@ def _write_valid(
     lexicon: Lexicon,
     durations: dict[str, float],
     whole: set[str],
-    rewrite: bool,
 ) -> None:
+    """Write the files anew: sorted, in UTF-8, with the utterances of `whole` alone."""
+    owners = {tables["utt2spk"].values[key] for key in whole}
     with atomic_directory(out) as folder:
-        names = [*TABLES, "spk2utt", "spk2age", "spk2gender", "canonical"]
-        names += [f"{level}_scores.csv" for level in ASPECTS]
-        present = [name for name in names if (data / name).exists()]
-        if not rewrite:
-            for name in present:
-                shutil.copyfile(data / name, folder / name)
-        else:
-            _rewrite(data, folder, present, tables, whole)
+        for name in TABLES:
+            write_table(folder / name, {k: tables[name].values[k] for k in whole})
+        spk2utt = defaultdict(list)
+        for key in sorted(whole):
+            spk2utt[tables["utt2spk"].values[key]].append(key)
+        write_table(folder / "spk2utt", {s: " ".join(keys) for s, keys in spk2utt.items()})
+        for name in ("spk2age", "spk2gender", "canonical"):
+            if (data / name).exists():
+                rows = read_raw_table(data / name, False, []).values
+                if name == "canonical":
+                    rows = {k: v for k, v in rows.items() if k.rpartition(".")[0] in whole}
+                else:
+                    rows = {
+                        k: v
+                        for k, v in rows.items()
+                        if k in owners and not attribute_fault(name, v)
+                    }
+                write_table(folder / name, rows)
+        for level in LABEL_KEYS:
+            name = f"{level}_scores.csv"
+            if (data / name).exists():
+                _write_labels(data / name, folder / name, LABEL_ASPECTS[level], whole)
         write_table(folder / "utt2dur", {k: f"{durations[k]:.3f}" for k in whole})
         write_lexicon(folder / "lexicon.txt", lexicon)
 
 
-def _rewrite(
-    data: Path, folder: Path, present: list[str], tables: dict[str, RawTable], whole: set[str]
-) -> None:
-    """Write the files anew, sorted, with the utterances of `whole` alone."""
-    for name in TABLES:
-        write_table(folder / name, {k: tables[name].values[k] for k in whole})
-    spk2utt = defaultdict(list)
-    for key in sorted(whole):
-        spk2utt[tables["utt2spk"].values[key]].append(key)
-    write_table(folder / "spk2utt", {s: " ".join(keys) for s, keys in spk2utt.items()})
-    for name in present:
-        if name in ("spk2age", "spk2gender", "canonical"):
-            rows: dict[str, str] = {}
-            for _, line in read_lines(data / name):
-                key, _, value = line.replace("\t", " ").partition(" ")
-                owner = key.rpartition(".")[0] if name == "canonical" else key
-                if owner in (whole if name == "canonical" else spk2utt):
-                    rows.setdefault(key, value.strip())
-            write_table(folder / name, rows)
-        elif name.endswith(".csv"):
-            with (data / name).open(encoding="utf-8", newline="") as source:
-                reader = csv.DictReader(source)
-                with atomic_open(folder / name) as stream:
-                    fields = reader.fieldnames or []
-                    writer = csv.DictWriter(stream, fields, lineterminator="\n")
-                    writer.writeheader()
-                    writer.writerows(row for row in reader if row["utterance"] in whole)
+def _write_labels(source: Path, target: Path, aspects: list[str], whole: set[str]) -> None:
+    """Copy the rows of `whole`, with commas between cells and points in numbers."""
+    with atomic_open(target) as stream:
+        writer = None
+        for _, row in read_rows(source, ["utterance", *aspects], wrong=lambda *_: None):
+            row.pop("", None)
+            if writer is None:
+                writer = csv.DictWriter(stream, list(row), lineterminator="\n")
+                writer.writeheader()
+            if row["utterance"] in whole:
+                writer.writerow(row | {a: row[a].replace(",", ".") for a in aspects})
 
 
 def _print_summary(

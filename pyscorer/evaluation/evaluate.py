@@ -9,6 +9,7 @@ import pandas as pd
 
 from pyscorer.contract.datadir import Aspect, age_group
 from pyscorer.contract.files import atomic_directory, read_table
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation.ceiling import EXPERT, ceiling_rows
 from pyscorer.evaluation.metrics import (
@@ -40,10 +41,7 @@ def read_scores(scorer: Path, data: Path, name: str = "scores.csv") -> pd.DataFr
     path = scorer / name
     if not path.exists():
         raise InputError(f"{path}: no such file; a scorer directory holds {name}")
-    table = pd.read_csv(path, dtype={"utterance": str, "speaker": str}, keep_default_na=False)
-    for column in ("utterance", "speaker", "human", "predicted"):
-        if column not in table:
-            raise InputError(f"{path}: no column {column}")
+    table = _scores(path)
     wanted, found = set(read_table(data / "text")), set(table["utterance"])
     if wanted != found:
         example = min(wanted ^ found)
@@ -51,9 +49,12 @@ def read_scores(scorer: Path, data: Path, name: str = "scores.csv") -> pd.DataFr
             f"{path}: {len(found)} utterances where {data}/text has {len(wanted)}; {example} is in "
             "only one of them"
         )
-    if not np.isfinite(table["predicted"].to_numpy(dtype=float)).all():
-        raise InputError(f"{path}: a predicted score is not a number")
     return table
+
+
+def _scores(path: Path) -> pd.DataFrame:
+    needed = ["utterance", "speaker", "human", "predicted"]
+    return read_frame(path, needed, text=needed[:2])
 
 
 def seed_columns(table: pd.DataFrame) -> np.ndarray:
@@ -89,11 +90,11 @@ def score_row(name: str, scorer: Path, table: pd.DataFrame, options: EvaluateOpt
     }
     modules = scorer / "modules.csv"
     if modules.exists():
-        single = pd.read_csv(modules)["test_pcc"]
+        single = read_frame(modules, ["test_pcc"], gaps=["test_pcc"])["test_pcc"]
         row |= {"single_module_pcc": single.mean(), "single_module_pcc_sd": single.std()}
     held_out = scorer / "out_of_fold.csv"
     if held_out.exists():
-        training = pd.read_csv(held_out)
+        training = _scores(held_out)
         row["out_of_fold_pcc"] = seed_mean_pearson(
             seed_columns(training), training["human"].to_numpy(dtype=float)
         )

@@ -5,8 +5,10 @@ import pandas as pd
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> float:
-    """Pearson correlation coefficient (PCC); NaN if either side is constant."""
+    """Pearson correlation coefficient (PCC); NaN if either side is constant, or empty."""
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if not len(a):
+        return float("nan")
     a, b = a - a.mean(), b - b.mean()
     # Not exactly zero for a constant whose mean is rounded.
     if max(abs(a)) < 1e-12 or max(abs(b)) < 1e-12:
@@ -55,7 +57,9 @@ def resampled_pearson(
 
 
 def percentile_interval(values: np.ndarray, level: float = 0.95) -> tuple[float, float]:
-    """The middle `level` of `values`; NaN are left out."""
+    """The middle `level` of `values`; NaN are left out, and are the answer if all are."""
+    if np.isnan(values).all():
+        return float("nan"), float("nan")
     tail = (1 - level) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_open, read_text
 from pyscorer.errors import InputError
 
 _PART = re.compile(r"(<!-- copy of (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -24,9 +24,9 @@ def quote(results: Path, document: Path) -> None:
         source = results / part[2]
         if not source.exists():
             raise InputError(f"{source}: no such file, but {document} asks for it; finish the run")
-        return f"{part[1]}\n{source.read_text().strip()}\n\n{part[4]}"
+        return f"{part[1]}\n{read_text(source).strip()}\n\n{part[4]}"
 
-    text, count = _PART.subn(copied, document.read_text())
+    text, count = _PART.subn(copied, read_text(document))
     if not count:
         raise InputError(f"{document}: no lines <!-- copy of NAME --> and <!-- end -->")
     with atomic_open(document) as stream:

@@ -11,6 +11,7 @@ import pandas as pd
 from pyscorer.contract.audio import SAMPLE_RATE, mp3_uri, read_audio
 from pyscorer.contract.datadir import CHILD_BELOW, Aspect
 from pyscorer.contract.files import atomic_open, read_table
+from pyscorer.contract.tables import column_names, read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation import figures
 from pyscorer.evaluation.ceiling import EXPERT
@@ -47,20 +48,15 @@ def _table(name: str, results: Path) -> pd.DataFrame:
     path = results / f"{name}.csv"
     if not path.exists():
         raise InputError(f"{path}: no such table; run evaluate")
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)  # "NA" can be a name
-    for column in table.columns.difference(_TEXT):
-        table[column] = pd.to_numeric(table[column])
-    return table
+    columns = column_names(path)
+    numbers = [c for c in columns if c not in _TEXT]
+    return read_frame(path, columns, text=list(_TEXT), gaps=numbers)
 
 
 def _log(path: Path, columns: list[str]) -> pd.DataFrame:
     if not path.exists():
         raise InputError(f"{path}: no such training log; run the stage that makes it")
-    table = pd.read_csv(path)
-    for column in columns:
-        if column not in table:
-            raise InputError(f"{path}: no column {column}")
-    return table
+    return read_frame(path, columns, gaps=columns)
 
 
 def audio_uri(path: Path) -> str:

@@ -206,7 +206,7 @@ def load_bundle(model: Path) -> Bundle:
         limits = Limits(float(settings["likeness"]))
         judge = ScorerJudge(_load_plain(model / _SCORER), limits)
         return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), judge)
-    grader = load_grader(model / _GRADER)
+    grader = load_grader(model / _GRADER, whole=True)
     known = {"log_stay", "wrong_below", "layers", "pad"}
     settings = _read_settings(model / _SETTINGS, known)
     sources = {source for source, _ in grader.columns}

@@ -43,6 +43,8 @@ def average_graders(graders: list[Path], out: Path, options: AveragingOptions) -
         )
         for aspect in ASPECTS[level]:
             mine = train["aspect"] == aspect
+            if not mine.any():  # nobody scored it
+                continue
             predicted, human = (train.loc[mine, c].to_numpy() for c in ("predicted", "human"))
             interval = fit_interval(predicted, np.zeros(len(predicted)), human)
             for table in (train, test):

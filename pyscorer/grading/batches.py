@@ -1,5 +1,6 @@
 """Batches of utterances for the grader, normalised, with words left out at random."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ class Scaling:
     words: torch.Tensor
     utterances: torch.Tensor
     phone_scores: torch.Tensor
+    """NaN where nobody gave a score, likewise of words and utterances."""
     word_scores: torch.Tensor
     utterance_scores: torch.Tensor
     """2 x 2 x UTTERANCE_ASPECTS."""
@@ -44,9 +46,12 @@ class Scaling:
 
 
 def _moments(values: np.ndarray) -> torch.Tensor:
+    """Mean and standard deviation of each column, NaN of one without values."""
     if not len(values):
         return torch.zeros(2, *values.shape[1:])
-    mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice|Degrees of freedom")
+        mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
     return torch.from_numpy(np.stack([mean, deviation + 1e-5]).astype(np.float32))
 
 
@@ -149,7 +154,7 @@ def targets_of(labels: Labels, scaling: Scaling) -> Targets:
     """The scores of `labels`, standardised."""
 
     def scaled(values: np.ndarray, by: torch.Tensor) -> torch.Tensor:
-        return (torch.from_numpy(values) - by[0]) / by[1]
+        return (torch.tensor(values) - by[0]) / by[1]
 
     both = np.stack([labels.utterances, labels.raters], axis=1)
     return Targets(
@@ -160,7 +165,10 @@ def targets_of(labels: Labels, scaling: Scaling) -> Targets:
 
 
 def human_scale(grades: Grades, scaling: Scaling) -> Grades:
-    """Standardised scores -> 0..2 (phones) and 0..10, not cut to the scale."""
+    """Standardised scores -> 0..2 (phones) and 0..10, not cut to the scale.
+
+    An aspect that nobody scored is NaN.
+    """
 
     def unscaled(values: torch.Tensor, by: torch.Tensor) -> torch.Tensor:
         return values * by[1] + by[0]

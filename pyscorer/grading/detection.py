@@ -14,6 +14,7 @@ from sklearn.metrics import (
 
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.pooled import read_columns, read_pooled
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.grading.intervals import WRONG
 
@@ -31,6 +32,8 @@ def threshold_for(predicted: np.ndarray, is_wrong: np.ndarray, precision: float)
 
     NaN where no threshold reaches it.
     """
+    if not is_wrong.any():
+        return float("nan")
     reached, _, thresholds = precision_recall_curve(is_wrong, -predicted)
     enough = np.flatnonzero(reached[:-1] >= precision)
     return float(-thresholds[enough[0]]) if len(enough) else float("nan")
@@ -128,8 +131,7 @@ def diagnosis_rows(
     canonical, said (empty: left out). Only phones replaced by one other phone are asked about;
     `chance` is the share of the commonest answer for each phone.
     """
-    text = {"utterance": str, "canonical": str, "said": str}
-    said = pd.read_csv(truth, dtype=text, keep_default_na=False)
+    said = read_frame(truth, [*_PLACE, "canonical", "said"], ["utterance", "canonical", "said"])
     said = said[said["said"].str.fullmatch(r"[A-Z]+")]
     table = test.merge(rivals, on=_PLACE, validate="one_to_one").merge(said, on=_PLACE)
     if table.empty:

@@ -1,6 +1,7 @@
 """The stage evaluate_grader: graders held against the experts, at every level."""
 
 import logging
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from pyscorer.grading.detection import (
     detection_rows,
     diagnosis_rows,
     read_rivals,
+    wrong,
 )
 from pyscorer.grading.score_tables import ASPECTS, LEVELS, read_level
 from pyscorer.options import option
@@ -96,9 +98,10 @@ def result_row(
 
 
 def summary(results: list[dict[str, Any]]) -> str:
-    """The PCC of every ensemble as a Markdown table, a grader a row."""
+    """The PCC of every ensemble as a Markdown table, a grader a row; empty where not scored."""
     columns = [(level, aspect) for level in LEVELS for aspect in ASPECTS[level]]
-    cells = {(r["grader"], r["level"], r["aspect"]): f"{r['pcc']:.3f}" for r in results}
+    cells: dict[tuple[str, str, str], str] = defaultdict(lambda: "")
+    cells |= {(r["grader"], r["level"], r["aspect"]): f"{r['pcc']:.3f}" for r in results}
     names = list(dict.fromkeys(r["grader"] for r in results))
     titles = [a if level == "utterance" else f"{level} {a}" for level, a in columns]
     lines = [["PCC, test", *titles], ["---"] * (len(columns) + 1)]
@@ -123,10 +126,11 @@ def evaluate_grader(
     Writes into the directory `out`: results.csv (a row for each grader, level and aspect: PCC of
     the ensemble with its 95 % bootstrap interval over speakers, of single seeds, MSE, PCC of
     speaker means and within speakers, coverage and width of the 90 % predictive intervals, and
-    out_of_fold_pcc on train), summary.md, groups.csv (utterances by age group and gender),
-    speakers.csv (utterances with the speaker's other recordings known), ceiling.csv (one expert,
-    and every grader, against the mean of the other experts), and of the first grader detection.csv,
-    curves.csv, confusions.csv (with `learned_gop`) and diagnosis.csv (with `truth`).
+    out_of_fold_pcc on train; what nobody scored is left out, named in the log), summary.md,
+    groups.csv (utterances by age group and gender), speakers.csv (utterances with the speaker's
+    other recordings known), ceiling.csv (one expert, and every grader, against the mean of the
+    other experts), and of the first grader detection.csv, curves.csv, confusions.csv (with
+    `learned_gop`) and diagnosis.csv (with `truth`).
     """
     if len(graders) != len(names):
         raise InputError(f"{len(graders)} graders, but {len(names)} names")
@@ -140,6 +144,10 @@ def evaluate_grader(
                 test, train = (
                     read_level(grader, t, level, aspect) for t in ("scores", "out_of_fold")
                 )
+                if test.empty or train.empty:
+                    split = "train" if train.empty else "test"
+                    log.warning("%s: no %s %s score in %s: left out", name, level, aspect, split)
+                    continue
                 place = {"grader": name, "level": level, "aspect": aspect}
                 results.append(place | result_row(test, train, options))
                 if level == "utterance":
@@ -149,8 +157,11 @@ def evaluate_grader(
                     ]
                     others.append(place | _others_row(test, train))
                     predicted[name][aspect] = test.set_index("utterance")["predicted"]
-        total = next(r["pcc"] for r in results if (r["grader"], r["aspect"]) == (name, "total"))
-        log.info("%s: test PCC of utterance total %.3f", name, total)
+        if not any(r["grader"] == name for r in results):
+            raise InputError(f"{grader}: nothing that it predicts was scored in the test split")
+        for r in results:
+            if (r["grader"], r["level"], r["aspect"]) == (name, "utterance", "total"):
+                log.info("%s: test PCC of utterance total %.3f", name, r["pcc"])
     tables = {
         "results": results,
         "groups": groups,
@@ -179,6 +190,9 @@ def _detection(
     grader: Path, options: GraderEvaluation, learned_gop: Path | None, truth: Path | None
 ) -> dict[str, list[dict[str, Any]]]:
     test, train = (read_level(grader, t, "phone", "accuracy") for t in ("scores", "out_of_fold"))
+    if any(table.empty or wrong(table).mean() in (0, 1) for table in (test, train)):
+        log.warning("%s: phones not scored, or all right or all wrong: nothing to detect", grader)
+        return {}
     tables = {
         "detection": detection_rows(test, train, options.precisions),
         "curves": curve_rows(test),

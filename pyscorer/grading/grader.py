@@ -1,5 +1,6 @@
 """A trained grader as a file, and its scores for new utterances."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.pooled import select
 from pyscorer.contract.recording import Recording, one_pooled
 from pyscorer.contract.weights import load_weights, save_weights
@@ -52,6 +54,19 @@ class TrainedGrader:
     """Of the aspects of utterances, of words, and of phones; empty before they are fitted."""
     calibration: Calibration | None = None
 
+    @property
+    def unlearned(self) -> list[str]:
+        """What nobody scored for it to learn, as `fluency` or `word stress`: its scores are NaN."""
+        means = self.scaling.utterance_scores[0, 0], self.scaling.word_scores[0]
+        names = UTTERANCE_ASPECTS, [f"word {aspect}" for aspect in WORD_ASPECTS]
+        lacking = [
+            name
+            for level, own in zip(names, means, strict=True)
+            for name, mean in zip(level, own.tolist(), strict=True)
+            if math.isnan(mean)
+        ]
+        return lacking + ["phone accuracy"] * bool(self.scaling.phone_scores[0].isnan())
+
 
 @dataclass(frozen=True)
 class Levels:
@@ -69,7 +84,7 @@ class Levels:
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a grader says of a set of utterances."""
+    """What a grader says of a set of utterances; NaN of what nobody scored for it to learn."""
 
     utterances: Levels
     """Utterances x UTTERANCE_ASPECTS."""
@@ -93,12 +108,17 @@ def scores_of(
     if module.trees:
         chosen = select(batches.pooled, utterances)
         tables = batches.tables[0][chosen.phones], batches.tables[1][chosen.words]
-        phones = phones + PHONE_SHARE * (module.trees[0](tables[0]) - phones)
         by_trees = np.stack([trees(tables[1]) for trees in module.trees[1:]], axis=1)
-        words = words + WORD_SHARE * (by_trees - words)
+        phones = _mixed(phones, module.trees[0](tables[0]), PHONE_SHARE)
+        words = _mixed(words, by_trees, WORD_SHARE)
     parts = grades.utterances.mean(dim=1).numpy(), words, phones
     cut = [part.clip(0, top) for part, top in zip(parts, TOPS, strict=True)]
     return cut[0], cut[1], cut[2]
+
+
+def _mixed(network: np.ndarray, trees: np.ndarray, share: float) -> np.ndarray:
+    """`share` of the trees in the mean; of what they did not learn the network's alone."""
+    return network + share * (np.where(np.isnan(trees), network, trees) - network)
 
 
 def module_scores(
@@ -193,9 +213,19 @@ def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> N
     save_weights(path, content)
 
 
-def load_grader(path: Path) -> TrainedGrader:
-    """Read model.pt of train_grader. Raises InputError if it is missing or damaged."""
-    return load_weights(path, "a grader", "train_grader", _grader_of)
+def load_grader(path: Path, whole: bool = False) -> TrainedGrader:
+    """Read model.pt of train_grader.
+
+    Raises InputError if it is missing or damaged, and with `whole` if there is a score that it did
+    not learn.
+    """
+    grader = load_weights(path, "a grader", "train_grader", _grader_of)
+    if whole and grader.unlearned:
+        raise InputError(
+            f"{path}: no recording can be graded with it, as nobody scored "
+            f"{', '.join(grader.unlearned)} in the data that it was trained on"
+        )
+    return grader
 
 
 def _grader_of(content: dict[str, Any]) -> TrainedGrader:

@@ -43,8 +43,11 @@ def fit_interval(predicted: np.ndarray, spread: np.ndarray, human: np.ndarray) -
     """The Interval of out-of-fold predictions; `human` may have NaN.
 
     `spread` is the standard deviation over the modules that did not see the utterance's speaker.
+    Where nobody gave a score, the ends are NaN.
     """
     known = ~np.isnan(human)
+    if not known.any():
+        return Interval([np.nan] * 4, np.nan, np.nan, np.nan)
     terms = _terms(predicted[known], spread[known])
     residual = human[known] - predicted[known]
     weights, *_ = np.linalg.lstsq(terms, np.abs(residual), rcond=None)
@@ -67,10 +70,15 @@ class Calibration:
 
 
 def fit_calibration(predicted: np.ndarray, human: np.ndarray) -> Calibration:
-    """Isotonic regression of "the experts' mean is below WRONG" on out-of-fold predictions."""
+    """Isotonic regression of "the experts' mean is below WRONG" on out-of-fold predictions.
+
+    Where nobody scored a phone, every probability is NaN.
+    """
     from sklearn.isotonic import IsotonicRegression  # here: whoever only predicts does without it
 
     known = ~np.isnan(human)
+    if not known.any():
+        return Calibration([0.0], [np.nan])
     line = IsotonicRegression(increasing=False, out_of_bounds="clip")
     line.fit(predicted[known].astype(float), (human[known] < WRONG).astype(float))
     return Calibration(list(map(float, line.X_thresholds_)), list(map(float, line.y_thresholds_)))

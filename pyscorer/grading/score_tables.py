@@ -10,6 +10,7 @@ from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.labels import Labels, word_starts
 from pyscorer.contract.pooled import PHONE_NAMES, PooledSet
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.grading.grader import Levels
 from pyscorer.scoring.statistics import utterance_of_phone
@@ -30,6 +31,7 @@ def write_levels(
 
     Columns: utterance, speaker, then word_index, and phone_index and phone, as the level has them,
     then aspect, human (empty where there is none), predicted, low, high, seed_0, ...
+    Aspects that are not predicted, as nobody scored them in the train split, are left out.
     """
     starts = word_starts(pooled)
     of_phone, of_word = utterance_of_phone(pooled), utterance_of_phone(pooled)[starts]
@@ -60,7 +62,8 @@ def write_levels(
                 columns[column] = values.reshape(len(owner), -1)[:, i].round(4)
             for s, by_module in enumerate(seeds):
                 columns[f"seed_{s}"] = by_module.reshape(len(owner), -1)[:, i].round(4)
-            tables.append(pd.DataFrame(columns))
+            table = pd.DataFrame(columns)
+            tables.append(table[table["predicted"].notna()])
         with atomic_open(out / f"{name}_{level}.csv") as stream:
             pd.concat(tables).to_csv(stream, index=False, lineterminator="\n", float_format="%.6g")
 
@@ -69,12 +72,16 @@ def read_levels(path: Path) -> pd.DataFrame:
     """A table of `write_levels`, all aspects. Raises InputError if it is not there."""
     if not path.exists():
         raise InputError(f"{path}: no such table; run train_grader")
-    text = {"utterance": str, "speaker": str, "phone": str}
-    return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"human": [""]})
+    text = ["utterance", "speaker", "aspect", "phone"]
+    needed = [*text[:3], "human", "predicted", "low", "high"]
+    return read_frame(path, needed, text, gaps=["human"])
 
 
 def read_level(grader: Path, name: str, level: str, aspect: str) -> pd.DataFrame:
-    """The rows of one aspect that have a human score. Raises InputError if there is no table."""
+    """The rows of one aspect that have a human score, none of an aspect that was not learned.
+
+    Raises InputError if there is no table.
+    """
     table = read_levels(grader / f"{name}_{level}.csv")
     table = table[table["aspect"] == aspect]
     return table[table["human"].notna()].reset_index(drop=True)

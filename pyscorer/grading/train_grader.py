@@ -8,7 +8,6 @@ from typing import Literal
 
 import numpy as np
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS
 from pyscorer.contract.labels import Labels, read_grades
 from pyscorer.contract.pooled import PooledSet, select
 from pyscorer.contract.scores import write_rows
@@ -106,8 +105,7 @@ def load_training_data(data: Path, paths: SourcePaths, options: GraderOptions) -
 
 def deal(labels: Labels, options: GraderOptions, seed: int) -> np.ndarray:
     """The fold of each utterance in the deal of a seed."""
-    total = labels.utterances[:, UTTERANCE_ASPECTS.index("total")]
-    return speaker_folds(labels.speakers, total, options.folds, seed)
+    return speaker_folds(labels.speakers, labels.overall, options.folds, seed)
 
 
 def parts_of(
@@ -121,7 +119,7 @@ def parts_of(
     folds = deal(labels, options, seed)
     train, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
     if options.speakers:
-        speakers, total = labels.speakers[train], labels.utterances[train, -1]
+        speakers, total = labels.speakers[train], labels.overall[train]
         parts = len(np.unique(speakers)) // options.speakers
         if parts < 1:
             raise InputError(
@@ -178,14 +176,20 @@ def pcc_of(
     pooled: PooledSet,
     utterances: np.ndarray,
 ) -> dict[str, float]:
-    """PCC of the total scores of these utterances and their words, and of the phones."""
+    """PCC of the total scores of these utterances and their words, and of the phones.
+
+    Of those that were scored; NaN where none was.
+    """
     chosen = select(pooled, utterances)
-    phones = labels.phones[chosen.phones]
-    known = ~np.isnan(phones)
+
+    def of_known(predicted: np.ndarray, human: np.ndarray) -> float:
+        known = ~np.isnan(human)
+        return pearson(predicted[known], human[known])
+
     return {
-        "total": pearson(scores[0][:, -1], labels.utterances[utterances, -1]),
-        "word_total": pearson(scores[1][:, -1], labels.words[chosen.words, -1]),
-        "phone": pearson(scores[2][known], phones[known]),
+        "total": of_known(scores[0][:, -1], labels.utterances[utterances, -1]),
+        "word_total": of_known(scores[1][:, -1], labels.words[chosen.words, -1]),
+        "phone": of_known(scores[2], labels.phones[chosen.phones]),
     }
 
 
@@ -235,9 +239,10 @@ def train_grader(
 
     Every seed deals the train speakers into folds of its own and trains one grader a fold on the
     others. Nothing is stopped early or chosen by what is held out; the out-of-fold scores are
-    therefore what a single grader gives for new speakers. Predictive intervals and the probability
-    that a phone is wrong are fitted to the out-of-fold scores. Scores of the test split are means
-    over all graders; it enters no choice.
+    therefore what a single grader gives for new speakers. What nobody scored in the train split (an
+    aspect, all words or phones) is not learned and stands in no table. Predictive intervals and the
+    probability that a phone is wrong are fitted to the out-of-fold scores. Scores of the test split
+    are means over all graders; it enters no choice.
 
     Writes out/scores_utterance.csv, scores_word.csv and scores_phone.csv (test: the unit, aspect,
     human, predicted, low, high, seed_0, ...), out_of_fold_*.csv (the same for train; seed s by the

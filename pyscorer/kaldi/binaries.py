@@ -25,9 +25,8 @@ def programs(recipes: Path) -> list[str]:
     """Kaldi's programs that the scripts of a folder call, sorted."""
     words: set[str] = set()
     for script in sorted(recipes.glob("*.sh")):
-        text = "\n".join(
-            line for line in script.read_text().splitlines() if not line.startswith("#")
-        )
+        lines = script.read_text(encoding="utf-8").splitlines()
+        text = "\n".join(line for line in lines if not line.startswith("#"))
         words |= set(re.findall(r"(?:^|[\s\"':|(])([a-z]+[a-z0-9]*(?:-[a-z0-9]+)+)(?=\s)", text))
     return sorted(words - _NOT_KALDI)
 

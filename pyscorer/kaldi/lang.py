@@ -4,7 +4,6 @@ Kaldi's prepare_lang.sh without position-dependent phones, and the recordings as
 take them.
 """
 
-import io
 import logging
 import math
 from collections import Counter
@@ -12,13 +11,13 @@ from pathlib import Path
 
 import kaldifst
 import numpy as np
-import soundfile
 
 from pyscorer.alignment.gmm_model import topology_text
 from pyscorer.alignment.viterbi import SILENCE_PROBABILITY, report_unknown
-from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.chain.fst import save_fst
+from pyscorer.contract.audio import encoded
 from pyscorer.contract.datadir import read_data_dir, read_wav
-from pyscorer.contract.files import atomic_open, atomic_path, write_table
+from pyscorer.contract.files import atomic_open, write_table
 from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
@@ -56,8 +55,7 @@ def kaldi_lang(data: Path, lexicon: Path, out: Path, canonical: bool = False) ->
     word_id = {word: i for i, word in enumerate(words)}
     out.mkdir(parents=True, exist_ok=True)
     fst = lexicon_fst(entries, word_id)
-    with atomic_path(out / "L.fst") as part:
-        fst.write(str(part))
+    save_fst(fst, out / "L.fst")
     unknown: Counter[str] = Counter()
     texts, speakers = {}, {}
     for key, utterance in directory.utterances.items():
@@ -88,12 +86,10 @@ def kaldi_lang(data: Path, lexicon: Path, out: Path, canonical: bool = False) ->
     index = {}
     with atomic_open(out / "wav.ark", "wb") as archive:
         for key in progress_bar(sorted(texts), desc=f"kaldi_lang {data}"):
-            recording = io.BytesIO()
             samples = np.round(read_wav(directory.utterances[key]) * 32768).clip(-32768, 32767)
-            soundfile.write(recording, samples.astype(np.int16), SAMPLE_RATE, format="WAV")
             archive.write(f"{key} ".encode())
             index[key] = f"{out / 'wav.ark'}:{archive.tell()}"
-            archive.write(recording.getvalue())
+            archive.write(encoded(samples.astype(np.int16), "WAV"))
     write_table(out / "wav.scp", index)
     log.info("%s: %d utterances, %d words", out, len(texts), len(entries))
 

@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS
 from pyscorer.contract.labels import read_grades
 from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, write_columns
@@ -98,12 +97,14 @@ def train_learned_gop(
     """
     pooled = _read_states(pool)
     labels = read_grades(data, pooled)
-    folds = speaker_folds(
-        labels.speakers,
-        labels.utterances[:, UTTERANCE_ASPECTS.index("total")],
-        options.folds,
-        options.seed,
-    ).repeat(pooled.phone_counts)
+    if np.isnan(labels.phones).all():
+        raise InputError(
+            f"{data}: no phone has a score: train_learned_gop learns from phones that are known to "
+            "be pronounced well; leave the source learned_gop out"
+        )
+    folds = speaker_folds(*(labels.speakers, labels.overall, options.folds, options.seed)).repeat(
+        pooled.phone_counts
+    )
     learned = _train(pooled, labels.phones, folds, options)
     posteriors = np.empty((len(folds), len(ARPABET)), np.float32)
     for fold in range(options.folds):

@@ -1,5 +1,6 @@
 """What many rules share: options of their stages, flags that name files, inputs of both splits."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,16 @@ def folders(*same: str, **named: str | int) -> Callable[..., str]:
 def files(*names: str) -> Callable[..., str]:
     """Params function: flags that name inputs themselves; an empty one gives no flag."""
     return _flags_of(lambda file: file, {name: name for name in names})
+
+
+def in_one(name: str) -> Callable[..., str]:
+    """Params function: the files of an input in one argument, for a script that hands it to sh."""
+
+    def joined(wildcards: Any, input: Any) -> str:
+        found = input[name]
+        return shlex.join([found] if isinstance(found, str) else map(str, found))
+
+    return joined
 
 
 def _flags_of(what: Callable[[Path], Path], wanted: Mapping[str, str | int]) -> Callable[..., str]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import MANIFESTS, SAMPLE, Run, check_config, resolve_run
-from pyscorer.corpora.manifests import load_manifest
+from pyscorer.config import SAMPLE, Run, resolve_run, settle
+from pyscorer.corpora.manifests import MANIFESTS, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
@@ -69,6 +69,8 @@ def kaldi_training(config: Config, run: Run) -> Training:
 class Plan:
     """All that a configuration stands for; what it has no section for is None."""
 
+    config: Config
+    """As plain values, its paths expanded."""
     run: Run
     corpora: Corpora
     graders: Graders | None
@@ -79,7 +81,7 @@ class Plan:
 
 def make_plan(config: Config) -> Plan:
     """Check a configuration and settle it. Raises InputError naming what is wrong with it."""
-    check_config(config)
+    config = settle(config)
     run = resolve_run(config)
     graders = Graders(config, run) if "grading" in config else None
     rows = Rows(config, run) if "paper1" in config else None
@@ -92,4 +94,4 @@ def make_plan(config: Config) -> Plan:
         )
     responses = find_responses(config) if "proficiency" in config else None
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
-    return Plan(run, Corpora(config, run), graders, rows, responses, kaldi)
+    return Plan(config, run, Corpora(config, run), graders, rows, responses, kaldi)

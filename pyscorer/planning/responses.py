@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import MANIFESTS, corpora_root
-from pyscorer.corpora.manifests import load_manifest
+from pyscorer.config import corpora_root
+from pyscorer.corpora.manifests import MANIFESTS, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.planning.commands import Config, existing, stage_section
 

@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from pyscorer.contract.files import read_table
 from pyscorer.contract.pooled import write_columns
 from pyscorer.contract.recording import Recording, pooled_recordings
+from pyscorer.contract.tables import read_rows
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.lexicon.words import guess_pronunciations
@@ -117,8 +117,11 @@ def heard_phones(data: Path, view: Path, pool: Path, out: Path) -> None:
     Raises InputError for an utterance that `view` lacks.
     """
     measure, texts = HeardPhones(read_lexicon(data / "lexicon.txt")), read_table(data / "text")
-    table = pd.read_csv(view / "utterances.csv", dtype=str, keep_default_na=False)
-    transcripts = dict(zip(table["utterance"], table["hypothesis"], strict=True))
+    table = view / "utterances.csv"
+    transcripts = {
+        row["utterance"]: row["hypothesis"]
+        for _, row in read_rows(table, ["utterance", "hypothesis"], ",")
+    }
 
     def rows() -> Iterator[tuple[str, np.ndarray]]:
         for recording in pooled_recordings(pool):

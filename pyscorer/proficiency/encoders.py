@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from pyscorer.contract.characters import plain
-from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.files import atomic_directory, read_json
 from pyscorer.corpora.spoken_call import Grammar, PromptUnit
 from pyscorer.errors import InputError
 from pyscorer.proficiency import bert, fbk, joined, ngram, units, vectors
@@ -134,11 +134,9 @@ def load_encoders(folder: Path) -> Encoders:
 
 def _read_text(path: Path) -> dict[str, Any]:
     try:
-        text = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path}: no such file: run expert_features") from None
-    except ValueError as error:
-        raise InputError(f"{path}: damaged ({error}): run expert_features again") from None
+        text = read_json(path)
+    except InputError as error:
+        raise InputError(f"{error}: run expert_features again") from None
     if not isinstance(text, dict) or text.get("format") != FORMAT:
         raise InputError(f"{path}: not of the format {FORMAT!r}: run expert_features again")
     return text

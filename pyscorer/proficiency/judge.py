@@ -1,6 +1,5 @@
 """Stage `judge`: one new response, judged by the best mixture."""
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from pyscorer.contract.characters import plain
-from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.files import atomic_directory, read_json
 from pyscorer.corpora.spoken_call import close_prompts, known_prompt
 from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import transcript_text
@@ -101,7 +100,7 @@ def _shape(settings: dict[str, Any]) -> tuple[Architecture, int, int]:
 
 def load_member(folder: Path) -> Member:
     """Load the networks of one expert."""
-    settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
+    settings = read_json(folder / "architecture.json", ["expert", "n_in", "seeds"])
     shape, n_in, seeds = _shape(settings)
     if shape.trees:
         return Member(settings["expert"], shape.kind, [], seeds, load_forest(folder / "forest.npz"))
@@ -189,10 +188,7 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
 def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
     """Gather what judging needs into one folder: encoders, the best mixture's experts and gate."""
     best = load_systems(mixture).best
-    folders = {
-        json.loads((f / "architecture.json").read_text(encoding="utf-8"))["expert"]: f
-        for f in experts
-    }
+    folders = {read_json(f / "architecture.json", ["expert"])["expert"]: f for f in experts}
     missing = [m for m in best["members"] if m not in folders]
     if missing:
         raise InputError(f"the best mixture needs the experts {', '.join(missing)}")

@@ -6,13 +6,13 @@ pairs, so that no pair is in two folds: a random split of rows would put most he
 training as well.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyscorer.contract.files import read_json
 from pyscorer.corpora.spoken_call import CLASSES, Grammar, Response, read_grammar, read_responses
 from pyscorer.errors import InputError
 
@@ -121,7 +121,7 @@ def load_data(data: Path) -> tuple[PairTable, Grammar]:
     settings = data / "folds.json"
     if not settings.exists():
         raise InputError(f"{settings}: no such file: run prepare_responses first")
-    options = json.loads(settings.read_text(encoding="utf-8"))
+    options = read_json(settings, ["folds", "seed"])
     train, test = read_responses(data / "train.csv"), read_responses(data / "test.csv")
     table = build_pairs(train, test, options["folds"], options["seed"])
     return table, read_grammar(data / "grammar.xml")

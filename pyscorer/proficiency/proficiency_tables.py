@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyscorer.contract.files import atomic_directory
-from pyscorer.errors import InputError
+from pyscorer.contract.tables import read_frame
 from pyscorer.evaluation.acceptance import count_decisions, mean_d_full_interval, paired_bootstrap
 from pyscorer.options import option
 from pyscorer.proficiency import fbk
@@ -190,9 +190,7 @@ def _with_published(frame: pd.DataFrame, paper: Path | None) -> pd.DataFrame:
     frame = frame.copy()
     frame["paper_d_full"] = np.nan
     if paper is not None:
-        values = pd.read_csv(paper)
-        if not {"model", "d_full"} <= set(values.columns):
-            raise InputError(f"{paper}:1: needs the columns model and d_full")
+        values = read_frame(paper, ["model", "d_full"], text=["model"], gaps=["d_full"])
         known = dict(zip(values["model"], values["d_full"], strict=True))
         frame["paper_d_full"] = frame["model"].map(known)
     published = pd.DataFrame([{"table": 0, **row} for row in PUBLISHED])

@@ -1,10 +1,10 @@
 """Which system of the tables is meant, and the files of `train_mixture` that say so."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyscorer.contract.files import read_json
 from pyscorer.errors import InputError
 
 
@@ -52,14 +52,12 @@ class Systems:
 def load_systems(folder: Path) -> Systems:
     """Read systems.json and best.json. Raises InputError naming the file that is not theirs."""
     found: dict[str, Any] = {}
-    for name in ("systems.json", "best.json"):
+    for name, needed in (("systems.json", ["systems"]), ("best.json", [])):
         try:
-            found[name] = json.loads((folder / name).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise InputError(f"{folder / name}: no such file: run train_mixture") from None
-        except ValueError as error:
-            raise InputError(f"{folder / name}: damaged ({error})") from None
-    rows, best = found["systems.json"].get("systems", []), found["best.json"]
+            found[name] = read_json(folder / name, needed)
+        except InputError as error:
+            raise InputError(f"{error}: run train_mixture") from None
+    rows, best = found["systems.json"]["systems"], found["best.json"]
     if not rows or any(not {"base", "memory"} <= row.keys() for row in rows):
         raise InputError(f"{folder}/systems.json: no base and memory: run train_mixture again")
     if not {"base", "best_expert"} <= best.keys():

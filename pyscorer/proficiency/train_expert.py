@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.weights import save_weights
 from pyscorer.options import option
 from pyscorer.proficiency.architectures import Architecture, architecture
 from pyscorer.proficiency.expert_features import Inputs, load_inputs
@@ -194,7 +195,7 @@ def train_expert(
         states.append(network.state_dict())
     stacked = np.concatenate(outputs).reshape(options.seeds, n_groups, -1, 4)
     with atomic_directory(out) as part:
-        torch.save(states, part / "model.pt")
+        save_weights(part / "model.pt", states)
         _write(part, stacked, settings)
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
-from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.files import atomic_directory, read_json
+from pyscorer.contract.weights import save_weights
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency.combine import (
@@ -84,7 +84,7 @@ def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
     for folder in folders:
         if not (folder / "outputs.npy").exists():
             raise InputError(f"{folder}/outputs.npy: no such file: run train_expert")
-        settings = json.loads((folder / "architecture.json").read_text(encoding="utf-8"))
+        settings = read_json(folder / "architecture.json", ["expert"])
         outputs[settings["expert"]] = np.load(folder / "outputs.npy")
     shapes = {(len(o), *o.shape[2:]) for o in outputs.values()}
     if len(shapes) > 1:
@@ -239,7 +239,7 @@ def train_mixture(data: Path, experts: list[Path], out: Path, options: MixtureOp
             }
     with atomic_directory(out) as part:
         _write(part, systems, options)
-        torch.save(gates["gate"], part / "gate.pt")
+        save_weights(part / "gate.pt", gates["gate"])
         np.save(part / "credits.npy", gates["credits"].astype(np.float32))
         np.save(part / "mixed.npy", gates["final"].astype(np.float32))
         np.save(part / "mixed_oof.npy", gates["oof"].astype(np.float32))

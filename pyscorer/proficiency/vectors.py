@@ -1,19 +1,24 @@
 """Word vectors: read from a word2vec file, or trained on the text at hand by skip-gram."""
 
 import gzip
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_open, opened, shown
+from pyscorer.contract.tables import whole
 from pyscorer.errors import InputError
 
 Vectors = dict[str, NDArray[np.float32]]
+
+_MOST_COLUMNS = 100_000
 
 
 def train_skipgram(
@@ -63,12 +68,17 @@ def train_skipgram(
     return {w: matrix[i] for w, i in index.items()}
 
 
-def _open(path: Path) -> IO[bytes]:
-    try:
-        stream: IO[bytes] = gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")  # type: ignore[assignment]  # noqa: SIM115
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    return stream
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    with opened(path) as stream:
+        if path.suffix != ".gz":
+            yield stream
+            return
+        try:
+            with gzip.open(stream) as unpacked:
+                yield cast(IO[bytes], unpacked)
+        except (EOFError, OSError, zlib.error) as error:
+            raise InputError(f"{path}: damaged, or not gzipped: {error}") from None
 
 
 def read_vectors(path: Path, wanted: set[str]) -> Vectors:
@@ -81,9 +91,11 @@ def read_vectors(path: Path, wanted: set[str]) -> Vectors:
     with _open(path) as stream:
         header = stream.readline().split()
         try:
-            count, dimension = (int(field) for field in header)
+            count, dimension = (whole(field.decode("utf-8", "replace")) for field in header)
         except ValueError:
             raise InputError(f"{path}:1: a word2vec file begins with two numbers") from None
+        if not 0 < dimension <= _MOST_COLUMNS:
+            raise InputError(f"{path}:1: vectors of {dimension} numbers")
         for number in range(2, count + 2):
             if ".bin" in path.suffixes:
                 name = bytearray()
@@ -104,6 +116,9 @@ def read_vectors(path: Path, wanted: set[str]) -> Vectors:
                     vectors[fields[0]] = np.array([float(f) for f in fields[1:]], np.float32)
                 except ValueError:
                     raise InputError(f"{path}:{number}: not a number") from None
+    odd = [word for word, vector in vectors.items() if not np.isfinite(vector).all()]
+    if odd:
+        raise InputError(f"{path}: the vector of {shown(odd[0])} is not of finite numbers")
     if not vectors:
         raise InputError(f"{path}: has none of the corpus's words")
     return vectors

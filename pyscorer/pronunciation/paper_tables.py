@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.files import atomic_open, read_yaml
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import read_scores, seed_columns
 from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson
@@ -18,6 +18,7 @@ from pyscorer.options import option
 
 log = logging.getLogger(__name__)
 
+_PCCS = ["train_pcc", "valid_pcc", "held_out_pcc"]
 LAYOUT = Path(__file__).parent / "paper_tables.yaml"
 PRIVATE = "private data"
 """In the column of the paper's L2 corpus, which nobody else has."""
@@ -72,7 +73,7 @@ def read_model(path: Path, data: Path, single: bool) -> Model:
     table = table.sort_values("utterance")
     if not (path / "modules.csv").exists():
         raise InputError(f"{path}/modules.csv: no such file; train the model again")
-    modules = pd.read_csv(path / "modules.csv")
+    modules = read_frame(path / "modules.csv", ["seed", "fold"], gaps=_PCCS)
     if single:
         folds = modules["fold"].max() + 1
         modules = modules[modules["fold"] == modules["seed"] % folds]
@@ -202,7 +203,7 @@ def paper_tables(
     """
     if len(models) != len(names):
         raise InputError(f"{len(models)} models, but {len(names)} names")
-    layouts: list[dict[str, Any]] = yaml.safe_load(LAYOUT.read_text())["tables"]
+    layouts: list[dict[str, Any]] = read_yaml(LAYOUT)["tables"]
     known = {row["model"] for layout in layouts for row in layout["rows"]}
     more = [{"model": name, "label": name} for name in names if name not in known]
     if more:
@@ -213,7 +214,7 @@ def paper_tables(
     by_name = dict(zip(names, models, strict=True))
     if not parameters.exists():
         raise InputError(f"{parameters}: no such file; run the stage parameters")
-    counts = pd.read_csv(parameters)
+    counts = read_frame(parameters, ["part", "parameters"], text=["part"])
     sizes = parameter_rows(dict(zip(counts["part"], counts["parameters"], strict=True)))
     pd.DataFrame(sizes).to_csv(_table(out, "1"), index=False)
     columns = ["system", "model", "paper_l2", "paper_speechocean762", "test_pcc", "sd", "seeds"]

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.pooled import PooledSet, places_within, ranges
+from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.scoring.statistics import utterance_of_phone
 
@@ -94,9 +94,7 @@ def read_splices(path: Path) -> Splices:
     """Read what `write_splices` wrote. Raises InputError if it is missing or malformed."""
     if not path.exists():
         raise InputError(f"{path}: no such file; run synthetic_scores with --splices")
-    table = pd.read_csv(path, dtype={"utterance": str, "source": str}, keep_default_na=False)
-    if list(table.columns) != _COLUMNS:
-        raise InputError(f"{path}: not a table of spliced utterances")
+    table = read_frame(path, _COLUMNS, text=["utterance", "source"])
     keys, counts = [], []
     for key, part in table.groupby("utterance", sort=False):
         keys.append(str(key))

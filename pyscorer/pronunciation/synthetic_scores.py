@@ -8,10 +8,10 @@ from itertools import combinations_with_replacement
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.contract.pooled import PooledSet, read_pooled
+from pyscorer.contract.tables import column_names, read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.pronunciation.splicing import draw_splices, splice, write_splices
@@ -147,11 +147,10 @@ def read_synthetic(path: Path) -> SyntheticScores:
     """Read scores.csv of `synthetic_scores`. Raises InputError if it is missing or malformed."""
     if not path.exists():
         raise InputError(f"{path}: no such file; run synthetic_scores")
-    table = pd.read_csv(path, dtype={"utterance": str}, keep_default_na=False)
-    names = [name for name in table.columns if name.startswith("without_")]
-    if list(table.columns[:2]) != ["utterance", "fold"] or not names:
+    columns = column_names(path)
+    names = [name for name in columns if name.startswith("without_")]
+    if columns[:2] != ["utterance", "fold"] or not names:
         raise InputError(f"{path}: not a table of synthetic_scores")
-    scores = table[names].apply(pd.to_numeric, errors="coerce").to_numpy(dtype=np.float32)
-    if not np.isfinite(scores).all():
-        raise InputError(f"{path}: a score is not a number")
+    table = read_frame(path, columns, text=["utterance"])
+    scores = table[names].to_numpy(dtype=np.float32)
     return SyntheticScores(list(table["utterance"]), table["fold"].to_numpy(), scores)

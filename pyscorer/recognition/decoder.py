@@ -9,7 +9,7 @@ import kaldifst
 import numpy as np
 
 from pyscorer.chain.fst import read_vector_fst
-from pyscorer.contract.files import read_table
+from pyscorer.contract.files import read_table, read_text
 from pyscorer.errors import InputError
 from pyscorer.options import option
 
@@ -53,9 +53,11 @@ class Recogniser:
         Raises InputError naming the file that is missing or damaged.
         """
         self._fst = read_graph(graph / "HCLG.fst")
-        self._words = {int(i): word for word, i in read_table(graph / "words.txt").items()}
-        pdfs = (graph / "pdfs.int").read_text(encoding="utf-8").split()
-        self._pdf = np.array(pdfs, dtype=np.int64)
+        try:
+            self._words = {int(i): word for word, i in read_table(graph / "words.txt").items()}
+            self._pdf = np.array(read_text(graph / "pdfs.int").split(), dtype=np.int64)
+        except (ValueError, OverflowError) as error:
+            raise InputError(f"{graph}: words.txt and pdfs.int hold ids: {error}") from None
         self.num_pdfs = int(self._pdf.max()) + 1
         """Pdfs of the tree that the graph was made with."""
         self._options = options

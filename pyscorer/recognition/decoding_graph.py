@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pyscorer.chain.fst import save_fst
 from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
 from pyscorer.contract.files import atomic_directory, read_table
 from pyscorer.contract.phones import PHONES
@@ -85,7 +86,7 @@ def decoding_graph(
         word_id = {symbol: i for i, symbol in enumerate(symbols)}
         lg = compose_lexicon_grammar(lexicon_part, grammar_fst(ngrams, word_id))
         hclg = expand(lg, arc_labels(context, transitions))
-        hclg.write(str(part / "HCLG.fst"))
+        save_fst(hclg, part / "HCLG.fst")
         pdfs = transitions.transition_table[:, 2].tolist()
         (part / "pdfs.int").write_text("\n".join(map(str, pdfs)) + "\n")
         log.info("%s: %d words, %d states", out, len(known), hclg.num_states)
@@ -106,7 +107,7 @@ def _as_spelled(ngrams: Ngrams, lexicon: Lexicon, source: Path) -> Ngrams:
     for word, name in names.items():
         if owners.setdefault(name, word) != word:
             raise InputError(
-                f"{source}: has {owners[name]} and {word}, which are one word of the lexicon, {name}"
+                f"{source}: {owners[name]} and {word} are one word to the lexicon, {name}"
             )
     return {tuple(names.get(word, word) for word in key): ngrams[key] for key in ngrams}
 

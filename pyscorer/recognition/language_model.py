@@ -82,7 +82,7 @@ def read_arpa(path: Path) -> Ngrams:
         if line.startswith("\\"):
             ended = line == "\\end\\"
             section = -1 if line == "\\data\\" else 0
-            if line.endswith("-grams:") and line[1:-7].isdigit():
+            if line.endswith("-grams:") and line[1:-7].isdecimal():
                 section = int(line[1:-7])
         elif section == -1 and line.startswith("ngram "):
             size, _, count = line.removeprefix("ngram ").partition("=")

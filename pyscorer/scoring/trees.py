@@ -20,7 +20,7 @@ class Trees:
     """Trees that are added up."""
 
     content: bytes
-    """In treelite's serialisation."""
+    """In treelite's serialisation; empty: of what nobody scored, which they cannot tell."""
 
     @cached_property
     def _model(self) -> treelite.Model:
@@ -33,9 +33,9 @@ class Trees:
         return Trees, (self.content,)  # what is deserialised belongs to the process
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Scores of rows x columns, with one thread; NaN is a column that is not known."""
-        if not len(x):
-            return np.zeros(0, np.float64)
+        """Scores of rows x columns, with one thread; NaN in a row is what is not known."""
+        if not len(x) or not self.content:
+            return np.full(len(x), np.nan)
         # Trees compare in double precision, as they were trained.
         rows = np.ascontiguousarray(x, dtype=np.float64)
         scores: np.ndarray = treelite.gtil.predict(self._model, rows, nthread=1).reshape(len(x))
@@ -43,7 +43,7 @@ class Trees:
 
     def as_tensor(self) -> torch.Tensor:
         """The bytes as torch.save keeps them."""
-        return torch.frombuffer(bytearray(self.content), dtype=torch.uint8)
+        return torch.from_numpy(np.frombuffer(self.content, np.uint8).copy())
 
     @staticmethod
     def from_tensor(tensor: torch.Tensor) -> "Trees":
@@ -55,9 +55,11 @@ def boost(x: np.ndarray, y: np.ndarray, seed: int, **options: Any) -> Trees:
     """Gradient boosting (Friedman 2001) of squared error; deterministic for a seed.
 
     `x` is rows x columns, NaN where not known; `options` are those of scikit-learn's
-    HistGradientBoostingRegressor. One thread: the processes share the cores, and sums depend on
-    the number of threads.
+    HistGradientBoostingRegressor. No rows give trees that say NaN. One thread: the processes share
+    the cores, and sums depend on the number of threads.
     """
+    if not len(y):
+        return Trees(b"")
     # Here: scikit-learn takes a second, which whoever scores a recording does without.
     from sklearn.ensemble import HistGradientBoostingRegressor
 

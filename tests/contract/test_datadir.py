@@ -92,3 +92,36 @@ def test_an_empty_score_is_masked_and_the_word_null_is_a_word(tmp_path):
 )
 def test_age_groups(age: str | None, group: str) -> None:
     assert age_group(age) == group
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ("a,7,10,6,8,11", ":2: a: total 11 is out of range 0..10"),
+        ("a,7,10,6,8,x", ":2: a: total is 'x', not a number"),
+        ("a,7,10,6,8,7\na,7,10,6,8,7", ":3: a: duplicate row"),
+        ("a,7,10,6,8", ":2: 5 cells where the header has 6"),
+    ],
+)
+def test_a_bad_score_is_named_by_its_line(tmp_path: Path, row: str, fault: str) -> None:
+    header = "utterance,accuracy,completeness,fluency,prosodic,total"
+    (tmp_path / "utterance_scores.csv").write_text(f"{header}\n{row}\n")
+    with pytest.raises(InputError, match=rf"utterance_scores\.csv{fault}"):
+        read_labels(tmp_path, "utterance")
+
+
+def test_scores_of_a_spreadsheet_and_an_aspect_that_its_table_lacks(tmp_path: Path) -> None:
+    content = "sep=;\r\nutterance ;total\r\na;7,5\r\nb; \r\n;\r\n"
+    (tmp_path / "utterance_scores.csv").write_bytes(content.encode("utf-16"))
+    table = read_labels(tmp_path, "utterance").set_index("utterance")
+    assert table["total"]["a"] == 7.5 and pd.isna(table["total"]["b"])
+    assert table["fluency"].isna().all()
+
+
+@pytest.mark.parametrize("line", ["a.x G OW", "a.0", "a.0 SIL", "a G", "a.0 <eps>"])
+def test_canonical_phones_are_those_of_words(tmp_path: Path, line: str) -> None:
+    for name, content in (("text", "a GO\n"), ("wav.scp", "a a.wav\n"), ("utt2spk", "a s\n")):
+        (tmp_path / name).write_text(content)
+    (tmp_path / "canonical").write_text(line + "\n")
+    with pytest.raises(InputError, match=r"canonical: a"):
+        read_data_dir(tmp_path)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyscorer.contract.tables import read_frame, read_rows
+from pyscorer.contract.tables import number, read_frame, read_rows, whole
 from pyscorer.errors import InputError
 
 
@@ -78,3 +78,33 @@ def test_frame_names_the_line_of_no_number(tmp_path: Path, cell: str) -> None:
     path = table(tmp_path, f'utterance,total\na,1\nb,"{cell}"\n')
     with pytest.raises(InputError, match=r":3: total is '.*', not a number"):
         read_frame(path, ["utterance", "total"], text=["utterance"])
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("7", 7), ("7.5", 7.5), ("7,5", 7.5), ("-.5", -0.5), ("1e1", 10), ("007", 7)],
+)
+def test_numbers_with_points_and_commas(cell: str, value: float) -> None:
+    assert number(cell) == value
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "inf", "1_0", "٣", "1,000.5", "0x10", "7 5", "#N/A"])
+def test_no_numbers(cell: str) -> None:
+    with pytest.raises(ValueError, match="not a number"):
+        number(cell)
+
+
+@pytest.mark.parametrize("cell", ["", "-1", "1.0", "٣", "²", "9" * 30])
+def test_no_whole_numbers(cell: str) -> None:
+    with pytest.raises(ValueError, match="not a whole number"):
+        whole(cell)
+
+
+def test_an_undefined_figure_of_our_own_is_a_gap(tmp_path: Path) -> None:
+    frame = read_frame(table(tmp_path, "fold,pcc\n0,nan\n1,0.5\n"), ["fold", "pcc"], gaps=["pcc"])
+    assert np.isnan(frame["pcc"][0]) and frame["pcc"][1] == 0.5
+
+
+def test_a_cell_without_end_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="field larger than field limit"):
+        list(read_rows(table(tmp_path, "a" * 200_000 + ",b\n"), ["b"]))

@@ -291,7 +291,7 @@ def test_a_generation_that_was_killed_starts_cleanly(tmp_path):
     command += ["--sample-speakers", "12", "--sample-natives", "0"]
     command += ["--sample-utterances", "2"]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-        while not list(tmp_path.glob(".sample.*/wav/*/*.wav")):
+        while not list(tmp_path.glob(".*.part/wav/*/*.wav")):
             assert process.poll() is None
             time.sleep(0.02)
         process.kill()

@@ -133,3 +133,54 @@ def test_the_real_corpus_has_its_published_size(corpora):
     assert (words, void) == (31816, 0)  # the final release scores every phone
     speakers = [{u.speaker for u in p.data.utterances.values()} for p in parts.values()]
     assert not speakers[0] & speakers[1]
+
+
+def rescored(release: Path, change) -> dict:
+    scores = json.loads(json.dumps(SCORES))
+    change(scores["000010011"])
+    (release / "resource/scores.json").write_text(json.dumps(scores))
+    return read(release, "train").labels
+
+
+def test_levels_that_nobody_scored_are_masked(release):
+    labels = rescored(release, lambda entry: entry.pop("words"))
+    assert len(labels["word"]) == 2 and labels["word"][["accuracy", "stress"]].isna().all(axis=None)
+    assert len(labels["phone"]) == 5 and labels["phone"]["accuracy"].isna().all()
+    labels = rescored(release, lambda e: [w.pop("stress") for w in e["words"]] + [e.pop("fluency")])
+    assert labels["word"]["stress"].isna().all() and labels["word"]["total"].notna().all()
+    assert labels["utterance"]["fluency"].isna().all()
+    labels = rescored(release, lambda e: [w.pop("phones-accuracy") for w in e["words"]])
+    assert labels["phone"]["accuracy"].isna().all()
+
+
+def test_numbers_as_text_are_numbers(release):
+    labels = rescored(release, lambda entry: entry.update(total="7,5", fluency=None))
+    assert labels["utterance"]["total"][0] == 7.5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda e: e.update(total=[7]), r"total is \[7\], not a number"),
+        (lambda e: e.update(total=True), "total is True, not a number"),
+        (lambda e: e.update(total=float("nan")), "total nan is out of range"),
+        (lambda e: e.update(total=70), "total 70 is out of range 0..10"),
+        (lambda e: e.update(words={"WE": 1}), "words: not a list of objects"),
+        (lambda e: e["words"].pop(), "words differ from those in text"),
+        (lambda e: e["words"][0].update(text=["WE"]), "words differ from those in text"),
+        (lambda e: e["words"][1].update(total="good"), r"word 1 \(CALL\): total is 'good', not a"),
+        (lambda e: e["words"][0].update({"phones-accuracy": [2, 3]}), r"3 is out of range 0..2"),
+        (lambda e: e["words"][0].update({"phones-accuracy": 2}), "not a list of numbers"),
+    ],
+)
+def test_scores_of_wrong_kinds_are_named(release, change, message):
+    with pytest.raises(InputError, match=rf"scores\.json: 000010011: .*{message}"):
+        rescored(release, change)
+
+
+def test_blank_lines_in_the_lexicon_and_speakers_of_whom_nothing_is_known(release):
+    path = release / "resource/lexicon.txt"
+    path.write_text(path.read_text() + "\n\n")
+    (release / "train/spk2age").unlink()
+    part = read(release, "train")
+    assert set(part.lexicon) == {"WE", "CALL"} and part.data.speakers == {"0001": {"gender": "m"}}

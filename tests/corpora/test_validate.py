@@ -224,12 +224,12 @@ def test_lexicon_lines(data):
     [
         ("utterance", "a2,8,", "a2,11,", 3, "accuracy 11 is out of range 0..10"),
         ("utterance", "b1,8,10.0", "b1,8,-1", 4, "completeness -1 is out of range 0..10"),
-        ("utterance", "b1,8,10.0", "b1,8,nan", 4, "completeness nan is out of range 0..10"),
+        ("utterance", "b1,8,10.0", "b1,8,nan", 4, "completeness is 'nan', not a number"),
         ("utterance", "b1,8,10.0", "b1,8,good", 4, "completeness is 'good', not a number"),
         ("phone", "a1,0,0,G,2.0", "a1,0,0,G,2.1", 2, "accuracy 2.1 is out of range 0..2"),
         ("phone", "a1,0,0,G", "a1,0,0,K", 2, "phone K, canonical has G"),
-        ("phone", "a1,0,1,OW", "a1,0,2,OW", 3, "phone_index '2', canonical has 2 phones"),
-        ("word", "a1,1,YOU", "a1,2,YOU", 3, "word_index '2', text has 2 words"),
+        ("phone", "a1,0,1,OW", "a1,0,2,OW", 3, "phone_index 2, canonical has 2 phones"),
+        ("word", "a1,1,YOU", "a1,2,YOU", 3, "word_index 2, text has 2 words"),
         ("word", "a1,1,YOU", "a1,1,TWO", 3, "word TWO, text has YOU"),
         ("word", "a1,1,YOU", "a1,0,GO", 3, "duplicate row, first on line 2"),
     ],
@@ -250,7 +250,8 @@ def test_utterance_without_label_and_label_without_utterance(data):
 
 def test_missing_column(data):
     _change(data / "utterance_scores.csv", "fluency", "fluence")
-    assert _faults(data) == [("utterance_scores.csv", 1, "", "no column fluency")]
+    (fault,) = _faults(data)
+    assert fault[0] == "utterance_scores.csv" and fault[3].startswith("no column fluency; it has")
 
 
 def test_a_label_table_that_is_not_text(data):

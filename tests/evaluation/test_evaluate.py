@@ -58,7 +58,11 @@ def build(tmp_path: Path) -> Path:
         write_table(data / "spk2gender", {s: gender for s, (_, gender) in SPEAKERS.items()})
         scores = pd.DataFrame({"utterance": keys, "total": human})
         scores.to_csv(data / "utterance_scores.csv", index=False)
-        raters = [(k, r, h + rng.normal()) for k, h in zip(keys, human, strict=True) for r in "123"]
+        raters = [
+            (k, r, (h + rng.normal()).clip(0, 10))
+            for k, h in zip(keys, human, strict=True)
+            for r in "123"
+        ]
         pd.DataFrame(raters, columns=["utterance", "rater", "total"]).to_csv(
             data / "rater_scores.csv", index=False
         )

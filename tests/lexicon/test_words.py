@@ -20,7 +20,11 @@ def test_case_and_punctuation_do_not_matter() -> None:
 
 def test_words_outside_the_lexicon_are_guessed_and_marked() -> None:
     words = text_words("red blicket 7", LEXICON)
-    assert [(w.word, w.guessed) for w in words] == [("RED", False), ("blicket", True), ("seven", True)]
+    assert [(w.word, w.guessed) for w in words] == [
+        ("RED", False),
+        ("blicket", True),
+        ("seven", True),
+    ]
     assert ("B", "L", "IH", "K", "IH", "T") in words[1].variants
     assert ("S", "EH", "V", "AH", "N") in words[2].variants
 
@@ -42,7 +46,9 @@ def test_text_without_words_is_refused(text: str) -> None:
         text_words(text, LEXICON)
 
 
-@pytest.mark.parametrize("text", ["red 你好", "привет", "مرحبا", "thıs", "red İt", "Straße", "łódź"])
+@pytest.mark.parametrize(
+    "text", ["red 你好", "привет", "مرحبا", "thıs", "red İt", "Straße", "łódź"]
+)
 def test_letters_that_english_spelling_does_not_explain_are_refused(text: str) -> None:
     with pytest.raises(InputError, match=f"{text.split()[-1]} is not in English letters: it has"):
         text_words(text, LEXICON)

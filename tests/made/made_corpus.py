@@ -90,7 +90,7 @@ def write_corpus(folder: Path, split: str, speakers: int, seed: int) -> None:
     tables = {"utterance": pd.DataFrame(labels.utterances, columns=UTTERANCE_ASPECTS)}
     tables["utterance"].insert(0, "utterance", keys)
     raters = [
-        pd.DataFrame(labels.raters + shift, columns=UTTERANCE_ASPECTS).assign(
+        pd.DataFrame((labels.raters + shift).clip(0, 10), columns=UTTERANCE_ASPECTS).assign(
             utterance=keys, rater=number
         )
         for number, shift in enumerate((-0.3, 0.3))

@@ -79,5 +79,5 @@ def test_bad_tables_are_named(pooled: PooledSet, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="with --splices"):
         read_splices(tmp_path / "none.csv")
     (tmp_path / "bad.csv").write_text("utterance,word\n")
-    with pytest.raises(InputError, match="not a table of spliced"):
+    with pytest.raises(InputError, match="no column source, word_index"):
         read_splices(tmp_path / "bad.csv")

@@ -2,19 +2,24 @@
 
 import sys
 from functools import partial
+from pathlib import Path
 
 from pyscorer.config import flags
+from pyscorer.contract.files import read_yaml
 from pyscorer.errors import InputError
 from pyscorer.planning import commands
-from pyscorer.planning.commands import files, folders
+from pyscorer.planning.commands import files, folders, in_one
 from pyscorer.planning.graders import recogniser
 from pyscorer.planning.plan import RECIPES, make_plan, tree_files
 
 try:
+    for file in workflow.configfiles:
+        read_yaml(Path(file))  # Snakemake takes the last of two same keys
     PLAN = make_plan(config)
 except InputError as error:
     sys.exit(f"error: {error}")
 
+config.update(PLAN.config)
 RUN = PLAN.run
 if workflow.is_main_process:
     print(f"run {RUN.name}: {RUN.note}", file=sys.stderr)

@@ -50,10 +50,13 @@ rule kaldi_chain_graphs:
         stats=expand(CHAIN / "stats" / "{shard}", shard=SHARDS),
     output:
         [CHAIN / name for name in ("tree", "0.trans_mdl", "phone_lm.fst", "den.fst", "normalization.fst")],
+    params:
+        alignments=in_one("ali"),
     log:
         LOGS / "kaldi" / "chain_graphs.log",
     shell:
-        "{RECIPES:q}/chain_graphs.sh {TRAIN:q} {ENGINE[num_leaves]} {input.model:q} \"{input.ali:q}\""
+        "{RECIPES:q}/chain_graphs.sh {TRAIN:q} {ENGINE[num_leaves]} {input.model:q}"
+        " {params.alignments:q}"
         " {CHAIN:q} {input.stats:q} 2>&1 | tee {log:q}"
 
 
@@ -125,12 +128,14 @@ rule kaldi_combine:
     output:
         CHAIN / "model" / "final.mdl",
         CHAIN / "model" / "tree",
+    params:
+        egs=in_one("egs"),
     resources:
         gpu=GPU,
     log:
         LOGS / "kaldi" / "combine.log",
     shell:
-        "{{ {RECIPES:q}/combine_chain.sh {input.den:q} \"{input.egs:q}\" {input.heldout:q}"
+        "{{ {RECIPES:q}/combine_chain.sh {input.den:q} {params.egs:q} {input.heldout:q}"
         " {input.transitions:q} {ENGINE[gpu]} {config[seed]} {output[0]:q} {input.networks:q};"
         " cp {input.tree:q} {output[1]:q}; cp {TRAIN:q}/phones.txt {CHAIN:q}/model;"
         " cp {RECIPES:q}/conf/mfcc40.conf {CHAIN:q}/model/mfcc.conf; }} 2>&1 | tee {log:q}"

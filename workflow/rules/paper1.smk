@@ -167,4 +167,4 @@ rule quote:
     log:
         LOGS / "quote.log",
     shell:
-        "pyscorer quote --results {RESULTS:q} --document docs/pronunciation.md 2>&1 | tee {log:q}"
+        "pyscorer quote --results {RESULTS:q} --document {RECIPES.parent:q}/docs/pronunciation.md 2>&1 | tee {log:q}"
