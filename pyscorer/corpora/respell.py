@@ -26,8 +26,8 @@ def respell(path: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault]) -
         except InputError as error:
             faults.append(Fault(str(path), text.lines[key], key, str(error)))
             continue
+        text.values[key] = " ".join(words)
         if words != value.split():
-            text.values[key] = " ".join(words)
             fault = f'"{shown(value)}" is written "{shown(text.values[key])}"'
             changed.append(Fault(str(path), text.lines[key], key, fault))
     return changed

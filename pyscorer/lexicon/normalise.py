@@ -48,7 +48,7 @@ def english_words(text: str, spelling: Spelling, strict: bool = True) -> list[st
     cannot be read; where `strict` is false, as for a recogniser's transcripts, it stays as it
     stands.
     """
-    text = _SPLIT.sub("'", plain(text))
+    text = _SPLIT.sub("'", re.sub("''+", "'", plain(text)))
     words: list[str] = []
     start = 0
     while start < len(text):
@@ -75,11 +75,13 @@ def transcript_text(text: str) -> str:
 
 def same_word(one: str, two: str) -> bool:
     """Whether two ways to write a word are read alike."""
+    if fold(one) == fold(two):
+        return True
     try:
         readings = [[fold(w) for w in english_words(form, lambda _: None)] for form in (one, two)]
-        return readings[0] == readings[1] or fold(one) == fold(two)
+        return readings[0] == readings[1]
     except InputError:
-        return one == two
+        return False
 
 
 def _hyphenated(word: str) -> str | None:
@@ -151,7 +153,6 @@ def _in_word(text: str, at: int) -> bool:
 
 def _written(run: str, spelling: Spelling) -> list[str]:
     """The words of letters, apostrophes and hyphens."""
-    run = re.sub("''+", "'", run)
     word = run.strip("'")
     forms: Options = (run, run.lstrip("'"), run.rstrip("'"), word)
     if word.lower() == "n" and run != word:
@@ -205,6 +206,7 @@ def _check_dropped(text: str, at: int) -> None:
 
 def _opened(text: str, at: int) -> bool:
     """Whether the quotation mark at `at` closes a quotation."""
+    before = text[max(0, at - 2000) : at]
     if text[at] == '"':
-        return text.count('"', 0, at) % 2 == 1
-    return re.search(r"(?<!\w)'", text[:at]) is not None
+        return before.count('"') % 2 == 1
+    return re.search(r"(?<!\w)'", before) is not None

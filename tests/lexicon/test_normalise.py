@@ -15,36 +15,12 @@ from pyscorer.lexicon.normalise import (
     transcript_text,
 )
 
-LEXICON = [
-    "I",
-    "A",
-    "THE",
-    "DON'T",
-    "CAN'T",
-    "O'CLOCK",
-    "ROCK",
-    "AND",
-    "ROLL",
-    "DOGS",
-    "EARS",
-    "T-SHIRT",
-    "RED",
-    "IT",
-    "COSTS",
-    "FIVE",
-    "TEN",
-    "DOLLARS",
-    "PER",
-    "CENT",
-    "KILOMETRES",
-    "MR",
-    "POLISH",
-    "Polish",
-    "CAFÉ",
-    "<UNK>",
-    "MP3",
-    "THREE",
-]
+LEXICON = (
+    *("I", "A", "THE", "DON'T", "CAN'T", "O'CLOCK", "ROCK"),
+    *("AND", "ROLL", "DOGS", "EARS", "T-SHIRT", "RED", "IT"),
+    *("COSTS", "FIVE", "TEN", "DOLLARS", "PER", "CENT", "KILOMETRES"),
+    *("MR", "POLISH", "Polish", "CAFÉ", "<UNK>", "MP3", "THREE"),
+)
 SPELLING = lexicon_spelling(LEXICON)
 
 
@@ -152,7 +128,7 @@ def test_figures_and_signs_are_spoken_out(typed: str, said: str) -> None:
     \u0301 a|12345678901234567|it.then|_|&&""".replace("\n", "|").split("|"),
 )
 def test_what_has_several_readings_is_refused_by_name(typed: str) -> None:
-    with pytest.raises(InputError, match='^".+": .*(write it as it was said|remove it)'):
+    with pytest.raises(InputError, match=r'^".+": .*(write it as it was said|remove it)'):
         english_words(f"the {typed.strip()}", SPELLING)
 
 
