@@ -57,7 +57,8 @@ def fold(text: str) -> str:
 
 def named(character: str) -> str:
     """A character for messages: itself, its code and its name."""
-    name = unicodedata.name(character, "no character of Unicode")
+    control = unicodedata.category(character) == "Cc"
+    name = unicodedata.name(character, "a control character" if control else "no character")
     return f'"{shown(character)}" (U+{ord(character):04X} {name})'
 
 

@@ -171,7 +171,6 @@ def check_words(
     data: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault], unknown: list[Fault]
 ) -> None:
     """Words of `text` that the lexicon lacks, into `unknown`; marks of silence are `faults`."""
-    folded = {word.casefold(): word for word in lexicon}
     for key, value in text.values.items():
         for word in dict.fromkeys(value.split()):
             if word in lexicon:
@@ -183,8 +182,6 @@ def check_words(
                     f"{shown(word)} is no word: take it out of the text; silence between words is "
                     "found by alignment"
                 )
-            elif (other := folded.get(word.casefold())) is not None:
-                fault += f", which has {other}: write both in the same case"
             found.append(Fault(str(data / "text"), text.lines[key], key, fault))
 
 

@@ -1,5 +1,6 @@
 """Texts of a data directory as the lexicon spells them, and what was changed for it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from pyscorer.contract.files import shown
@@ -19,15 +20,19 @@ def respell(path: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault]) -
     for key, value in text.values.items():
         if not value:
             continue  # said already: nothing after the key
+        line = text.lines[key]
         try:
             words = english_words(value, spelling)
             if not words:
                 raise InputError(f'"{shown(value)}": no words')
         except InputError as error:
-            faults.append(Fault(str(path), text.lines[key], key, str(error)))
+            faults.append(Fault(str(path), line, key, str(error)))
+            with suppress(InputError):  # so that the words beside it are found in the lexicon
+                words = english_words(value, spelling, strict=False)
+                text.values[key] = " ".join(words) or value
             continue
         text.values[key] = " ".join(words)
         if words != value.split():
             fault = f'"{shown(value)}" is written "{shown(text.values[key])}"'
-            changed.append(Fault(str(path), text.lines[key], key, fault))
+            changed.append(Fault(str(path), line, key, fault))
     return changed

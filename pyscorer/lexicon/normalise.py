@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pyscorer.contract.characters import fold, named, plain
 from pyscorer.contract.files import shown
 from pyscorer.errors import InputError
-from pyscorer.lexicon.figures import SAY, Options, read_figure
+from pyscorer.lexicon.numerals import SAY, Options, read_figure
 
 Spelling = Callable[[str], str | None]
 """A word as a lexicon spells it; None if the lexicon lacks it."""
@@ -59,7 +59,8 @@ def english_words(text: str, spelling: Spelling, strict: bool = True) -> list[st
         except InputError as error:
             token = text[start:end]
             if strict:
-                raise InputError(f'"{shown(token)}": {error}') from None
+                place = "" if str(error).startswith(named(token[0])) else f'"{shown(token)}": '
+                raise InputError(f"{place}{error}") from None
             words[before:] = [token.strip(_PUNCTUATION) or token]
         start = end + 1
     return words

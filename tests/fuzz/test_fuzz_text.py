@@ -17,10 +17,9 @@ from pyscorer.pretrained.recogniser_view import plain_words
 
 LEXICON = {"I": [("AY",)], "DON'T": [("D", "OW", "N", "T")], "T-SHIRT": [("T",)], "N": [("N",)]}
 SPELLING = lexicon_spelling(LEXICON)
-PIECES = st.sampled_from(
-    [*"1,.:- $%½'n’t*_<>[]@&+=#/()ıİß👍你٣²\u0301\u200b\x00\ud800"]
-    + "1999 am pm st th km May in don e.g. Mr. No.".split()  # noqa: SIM905
-)
+SIGNS = "1,.:- $%½'n’t*_<>[]@&+=#/()ıİß👍你٣²\u0301\u200b\x00\ud800"
+WORDS = ("1999", "am", "pm", "st", "th", "km", "May", "in", "don", "e.g.", "Mr.", "No.")
+PIECES = st.sampled_from([*SIGNS, *WORDS])
 LONG = LONGEST if EXAMPLES > 100 else LONGEST // 10
 
 
@@ -43,41 +42,23 @@ def test_any_text_that_is_read_aloud(text: str) -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    [
-        "1",
-        "-",
-        "a",
-        "'",
-        "́",
-        "(",
-        "*",
-        "½",
-        "<",
-        "[",
-        "0",
-        "你",
-        "\u200b",
-        "1,000",
-        "9.",
-        "a.",
-        "ạ́",
-        "$1 ",
-        "'n'",
-        '5" "',
-        "a@b.",
-        "fine.Then.",
-        "1:",
-        "I ",
-        "’ ",
-        "1-",
-        "1 - ",
-        "e.g. ",
-        "Mr. ",
-        "a-",
-        "5' ",
-        "in 1999 ",
-        "No. 1",
-    ],
+    (
+        *"1-a'(*½<[0你\u0301\u200b",
+        *(
+            "1,000",
+            "9.",
+            "a.",
+            "a\u0301\u0323",
+            "$1 ",
+            "'n'",
+            '5" "',
+            "a@b.",
+            "fine.Then.",
+            "1:",
+            "I ",
+        ),
+        *("I ", "’ ", "1-", "1 - ", "e.g. ", "Mr. ", "a-", "5' ", "in 1999 ", "No. 1"),
+    ),
 )
 def test_long_texts_end_soon(piece: str) -> None:
     text = (piece * LONG)[:LONG]
