@@ -16,7 +16,7 @@ from pyscorer.lexicon.numerals import SAY, Options, read_figure
 Spelling = Callable[[str], str | None]
 """A word as a lexicon spells it; None if the lexicon lacks it."""
 
-_PUNCTUATION = '.,;:!?¡¿"()[]{}•·‣'
+_PUNCTUATION = '.,;:!?¡¿‽"()[]{}•·‣。、،؛؟।'
 _MARK = re.compile(r"<[^\s<>]+>|\[[^\s\[\]]+\]|[*!]\w+")
 """What recognisers and transcribers write for what is no word: <unk>, [noise], !SIL, *z."""
 _INITIALS = re.compile(r"(?:[a-z]\.){2,}(?!\w)|(?:[a-z]\.)+[a-z]\b(?!\.?\w)", re.IGNORECASE)
@@ -201,7 +201,8 @@ def _check_dropped(text: str, at: int) -> None:
         raise InputError(f"a bracket within a word; {SAY}")
     if character in "\"'" and before.isdigit() and not _opened(text, at):
         raise InputError(f"inches, feet or a quotation mark? {SAY}")
-    if character not in _PUNCTUATION and character not in "-'":
+    bracket = unicodedata.category(character) in ("Ps", "Pe")
+    if not bracket and character not in _PUNCTUATION and character not in "-'":
         raise InputError(f"{named(character)} is not read aloud in one way; {SAY}")
 
 

@@ -180,6 +180,7 @@ def _rules() -> Iterator[tuple[re.Pattern[str], _Rule]]:
         (r"(?<=[0-9%°½¼¾] )-(?= [0-9$£€¥-])", _unclear("minus, to, or a dash?")),
         (rf"{_MINUS}{_NUMBER}{_ENDS}(?=(?P<after>.{{,20}}))", _number),
         (r"'[0-9]{2}(?!['0-9])", _unclear("the figures are cut short")),
+        (r"&(?:#x?[0-9a-f]+|[a-z]+);", _unclear("HTML's code of a character")),
         (rf"{_NAME}(?:\.{_NAME}){{,5}}@{_NAME}(?:\.{_NAME}){{1,5}}(?!\w)", _address),
         (
             r"(?<![^\s\d])(?P<sign>[+=×÷])(?![^\s\d])|(?<![&@])(?P<other>[&@])(?![&@])",
