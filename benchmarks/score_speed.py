@@ -16,10 +16,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 
-from pyscorer.contract.datadir import Utterance, read_data_dir
+from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.feedback.bundle import load_bundle
 from pyscorer.feedback.score import grade_file
 from pyscorer.feedback.score_all import ScoreAllOptions, score_all
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     utterances = list(read_data_dir(arguments.data).utterances.values())
-    lengths = np.array([soundfile.info(u.audio).duration for u in utterances])
+    lengths = np.array([len(read_wav(u)) / SAMPLE_RATE for u in utterances])
     many = np.linspace(0, len(utterances) - 1, arguments.many).round().astype(int)
     time_many(arguments.model, [utterances[i] for i in many], lengths[many].sum(), arguments.jobs)
     nearest = np.argsort(np.abs(lengths - arguments.seconds), kind="stable")

@@ -36,9 +36,14 @@ def attempt(function: Callable[..., Result], *arguments: object) -> Result | Exc
     try:
         return function(*arguments)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        if of_the_machine(error):
             raise
         return error
+
+
+def of_the_machine(error: Exception) -> bool:
+    """Whether it is a full disk or the like, which is no fault of what was being worked on."""
+    return isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
 
 
 def outcome_of(tried: Result | Exception) -> Result:

@@ -6,6 +6,7 @@ a few files in a scratch directory (features, graphs, alignment), so memory hold
 process.
 """
 
+import errno
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -109,7 +110,11 @@ def _prepare(seed: int, shard: Shard) -> _Prepared:
     writer = kaldifst.VectorFstWriter(f"ark:{shard.graphs}")
     for index, (example, frames) in enumerate(zip(shard.examples, shard.slices(), strict=True)):
         graph = compiler(example.words)
-        writer.write(example.key, graph)
+        try:
+            writer.write(example.key, graph)
+        except RuntimeError:  # which says no more
+            reason = "cannot be written; is the disk full?"
+            raise OSError(errno.EIO, reason, str(shard.graphs)) from None
         length = frames.stop - frames.start
         found = equal_alignment(graph, length, seed + shard.number * SHARD + index)
         if found is None:

@@ -2,7 +2,6 @@
 
 import csv
 import logging
-import shutil
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ from pyscorer.alignment.gmm_training import (
 )
 from pyscorer.alignment.viterbi import pronunciations, report_unknown
 from pyscorer.contract.datadir import Utterance, read_data_dir
+from pyscorer.contract.durable import part_of
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
@@ -84,41 +84,39 @@ def train_gmm(
     `feats` is a directory that the stage `features` made of `data` (kind mfcc13). Writes
     `out/final.npz` (the model; see `gmm_model.Gmm`) and `out/log.csv` (an iteration a row: acoustic
     log-likelihood a frame, Gaussians, frames, utterances that did not realign, seconds). Same seed,
-    same model, whatever the number of processes. Scratch files stand in `out/scratch` while it runs
-    (about 170 bytes a frame).
+    same model, whatever the number of processes. Scratch files stand in a hidden folder in `out`
+    while it runs (about 170 bytes a frame).
 
     Raises InputError for missing features, unknown phones, and data of which nothing aligns.
     """
     utterances = _spread(list(read_data_dir(data).utterances.values()), options.max_utterances)
-    out.mkdir(parents=True, exist_ok=True)
-    scratch = out / "scratch"
-    shutil.rmtree(scratch, ignore_errors=True)
     (out / "final.npz").unlink(missing_ok=True)
-    entries = read_lexicon(lexicon)
-    shards, unknown = _write_shards(
-        utterances, GmmFeatures(feats), entries, options.canonical, scratch
-    )
-    report_unknown(unknown, lexicon)
-    if not shards:
-        raise InputError(f"{data}/text: no utterances")
-    model, left_out = prepare_shards(shards, options.seed, options.jobs)
-    if left_out:
-        log.warning(
-            "%d of %d utterances have fewer frames than their phones need and are not trained on: "
-            "%s",
-            len(left_out),
-            len(utterances),
-            " ".join(left_out),
+    # Of its own name: the processes of a killed run may be writing still.
+    with part_of(out / "scratch") as scratch:
+        entries = read_lexicon(lexicon)
+        shards, unknown = _write_shards(
+            utterances, GmmFeatures(feats), entries, options.canonical, scratch
         )
-    if len(left_out) == len(utterances):
-        raise InputError(f"{data}: every utterance has fewer frames than its phones need")
-    model, rows = _iterate(shards, model, options)
-    with atomic_open(out / "log.csv") as stream:
-        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    model.save(out / "final.npz")
-    shutil.rmtree(scratch)
+        report_unknown(unknown, lexicon)
+        if not shards:
+            raise InputError(f"{data}/text: no utterances")
+        model, left_out = prepare_shards(shards, options.seed, options.jobs)
+        if left_out:
+            log.warning(
+                "%d of %d utterances have fewer frames than their phones need and are not trained "
+                "on: %s",
+                len(left_out),
+                len(utterances),
+                " ".join(left_out),
+            )
+        if len(left_out) == len(utterances):
+            raise InputError(f"{data}: every utterance has fewer frames than its phones need")
+        model, rows = _iterate(shards, model, options)
+        with atomic_open(out / "log.csv") as stream:
+            writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+            writer.writeheader()
+            writer.writerows(rows)
+        model.save(out / "final.npz")
 
 
 def _iterate(

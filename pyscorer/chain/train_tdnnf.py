@@ -1,6 +1,7 @@
 """Stage `train_tdnnf`: LF-MMI training of the TDNN-F, after Kaldi's chain recipe."""
 
 import csv
+import hashlib
 import logging
 import math
 import time
@@ -117,6 +118,9 @@ class _Run:
     ) -> None:
         self.options, self.out = options, out
         self.training, self.heldout = training, heldout
+        spoken = [(u.key, u.speaker, u.segments) for u in (*training, *heldout)]
+        graph = (graphs / "normalization.fst").read_bytes()
+        self.data = hashlib.sha256(graph + repr(spoken).encode()).hexdigest()
         self.pdf_to_phone = pdf_to_phone(tree)
         torch.manual_seed(options.seed)
         config = TdnnfConfig(num_pdfs=tree.num_pdfs, **SIZES[options.network])  # type: ignore[arg-type]
@@ -150,7 +154,7 @@ class _Run:
         identity = asdict(self.options)
         for free in ("checkpoint_minutes", "threads", "workers", "device"):
             del identity[free]
-        return identity | {"utterances": len(self.training), "pdfs": len(self.pdf_to_phone)}
+        return identity | {"data": self.data, "pdfs": len(self.pdf_to_phone)}
 
     def save_checkpoint(self) -> None:
         state = {

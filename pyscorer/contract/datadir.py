@@ -1,13 +1,15 @@
 """Kaldi data directories, the lexicon and phone set, and the label tables beside them.
 
 A data directory holds `text`, `wav.scp`, `utt2spk`, `spk2utt` (and `spk2age`, `spk2gender` where
-known), `canonical` where the corpus has canonical phone strings, and, for scored corpora, the label
-tables `utterance_scores.csv`, `word_scores.csv`, `phone_scores.csv` and `rater_scores.csv`.
+known), `segments` where utterances are stretches of the recordings in wav.scp, `canonical` where
+the corpus has canonical phone strings, and, for scored corpora, the label tables
+`utterance_scores.csv`, `word_scores.csv`, `phone_scores.csv` and `rater_scores.csv`.
 """
 
 import math
+import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.audio import read_audio
+from pyscorer.contract.audio import is_there, read_audio
 from pyscorer.contract.files import read_table, shown, write_table
 from pyscorer.contract.phones import SPOKEN_PHONES
 from pyscorer.contract.tables import number, read_rows, whole
@@ -44,8 +46,19 @@ LABEL_TOPS = {"utterance": 10.0, "word": 10.0, "phone": 2.0, "rater": 10.0}
 
 
 @dataclass(frozen=True)
+class Span:
+    """The stretch of a recording that an utterance is: a line of `segments`."""
+
+    recording: str
+    start: float
+    """Seconds."""
+    end: float
+    """Seconds; -1: the end of the recording."""
+
+
+@dataclass(frozen=True)
 class Utterance:
-    """One recording and what is known of it."""
+    """One recording, or a stretch of one, and what is known of it."""
 
     key: str
     speaker: str
@@ -53,6 +66,13 @@ class Utterance:
     words: tuple[str, ...]
     canonical: tuple[tuple[str, ...], ...] | None = None
     """Canonical phones of each word, where the corpus has them."""
+    span: Span | None = None
+    """Which part of `audio` it is; None: all of it."""
+
+    @property
+    def times(self) -> tuple[float, float] | None:
+        """First and last second of that part (-1: to the end)."""
+        return (self.span.start, self.span.end) if self.span else None
 
 
 CHILD_BELOW = 16
@@ -79,19 +99,27 @@ def read_data_dir(path: Path) -> DataDir:
     """Read a prepared data directory. Raises InputError naming the file and utterance at fault."""
     text = read_table(path / "text")
     audio = read_table(path / "wav.scp")
+    spans = read_segments(path / "segments") if (path / "segments").exists() else None
     speakers = read_table(path / "utt2spk")
-    for name, table in (("wav.scp", audio), ("utt2spk", speakers)):
+    timed: tuple[str, Container[str]] = ("wav.scp", audio) if spans is None else ("segments", spans)
+    for name, table in (timed, ("utt2spk", speakers)):
         for key in text:
             if key not in table:
                 raise InputError(
                     f"{path / name}: lacks utterance {shown(key)}, which {path}/text has"
                 )
+    for key, one in (spans or {}).items():
+        if one.recording not in audio:
+            fault = f"recording {shown(one.recording)} is not in wav.scp"
+            raise InputError(f"{path / 'segments'}: {shown(key)}: {fault}")
     words = {key: tuple(value.split()) for key, value in text.items()}
     canonical = _read_canonical(path / "canonical", words)
     data = DataDir()
     for key in text:
+        span = spans[key] if spans is not None else None
+        file = find_audio(audio[key if span is None else span.recording], path)
         data.utterances[key] = Utterance(
-            key, speakers[key], Path(audio[key]), words[key], canonical.get(key)
+            key, speakers[key], file, words[key], canonical.get(key), span
         )
     for attribute in ("age", "gender"):
         file = path / f"spk2{attribute}"
@@ -99,6 +127,53 @@ def read_data_dir(path: Path) -> DataDir:
             for speaker, value in read_table(file).items():
                 data.speakers.setdefault(speaker, {})[attribute] = value
     return data
+
+
+def find_audio(name: str, data: Path) -> Path:
+    """The file that wav.scp of the data directory `data` names.
+
+    A relative path is relative to the working directory, as for Kaldi, or else to `data`. Raises
+    InputError if there are two different files.
+    """
+    path = Path(name)
+    file = Path(re.sub(r":\d+$", "", name))  # a place in an archive
+    if path.is_absolute() or name.endswith("|") or not is_there(data / file):
+        return path
+    if not is_there(file):
+        return data / path
+    if not file.samefile(data / file):
+        raise InputError(
+            f"{data}/wav.scp: {shown(name)} is there twice, in the working directory and in "
+            f"{data}; write an absolute path"
+        )
+    return path
+
+
+def read_segments(path: Path) -> dict[str, Span]:
+    """Kaldi's `segments`: utterance -> span. Raises InputError naming the utterance at fault."""
+    spans = {}
+    for key, value in read_table(path).items():
+        try:
+            spans[key] = parse_span(value)
+        except InputError as error:
+            raise InputError(f"{path}: {shown(key)}: {error}") from None
+    return spans
+
+
+def parse_span(fields: str) -> Span:
+    """`recording start end` of a line of `segments`. Raises InputError, without a place."""
+    recording, *times = fields.split() or [""]
+    if len(times) == 3:
+        raise InputError("a channel after the times; write each channel to a file of its own")
+    try:
+        start, end = map(float, times)
+    except ValueError:
+        raise InputError(f"{shown(fields)} is not `recording start end`, in seconds") from None
+    if not (math.isfinite(start) and math.isfinite(end) and start >= 0 and end < 1e9):
+        raise InputError(f"{start:g} to {end:g} s are no times of a recording")
+    if end != -1 and end <= start:
+        raise InputError(f"ends at {end:g} s, not after its start at {start:g} s")
+    return Span(recording, start, end)
 
 
 def _read_canonical(
@@ -134,7 +209,12 @@ def write_data_dir(path: Path, data: DataDir) -> None:
     """Write `data` as sorted Kaldi files into the existing or new directory `path`."""
     items = data.utterances.values()
     write_table(path / "text", {u.key: " ".join(u.words) for u in items})
-    write_table(path / "wav.scp", {u.key: str(u.audio) for u in items})
+    write_table(
+        path / "wav.scp", {u.span.recording if u.span else u.key: str(u.audio) for u in items}
+    )
+    if any(u.span for u in items):
+        spans = {u.key: u.span or Span(u.key, 0, -1) for u in items}
+        write_table(path / "segments", {key: format_span(span) for key, span in spans.items()})
     write_table(path / "utt2spk", {u.key: u.speaker for u in items})
     spk2utt: dict[str, list[str]] = defaultdict(list)
     for key in sorted(data.utterances):
@@ -153,10 +233,15 @@ def write_data_dir(path: Path, data: DataDir) -> None:
         write_table(path / "canonical", canonical)
 
 
+def format_span(span: Span) -> str:
+    """What `parse_span` reads."""
+    return f"{span.recording} {span.start:.10g} {span.end:.10g}"
+
+
 def read_wav(utterance: Utterance) -> np.ndarray:
     """Mono float32 samples at 16 kHz of one utterance; errors name the utterance."""
     try:
-        return read_audio(utterance.audio)
+        return read_audio(utterance.audio, span=utterance.times)
     except InputError as error:
         raise InputError(f"utterance {utterance.key}: {error}") from None
 

@@ -36,7 +36,7 @@ def part_of(path: Path, suffix: str = "") -> Iterator[Path]:
         clear_parts(path.parent.absolute())
         yield part
     except OSError as error:
-        if error.filename is None and error.errno in _FULL:
+        if error.filename is None and error.errno in (None, *_FULL):  # None: numpy's
             error.filename = str(path)
         elif str(error.filename).startswith(str(part)):
             error.filename = str(path) + str(error.filename).removeprefix(str(part))
@@ -53,9 +53,9 @@ def put(part: Path, path: Path) -> None:
     InputError rather than remove a folder that `part` does not look like a newer version of.
     """
     for file in (part, *part.rglob("*")):
-        if file.is_file():
+        if not file.is_symlink():
             _sync(file)
-    if part.is_dir() and path.exists():
+    if part.is_dir() and os.path.lexists(path):
         _check_replaceable(part, path)
         with part_of(path) as aside:
             path.replace(aside)
@@ -66,8 +66,7 @@ def put(part: Path, path: Path) -> None:
                 raise
     else:
         part.replace(path)
-    with contextlib.suppress(OSError):  # some file systems cannot, and there it does not matter
-        _sync(path.parent)
+    _sync(path.parent)
 
 
 def _check_replaceable(part: Path, path: Path) -> None:
@@ -87,6 +86,9 @@ def _sync(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError:
+        if not path.is_dir():  # which some file systems cannot sync, and where it does not matter
+            raise
     finally:
         os.close(descriptor)
 

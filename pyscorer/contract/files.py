@@ -57,6 +57,18 @@ def atomic_directory(path: Path) -> Iterator[Path]:
         put(part, path)
 
 
+def check_replaceable(path: Path, *marks: str) -> None:
+    """Raise InputError if `path` is there, unless it is an empty directory or has all `marks`.
+
+    For a directory that a user names to be written: `atomic_directory` removes what was there.
+    """
+    marked = path.is_dir() and all((path / mark).exists() for mark in marks)
+    if marked or (path.is_dir() and not any(path.iterdir())):
+        return
+    if path.exists():
+        raise InputError(f"{path}: is there, and not such a directory: name another place")
+
+
 def shown(text: str, longest: int = 80) -> str:
     """`text` for a message: what is not printable is escaped, what is longer is cut."""
     cut = text if len(text) <= longest else text[:longest] + "..."
@@ -68,7 +80,7 @@ def opened(path: Path, mode: str = "rb", **options: Any) -> Iterator[IO[Any]]:
     """Open a file that a user names. InputError where the system does not let it be read."""
     try:
         stream = path.open(mode, **options)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise InputError(f"{path}: no such file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         reason = getattr(error, "strerror", None) or error

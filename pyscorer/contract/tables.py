@@ -148,12 +148,17 @@ def read_frame(
     Raises InputError naming the line for what `read_rows` refuses, and for cells that are no
     numbers.
     """
-    for _ in _rows(path, needed, ",", None):
+    rows = _rows(path, needed, ",", None)
+    line, header = next(rows)
+    for _ in rows:
         pass  # counted here, as pandas shifts or fills what does not fit
     try:
         with opened_text(path) as stream:
             table = pd.read_csv(
                 stream,
+                skiprows=line - 1,
+                header=0,
+                names=[name or f"column {i}" for i, name in enumerate(header)],
                 dtype={name: str for name in text},
                 keep_default_na=False,
                 na_values={name: ["", "nan"] for name in gaps},

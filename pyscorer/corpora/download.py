@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pyscorer.contract.files import atomic_open, read_text
 from pyscorer.corpora.manifests import MANIFESTS, Archive, Manifest, load_manifest
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, of_the_machine
 from pyscorer.options import option
 from pyscorer.progress import progress_bar
 
@@ -151,6 +151,8 @@ def _fetch(
             if error.code < 500 and error.code != 429:
                 break
         except (OSError, http.client.HTTPException) as error:
+            if of_the_machine(error):
+                raise
             reason = str(getattr(error, "reason", None) or error or type(error).__name__)
         if attempt < options.retries:
             size = part.stat().st_size if part.exists() else 0
@@ -247,6 +249,8 @@ def _unpack(archive: Path, root: Path) -> None:
                 tar.extract(member, part, filter="data")
     except (tarfile.TarError, EOFError, OSError) as error:
         shutil.rmtree(part, ignore_errors=True)
+        if of_the_machine(error):
+            raise
         raise InputError(
             f"{archive}: cut short, damaged or unsafe ({type(error).__name__}: {error}); delete "
             f"it and run the same command again"

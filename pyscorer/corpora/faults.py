@@ -5,6 +5,7 @@ all of them.
 """
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,10 @@ from pyscorer.lexicon.dictionary import Lexicon, add_variant, lexicon_lines, sta
 from pyscorer.lexicon.normalise import same_word
 
 TABLES = ("text", "wav.scp", "utt2spk")
+_MISSING = {
+    **{"text": "no text", "wav.scp": "no audio", "utt2spk": "no speaker"},
+    "segments": "no stretch of a recording",
+}
 _LONGEST_ID, _LONGEST_LIFE = 200, 120
 """Bytes of an id, of which the names of files are made; years."""
 
@@ -99,15 +104,23 @@ def _id_fault(key: str) -> str:
 
 
 def check_tables(data: Path, faults: list[Fault]) -> dict[str, RawTable]:
-    """Check text, wav.scp, utt2spk and spk2utt against each other; returns the first three."""
-    tables = {name: read_raw_table(data / name, True, faults) for name in TABLES}
+    """Check text, wav.scp, utt2spk and spk2utt against each other; returns the first three.
+
+    Where there is a file `segments`, it tells which stretch of a recording in wav.scp an utterance
+    is, and is returned as well.
+    """
+    segments = (data / "segments").exists()
+    names = ("text", "segments", "utt2spk") if segments else TABLES
+    tables = {name: read_raw_table(data / name, True, faults) for name in names}
     everything = sorted({key for table in tables.values() for key in table.values})
     for name, table in tables.items():
         for key in everything:
             if key not in table.values:
-                others = " and ".join(n for n in TABLES if key in tables[n].values)
-                missing = {"text": "no text", "wav.scp": "no audio", "utt2spk": "no speaker"}[name]
+                others = " and ".join(n for n in names if key in tables[n].values)
+                missing = _MISSING[name]
                 faults.append(Fault(str(data / name), 0, key, f"{missing}, though in {others}"))
+    if segments:
+        tables["wav.scp"] = read_raw_table(data / "wav.scp", False, faults)
     _check_spk2utt(data / "spk2utt", tables["utt2spk"], faults)
     speakers = set(tables["utt2spk"].values.values())
     for name in ("spk2age", "spk2gender"):
@@ -120,6 +133,18 @@ def check_tables(data: Path, faults: list[Fault]) -> dict[str, RawTable]:
                 if fault:
                     faults.append(Fault(str(data / name), table.lines[speaker], "", fault))
     return tables
+
+
+def utterance_tables(tables: dict[str, RawTable]) -> list[str]:
+    """Those of `check_tables` that have a line for each utterance."""
+    return [name for name in tables if name != "wav.scp" or "segments" not in tables]
+
+
+def recordings_of(tables: dict[str, RawTable], utterances: Iterable[str]) -> set[str]:
+    """Keys of wav.scp that utterances need."""
+    if "segments" not in tables:
+        return set(utterances)
+    return {tables["segments"].values[key].split()[0] for key in utterances}
 
 
 def attribute_fault(name: str, value: str) -> str:

@@ -89,7 +89,7 @@ def perturb(data: Path, out: Path, options: PerturbOptions = PerturbOptions()) -
     for u in source.utterances.values():
         path = audio / f"{u.key}.flac"
         key, speaker = prefix + u.key, prefix + u.speaker
-        copies.utterances[key] = replace(u, key=key, speaker=speaker, audio=path)
+        copies.utterances[key] = replace(u, key=key, speaker=speaker, audio=path, span=None)
     copies.speakers = {prefix + name: known for name, known in source.speakers.items()}
 
     def done() -> Iterator[int]:

@@ -6,6 +6,8 @@ introduced (`pyscorer.corpora.mispronunciation`), so its figures say nothing abo
 
 import json
 import multiprocessing
+import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -230,6 +232,10 @@ def _render_speaker(task: tuple[Speaker, SampleOptions, Path]) -> str:
     return speaker.name
 
 
+_LONGEST_TEMPORARY = 70
+"""Bytes; a socket's path has 103 at most, of which multiprocessing wants the rest."""
+
+
 def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
     """Generate the corpus into `folder`, which appears whole or not at all.
 
@@ -239,6 +245,10 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
         raise InputError(f"sample: {options.speakers} speakers asked for; both splits need 12")
     if options.utterances < 1:
         raise InputError("sample: at least one utterance a speaker is needed")
+    if len(os.fsencode(tempfile.gettempdir())) > _LONGEST_TEMPORARY:
+        raise InputError(
+            f"TMPDIR: {tempfile.gettempdir()}: too long for sockets in it; name another, as /tmp"
+        )
     speakers = make_speakers(options)
     with atomic_directory(folder) as part:
         tasks = [(speaker, options, part) for speaker in speakers]

@@ -80,7 +80,7 @@ def known_prompt(grammar: Grammar, prompt: str) -> str | None:
 
 def close_prompts(grammar: Grammar, prompt: str) -> list[str]:
     """Up to three prompts of the grammar that look most like `prompt`."""
-    return difflib.get_close_matches(prompt, grammar, 3)
+    return difflib.get_close_matches(plain(prompt), grammar, 3)
 
 
 @lru_cache(maxsize=4096)

@@ -6,21 +6,17 @@ the labels read as well.
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-import numpy as np
-import soundfile
-
-from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS
+from pyscorer.contract.durable import part_of
 from pyscorer.contract.files import atomic_directory, atomic_open, write_table
 from pyscorer.contract.tables import read_rows
+from pyscorer.corpora.audio_faults import AudioLimits, CheckedAudio, check_audio
 from pyscorer.corpora.faults import (
-    TABLES,
     Fault,
     RawTable,
     attribute_fault,
@@ -30,15 +26,14 @@ from pyscorer.corpora.faults import (
     check_tables,
     check_words,
     read_raw_table,
+    recordings_of,
+    utterance_tables,
 )
 from pyscorer.corpora.respell import respell
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 from pyscorer.options import option
-from pyscorer.progress import progress_bar
 
-FRAME, SHIFT = 400, 160
-"""Samples of a 25 ms frame and of the 10 ms between frames."""
 SHOWN = 20
 """Faults that the error message itself lists."""
 
@@ -58,6 +53,13 @@ class ValidateOptions:
     )
     silent_peak: float = option(0.001, "audio that never exceeds this (of 1) is empty", ge=0)
     frames_per_phone: int = option(3, "10 ms frames that a phone of the text needs at least", ge=0)
+    longest: float = option(
+        3600, "seconds of an audio file that is not cut into segments, at most", gt=0, le=14400
+    )
+    allow_commands: bool = option(
+        False, "run the commands of wav.scp (`sox ... |`) and keep the audio that they write"
+    )
+    command_seconds: int = option(60, "after which a command is stopped", ge=1)
     jobs: int = option(1, "threads that decode audio", ge=0)
 
 
@@ -65,12 +67,15 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     """Check the data directory `data` and write the valid one to `out`.
 
     Checked: ids (duplicates, order), text against audio against speakers, spk2utt against utt2spk,
-    audio (missing, unreadable, wrong rate, empty, clipped, too short for its text), words against
-    the lexicon, canonical phones, and labels (range, rows without utterance and the reverse).
+    audio (missing, unreadable, cut short, wrong rate, empty, clipped, channels that cancel each
+    other out, too short for its text, too long), segments, words against the lexicon, canonical
+    phones, and labels (range, rows without utterance and the reverse).
 
     `report` lists all faults: file, line (0: the whole file), utterance, fault, action (error,
     warning, dropped, repaired); it is written in any case. `out` holds the files of `data`, the
-    lexicon as lexicon.txt, and utt2dur in seconds; it appears whole or not at all.
+    lexicon as lexicon.txt, and utt2dur in seconds; paths in its wav.scp are absolute. With
+    `allow_commands` it holds, in `audio`, what the commands of wav.scp wrote, and wav.scp names
+    that. It appears whole or not at all.
 
     Texts are written as they are read aloud and as the lexicon spells their words (see
     `english_words`); the report says which of them changed.
@@ -79,6 +84,29 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     disorder is repaired. It raises also where a fault belongs to no utterance and cannot be
     repaired so, and where no utterance would be left.
     """
+    with _spool(out, options.allow_commands) as outputs:
+        _validate(data, lexicon, out, report, options, outputs)
+
+
+@contextmanager
+def _spool(out: Path, wanted: bool) -> Iterator[Path | None]:
+    """A folder beside `out`, for as long as it is not known whether `out` will be written."""
+    if not wanted:
+        yield None
+        return
+    with part_of(out, ".audio") as folder:
+        folder.mkdir()
+        yield folder
+
+
+def _validate(
+    data: Path,
+    lexicon: Path,
+    out: Path,
+    report: Path,
+    options: ValidateOptions,
+    outputs: Path | None,
+) -> None:
     faults: list[Fault] = []
     tables = check_tables(data, faults)
     entries = check_lexicon(lexicon, faults)
@@ -92,14 +120,20 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
         key: _fewest_phones(value.split(), entries, canonical.get(key, {}))
         for key, value in tables["text"].values.items()
     }
-    durations = _check_audio(data / "wav.scp", tables["wav.scp"], phones, options, faults)
-
+    limits = AudioLimits(
+        options.clipped_share,
+        options.silent_peak,
+        options.frames_per_phone,
+        options.longest,
+        options.command_seconds,
+    )
+    audio = check_audio(data, tables, phones, limits, options.jobs, faults, outputs)
     warned = words if options.unknown_words else []
     errors = faults if options.unknown_words else faults + words
     # Whatever is not an utterance's own is repaired by writing the files anew, but for the lexicon.
     fatal = [f for f in errors if f.file == str(lexicon) or not (f.utterance or f.mendable)]
     dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
-    whole = set.intersection(*(set(tables[name].values) for name in TABLES)) - dropped
+    whole = set.intersection(*(set(tables[n].values) for n in utterance_tables(tables))) - dropped
     actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
     actions += [(f, "warning") for f in warned] + [(f, "repaired") for f in respelled]
     _write_report(report, actions)
@@ -114,7 +148,7 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
             if errors
             else f"{data}: no utterances"
         )
-    _write_valid(data, out, tables, entries, durations, whole)
+    _write_valid(data, out, tables, entries, audio, whole)
     _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
     if respelled:
         print(f"{len(respelled)} texts are written as they are read: {respelled[0]}", flush=True)
@@ -135,86 +169,6 @@ def _fewest_phones(
         variants = [canonical[index]] if index in canonical else lexicon.get(word, [("SPN",)])
         number += min(len(v) for v in variants)
     return number
-
-
-def _check_audio(
-    path: Path,
-    table: RawTable,
-    phones: dict[str, int],
-    options: ValidateOptions,
-    faults: list[Fault],
-) -> dict[str, float]:
-    """Decode every file, in threads (libsndfile works outside the GIL); returns seconds by key."""
-    durations = {}
-    items = [_Recording(k, value, phones.get(k, 0)) for k, value in table.values.items()]
-    with ThreadPoolExecutor(max(1, options.jobs)) as pool:
-        found = pool.map(partial(_audio_faults, options=options), items)
-        progress = progress_bar(found, f"{path.parent.name}: audio", len(items), unit="utt")
-        for one, (seconds, wrong) in zip(items, progress, strict=True):
-            durations[one.key] = seconds
-            line = table.lines[one.key]
-            faults += [Fault(str(path), line, one.key, fault) for fault in wrong]
-    return durations
-
-
-@dataclass(frozen=True)
-class _Recording:
-    key: str
-    audio: str
-    """As wav.scp has it."""
-    phones: int
-    """The fewest that its text may have."""
-
-
-def _audio_faults(item: _Recording, options: ValidateOptions) -> tuple[float, list[str]]:
-    """Seconds and faults of one audio file."""
-    name, phones = item.audio, item.phones
-    if not name:
-        return 0.0, []  # said already: nothing after the key
-    if name.endswith("|"):
-        return 0.0, [f"a command, not a file: {name}; convert the audio to files first"]
-    file = Path(name)
-    if not file.exists():
-        return 0.0, [f"missing audio {name}"]
-    try:
-        with soundfile.SoundFile(file) as sound:
-            rate, stated = sound.samplerate, sound.frames
-            samples = sound.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, OSError) as error:
-        return 0.0, [f"unreadable audio {name}: {getattr(error, 'error_string', error)}"]
-    seconds = len(samples) / rate
-    if len(samples) == 0:
-        return seconds, [f"empty audio {name}: no samples"]
-    wrong = []
-    if len(samples) < stated or _riff_is_cut(file):
-        wrong.append(f"audio {name} is cut short: its header states more than the file holds")
-    if rate != SAMPLE_RATE:
-        wrong.append(f"wrong rate {rate} Hz instead of {SAMPLE_RATE} Hz in {name}")
-    level = np.abs(samples)
-    peak = float(level.max())
-    # Written so that NaN fails it.
-    if not peak >= options.silent_peak:
-        wrong.append(f"empty audio {name}: its peak is {peak:.6f}")
-    share = float(np.mean(level >= 32767 / 32768))
-    if share > options.clipped_share:
-        wrong.append(f"clipped audio {name}: {share:.1%} of the samples at full scale")
-    frames = max(0, 1 + (len(samples) * SAMPLE_RATE // rate - FRAME) // SHIFT)
-    needed = options.frames_per_phone * phones
-    if frames < max(needed, 1):
-        wrong.append(
-            f"audio {name} too short for its text: {frames} frames for {phones} phones "
-            f"(at least {needed})"
-        )
-    return seconds, wrong
-
-
-def _riff_is_cut(file: Path) -> bool:
-    """Whether a WAV file is shorter than its header says, which libsndfile passes over."""
-    with file.open("rb") as stream:
-        header = stream.read(8)
-    # Writers to a pipe cannot know the size and state one near 2 or 4 GB.
-    size = int.from_bytes(header[4:], "little")
-    return header[:4] == b"RIFF" and size < 0x7FFF0000 and size + 8 > file.stat().st_size
 
 
 def _write_report(report: Path, actions: Iterable[tuple[Fault, str]]) -> None:
@@ -241,13 +195,13 @@ def _write_valid(
     out: Path,
     tables: dict[str, RawTable],
     lexicon: Lexicon,
-    durations: dict[str, float],
+    audio: CheckedAudio,
     whole: set[str],
 ) -> None:
     """Write the files anew: sorted, in UTF-8, with the utterances of `whole` alone."""
     owners = {tables["utt2spk"].values[key] for key in whole}
     with atomic_directory(out) as folder:
-        for name in TABLES:
+        for name in utterance_tables(tables):
             write_table(folder / name, {k: tables[name].values[k] for k in whole})
         spk2utt = defaultdict(list)
         for key in sorted(whole):
@@ -269,8 +223,23 @@ def _write_valid(
             name = f"{level}_scores.csv"
             if (data / name).exists():
                 _write_labels(data / name, folder / name, LABEL_ASPECTS[level], whole)
-        write_table(folder / "utt2dur", {k: f"{durations[k]:.3f}" for k in whole})
+        _write_audio(out, folder, tables, audio, whole)
+        write_table(folder / "utt2dur", {k: f"{audio.seconds[k]:.3f}" for k in whole})
         write_lexicon(folder / "lexicon.txt", lexicon)
+
+
+def _write_audio(
+    out: Path, folder: Path, tables: dict[str, RawTable], audio: CheckedAudio, whole: set[str]
+) -> None:
+    """wav.scp with absolute paths, and what commands wrote, in the folder that becomes `out`."""
+    used = {key: audio.files[key] for key in recordings_of(tables, whole)}
+    for key, file in used.items():
+        if tables["wav.scp"].values[key].endswith("|"):
+            target = folder / "audio" / Path(file).name
+            target.parent.mkdir(exist_ok=True)
+            Path(file).replace(target)
+            used[key] = str((out / "audio" / target.name).absolute())
+    write_table(folder / "wav.scp", used)
 
 
 def _write_labels(source: Path, target: Path, aspects: list[str], whole: set[str]) -> None:

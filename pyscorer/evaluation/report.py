@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from pyscorer.contract.audio import SAMPLE_RATE, mp3_uri, read_audio
-from pyscorer.contract.datadir import CHILD_BELOW, Aspect
+from pyscorer.contract.datadir import CHILD_BELOW, Aspect, read_data_dir
 from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.contract.tables import column_names, read_frame
 from pyscorer.errors import InputError
@@ -59,9 +59,9 @@ def _log(path: Path, columns: list[str]) -> pd.DataFrame:
     return read_frame(path, columns, gaps=columns)
 
 
-def audio_uri(path: Path) -> str:
-    """A recording as a data: URI, long ones cut."""
-    return mp3_uri(read_audio(path, resample=True)[: _MOST_SECONDS * SAMPLE_RATE])
+def audio_uri(path: Path, span: tuple[float, float] | None = None) -> str:
+    """A recording, or seconds `span` of it, as a data: URI, long ones cut."""
+    return mp3_uri(read_audio(path, resample=True, span=span)[: _MOST_SECONDS * SAMPLE_RATE])
 
 
 def headline(results: pd.DataFrame) -> int:
@@ -76,11 +76,12 @@ def headline(results: pd.DataFrame) -> int:
 
 
 def _error_rows(errors: pd.DataFrame, scorer: str, data: Path) -> list[dict[str, Any]]:
-    audio = read_table(data / "wav.scp")
+    utterances = read_data_dir(data).utterances
     chosen = errors[errors["scorer"] == scorer]
+    told = [utterances[key] for key in chosen["utterance"]]
     return [
-        {str(k): v for k, v in row.items()} | {"audio": audio_uri(Path(audio[row["utterance"]]))}
-        for row in chosen.to_dict("records")
+        {str(k): v for k, v in row.items()} | {"audio": audio_uri(one.audio, one.times)}
+        for row, one in zip(chosen.to_dict("records"), told, strict=True)
     ]
 
 

@@ -4,25 +4,27 @@ import itertools
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
-from pydantic import NegativeInt, PositiveInt
+from annotated_types import Len
+from pydantic import FiniteFloat, NegativeInt, PositiveInt
 
 from pyscorer.alignment.gmm_model import Gmm
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.files import atomic_directory, check_replaceable
+from pyscorer.contract.phones import PHONES
 from pyscorer.contract.recording import Measure
 from pyscorer.errors import InputError
+from pyscorer.feedback.limits import Limits, measure_limits
 from pyscorer.feedback.norms import (
-    Limits,
     Norms,
-    likeness_limit,
     measure_norms,
     read_norms,
+    read_settings,
     write_norms,
 )
 from pyscorer.grading.grader import TrainedGrader, load_grader
@@ -51,7 +53,7 @@ DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
 
 @dataclass(frozen=True)
 class ScorerJudge:
-    """A scorer, and how unlike its text a recording may sound."""
+    """A scorer, and how badly a recording may fit its text."""
 
     scorer: TrainedScorer
     limits: Limits
@@ -62,9 +64,30 @@ class GraderJudge:
     """A grader, and what a recording is held against."""
 
     grader: TrainedGrader
+    limits: Limits
     norms: Norms
     wrong_below: float
     """Phone score from which down a phone is called wrong and "said instead" is told."""
+
+
+@dataclass(frozen=True)
+class ScorerSettings:
+    """What else a scorer's directory holds."""
+
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class GraderSettings:
+    """What else a grader's directory holds."""
+
+    log_stay: Annotated[tuple[FiniteFloat, ...], Len(len(PHONES) - 1, len(PHONES) - 1)]
+    """Of each phone, see `measures.gop`."""
+    wrong_below: FiniteFloat
+    layers: tuple[int, ...]
+    """Of the encoders."""
+    pad: FiniteFloat
+    limits: Limits
 
 
 @dataclass(frozen=True)
@@ -98,21 +121,25 @@ class BundleGraderOptions:
     pad: float = option(0.5, "of the encoders, as given to encode", ge=0)
 
 
-def bundle(gmm: Path, lexicon: Path, tdnnf: Path, scorer: Path, pool: Path, out: Path) -> None:
+def bundle(
+    gmm: Path, lexicon: Path, tdnnf: Path, scorer: Path, pool: Path, deep: Path, out: Path
+) -> None:
     """Put a scorer and the models that it stands on into one directory for `score --model`.
 
     `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `scorer` the directory
-    of train_scorer, `pool` that of pool for the train split, which says how unlike its text a
-    recording may sound. All is read once to be sure that it works.
+    of train_scorer; `pool` and `deep` are those of pool and export for the train split, which say
+    how badly a recording may fit its text. All is read once to be sure that it works.
 
-    Raises InputError for a part that is missing or damaged.
+    Raises InputError for a part that is missing or damaged, and if `out` is another directory.
     """
+    check_replaceable(out, _SETTINGS, _GMM)
     files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
     files[_SCORER] = scorer / "model.pt"
     _check_there(files)
     with atomic_directory(out) as part:
         _copy(files, part)
-        _write_settings(part, {"likeness": likeness_limit(pool)})
+        limits = measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep)
+        _write_settings(part, ScorerSettings(limits))
         load_bundle(part)
 
 
@@ -124,6 +151,7 @@ def bundle_grader(
     data: Path,
     ali: Path,
     pool: Path,
+    deep: Path,
     out: Path,
     options: BundleGraderOptions = BundleGraderOptions(),
     learned_gop: Path | None = None,
@@ -136,24 +164,26 @@ def bundle_grader(
     `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `grader` the directory
     of train_grader, `learned_gop` the model of train_learned_gop, `encoder` and `recogniser` what
     encode and recogniser_view took as their models (without a recogniser, the encoder is it if it
-    is Whisper, and the only one). Of the train split, `data`, `ali`, `pool` (of the TDNN-F) and
-    `view` (the output of recogniser_view) give the norms that a recording is held against: pace and
-    pauses of fluent readers, durations of phones, and how unlike its text a recording may sound.
-    All is read once to be sure that it works.
+    is Whisper, and the only one). Of the train split, `data`, `ali`, `pool` and `deep` (of the
+    TDNN-F) and `view` (the output of recogniser_view) give what a recording is held against: pace
+    and pauses of fluent readers, durations of phones, and how badly it may fit its text. All is
+    read once to be sure that it works.
 
-    Raises InputError for a part that is missing or damaged.
+    Raises InputError for a part that is missing or damaged, and if `out` is another directory.
     """
+    check_replaceable(out, _SETTINGS, _GMM)
     files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
     files[_GRADER] = grader / "model.pt"
     if learned_gop is not None:
         files[_LEARNED] = learned_gop
     _check_there(files)
-    settings = {
-        "log_stay": log_stay_probabilities(ali, DEEP_SHIFT).tolist(),
-        "wrong_below": _wrong_below(grader, options.precision),
-        "layers": options.layers,
-        "pad": options.pad,
-    }
+    settings = GraderSettings(
+        tuple(log_stay_probabilities(ali, DEEP_SHIFT).tolist()),
+        _wrong_below(grader, options.precision),
+        options.layers,
+        options.pad,
+        measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep),
+    )
     with atomic_directory(out) as part:
         _copy(files, part)
         for model, folder in zip(encoder or (), _encoder_folders(part), strict=False):
@@ -176,8 +206,8 @@ def _copy(files: Mapping[str, Path], folder: Path) -> None:
         shutil.copyfile(file, folder / name)
 
 
-def _write_settings(folder: Path, settings: Mapping[str, Any]) -> None:
-    (folder / _SETTINGS).write_text(json.dumps(settings) + "\n", encoding="utf-8")
+def _write_settings(folder: Path, settings: ScorerSettings | GraderSettings) -> None:
+    (folder / _SETTINGS).write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
 
 
 def _wrong_below(grader: Path, precision: float) -> float:
@@ -202,17 +232,15 @@ def load_bundle(model: Path) -> Bundle:
     lexicon = read_lexicon(model / _LEXICON)
     states: Measure = PooledStates("tdnnf", acoustic.network.config.embedding_dim)
     if not (model / _GRADER).exists():
-        settings = _read_settings(model / _SETTINGS, {"likeness"})
-        limits = Limits(float(settings["likeness"]))
+        limits = read_settings(model / _SETTINGS, ScorerSettings).limits
         judge = ScorerJudge(_load_plain(model / _SCORER), limits)
         return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), judge)
     grader = load_grader(model / _GRADER, whole=True)
-    known = {"log_stay", "wrong_below", "layers", "pad"}
-    settings = _read_settings(model / _SETTINGS, known)
+    settings = read_settings(model / _SETTINGS, GraderSettings)
     sources = {source for source, _ in grader.columns}
-    layers = tuple(settings["layers"])
-    encoder, recogniser = _load_encoder(model, sources, settings["pad"])
-    gop = Gop(np.array(settings["log_stay"]), GmmMeasures.of(gmm))
+    layers = settings.layers
+    encoder, recogniser = _load_encoder(model, sources, settings.pad)
+    gop = Gop(np.array(settings.log_stay), GmmMeasures.of(gmm))
     measures: list[Measure] = [Durations(), states, gop]
     if encoder is not None:
         measures.append(PooledStates("encoder", encoder.dimension(layers), posteriors=False))
@@ -221,7 +249,7 @@ def load_bundle(model: Path) -> Bundle:
     return Bundle(
         *(gmm, lexicon, acoustic, encoder, layers, recogniser),
         *(tuple(measures), (HeardPhones(lexicon), RecogniserView())),
-        GraderJudge(grader, read_norms(model / _NORMS), float(settings["wrong_below"])),
+        GraderJudge(grader, settings.limits, read_norms(model / _NORMS), settings.wrong_below),
     )
 
 
@@ -257,13 +285,3 @@ def _encoder_folders(model: Path) -> Iterator[Path]:
     yield model / _ENCODER
     for number in itertools.count(2):
         yield model / f"{_ENCODER}-{number}"
-
-
-def _read_settings(path: Path, known: Collection[str]) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if not set(known) <= found.keys():
-            raise ValueError("a setting is missing")
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not of this version ({error}); bundle again") from None
-    return found

@@ -93,7 +93,10 @@ def _tell(judge: GraderJudge, heard: Heard, predicted: Predicted) -> RecordingGr
         pace=Measure(times.pace, *norms.pace),
         pauses=Measure(times.pauses, *norms.pauses),
         long_pause=norms.long_pause,
-        warnings=(*strange_words(words), *mismatch(norms, heard.likeness, view)),
+        warnings=(
+            *strange_words(words),
+            *mismatch(judge.limits, heard.fit, heard.recording.words, view, norms.prompt),
+        ),
     )
 
 

@@ -11,6 +11,7 @@ from pyscorer.contract.recording import Frames, Recording, RecordingView
 from pyscorer.contract.segments import phone_segments
 from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import DEEP_SHIFT, Bundle
+from pyscorer.feedback.likeness import Fit, fit, phone_scores, words_of
 from pyscorer.lexicon.words import TextWord, text_words
 
 _KEY = "recording"
@@ -24,10 +25,8 @@ class Heard:
     words: list[TextWord]
     recording: Recording
 
-    @property
-    def likeness(self) -> float:
-        """Mean log-posterior of the phones by the TDNN-F."""
-        return float(self.recording.measured["tdnnf"].column("log_posterior").mean())
+    fit: Fit
+    """How well it fits its text."""
 
 
 def listen(bundle: Bundle, samples: np.ndarray, text: str, guess: bool = True) -> Heard:
@@ -66,7 +65,10 @@ def listen(bundle: Bundle, samples: np.ndarray, text: str, guess: bool = True) -
         tuple(word.word for word in words),
         outputs,
     )
-    return Heard(samples, words, recording.measured_by(*bundle.measures))
+    fitting = fit(
+        phone_scores(bundle.acoustic, embeddings), words_of(recording.segments), bundle.lexicon
+    )
+    return Heard(samples, words, recording.measured_by(*bundle.measures), fitting)
 
 
 def viewed(bundle: Bundle, heard: Heard, view: RecordingView | None) -> Heard:

@@ -3,14 +3,16 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.datadir import read_labels
-from pyscorer.contract.files import atomic_open
-from pyscorer.contract.pooled import read_pooled, read_segment_table
+from pyscorer.contract.files import atomic_open, read_json
+from pyscorer.contract.pooled import read_segment_table
 from pyscorer.errors import InputError
 
 FLUENT = 8.0
@@ -19,30 +21,21 @@ _RANGE = (0.1, 0.9)
 _LONG = 0.95
 _UNLIKE = 0.01
 
+Settings = TypeVar("Settings")
+
 
 @dataclass(frozen=True)
 class Norms:
     """Ranges (10th to 90th percentile) of fluent readers, see `measure_norms`."""
 
-    pace: tuple[float, float]
+    pace: tuple[FiniteFloat, FiniteFloat]
     """Phones a second, pauses left out."""
-    pauses: tuple[float, float]
+    pauses: tuple[FiniteFloat, FiniteFloat]
     """Share of silence between the first word and the last, 0 to 1."""
-    long_pause: float
+    long_pause: FiniteFloat
     """Seconds that 5 % of the pauses between words exceed."""
-    likeness: float
-    """Mean log-posterior of an utterance's phones that 1 % of all utterances stay below."""
-    prompt: float | None
+    prompt: FiniteFloat | None
     """Log-probability a token of the text, by the recogniser, that 1 % stay below."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """How unlike its text a recording may sound, where nothing else is known of readers."""
-
-    likeness: float
-    """As of Norms."""
-    prompt: float | None = None
 
 
 @dataclass(frozen=True)
@@ -92,17 +85,8 @@ def measure_norms(data: Path, pool: Path, view: Path | None = None) -> Norms:
         _quantiles([t.pace for t in read]),
         _quantiles([t.pauses for t in read]),
         round(float(np.quantile(gaps, _LONG)) if gaps else 0.5, 2),
-        likeness_limit(pool),
         _prompt_norm(view / "utterances.csv") if view is not None else None,
     )
-
-
-def likeness_limit(pool: Path) -> float:
-    """Mean log-posterior of an utterance's phones that 1 % of a pooled directory stay below."""
-    pooled = read_pooled(pool, ["log_posterior"])
-    starts = np.cumsum(pooled.phone_counts) - pooled.phone_counts
-    likeness = np.add.reduceat(pooled.features[:, 0], starts) / pooled.phone_counts
-    return round(float(np.quantile(likeness, _UNLIKE)), 3)
 
 
 def _prompt_norm(table: Path) -> float:
@@ -126,17 +110,17 @@ def write_norms(path: Path, norms: Norms) -> None:
 
 def read_norms(path: Path) -> Norms:
     """Read what `write_norms` wrote. Raises InputError if it is missing or something else."""
+    return read_settings(path, Norms)
+
+
+def read_settings(path: Path, kind: type[Settings]) -> Settings:
+    """A JSON file as a dataclass of numbers. Raises InputError if it is missing or another."""
+    found = read_json(path)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        low, high = found["pace"]
-        fewest, most = found["pauses"]
-        prompt = found["prompt"]
-        return Norms(
-            (low, high),
-            (fewest, most),
-            float(found["long_pause"]),
-            float(found["likeness"]),
-            None if prompt is None else float(prompt),
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: no norms of pace and pauses ({error}); bundle again") from None
+        return TypeAdapter(kind).validate_python(found)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        at = ".".join(map(str, fault["loc"]))
+        raise InputError(
+            f"{path}: not of this version ({at}: {fault['msg']}); bundle again"
+        ) from None

@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from pyscorer.contract.audio import SAMPLE_RATE, read_audio
+from pyscorer.contract.audio import SAMPLE_RATE, decode, samples_of
 from pyscorer.contract.recording import RecordingView
 from pyscorer.errors import InputError
-from pyscorer.feedback.norms import Limits, Norms
+from pyscorer.feedback.likeness import Fit
+from pyscorer.feedback.limits import Limits
 from pyscorer.lexicon.words import TextWord
 
 LONGEST = 30.0
 """Seconds of a recording; a sentence is read in less, and speech encoders take no more."""
+_TOO_LONG = (
+    f"a recording of one text lasts {LONGEST:.0f} s at most: cut it at its pauses and grade each "
+    "part with its own text"
+)
 _SILENT = -60.0
 """dB of full scale that speech exceeds at its loudest."""
 _LIVELY = 8.0
@@ -27,33 +31,32 @@ _UNLIKE = (
     "The recording does not sound like the text: check that it is of this text. If it is not, the "
     "scores mean nothing."
 )
-_FEW = 0.25
-"""Share of the words heard up to which a recording that sounds unlike its text is refused."""
+_BEYOND = (
+    "Much of the recording is not in the text: check that the text is all that was read, and that "
+    "nothing else is heard."
+)
+_FEW, _HALF = 0.25, 0.5
+"""Shares of the words heard up to which a recording that sounds unlike its text is refused, and
+one whose text the recogniser finds unlikely is warned of."""
 
 
 def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """Samples at 16 kHz of a recording to be graded, and warnings.
 
-    Raises InputError naming the file if it is missing, unreadable or empty, longer than LONGEST,
-    silent, or steady noise. Whether it is speech at all is left to the grader.
+    Raises InputError naming the file if it is missing, unreadable or empty, for what `validate`
+    refuses (cut short, channels that cancel each other out, samples that are not numbers or of
+    another scale), and if it is longer than LONGEST, silent, or steady noise. Whether it is speech
+    at all is left to the grader.
     """
+    recording = decode(path, LONGEST, _TOO_LONG)
+    samples = samples_of(path, recording)
     try:
-        header = soundfile.info(path)
-    except soundfile.LibsndfileError:
-        header = None  # read_audio says what is wrong
-    if header is not None and header.duration > LONGEST:
-        raise InputError(
-            f"{path}: {header.duration:.0f} s of audio; a recording of one text lasts {LONGEST:.0f}"
-            " s at most: cut it at its pauses and grade each part with its own text"
-        )
-    samples = read_audio(path, resample=True)
-    try:
-        warnings = check_samples(samples)
+        warnings = check_samples(samples, recording.full_scale)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if header is not None and header.samplerate < SAMPLE_RATE:
+    if recording.rate < SAMPLE_RATE:
         warnings = (
-            f"The recording has a rate of {header.samplerate} Hz, as telephones have: sounds such "
+            f"The recording has a rate of {recording.rate} Hz, as telephones have: sounds such "
             "as S, F and TH are hard to tell apart in it, and scores are less sure. Record at "
             f"{SAMPLE_RATE} Hz or more.",
             *warnings,
@@ -61,15 +64,19 @@ def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     return samples, warnings
 
 
-def check_samples(samples: np.ndarray) -> tuple[str, ...]:
-    """Warnings on samples at 16 kHz. Raises InputError for silence and steady noise."""
+def check_samples(samples: np.ndarray, full_scale: float | None = None) -> tuple[str, ...]:
+    """Warnings on samples at 16 kHz. Raises InputError for silence and steady noise.
+
+    `full_scale`: the share of the samples at full scale as the file has them, where it is known.
+    Levels are those of the signal without its offset, as in `validate`.
+    """
     if len(samples) < _FRAME:
         raise InputError(
             f"{len(samples) / SAMPLE_RATE:.3f} s of audio, shorter than one frame: nothing to grade"
         )
     if not np.isfinite(samples).all():
         raise InputError("samples that are not numbers; convert the file again")
-    loudness = frame_loudness(samples)
+    loudness = frame_loudness(samples - samples.mean())
     if np.quantile(loudness, 0.95) < _SILENT:
         raise InputError("silence: check the microphone, and record again")
     liveliness = float(np.subtract(*np.quantile(loudness, [0.95, 0.1])))
@@ -84,7 +91,9 @@ def check_samples(samples: np.ndarray) -> tuple[str, ...]:
             "The recording is noisy, and scores are less sure. Record in a quiet room, near the "
             "microphone."
         )
-    if np.mean(np.abs(samples) >= 0.999) > _CLIPPED:
+    if full_scale is None:
+        full_scale = float(np.mean(np.abs(samples) >= 0.999))
+    if full_scale > _CLIPPED:
         warnings.append(
             "The recording is too loud: its peaks are cut off. Record again at a lower level."
         )
@@ -97,21 +106,46 @@ def frame_loudness(samples: np.ndarray) -> np.ndarray:
     return np.asarray(10 * np.log10(np.maximum((frames.astype(float) ** 2).mean(axis=1), 1e-10)))
 
 
-def mismatch(norms: Norms | Limits, likeness: float, view: RecordingView | None) -> tuple[str, ...]:
-    """A warning if the recording sounds unlike its text, more so than 99 in 100 readers.
+def mismatch(
+    limits: Limits,
+    fit: Fit,
+    words: Sequence[str],
+    view: RecordingView | None = None,
+    prompt: float | None = None,
+) -> tuple[str, ...]:
+    """Warnings on a recording that does not fit its text, or fits only a part of it.
 
-    `likeness` is the mean log-posterior of its phones by the TDNN-F; the recogniser adds its own
-    judgement. Raises InputError if both say so and hardly a word was heard.
+    The recogniser, where there is one, adds its own judgement; `prompt` is the log-probability a
+    token of the text that 1 in 100 recordings stay below. Raises InputError if the recording is of
+    something else: if it fits neither its own text better than others, nor any, and the recogniser
+    does not hear the text either.
     """
-    unlike = likeness < norms.likeness
-    if view is None:
-        return (_UNLIKE,) if unlike else ()
-    heard = sum(word.heard for word in view.words)
-    told = f"A recogniser heard “{view.hypothesis.lower()}”."
-    unheard = norms.prompt is not None and view.prompt_log_probability < norms.prompt
-    if unlike and heard <= _FEW * len(view.words):
-        raise InputError(f"the recording is not of this text. {told}")
-    return (f"{_UNLIKE} {told}",) if unlike or (unheard and heard <= len(view.words) / 2) else ()
+    share = sum(word.heard for word in view.words) / len(view.words) if view else 0.0
+    told = f" A recogniser heard “{view.hypothesis.lower()}”." if view else ""
+    unheard = view is not None and prompt is not None and view.prompt_log_probability < prompt
+    unlike = fit.above_others < limits.unlike
+    least, lowest = limits.refused
+    if fit.above_others < least and fit.below_free < lowest and share <= _FEW:
+        raise InputError(f"the recording is not of this text: it fits others as well.{told}")
+    if unlike and view is not None and share <= _FEW:
+        raise InputError(f"the recording is not of this text.{told}")
+    if unlike or (unheard and share <= _HALF):
+        return (f"{_UNLIKE}{told}",)
+    warnings = []
+    if fit.below_free < limits.beyond:
+        warnings.append(f"{_BEYOND}{told}")
+    if fit.first:
+        warnings.append(_unread("first", words[: fit.first]))
+    if fit.last:
+        warnings.append(_unread("last", words[-fit.last :]))
+    return tuple(warnings)
+
+
+def _unread(which: str, words: Sequence[str]) -> str:
+    told = f"{which} {len(words)} words ({' '.join(words)}) do"
+    if len(words) == 1:
+        told = f"{which} word ({words[0]}) does"
+    return f"The {told} not sound as if read: is the recording whole?"
 
 
 def strange_words(words: Sequence[TextWord]) -> tuple[str, ...]:

@@ -1,8 +1,7 @@
 """Stage `score`: feedback on one new recording."""
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -16,7 +15,7 @@ from pyscorer.feedback.forms import as_json, as_text, write_textgrid
 from pyscorer.feedback.grade_recording import grade_recordings
 from pyscorer.feedback.page import as_page
 from pyscorer.feedback.quality import read_recording
-from pyscorer.feedback.score_recording import as_table, score_samples
+from pyscorer.feedback.score_recording import Scored, as_table, score_samples, scored_json
 from pyscorer.grading.grades import RecordingGrade
 
 Form = Literal["text", "json", "textgrid", "html"]
@@ -26,8 +25,8 @@ ENDINGS = {
     "textgrid": ".TextGrid",
     "html": ".html",
 }
-Graded = tuple[np.ndarray, RecordingGrade]
-"""A recording's samples at 16 kHz, and what the grader says of it."""
+Graded = tuple[np.ndarray, RecordingGrade | Scored]
+"""A recording's samples at 16 kHz, and what the grader or scorer says of it."""
 
 
 def score(
@@ -42,29 +41,54 @@ def score(
     `bundle` gives text and json alone: the utterance's score and a line a phone.
 
     Raises InputError for audio that is missing, unreadable, empty, silent, noise, too short for the
-    text or longer than 30 s, and for text without English words; a scorer of `bundle` also for
-    words outside its lexicon.
+    text, longer than 30 s or not of the text, for text without English words, and for an `out` that
+    is a folder, the recording, or in the model; a scorer of `bundle` also for words outside its
+    lexicon.
     """
     if format in ("textgrid", "html") and out is None:
         raise InputError(f"--format {format}: give the file to write with --out")
+    if out is not None:
+        if out.is_dir():
+            raise InputError(f"--out {out}: a folder: give the file to write")
+        check_outputs([out], [wav], model)
     bundle = load_bundle(model)
-    if isinstance(bundle.judge, ScorerJudge):
-        _write(_by_scorer(bundle, bundle.judge, wav, text, format), out)
-        return
+    check_forms(bundle, [format], "--format")
     samples, grade = grade_file(bundle, wav, text)
     write_form(format, samples, grade, out)
 
 
-def _by_scorer(bundle: Bundle, judge: ScorerJudge, wav: Path, text: str, form: Form) -> str:
-    if form in ("textgrid", "html"):
-        raise InputError(f"--format {form}: a grader's; a model of bundle gives text and json")
-    samples, warnings = read_recording(wav)
-    try:
-        result = score_samples(bundle, judge, samples, text)
-    except InputError as error:
-        raise InputError(f"{wav}: {error}") from None
-    result = replace(result, warnings=(*warnings, *result.warnings))
-    return json.dumps(asdict(result), indent=2) + "\n" if form == "json" else as_table(result)
+def check_outputs(outputs: Sequence[Path], inputs: Sequence[Path], model: Path) -> None:
+    """Raise InputError if one of the `outputs` would be written over an input, or into `model`.
+
+    Files are compared, not names: links, and names in another case, may lead to an input.
+    """
+    read = {place for path in inputs if (place := _inode(path))}
+    inside = model.resolve()
+    for path in outputs:
+        if _inode(path) in read:
+            raise InputError(f"--out: {path} would be written over, which is read: name another")
+        if path.resolve().is_relative_to(inside):
+            raise InputError(f"--out: {path} lies in the model {model}: name another place")
+    for folder in {path.parent for path in outputs}:
+        if not next(parent for parent in (folder, *folder.parents) if parent.exists()).is_dir():
+            raise InputError(f"--out: {folder} cannot be made: a file is in its place")
+
+
+def _inode(path: Path) -> tuple[int, int] | None:
+    found = attempt(path.stat)
+    return None if isinstance(found, Exception) else (found.st_dev, found.st_ino)
+
+
+def check_forms(bundle: Bundle, forms: Sequence[str], flag: str) -> None:
+    """Raise InputError for forms that the bundle's judge does not give."""
+    for form in forms:
+        if form not in forms_of(bundle):
+            raise InputError(f"{flag} {form}: a grader's; a model of bundle gives text and json")
+
+
+def forms_of(bundle: Bundle) -> tuple[str, ...]:
+    """The forms in which the bundle's judge tells what it says."""
+    return ("text", "json") if isinstance(bundle.judge, ScorerJudge) else tuple(ENDINGS)
 
 
 @dataclass(frozen=True)
@@ -94,21 +118,31 @@ def _hear(path: Path, text: str) -> _Heard:
 
 
 def _grade(bundle: Bundle, heard: list[_Heard]) -> list[Graded | Exception]:
-    grades = grade_recordings(bundle, [h.samples for h in heard], [h.text for h in heard])
+    grades: Sequence[RecordingGrade | Scored | Exception]
+    samples, texts = [h.samples for h in heard], [h.text for h in heard]
+    if isinstance(bundle.judge, ScorerJudge):
+        one = partial(attempt, score_samples, bundle, bundle.judge)
+        grades = list(map(one, samples, texts))
+    else:
+        grades = grade_recordings(bundle, samples, texts)
     return [attempt(_graded, *pair) for pair in zip(heard, grades, strict=True)]
 
 
-def _graded(heard: _Heard, tried: RecordingGrade | Exception) -> Graded:
-    try:
-        grade = outcome_of(tried)
-    except InputError as error:
-        raise InputError(f"{heard.path}: {error}") from None
-    return heard.samples, replace(grade, warnings=(*heard.warnings, *grade.warnings))
+def _graded(heard: _Heard, tried: RecordingGrade | Scored | Exception) -> Graded:
+    if isinstance(tried, InputError):
+        raise InputError(f"{heard.path}: {tried}")
+    if isinstance(tried, Exception):
+        raise tried
+    return heard.samples, replace(tried, warnings=(*heard.warnings, *tried.warnings))
 
 
-def write_form(form: str, samples: np.ndarray, grade: RecordingGrade, out: Path | None) -> None:
+def write_form(
+    form: str, samples: np.ndarray, grade: RecordingGrade | Scored, out: Path | None
+) -> None:
     """Write a grade in one form into `out`, or to standard output."""
-    if form == "textgrid" and out is not None:
+    if isinstance(grade, Scored):
+        _write(scored_json(grade) if form == "json" else as_table(grade), out)
+    elif form == "textgrid" and out is not None:
         write_textgrid(out, grade)
     elif form == "html":
         _write(as_page(grade, samples), out)

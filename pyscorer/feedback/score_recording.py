@@ -1,9 +1,11 @@
 """The pronunciation score of one new recording by a scorer of train_scorer."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.recording import one_pooled
 from pyscorer.feedback.bundle import Bundle, ScorerJudge
@@ -32,6 +34,8 @@ class Scored:
 
     score: float
     """Of the utterance, 0 to 10."""
+    duration: float
+    """Seconds of the recording."""
     phones: list[PhoneLine]
     warnings: tuple[str, ...] = ()
 
@@ -59,8 +63,13 @@ def score_samples(bundle: Bundle, judge: ScorerJudge, samples: np.ndarray, text:
         )
         for s, value in zip(recording.segments, log_posteriors, strict=True)
     ]
-    warnings = mismatch(judge.limits, heard.likeness, None)
-    return Scored(round(score, 3), lines, warnings)
+    warnings = mismatch(judge.limits, heard.fit, recording.words)
+    return Scored(round(score, 3), round(len(samples) / SAMPLE_RATE, 2), lines, warnings)
+
+
+def scored_json(result: Scored) -> str:
+    """All of the answer."""
+    return json.dumps(asdict(result), indent=2) + "\n"
 
 
 def as_table(result: Scored) -> str:

@@ -135,7 +135,7 @@ def _word_end(text: str, start: int) -> int:
     if unicodedata.category(text[start])[0] == "M":
         raise InputError(f"{named(text[start])} stands on no letter: remove it")
     end = start
-    while end < len(text) and _in_word(text, end):
+    while end < len(text) and _in_word(text, end) and text[start] != "-":
         end += 1
     if not any(map(str.isalpha, text[start:end])):
         return start

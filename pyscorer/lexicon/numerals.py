@@ -21,6 +21,7 @@ _BEFORE_YEARS = {
     *_MONTHS.split(),
     *"in since year circa early late mid spring summer autumn fall winter".split(),  # noqa: SIM905
 }
+_NUMBERED = {"bus", "channel", "flight", "gate", "highway", "platform", "room", "route"}
 _YEARS = frozenset({*range(1010, 2000), *range(2010, 2100)})
 """Read otherwise where they are years: nineteen ninety nine."""
 _MONEY = {
@@ -49,7 +50,9 @@ _MINUS = r"(?P<minus>(?<![^\W_])-)?"
 _HALF = r" ?(?P<half>[ap])\.?m\b\.?"
 _ENDS = r"(?!\w|[%°$£€¥/\\^~#]|[,:][0-9]|['.]\w|-[0-9$£€¥])"
 _NAME = r"[^\W\d_]{1,40}"
-_UNCLEAR_UNIT = r"(?= ?(?:m|g|l|s|h|k|ft|lbs?|oz|mins?|secs?|hrs?|mi|mg|ml|yds?|[mk]ph|[kmgt]b)\b)"
+_UNCLEAR_UNIT = (
+    r"(?= ?(?:m|g|l|s|h|k|ft|lbs?|oz|mins?|secs?|hrs?|mi|mg|ml|yds?|[mk]ph|[kmgt]b|x(?= [0-9]))\b)"
+)
 
 Options = tuple[str, ...]
 """Ways to write the same words, of which a lexicon has one."""
@@ -103,6 +106,8 @@ def _count(found: re.Match[str], previous: str = "", year: bool = False) -> str:
 
 
 def _number(found: re.Match[str], previous: str) -> Options:
+    if previous in _NUMBERED and found["whole"].isdecimal() and int(found["whole"]) > 99:
+        raise InputError(f"the number of a {previous} is read in several ways; {SAY}")
     if _MONTH_AFTER.match(found["after"]):
         raise InputError(f"a date is read in several ways (fifth of May, May five); {SAY}")
     if previous in _MONTHS.split() and found["whole"].isdecimal() and int(found["whole"]) <= 31:

@@ -11,8 +11,8 @@ import torch
 from pydantic import NegativeInt, PositiveInt
 
 from pyscorer.contract.archives import archive_writer
-from pyscorer.contract.audio import SAMPLE_RATE, read_audio
-from pyscorer.contract.datadir import Utterance, read_data_dir
+from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, naming_utterances
 from pyscorer.options import option
@@ -185,7 +185,7 @@ class _Source:
 
 @one_thread()
 def _encode(source: _Source, utterances: list[Utterance]) -> list[tuple[str, np.ndarray]]:
-    recordings = [(u.key, read_audio(u.audio)) for u in utterances]
+    recordings = [(u.key, read_wav(u)) for u in utterances]
     found: dict[str, np.ndarray] = {}
     for part in chunks(sorted(recordings, key=lambda r: len(r[1])), source.batch):
         keys, samples = [key for key, _ in part], [s for _, s in part]

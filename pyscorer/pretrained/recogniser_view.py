@@ -11,8 +11,8 @@ import kaldialign
 import numpy as np
 import torch
 
-from pyscorer.contract.audio import SAMPLE_RATE, read_audio
-from pyscorer.contract.datadir import Utterance, read_data_dir
+from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.recording import RecordingView, WordView
 from pyscorer.errors import InputError, naming_utterances
@@ -190,7 +190,7 @@ class _Viewed:
 
 @one_thread()
 def _view(recogniser: Recogniser, utterances: list[Utterance]) -> list[_Viewed]:
-    recordings = [read_audio(u.audio) for u in utterances]
+    recordings = [read_wav(u) for u in utterances]
     pairs = list(zip(recordings, (u.words for u in utterances), strict=True))
     views = naming_utterances(
         lambda items: view_recordings(recogniser, *map(list, zip(*items, strict=True))),

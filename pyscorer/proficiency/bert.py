@@ -67,10 +67,11 @@ def load_encoder(folder: Path) -> Encoder:
     for name in ("config.json", "vocab.txt"):
         if not (folder / name).exists():
             raise InputError(f"{folder / name}: no such file: name a BERT encoder directory")
+    config = read_json(folder / "config.json", ["model_type"])
+    if config["model_type"] != "bert" or config.get("hidden_act") != "gelu":
+        raise InputError(f"{folder}/config.json: only model_type bert with gelu is supported")
     sizes = ("num_hidden_layers", "num_attention_heads", "hidden_size", "layer_norm_eps")
     config = read_json(folder / "config.json", sizes)
-    if config.get("model_type") != "bert" or config.get("hidden_act") != "gelu":
-        raise InputError(f"{folder}/config.json: only model_type bert with gelu is supported")
     names = ("model.safetensors", "pytorch_model.bin")
     path = next((folder / name for name in names if (folder / name).exists()), None)
     if path is None:

@@ -1,6 +1,9 @@
 """Stage `judge`: one new response, judged by the best mixture."""
 
+import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from pyscorer.contract.characters import plain
-from pyscorer.contract.files import atomic_directory, read_json
+from pyscorer.contract.files import atomic_directory, check_replaceable, read_json, shown
 from pyscorer.corpora.spoken_call import close_prompts, known_prompt
 from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import transcript_text
@@ -25,6 +28,8 @@ from pyscorer.proficiency.networks import Network
 from pyscorer.proficiency.systems import load_systems
 from pyscorer.proficiency.train_expert import predict
 from pyscorer.proficiency.tree_expert import Forest, apply_forest, load_forest
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -72,8 +77,6 @@ class Judgement:
     closest_accepted: str
     edits: str
     experts: dict[str, dict[str, float]] = field(default_factory=dict)
-    close: tuple[str, ...] = ()
-    """Prompts of the grammar that look like an unknown one."""
 
     def text(self) -> str:
         """A few lines for people."""
@@ -81,7 +84,6 @@ class Judgement:
         lines = [f"{decision} (score {self.score:.3f}, accepted from {self.threshold:.3f})"]
         if not self.known_prompt:
             lines.append("the prompt is not in the grammar: judged by its words alone")
-            lines += [f"  it has: {prompt}" for prompt in self.close]
         else:
             lines.append(f"closest accepted response: {self.closest_accepted or '(none)'}")
             lines.append(f"edits: {self.edits or '(empty response)'}")
@@ -98,19 +100,33 @@ def _shape(settings: dict[str, Any]) -> tuple[Architecture, int, int]:
     return Architecture(**values), int(settings["n_in"]), int(settings["seeds"])
 
 
+@contextmanager
+def _whole(path: Path, stage: str) -> Iterator[None]:
+    """Whatever a damaged or foreign file raises is an InputError that names it."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        reason = shown(f"{type(error).__name__}: {error}", 200)
+        raise InputError(f"{path}: damaged, or of another version ({reason}): {stage}") from None
+
+
 def load_member(folder: Path) -> Member:
-    """Load the networks of one expert."""
+    """Load the networks of one expert. Raises InputError naming the file that is not theirs."""
     settings = read_json(folder / "architecture.json", ["expert", "n_in", "seeds"])
-    shape, n_in, seeds = _shape(settings)
-    if shape.trees:
-        return Member(settings["expert"], shape.kind, [], seeds, load_forest(folder / "forest.npz"))
-    networks = []
-    for state in torch.load(folder / "model.pt", weights_only=True):
-        members = next(iter(state.values())).shape[0]
-        network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
-        network.load_state_dict(state)
-        networks.append(network.eval())
-    return Member(settings["expert"], shape.kind, networks, seeds)
+    with _whole(folder, "run train_expert and judge_model again"):
+        shape, n_in, seeds = _shape(settings)
+        if shape.trees:
+            forest = load_forest(folder / "forest.npz")
+            return Member(settings["expert"], shape.kind, [], seeds, forest)
+        networks = []
+        for state in torch.load(folder / "model.pt", weights_only=True):
+            members = next(iter(state.values())).shape[0]
+            network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
+            network.load_state_dict(state)
+            networks.append(network.eval())
+        return Member(settings["expert"], shape.kind, networks, seeds)
 
 
 def load_judge(model: Path) -> Judge:
@@ -119,23 +135,24 @@ def load_judge(model: Path) -> Judge:
         raise InputError(f"{model}/best.json: no such file: name a folder written by judge_model")
     encoders = load_encoders(model / "encoders")
     systems = load_systems(model)
-    best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
-    members = [load_member(model / "experts" / name) for name in best["members"]]
-    state = torch.load(model / "gate.pt", weights_only=True)
-    gate = Network(
-        next(iter(state.values())).shape[0],
-        gate_sizes(len(members), best["gate_hidden"]),
-        sigmoid=True,
-    )
-    gate.load_state_dict(state)
-    return Judge(
-        encoders=encoders,
-        members=members,
-        gate=gate.eval(),
-        threshold=float(np.mean(system["thresholds"])),
-        gross=system["gross"],
-        memory=system["memory"],
-    )
+    with _whole(model, "run train_mixture and judge_model again"):
+        best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
+        members = [load_member(model / "experts" / name) for name in best["members"]]
+        state = torch.load(model / "gate.pt", weights_only=True)
+        gate = Network(
+            next(iter(state.values())).shape[0],
+            gate_sizes(len(members), best["gate_hidden"]),
+            sigmoid=True,
+        )
+        gate.load_state_dict(state)
+        return Judge(
+            encoders=encoders,
+            members=members,
+            gate=gate.eval(),
+            threshold=float(np.mean(system["thresholds"])),
+            gross=float(system["gross"]),
+            memory=float(system["memory"]),
+        )
 
 
 def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
@@ -152,14 +169,13 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
     grammar = judge.encoders.grammar
     found = known_prompt(grammar, prompt)
     known, prompt = found is not None, found or prompt
-    close = () if known else tuple(close_prompts(grammar, prompt))
     references = judge.encoders.references.responses.get(prompt)
     alignment = closest(tuple(words.split()), references)
     edits = alignment[1]
     threshold = judge.threshold
     shown = " ".join(e.reference for e in edits if e.reference)
     if not words:
-        return Judgement(False, 0.0, threshold, known, shown, "", {}, close)
+        return Judgement(False, 0.0, threshold, known, shown, "", {})
     said = []
     for member in judge.members:
         inputs = encode(judge.encoders, member.kind, [prompt], [words], [alignment])
@@ -181,8 +197,7 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
             "credit": float(counts.sum() / (counts.sum() + judge.memory)),
         }
     score = float(acceptance_score(mean, judge.gross))
-    accepted = score >= threshold
-    return Judgement(accepted, score, threshold, known, shown, marked(edits), experts, close)
+    return Judgement(score >= threshold, score, threshold, known, shown, marked(edits), experts)
 
 
 def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
@@ -192,6 +207,7 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
     missing = [m for m in best["members"] if m not in folders]
     if missing:
         raise InputError(f"the best mixture needs the experts {', '.join(missing)}")
+    check_replaceable(out, "experts", "gate.pt")
     with atomic_directory(out) as part:
         shutil.copytree(features / "encoders", part / "encoders")
         for name in ("best.json", "systems.json", "gate.pt"):
@@ -206,4 +222,10 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
 def judge(model: Path, prompt: str, response: str) -> None:
     """Judge one response with a folder written by `judge_model` and print the decision and why."""
     torch.set_num_threads(1)
-    print(judge_response(load_judge(model), prompt, response).text())
+    loaded = load_judge(model)
+    judgement = judge_response(loaded, prompt, response)
+    if not judgement.known_prompt:
+        near = close_prompts(loaded.encoders.grammar, prompt)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        log.warning("the prompt %s is not in the grammar%s", shown(prompt), hint)
+    print(judgement.text())

@@ -2,11 +2,10 @@
 
 import json
 import logging
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pyscorer.contract.files import atomic_directory, read_table
+from pyscorer.contract.files import atomic_directory, read_lines, read_table
 from pyscorer.corpora.spoken_call import (
     Grammar,
     Response,
@@ -111,13 +110,10 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
         write_responses(part / "test.csv", test)
         write_grammar(part / "grammar.xml", grammar)
         if options.generic_text:
-            try:
-                shutil.copyfile(options.generic_text, part / "generic.txt")
-            except FileNotFoundError:
-                raise InputError(f"{options.generic_text}: no such file") from None
+            lines = [line for _, line in read_lines(options.generic_text)]
         else:
             lines = sorted({r for unit in grammar.values() for r in unit.responses})
-            (part / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (part / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         settings = {"folds": options.folds, "seed": options.seed}
         (part / "folds.json").write_text(json.dumps(settings), encoding="utf-8")
 

@@ -85,7 +85,10 @@ def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
         if not (folder / "outputs.npy").exists():
             raise InputError(f"{folder}/outputs.npy: no such file: run train_expert")
         settings = read_json(folder / "architecture.json", ["expert"])
-        outputs[settings["expert"]] = np.load(folder / "outputs.npy")
+        try:
+            outputs[settings["expert"]] = np.load(folder / "outputs.npy")
+        except (ValueError, EOFError, OSError) as error:
+            raise InputError(f"{folder}/outputs.npy: damaged ({error}): run train_expert") from None
     shapes = {(len(o), *o.shape[2:]) for o in outputs.values()}
     if len(shapes) > 1:
         raise InputError(f"experts of different seeds or data: shapes {sorted(shapes)}")

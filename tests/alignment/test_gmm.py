@@ -2,6 +2,8 @@
 errors on made-up speech."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,9 +112,12 @@ def test_the_model_does_not_depend_on_the_number_of_processes(
 def test_a_killed_training_run_again_gives_the_same_model(toy: Toy, trained: Path) -> None:
     out = toy.root / "killed"
     shutil.copytree(trained, out)
-    (out / "scratch/00000").mkdir(parents=True)
-    (out / "scratch/00000/features.npy").write_bytes(b"cut sho")
+    code = "from pathlib import Path; from pyscorer.contract.durable import part_of; import os\n"
+    code += "with part_of(Path(sys.argv[1])) as part: part.mkdir(); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", f"import sys; {code}", out / "scratch"], check=False)
+    assert list(out.glob(".*.part"))
     train_gmm(toy.data, toy.feats, toy.lexicon, out, OPTIONS)
+    assert sorted(f.name for f in out.iterdir()) == ["final.npz", "log.csv"]
     again, first = Gmm.load(out / "final.npz"), Gmm.load(trained / "final.npz")
     np.testing.assert_array_equal(again.means, first.means)
 

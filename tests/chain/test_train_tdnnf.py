@@ -140,6 +140,12 @@ def test_checkpoint_of_other_options_is_refused(toy: Path, monkeypatch: pytest.M
         run(toy, out, epochs=1)
     with pytest.raises(InputError, match="other minibatch; delete it"):
         run(toy, out, epochs=1, minibatch=4)
+    (toy / "realigned").mkdir()
+    ctm = (toy / "ali" / "phones.ctm").read_text().replace(" AA", " B", 1)
+    (toy / "realigned" / "phones.ctm").write_text(ctm)
+    given = ([toy / "data"], [toy / "feats"], [toy / "realigned"], toy / "graphs")
+    with pytest.raises(InputError, match="other data; delete it"):
+        train_tdnnf(*given, out, TrainingOptions(**(OPTIONS | {"epochs": 1})))
     (out / "checkpoint.pt").write_bytes(b"PK")
     with pytest.raises(InputError, match="damaged"):
         run(toy, out, epochs=1)

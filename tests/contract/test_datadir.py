@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -5,10 +6,12 @@ import pytest
 
 from pyscorer.contract.datadir import (
     DataDir,
+    Span,
     Utterance,
     age_group,
     read_data_dir,
     read_labels,
+    read_wav,
     write_data_dir,
 )
 from pyscorer.contract.phones import strip_stress
@@ -92,6 +95,38 @@ def test_an_empty_score_is_masked_and_the_word_null_is_a_word(tmp_path):
 )
 def test_age_groups(age: str | None, group: str) -> None:
     assert age_group(age) == group
+
+
+def spans():
+    data = small()
+    for key, start, end in (("a1", 0.0, 1.25), ("b1", 1.25, -1.0)):
+        old = data.utterances[key]
+        data.utterances[key] = replace(old, audio=Path("rec.flac"), span=Span("rec", start, end))
+    return data
+
+
+def test_stretches_of_recordings_come_back_as_written(tmp_path):
+    write_data_dir(tmp_path, spans())
+    assert read_data_dir(tmp_path) == spans()
+    assert (tmp_path / "wav.scp").read_text() == "rec rec.flac\n"
+    assert (tmp_path / "segments").read_text() == "a1 rec 0 1.25\nb1 rec 1.25 -1\n"
+
+
+def test_an_utterance_or_recording_that_segments_lack_is_named(tmp_path):
+    write_data_dir(tmp_path, spans())
+    (tmp_path / "segments").write_text("a1 rec 0 1.25\n")
+    with pytest.raises(InputError, match="segments: lacks utterance b1"):
+        read_data_dir(tmp_path)
+    (tmp_path / "segments").write_text("a1 rec 0 1.25\nb1 tape 0 1\n")
+    with pytest.raises(InputError, match=r"segments: b1: recording tape is not in wav.scp"):
+        read_data_dir(tmp_path)
+
+
+def test_a_command_is_refused_when_it_is_to_be_read(tmp_path):
+    write_data_dir(tmp_path, small())
+    (tmp_path / "wav.scp").write_text("a1 sox a1.wav |\nb1 b1.wav\n")
+    with pytest.raises(InputError, match=r"utterance a1: .*a command, not a file"):
+        read_wav(read_data_dir(tmp_path).utterances["a1"])
 
 
 @pytest.mark.parametrize(

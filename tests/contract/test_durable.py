@@ -123,6 +123,9 @@ def test_a_full_disk_is_told_with_the_name_of_the_output_and_leaves_the_old_one(
     assert error.value.filename == str(tmp_path / "out")
     with pytest.raises(OSError, match="No space left"), atomic_directory(tmp_path / "dir") as part:
         np.save(part / "a.npy", np.zeros(3))
+    with pytest.raises(OSError, match="requested and") as error, atomic_path(tmp_path / "a.npy"):
+        raise OSError("1000000 requested and 80368 written")  # as np.save does
+    assert error.value.filename == str(tmp_path / "a.npy")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
     assert (tmp_path / "out").read_text() == "old"
 

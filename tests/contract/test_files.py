@@ -6,6 +6,7 @@ from pyscorer.contract.files import (
     atomic_directory,
     atomic_open,
     atomic_path,
+    check_replaceable,
     read_json,
     read_lines,
     read_table,
@@ -73,6 +74,19 @@ def test_a_bad_table_is_named_by_file_and_line(tmp_path, content, message):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match="nowhere: no such file"):
         list(read_lines(tmp_path / "nowhere"))
+
+
+def test_only_a_directory_of_its_kind_may_be_replaced(tmp_path):
+    (tmp_path / "mine").mkdir()
+    for place in ("mine", "new"):
+        check_replaceable(tmp_path / place, "a", "b")
+    (tmp_path / "mine/a").touch()
+    with pytest.raises(InputError, match="name another place"):
+        check_replaceable(tmp_path / "mine", "a", "b")
+    with pytest.raises(InputError, match="name another place"):
+        check_replaceable(tmp_path / "mine/a", "a", "b")
+    (tmp_path / "mine/b").touch()
+    check_replaceable(tmp_path / "mine", "a", "b")
 
 
 TEXT = "a für\nb don’t\n"

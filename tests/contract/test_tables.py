@@ -100,6 +100,11 @@ def test_no_whole_numbers(cell: str) -> None:
         whole(cell)
 
 
+def test_a_frame_has_the_names_that_rows_have(tmp_path: Path) -> None:
+    frame = read_frame(table(tmp_path, "sep=,\n a ,b,,\n1,x,,\n"), ["a"], text=["b"])
+    assert list(frame.columns)[:2] == ["a", "b"] and frame["a"][0] == 1
+
+
 def test_an_undefined_figure_of_our_own_is_a_gap(tmp_path: Path) -> None:
     frame = read_frame(table(tmp_path, "fold,pcc\n0,nan\n1,0.5\n"), ["fold", "pcc"], gaps=["pcc"])
     assert np.isnan(frame["pcc"][0]) and frame["pcc"][1] == 0.5

@@ -83,3 +83,12 @@ def test_bad_factors_and_missing_audio_are_named(data: Path, tmp_path: Path) -> 
     with pytest.raises(InputError, match="utterance a-2"):
         perturb(data, tmp_path / "copy", PerturbOptions(jobs=1))
     assert not (tmp_path / "copy/text").exists()
+
+
+def test_a_copy_of_a_segment_is_a_recording_of_its_own(data: Path, tmp_path: Path) -> None:
+    (data / "wav.scp").write_text(f"rec {tmp_path}/a-1.wav\n")
+    (data / "segments").write_text("a-1 rec 0 0.2\na-2 rec 0.1 -1\nb-1 rec 0 -1\n")
+    perturb(data, tmp_path / "copy", PerturbOptions(speed=1, jobs=1))
+    assert not (tmp_path / "copy" / "segments").exists()
+    copies = read_data_dir(tmp_path / "copy").utterances
+    assert [len(read_audio(u.audio)) for u in copies.values()] == [3200, 3200, 4800]

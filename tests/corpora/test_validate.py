@@ -1,19 +1,23 @@
 """Stage validate: every kind of bad data is named by file, line and utterance."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from pyscorer.alignment.features import FeatureOptions, features
 from pyscorer.cli import main
-from pyscorer.contract.datadir import read_data_dir, read_labels
+from pyscorer.contract.archives import Matrices
+from pyscorer.contract.datadir import read_data_dir, read_labels, read_wav
 from pyscorer.corpora.validate import ValidateOptions, validate
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon
 
 KEYS = ("a1", "a2", "b1")
+_TONE = 0.3 * np.sin(np.arange(8000) / 5)
 
 
 def _write_wav(path: Path, samples: np.ndarray, rate: int = 16000) -> None:
@@ -368,3 +372,162 @@ def test_a_figure_that_is_two_words_does_not_shift_the_labels_in_silence(data):
     (data / "text").write_text("a1 25 YOU\na2 GO YOU\nb1 GO YOU\n")
     faults = [fault for *_, fault in _faults(data)]
     assert "phones of 2 words, text has 3" in faults
+
+
+@pytest.fixture
+def segmented(data: Path) -> Path:
+    """The same as stretches of one recording of two seconds."""
+    samples = 0.3 * np.sin(np.arange(32000) ** 1.2 / 50)
+    _write_wav(data.parent / "rec.wav", samples)
+    (data / "wav.scp").write_text("rec ../rec.wav\n")
+    (data / "segments").write_text("a1 rec 0 0.75\na2 rec 0.5 1.0\nb1 rec 1.0 -1\n")
+    return data
+
+
+def test_segments_of_a_recording_are_its_utterances(segmented):
+    out, report = _run(segmented)
+    assert report == []
+    assert (out / "utt2dur").read_text() == "a1 0.750\na2 0.500\nb1 1.000\n"
+    assert (out / "segments").read_text() == (segmented / "segments").read_text()
+    # The valid directory lies elsewhere.
+    assert (out / "wav.scp").read_text() == f"rec {segmented}/../rec.wav\n"
+    utterances = read_data_dir(out).utterances
+    whole = soundfile.read(segmented.parent / "rec.wav", dtype="float32")[0]
+    assert np.array_equal(read_wav(utterances["a2"]), whole[8000:16000])
+    assert np.array_equal(read_wav(read_data_dir(segmented).utterances["b1"]), whole[16000:])
+    features(out, out.parent / "mfcc", FeatureOptions(jobs=1))
+    assert len(Matrices(out.parent / "mfcc" / "feats.scp")["a1"]) == 1 + (12000 - 400) // 160
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("a2 rec 0.5", "is not `recording start end`"),
+        ("a2 rec 0.5 one", "is not `recording start end`"),
+        ("a2 rec 0.5 nan", "no times of a recording"),
+        ("a2 rec -0.5 1", "no times of a recording"),
+        ("a2 rec 0.5 1.0 1", "a channel after the times"),
+        ("a2 rec 1.0 0.5", "not after its start"),
+        ("a2 rec 0.5 0.5", "not after its start"),
+        ("a2 tape 0.5 1.0", "recording tape is not in wav.scp"),
+        ("a2 rec 0.5 2.6", "0.5 to 2.6 s of recording rec, which lasts 2.00 s"),
+        ("a2 rec 2.1 2.3", "which lasts 2.00 s"),
+        ("a2 rec 0.5 0.55", "under 0.1 s"),
+        ("a2 rec 0.5 0.61", "too short for its text"),
+        ("a2 rec 0.0 0.75", "the same stretch as a1"),
+        ("a2", "nothing after a2"),
+    ],
+)
+def test_a_faulty_segment_is_named_and_can_be_dropped(segmented, line, fault):
+    _change(segmented / "segments", "a2 rec 0.5 1.0", line)
+    found = [f for f in _faults(segmented) if fault in f[3]]
+    assert [f[:3] for f in found] == [("segments", 2, "a2")]
+    out, _ = _run(segmented, drop_faulty=True)
+    assert list(read_data_dir(out).utterances) == ["a1", "b1"]
+    assert [r.split()[0] for r in (out / "segments").read_text().splitlines()] == ["a1", "b1"]
+
+
+def test_a_segment_may_end_a_little_behind_its_recording(segmented):
+    _change(segmented / "segments", "b1 rec 1.0 -1", "b1 rec 1.0 2.4")
+    out, _ = _run(segmented)
+    assert "b1 1.000" in (out / "utt2dur").read_text()
+    assert len(read_wav(read_data_dir(out).utterances["b1"])) == 16000
+
+
+def test_utterances_recordings_and_segments_must_agree(segmented):
+    (segmented / "segments").write_text("a1 rec 0 0.75\na2 rec 0.5 1.0\n")
+    (segmented / "wav.scp").write_text("other ../a1.wav\nrec ../rec.wav\n")
+    faults = _faults(segmented)
+    assert ("segments", 0, "b1", "no stretch of a recording, though in text and utt2spk") in faults
+    assert ("wav.scp", 1, "", "recording other has no utterance in segments") in faults
+    out, _ = _run(segmented, drop_faulty=True)
+    assert (out / "wav.scp").read_text().startswith("rec ")
+    assert list(read_data_dir(out).utterances) == ["a1", "a2"]
+
+
+def test_a_faulty_recording_is_a_fault_of_all_its_segments(segmented):
+    path = segmented.parent / "rec.wav"
+    path.write_bytes(path.read_bytes()[:40000])
+    faults = [f for f in _faults(segmented) if "cut short" in f[3]]
+    assert [f[:3] for f in faults] == [("wav.scp", 1, key) for key in KEYS]
+    path.unlink()
+    assert {f[3] for f in _faults(segmented)} == {"missing audio ../rec.wav"}
+
+
+def test_paths_are_relative_to_the_working_directory_or_else_to_the_data(data, monkeypatch):
+    _change(data / "wav.scp", f"{data.parent}/a1.wav", "../a1.wav")
+    out, report = _run(data)
+    assert report == []
+    assert read_data_dir(out).utterances["a1"].audio == data / ".." / "a1.wav"
+    shutil.rmtree(out)
+    (data.parent / "x" / "y").mkdir(parents=True)
+    monkeypatch.chdir(data.parent / "x" / "y")
+    _write_wav(data.parent / "x" / "a1.wav", np.ones(8000))
+    (fault,) = _faults(data)
+    assert fault[:3] == ("wav.scp", 1, "a1") and "is there twice" in fault[3]
+    with pytest.raises(InputError, match="is there twice"):
+        read_data_dir(data)
+
+
+def test_commands_are_run_only_when_asked_and_never_again(data):
+    wav = data.parent / "a1.wav"
+    _change(data / "wav.scp", str(wav), f"cat {wav} | cat |")
+    out, report = _run(data, allow_commands=True)
+    assert report == []
+    audio = read_data_dir(out).utterances["a1"].audio
+    assert audio.parent == out / "audio"
+    assert np.array_equal(soundfile.read(audio)[0], soundfile.read(wav)[0])
+    assert sorted(p.name for p in data.parent.iterdir()) == sorted(
+        ["data", "valid", "report.csv", *(f"{key}.wav" for key in KEYS)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "fault"),
+    [
+        ("echo no; exit 3 |", "failed (status 3)"),
+        ("echo such a thing >&2; false |", "failed (status 1): such a thing"),
+        ("false | cat |", "failed (status 1)"),
+        ("cat ../data/text |", "wrote: not readable as audio: it is text"),
+        ("true |", "the file is empty"),
+        ("sleep 60 |", "was stopped after 1 s"),
+    ],
+)
+def test_a_command_that_fails_is_a_fault(data, command, fault):
+    _change(data / "wav.scp", f"{data.parent}/a1.wav", f"cd {data}; {command}")
+    (found,) = _faults(data, allow_commands=True, command_seconds=1)
+    assert found[:3] == ("wav.scp", 1, "a1") and fault in found[3]
+
+
+def test_an_archive_of_waves(data):
+    content = (data.parent / "a1.wav").read_bytes()
+    (data / "wav.ark").write_bytes(b"a1 " + content + b"a2 " + content)
+    _change(data / "wav.scp", f"{data.parent}/a2.wav", f"wav.ark:{len(content) + 6}")
+    out, report = _run(data)
+    assert report == [] and len(read_wav(read_data_dir(out).utterances["a2"])) == 8000
+
+
+def test_audio_longer_than_the_limit_is_not_decoded_to_its_end(data):
+    soundfile.write(data.parent / "a1.wav", np.zeros(16000 * 99), 16000, format="FLAC")
+    (fault,) = _faults(data, longest=60)
+    assert "99 s of audio" in fault[3]
+
+
+@pytest.mark.parametrize(
+    ("samples", "fault"),
+    [
+        (np.stack([_TONE, -_TONE], axis=1), "cancel each other out"),
+        (_TONE * 32768, "scale of integers"),
+        (np.where(np.arange(8000) == 7, np.nan, _TONE), "not numbers"),
+        (np.full(8000, 0.2), "empty audio"),
+    ],
+)
+def test_what_models_would_hear_wrongly(data, samples, fault):
+    soundfile.write(data.parent / "a1.wav", samples.astype(np.float32), 16000, subtype="FLOAT")
+    (found,) = _faults(data)
+    assert found[:3] == ("wav.scp", 1, "a1") and fault in found[3]
+
+
+def test_levels_are_measured_without_the_offset(data):
+    _write_wav(data.parent / "a1.wav", 0.1 + _TONE)
+    assert _run(data)[1] == []

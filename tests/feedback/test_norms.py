@@ -50,11 +50,10 @@ def test_norms_are_of_fluent_readers_alone(tmp_path: Path) -> None:
     assert norms.long_pause == pytest.approx(0.2, abs=0.01)
 
 
-def test_the_norm_of_likeness_is_of_all_readers(tmp_path: Path) -> None:
+def test_the_norm_of_the_recogniser_is_of_all_readers(tmp_path: Path) -> None:
     write_readers(tmp_path, [9, 8, 3])
     (tmp_path / "utterances.csv").write_text("utterance,prompt_log_probability\na,-3\nb,-1\n")
     norms = measure_norms(tmp_path, tmp_path, tmp_path)
-    assert norms.likeness == pytest.approx(-2 + 0.02)
     assert norms.prompt == pytest.approx(-3 + 0.02)
     assert measure_norms(tmp_path, tmp_path).prompt is None
 
@@ -66,7 +65,7 @@ def test_without_fluent_readers_there_is_no_norm(tmp_path: Path) -> None:
 
 
 def test_norms_come_back_from_their_file(tmp_path: Path) -> None:
-    norms = Norms((6.2, 11.0), (0.0, 0.11), 0.49, -3.4, None)
+    norms = Norms((6.2, 11.0), (0.0, 0.11), 0.49, None)
     write_norms(tmp_path / "norms.json", norms)
     assert read_norms(tmp_path / "norms.json") == norms
     (tmp_path / "norms.json").write_text('{"pace": 3}')

@@ -1,6 +1,8 @@
 """`pyscorer score` and `score_all` with a grader: forms, batches, and input that is not speech."""
 
+import errno
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from pyscorer.feedback import score_all as batch
 from pyscorer.feedback.bundle import Bundle, load_bundle
 from pyscorer.feedback.grade_recording import grade_recording, grade_recordings
 from pyscorer.feedback.quality import check_samples, read_recording
-from pyscorer.feedback.score_all import find_recordings, read_manifest
+from pyscorer.feedback.tasks import read_manifest
 from pyscorer.grading.grader import Predicted, TrainedGrader
 from pyscorer.grading.grader_inputs import RawInputs
 
@@ -227,8 +229,7 @@ def test_a_killed_batch_goes_on_where_it_was(
 
     monkeypatch.setattr(batch, "grade_files", killed_at_c)
     out = tmp_path / "out"
-    with pytest.raises(KeyboardInterrupt):
-        main([*two_batches, "--out", str(out)])
+    assert main([*two_batches, "--out", str(out)]) == 130
     assert not (out / "summary.csv").exists()
     with (out / ".summary.jsonl").open("a") as stream:
         stream.write('["c ')  # the kill came while a line was written
@@ -245,9 +246,9 @@ def test_what_changed_since_a_kill_is_scored_again_with_its_batch(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patch:
         patch.setattr(batch, "write_rows", killed)  # at the end, when all are scored
-        main([*two_batches, "--out", str(tmp_path / "out")])
+        assert main([*two_batches, "--out", str(tmp_path / "out")]) == 130
     (tmp_path / "b.txt").write_text(TEXTS[2] + " ")
     graded: list[str] = []
     grade = batch.grade_files
@@ -312,18 +313,6 @@ def test_a_batch_with_nothing_to_score_fails(
     assert "a.txt is missing" in row["error"]
 
 
-def test_a_folder_is_searched_with_the_texts_beside(tmp_path: Path) -> None:
-    for name in ("b/x.wav", "a/x.FLAC", "a/notes.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("The dog.\n")
-    (tmp_path / "b/x.txt").write_text("The cat.\n")
-    tasks = find_recordings(tmp_path)
-    assert [(t.wav.suffix, t.text, t.name) for t in tasks] == [
-        (".FLAC", None, "x"),
-        (".wav", "The cat.\n", "x-2"),
-    ]
-
-
 def test_every_recording_has_a_name_of_its_own(tmp_path: Path) -> None:
     wavs = ["x.wav", "a/x.wav", "x-2.wav", "b/x.wav", "b/x-2.wav"]
     (tmp_path / "list.csv").write_text("wav,text\n" + "".join(f"{wav},The dog.\n" for wav in wavs))
@@ -331,12 +320,77 @@ def test_every_recording_has_a_name_of_its_own(tmp_path: Path) -> None:
     assert names == ["x", "x-2", "x-2-2", "x-3", "x-2-3"]
 
 
-def test_bad_lists_are_refused(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no audio files"):
-        find_recordings(tmp_path)
-    (tmp_path / "a.csv").write_text("wav\nx.wav\n")
-    with pytest.raises(InputError, match="no column text"):
-        read_manifest(tmp_path / "a.csv")
-    call = ["score_all", "--model", str(run / "bundle"), "--out", str(tmp_path)]
+def test_what_is_asked_for_wrongly_is_refused(run: Path, wav: Path, tmp_path: Path) -> None:
+    call = ["score_all", "--model", str(run / "bundle"), "--out", str(tmp_path / "out")]
     assert main(call) == 2
     assert main([*call, "--wavs", str(tmp_path), "--formats", "pdf"]) == 2
+    assert main([*call, "--wavs", str(tmp_path), "--manifest", str(wav)]) == 2
+
+
+@pytest.mark.parametrize("out", ["me.wav", "link.wav", ".", "model/new.json", "me.wav/x.json"])
+def test_score_writes_over_no_input(
+    run: Path, wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str
+) -> None:
+    before = wav.read_bytes()
+    (tmp_path / "link.wav").hardlink_to(wav)
+    (tmp_path / "model").symlink_to(run / "bundle")
+    assert score(run, wav, TEXT, "--format", "json", "--out", str(tmp_path / out)) == 2
+    assert "--out" in capsys.readouterr().err
+    assert wav.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (".", "the folder of the recordings"),
+        ("me.wav", "not a folder"),
+        ("model/out", "lies in the model"),
+        ("texts", "me.txt would be written over, which is read"),
+    ],
+)
+def test_score_all_writes_over_no_input(
+    run: Path, wav: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], out: str, message: str
+) -> None:
+    (tmp_path / "me.txt").write_text(TEXT)
+    (tmp_path / "model").symlink_to(run / "bundle")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts/me.txt").hardlink_to(tmp_path / "me.txt")
+    call = ["score_all", "--model", str(run / "bundle"), "--wavs", str(tmp_path), "--jobs", "1"]
+    assert main([*call, "--out", str(tmp_path / out), "--formats", "text"]) == 2
+    assert message in capsys.readouterr().err
+    assert (tmp_path / "me.txt").read_text() == TEXT
+
+
+def test_no_cell_of_the_summary_is_a_formula(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("=1+1.wav", speak(TEXTS[2]), 16000)
+    (tmp_path / "=1+1.txt").write_text(TEXTS[2])
+    (tmp_path / os.fsdecode(b"@\xff.wav")).touch()
+    call = ["score_all", "--model", str(run / "bundle"), "--wavs", ".", "--jobs", "1"]
+    assert main([*call, "--out", "out"]) == 0
+    table = pd.read_csv("out/summary.csv", keep_default_na=False)
+    assert list(table["wav"]) == ["./=1+1.wav", "./@\\udcff.wav"]
+    assert list(table["name"]) == ["_=1+1", "_@%FF"]
+    assert Path("out/_=1+1.json").exists()
+    cells = [str(cell) for row in table.to_numpy() for cell in row]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+
+
+def test_a_full_disk_ends_the_run_and_blames_no_recording(
+    two_batches: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "a.json")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch, "write_form", full)
+        assert main([*two_batches, "--out", str(tmp_path / "out")]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert main([*two_batches, "--out", str(tmp_path / "out")]) == 0
+    assert set(pd.read_csv(tmp_path / "out/summary.csv")["status"]) == {"scored"}

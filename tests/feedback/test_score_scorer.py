@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 import torch
@@ -79,7 +80,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pool(root / "data", root / "ali", root / "deep", root / "pool")
     bundle(
         *(root / "gmm", root / "lexicon.txt", root / "tdnnf.pt", root / "scorer"),
-        *(root / "pool", root / "bundle"),
+        *(root / "pool", root / "deep", root / "bundle"),
     )
     return root
 
@@ -181,11 +182,37 @@ def test_a_recording_unlike_its_text_is_warned_of(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copytree(run / "bundle", tmp_path / "bundle")
-    for limit, warned in ((-100.0, 0), (0.0, 1)):
-        (tmp_path / "bundle/settings.json").write_text(json.dumps({"likeness": limit}))
+    for unlike, warned in ((-100.0, 0), (100.0, 1)):
+        limits = {"unlike": unlike, "beyond": -100.0, "refused": [-100.0, -100.0]}
+        (tmp_path / "bundle/settings.json").write_text(json.dumps({"limits": limits}))
         answer = json.loads(score(tmp_path, capsys, run / "u0.wav", TEXTS[0], "--format", "json"))
         assert len(answer["warnings"]) == warned
     assert "does not sound like the text" in answer["warnings"][0]
+
+
+@pytest.mark.parametrize(
+    "settings", ['{"likeness": -3.4}', "[]", "{", '{"limits": {"unlike": NaN}}']
+)
+def test_settings_of_another_version_are_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], settings: str
+) -> None:
+    shutil.copytree(run / "bundle", tmp_path / "bundle")
+    (tmp_path / "bundle/settings.json").write_text(settings)
+    with pytest.raises(InputError, match=r"settings\.json: not"):
+        score(tmp_path, capsys, run / "u0.wav", TEXTS[0])
+
+
+def test_many_recordings_are_scored_without_a_grader(run: Path, tmp_path: Path) -> None:
+    rows = [f"{run}/u{i}.wav,{text}" for i, text in enumerate(TEXTS)]
+    (tmp_path / "list.csv").write_text("\n".join(["wav,text", *rows, f"{run}/u0.wav,DOG"]))
+    call = ["score_all", "--model", str(run / "bundle"), "--manifest", str(tmp_path / "list.csv")]
+    assert main([*call, "--out", str(tmp_path / "out"), "--jobs", "1"]) == 0
+    table = pd.read_csv(tmp_path / "out/summary.csv")
+    assert list(table["status"]) == [*["scored"] * len(TEXTS), "failed"]
+    assert "not in the lexicon: DOG" in table["error"].iloc[-1]
+    for i, value in enumerate(table["score"][:-1]):
+        assert json.loads((tmp_path / f"out/u{i}.json").read_text())["score"] == value
+    assert main([*call, "--out", str(tmp_path / "html"), "--formats", "html"]) == 2
 
 
 def test_audio_too_short_for_its_text_is_an_error(
@@ -203,7 +230,7 @@ def test_a_bundle_without_a_part_is_an_error(
     with pytest.raises(InputError, match=r"final\.npz: no such file"):
         bundle(
             *(tmp_path / "gmm", run / "lexicon.txt", run / "tdnnf.pt", run / "scorer"),
-            *(run / "pool", tmp_path / "bundle"),
+            *(run / "pool", run / "deep", tmp_path / "bundle"),
         )
     assert main(["score", "--model", str(tmp_path), "--wav", "x", "--text", "x"]) == 2
     assert "bundle" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import pytest
 import soundfile
 
 from pyscorer.alignment.viterbi import viterbi
+from pyscorer.contract.audio import read_audio
 from pyscorer.contract.files import read_table
 from pyscorer.errors import InputError
 from pyscorer.kaldi.import_kaldi_gmm import KaldiGraphs, read_kaldi_gmm, read_kaldi_topology
@@ -94,3 +95,20 @@ def test_unreadable_audio_names_the_utterance(tmp_path: Path):
     (tmp_path / "lexicon.txt").write_text("A AH\n")
     with pytest.raises(InputError, match=r"none\.wav"):
         kaldi_lang(tmp_path, tmp_path / "lexicon.txt", tmp_path / "out")
+
+
+def test_kaldi_gets_segments_as_recordings_of_their_own(tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    soundfile.write(tmp_path / "rec.mp3", 0.1 * np.sin(np.arange(32000) / 9), 16000)
+    for name, content in {
+        "text": "a GO\nb GO\n",
+        "wav.scp": "rec ../rec.mp3\n",
+        "segments": "a rec 0 1.25\nb rec 1.25 -1\n",
+        "utt2spk": "a a\nb b\n",
+        "lexicon.txt": "GO G OW\n",
+    }.items():
+        (data / name).write_text(content)
+    kaldi_lang(data, data / "lexicon.txt", tmp_path / "lang")
+    index = read_table(tmp_path / "lang" / "wav.scp")
+    assert [len(read_audio(Path(index[key]))) for key in "ab"] == [20000, 12000]

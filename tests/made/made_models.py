@@ -106,6 +106,6 @@ def make_models(root: Path) -> None:
     )
     bundle_grader(
         *(root / "gmm", root / "lexicon.txt", root / "tdnnf.pt", root / "grader"),
-        *(data, ali, root / "pool/train", root / "bundle"),
+        *(data, ali, root / "pool/train", deep, root / "bundle"),
         BundleGraderOptions(precision=0.3),
     )

@@ -132,7 +132,7 @@ def test_encoders_of_unlike_frame_shifts_are_not_joined(
 
 
 def test_a_directory_that_is_no_model_is_refused_by_name(tmp_path: Path):
-    with pytest.raises(InputError, match=r"config\.json: No such file"):
+    with pytest.raises(InputError, match=r"config\.json: no such file"):
         load_encoder(tmp_path)
     write_config(tmp_path / "empty")
     with pytest.raises(InputError, match="no weights"):

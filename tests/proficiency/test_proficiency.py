@@ -142,14 +142,6 @@ def test_a_judgement_is_the_same_however_prompt_and_response_are_typed(run):
     assert judge_response(judged, "Frag: ein Glas Milch", "3 glasses") == three
 
 
-def test_an_unknown_prompt_is_told_with_those_that_look_like_it(run):
-    judged = load_judge(run / "model")
-    said = judge_response(judged, "Frag: einen Tea", "a tea")
-    assert not said.known_prompt
-    assert "Frag: einen Tee" in said.close
-    assert "it has: Frag: einen Tee" in said.text()
-
-
 GRAMMAR = (
     "<grammar><prompt_unit><prompt>{}</prompt><translated_prompt>ask</translated_prompt>"
     "<response>yes</response></prompt_unit></grammar>"
@@ -176,6 +168,43 @@ def test_prompts_are_found_however_they_are_composed(tmp_path, form):
     (tmp_path / "test.csv").write_text(header + ROW.format("b", "Frag: Zimmer für 4 Nächte", ""))
     with pytest.raises(InputError, match=f"response b: .*, which has '{prompt}'"):
         prepare_responses(tmp_path / "out", options)
+
+
+def test_a_damaged_folder_of_judge_is_named(run, tmp_path):
+    for name, content in {
+        "experts/fbk1/architecture.json": b'{"kind": 3}',
+        "experts/fbk1/model.pt": b"PK",
+        "experts/TREES/forest.npz": b"PK",
+        "gate.pt": b"",
+        "best.json": b"[",
+        "systems.json": b'{"systems": [{"base": 1, "memory": null}]}',
+        "encoders/text.json": b"{}",
+    }.items():
+        model = tmp_path / name.replace("/", "-")
+        shutil.copytree(run / "model", model)
+        (model / name).parent.mkdir(parents=True, exist_ok=True)
+        (model / name).write_bytes(content)
+        best = json.loads((run / "model/best.json").read_text())
+        if name.startswith("experts") and name.split("/")[1] not in best["members"]:
+            continue
+        with pytest.raises(InputError, match=r"again|not JSON|damaged|lacks"):
+            load_judge(model)
+
+
+def test_judge_model_replaces_nothing_but_its_own(run, tmp_path):
+    experts = [run / "experts" / e for e in EXPERTS]
+    before = sorted(run.rglob("*"))
+    for out in (run / "features", run / "mixture", run / "experts", run):
+        with pytest.raises(InputError, match="not such a directory"):
+            judge_model(run / "features", experts, run / "mixture", out)
+    assert sorted(run.rglob("*")) == before
+    judge_model(run / "features", experts, run / "mixture", run / "model")
+
+
+def test_an_unknown_prompt_is_named(run, caplog):
+    judge(run / "model", "Frag: einen Te\n", "i want a tea")
+    assert "the prompt Frag: einen Te\\n is not in the grammar; did you mean" in caplog.text
+    assert "Frag: einen Tee" in caplog.text
 
 
 def test_what_is_missing_is_named(run, tmp_path):

@@ -70,10 +70,11 @@ rule bundle_grader:
         grader=WORK / "graders" / "{grader}" / "model.pt",
         ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         pool=WORK / "pool" / CORPUS / "train" / "phones.scp",
+        deep=WORK / "deep" / CORPUS / "train" / "embed.scp",
     output:
         directory(RESULTS / "graders" / "{grader}"),
     params:
-        folders=folders("gmm", "grader", "data", "ali", "pool"),
+        folders=folders("gmm", "grader", "data", "ali", "pool", "deep"),
         options=lambda w: options("bundle_grader", base=GRADERS.bundle(w.grader)),
     log:
         LOGS / "bundle_grader" / "{grader}.log",

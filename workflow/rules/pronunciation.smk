@@ -132,10 +132,11 @@ rule bundle:
         tdnnf=WORK / "tdnnf" / "final.pt",
         scorer=WORK / "scorers" / "{scorer}" / "model.pt",
         pool=WORK / "pool" / CORPUS / "train" / "phones.scp",
+        deep=WORK / "deep" / CORPUS / "train" / "embed.scp",
     output:
         directory(RESULTS / "models" / "{scorer}"),
     params:
-        folders=folders("gmm", "scorer", "pool"),
+        folders=folders("gmm", "scorer", "pool", "deep"),
     log:
         LOGS / "bundle" / "{scorer}.log",
     benchmark:
