@@ -51,7 +51,7 @@ _HALF = r" ?(?P<half>[ap])\.?m\b\.?"
 _ENDS = r"(?!\w|[%°$£€¥/\\^~#]|[,:][0-9]|['.]\w|-[0-9$£€¥])"
 _NAME = r"[^\W\d_]{1,40}"
 _UNCLEAR_UNIT = (
-    r"(?= ?(?:m|g|l|s|h|k|ft|lbs?|oz|mins?|secs?|hrs?|mi|mg|ml|yds?|[mk]ph|[kmgt]b|x(?= [0-9]))\b)"
+    r"(?= ?(?:m|g|l|s|h|k|ft|lbs?|oz|mins?|secs?|hrs?|mi|mg|ml|yds?|[mk]ph|[kmgt]b)\b| x [0-9])"
 )
 
 Options = tuple[str, ...]
