@@ -62,7 +62,7 @@ def english_words(text: str, spelling: Spelling, strict: bool = True) -> list[st
                 place = "" if str(error).startswith(named(token[0])) else f'"{shown(token)}": '
                 raise InputError(f"{place}{error}") from None
             words[before:] = [token.strip(_PUNCTUATION) or token]
-        start = end + 1
+        start = end + text.startswith(" ", end)
     return words
 
 
@@ -105,7 +105,7 @@ def _read_token(text: str, start: int, end: int, words: list[str], spelling: Spe
     if token.isalpha() and token.lower() not in _ABBREVIATED:
         words.append(spelling(token) or token)
         return end
-    mark = token.strip(".,;:!?")
+    mark = token.rstrip(".,;:!?")
     if _MARK.fullmatch(mark):
         words.append(spelling(mark) or mark)
         return end

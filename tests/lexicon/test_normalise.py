@@ -54,7 +54,7 @@ def read(text: str) -> str:
         ("polish", "POLISH"),
         ("Polish", "Polish"),
         ("<unk> mp3", "<UNK> MP3"),
-        ("hello <noise> *z", "hello <noise> *z"),
+        ("hello <noise> *z, !SIL.", "hello <noise> *z !SIL"),
     ],
 )
 def test_words_are_those_that_the_lexicon_has(typed: str, said: str) -> None:
@@ -103,6 +103,8 @@ def test_words_are_those_that_the_lexicon_has(typed: str, said: str) -> None:
         ("5kg", "FIVE kilograms"),
         ("5 + 5 = 10", "FIVE plus FIVE equals TEN"),
         ("5×5", "FIVE times FIVE"),
+        ("5 %=10 %", "FIVE PER CENT equals TEN PER CENT"),
+        ("5 km-red", "FIVE KILOMETRES RED"),
         ("#5", "number FIVE"),
         ("a 5-year-old", "A FIVE year old"),
         ("2nd-hand", "second hand"),
