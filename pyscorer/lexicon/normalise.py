@@ -17,7 +17,7 @@ Spelling = Callable[[str], str | None]
 """A word as a lexicon spells it; None if the lexicon lacks it."""
 
 _PUNCTUATION = '.,;:!?¡¿‽"()[]{}•·‣。、،؛؟।'
-_MARK = re.compile(r"<[^\s<>]+>|\[[^\s\[\]]+\]|[*!]\w+")
+_MARK = re.compile(r"<[^\s<>]+>|\[[^\s\[\]]+\]|[*!][^\W\d]\w*")
 """What recognisers and transcribers write for what is no word: <unk>, [noise], !SIL, *z."""
 _INITIALS = re.compile(r"(?:[a-z]\.){2,}(?!\w)|(?:[a-z]\.)+[a-z]\b(?!\.?\w)", re.IGNORECASE)
 _SPLIT = re.compile(r"(?<=[^\W\d_])(?:' | ')(?=(?:t|s|re|ve|ll|d|m)\b(?!'))", re.IGNORECASE)

@@ -103,7 +103,6 @@ def test_words_are_those_that_the_lexicon_has(typed: str, said: str) -> None:
         ("5kg", "FIVE kilograms"),
         ("5 + 5 = 10", "FIVE plus FIVE equals TEN"),
         ("5×5", "FIVE times FIVE"),
-        ("5 %=10 %", "FIVE PER CENT equals TEN PER CENT"),
         ("5 km-red", "FIVE KILOMETRES RED"),
         ("#5", "number FIVE"),
         ("a 5-year-old", "A FIVE year old"),
@@ -129,7 +128,7 @@ def test_figures_and_signs_are_spoken_out(typed: str, said: str) -> None:
     """1999 people|$5.50|€5-10|1,00|3,5|1,2,3|1.2.3|007|5/6|24/7|and/or|12/05/2020|May 5|5 May|5:60
     2:1|15:00|0:30|2st|½|5²|10k|90s|'99|5's|6" tall|6' tall|5 m|5 ft|No. 5|e.g. this|St. John|Ph.D.
     mp4|B2B|word(s)|home.org|http://a.b|x_y|C++|5 * 5|5 - 3|~5|≈5|%|°|#tag|№5|§|™|👍|٣|x\u20ac
-    \u0301 a|don&#39;t|rock &amp; roll|donâ€™t|cafÃ©|<i>red</i>|w/o|5 km/h|room 101|3 x 4
+    \u0301 a|don&#39;t|rock &amp; roll|donâ€™t|cafÃ©|<i>red</i>|w/o|5 km/h|room 101|3 x 4|5 %=10
     12345678901234567|it.then|_|&&""".replace("\n", "|").split("|"),
 )
 def test_what_has_several_readings_is_refused_by_name(typed: str) -> None:
@@ -165,7 +164,7 @@ def test_words_are_their_own_normal_form(text: str) -> None:
     assert english_words(" ".join(words), SPELLING) == words
     assert english_words(unicodedata.normalize("NFD", text), SPELLING) == words
     for word in words:
-        if SPELLING(word) is None and word[0] not in "<[*":
+        if SPELLING(word) is None and word[0] not in "<[*!":
             assert all(c.isalpha() or c == "'" or unicodedata.category(c)[0] == "M" for c in word)
 
 
