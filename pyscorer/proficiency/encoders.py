@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pyscorer.contract.characters import plain
 from pyscorer.contract.files import atomic_directory, read_json
 from pyscorer.contract.weights import load_arrays
-from pyscorer.corpora.spoken_call import Grammar, PromptUnit, normalise
+from pyscorer.corpora.spoken_call import Grammar, PromptUnit
 from pyscorer.errors import InputError
 from pyscorer.proficiency import bert, fbk, joined, ngram, units, vectors
 from pyscorer.proficiency.edits import candidates
@@ -63,7 +64,7 @@ class Encoders:
 def english_prompt(grammar: Grammar, prompt: str) -> str:
     """The prompt's translation; an unknown prompt stands for itself, without its `Frag:`."""
     unit = grammar.get(prompt)
-    return unit.translation if unit else normalise(prompt.partition(":")[2] or prompt)
+    return unit.translation if unit else plain(prompt.partition(":")[2] or prompt).lower()
 
 
 def save_encoders(folder: Path, encoders: Encoders) -> None:

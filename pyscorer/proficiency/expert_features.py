@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from pyscorer.contract.files import atomic_directory, read_lines
 from pyscorer.contract.weights import load_arrays
-from pyscorer.corpora.spoken_call import Grammar, normalise
+from pyscorer.corpora.spoken_call import Grammar
 from pyscorer.errors import InputError
+from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.options import option
 from pyscorer.proficiency import bags, bert, fbk, joined, units, vectors
 from pyscorer.proficiency.encoders import Encoders, Scale, english_prompt, save_encoders
@@ -244,7 +245,7 @@ def expert_features(data: Path, out: Path, options: FeatureOptions) -> None:
     encoder directory.
     """
     table, grammar = load_data(data)
-    generic = [normalise(line).split() for _, line in read_lines(data / "generic.txt")]
+    generic = [transcript_text(line).split() for _, line in read_lines(data / "generic.txt")]
     encoders, inputs = fit_encoders(table, grammar, [g for g in generic if g], options)
     with atomic_directory(out) as part:
         for kind, found in inputs.items():

@@ -245,3 +245,15 @@ def test_a_graph_in_which_a_search_would_never_end_is_refused(folder: Path, tmp_
     fst.write(str(tmp_path / "HCLG.fst"))
     with pytest.raises(InputError, match=r"HCLG\.fst: damaged, or not the graph"):
         Recogniser(tmp_path)
+
+
+def test_an_arpa_file_in_small_letters_has_the_words_of_the_lexicon(folder: Path, tmp_path: Path):
+    arpa = tmp_path / "lm.arpa"
+    arpa.write_text((folder / "graph" / "lm.arpa").read_text().replace("BEE", "bee"))
+    arguments = folder / "text", folder / "lexicon.txt", folder / "tree.json", tmp_path / "graph"
+    decoding_graph(*arguments, GraphOptions(arpa=arpa))
+    words_of = [(place / "graph" / "words.txt").read_text() for place in (folder, tmp_path)]
+    assert words_of[0] == words_of[1]
+    arpa.write_text(arpa.read_text().replace("SEE", "Bee"))
+    with pytest.raises(InputError, match=r"[bB]ee and [bB]ee are one word to the lexicon, BEE"):
+        decoding_graph(*arguments, GraphOptions(arpa=arpa))
