@@ -18,7 +18,7 @@ from pyscorer.kaldi.tree_file import read_kaldi_tree, write_kaldi_tree
 from pyscorer.recognition.language_model import read_arpa
 from pyscorer.scoring.trees import boost
 
-G, H = "G. folders and names", "H. Kaldi's forms"
+G, H = "G. folders", "H. Kaldi's forms"
 ROWS = np.arange(48, dtype="<f4").reshape(12, 4)
 
 
