@@ -123,8 +123,14 @@ def select(
 
 
 def read_columns(pool: Path) -> list[str]:
-    """Names of the columns of pool/phones.scp."""
-    return [line for _, line in read_lines(pool / "columns.txt")]
+    """Names of the columns of pool/phones.scp. Raises InputError for one that stands twice."""
+    path = pool / "columns.txt"
+    names: dict[str, None] = {}
+    for number, line in read_lines(path):
+        if line in names:
+            raise InputError(f"{path}:{number}: column {shown(line)} stands twice")
+        names[line] = None
+    return list(names)
 
 
 def select_columns(

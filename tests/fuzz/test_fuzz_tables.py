@@ -242,3 +242,9 @@ def test_a_folder_and_a_file_that_may_not_be_read_are_named(tmp_path: Path) -> N
     if not os.access(path, os.R_OK):
         with pytest.raises(InputError, match="secret: cannot be read: Permission denied"):
             read_table(path)
+
+
+def test_a_column_that_stands_twice_is_named(tmp_path: Path) -> None:
+    write_pooled(tmp_path, ["gop", "lpp", "gop"], [])
+    with pytest.raises(InputError, match=r"columns\.txt:3: column gop stands twice"):
+        read_pooled(tmp_path, ["gop"])
