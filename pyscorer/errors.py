@@ -1,7 +1,8 @@
 """The one exception that users are meant to read."""
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -15,6 +16,15 @@ class InputError(Exception):
     The message names the file, line or utterance at fault and says what to do. The command line
     prints it without a traceback and exits with status 2.
     """
+
+
+@contextmanager
+def naming(place: object) -> Iterator[None]:
+    """An InputError of the block gets the file and line, or whatever `place` is, before it."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def attempt(function: Callable[..., Result], *arguments: object) -> Result | Exception:

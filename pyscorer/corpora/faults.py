@@ -15,6 +15,7 @@ from pyscorer.contract.phones import SPOKEN_PHONES
 from pyscorer.contract.tables import read_rows, whole
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, add_variant, lexicon_lines, stands_for_silence
+from pyscorer.lexicon.normalise import same_word
 
 TABLES = ("text", "wav.scp", "utt2spk")
 _MISSING = {
@@ -195,7 +196,6 @@ def check_words(
     data: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault], unknown: list[Fault]
 ) -> None:
     """Words of `text` that the lexicon lacks, into `unknown`; marks of silence are `faults`."""
-    folded = {word.casefold(): word for word in lexicon}
     for key, value in text.values.items():
         for word in dict.fromkeys(value.split()):
             if word in lexicon:
@@ -207,8 +207,6 @@ def check_words(
                     f"{shown(word)} is no word: take it out of the text; silence between words is "
                     "found by alignment"
                 )
-            elif (other := folded.get(word.casefold())) is not None:
-                fault += f", which has {other}: write both in the same case"
             found.append(Fault(str(data / "text"), text.lines[key], key, fault))
 
 
@@ -318,7 +316,7 @@ def _index_fault(
         return f"word_index {index}, text has {len(words)} words"
     if level == "word":
         word = row.get("word")
-        wrong = word is not None and word != words[index]
+        wrong = word is not None and not same_word(word, words[index])
         return f"word {shown(word or '')}, text has {shown(words[index])}" if wrong else None
     if canonical is None or index not in canonical:
         return None

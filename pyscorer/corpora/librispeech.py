@@ -10,8 +10,9 @@ from pathlib import Path
 from pyscorer.contract.datadir import DataDir, Utterance
 from pyscorer.contract.files import read_lines, read_table
 from pyscorer.corpora.part import CorpusPart
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.lexicon.normalise import english_words, lexicon_spelling
 
 LEXICON = "librispeech-lexicon.txt"
 
@@ -27,6 +28,8 @@ def read(folder: Path, split: str) -> CorpusPart:
     if not source.is_dir():
         raise InputError(f"{source}: no such folder; is {split} a split that was downloaded?")
     genders = _read_speakers(folder / "SPEAKERS.TXT")
+    whole = _lexicon(folder)
+    spelling = lexicon_spelling(whole)
     data = DataDir()
     for transcript in sorted(source.glob("*/*/*.trans.txt")):
         speaker = transcript.parent.parent.name
@@ -35,11 +38,13 @@ def read(folder: Path, split: str) -> CorpusPart:
         data.speakers[speaker] = {"gender": genders[speaker]}
         for key, text in read_table(transcript).items():
             audio = (transcript.parent / f"{key}.flac").absolute()
-            data.utterances[key] = Utterance(key, speaker, audio, tuple(text.split()))
+            with naming(f"{transcript}: {key}"):
+                words = tuple(english_words(text, spelling))
+            data.utterances[key] = Utterance(key, speaker, audio, words)
     if not data.utterances:
         raise InputError(f"{source}: no speaker/chapter/*.trans.txt below it")
-    words = {word for u in data.utterances.values() for word in u.words}
-    lexicon = {w: variants for w, variants in _lexicon(folder).items() if w in words}
+    said = {word for u in data.utterances.values() for word in u.words}
+    lexicon = {word: variants for word, variants in whole.items() if word in said}
     return CorpusPart(data, lexicon)
 
 

@@ -21,8 +21,9 @@ from pyscorer.contract.datadir import (
 from pyscorer.contract.files import read_json, read_table, shown
 from pyscorer.contract.phones import strip_stress
 from pyscorer.corpora.part import CorpusPart
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 from pyscorer.lexicon.dictionary import read_lexicon
+from pyscorer.lexicon.normalise import english_words, lexicon_spelling, same_word
 
 SPLITS = ("train", "test")
 
@@ -42,12 +43,15 @@ def read(folder: Path, split: str) -> CorpusPart:
     audio = read_table(source / "wav.scp")
     speakers = read_table(source / "utt2spk")
     canonical = _read_text_phone(folder / "resource/text-phone")
+    lexicon = read_lexicon(folder / "resource/lexicon.txt")
+    spelling = lexicon_spelling(lexicon)
     data = DataDir()
     for key in sorted(text.keys() | audio.keys()):
         for name, table in (("text", text), ("wav.scp", audio), ("utt2spk", speakers)):
             if key not in table:
                 raise InputError(f"{source / name}: lacks utterance {shown(key)}")
-        words = tuple(text[key].split())
+        with naming(f"{source / 'text'}: {key}"):
+            words = tuple(english_words(text[key], spelling))
         phones = canonical.get(key, ())
         if len(phones) != len(words):
             raise InputError(
@@ -67,7 +71,7 @@ def read(folder: Path, split: str) -> CorpusPart:
     raters = folder / "resource/raters.json"
     if raters.exists():
         labels["rater"] = _read_raters(raters, data)
-    return CorpusPart(data, read_lexicon(folder / "resource/lexicon.txt"), labels)
+    return CorpusPart(data, lexicon, labels)
 
 
 def _read_text_phone(path: Path) -> dict[str, tuple[tuple[str, ...], ...]]:
@@ -128,8 +132,8 @@ def _words(entry: dict[str, Any], utterance: Utterance, place: str) -> list[dict
         return [{} for _ in utterance.words]
     if not isinstance(words, list) or not all(isinstance(word, dict) for word in words):
         raise InputError(f"{place}: words: not a list of objects")
-    spoken = tuple(word.get("text") for word in words)
-    if spoken != utterance.words:
+    spoken = [str(word.get("text")) for word in words]
+    if len(spoken) != len(utterance.words) or not all(map(same_word, spoken, utterance.words)):
         raise InputError(f"{place}: words differ from those in text")
     return words
 

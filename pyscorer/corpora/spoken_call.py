@@ -6,17 +6,21 @@ separated with every field in double quotes; the grammar is XML. Two label layou
 """
 
 import csv
+import difflib
 import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
+from pyscorer.contract.characters import fold, plain
 from pyscorer.contract.files import atomic_open, opened_text, shown
 from pyscorer.contract.markup import read_xml
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
+from pyscorer.lexicon.normalise import transcript_text
 
 CLASSES = (
     "language and meaning correct",
@@ -56,14 +60,32 @@ class PromptUnit:
 Grammar = dict[str, PromptUnit]
 
 
-def normalise(text: str) -> str:
-    """Lower-case, single spaces: the form in which transcripts and grammar are compared."""
-    return " ".join(text.lower().split())
-
-
 def translation_words(text: str) -> str:
     """The words of a translated prompt without the marks of its alternatives: `? | ( ) :`."""
-    return normalise(re.sub(r"[^\w' -]", " ", text))
+    return transcript_text(re.sub(r"[?|():]", " ", text))
+
+
+def known_prompt(grammar: Grammar, prompt: str) -> str | None:
+    """`prompt` as the grammar has it, whatever its case and punctuation; None if it has none.
+
+    Raises InputError for a prompt that differs from several of the grammar by those alone.
+    """
+    if prompt in grammar:
+        return prompt
+    found = [known for known in grammar if _letters(known) == _letters(prompt)]
+    if len(found) > 1:
+        raise InputError(f"prompt {prompt!r} may be any of {found}: write it as one of them")
+    return found[0] if found else None
+
+
+def close_prompts(grammar: Grammar, prompt: str) -> list[str]:
+    """Up to three prompts of the grammar that look most like `prompt`."""
+    return difflib.get_close_matches(plain(prompt), grammar, 3)
+
+
+@lru_cache(maxsize=4096)
+def _letters(prompt: str) -> str:
+    return " ".join("".join(c if c.isalnum() else " " for c in fold(prompt)).split())
 
 
 def _records(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -139,7 +161,9 @@ def read_responses(path: Path, transcripts: Mapping[str, str] | None = None) -> 
                 )
         if full and row[labels[0]] == "correct" and row[labels[1]] == "incorrect":
             raise InputError(f"{path}:{number}: fully acceptable, yet incorrect in meaning")
-        identifier, prompt = row["Id"], row["Prompt"].strip()
+        heard = row["RecResult"] if transcripts is None else transcripts.get(row["Id"], "")
+        with naming(f"{path}:{number}"):
+            identifier, prompt, transcript = row["Id"], plain(row["Prompt"]), transcript_text(heard)
         if not identifier or not prompt:
             raise InputError(f"{path}:{number}: empty {'prompt' if identifier else 'id'}")
         if identifier in seen:
@@ -148,8 +172,7 @@ def read_responses(path: Path, transcripts: Mapping[str, str] | None = None) -> 
             )
         seen[identifier] = number
         label = _label(row[labels[0]], row[labels[1]])
-        transcript = row["RecResult"] if transcripts is None else transcripts.get(identifier, "")
-        responses.append(Response(identifier, prompt, normalise(transcript), label))
+        responses.append(Response(identifier, prompt, transcript, label))
     if not responses:
         raise InputError(f"{path}: no responses")
     if transcripts is not None and (unheard := [key for key in seen if key not in transcripts]):
@@ -170,13 +193,15 @@ def read_grammar(path: Path) -> Grammar:
     translations: dict[str, str] = {}
     responses: dict[str, dict[str, None]] = {}
     for number, unit in enumerate(root.iter("prompt_unit"), 1):
-        prompt = (unit.findtext("prompt") or "").strip()
-        accepted = [normalise(r.text or "") for r in unit.findall("response")]
+        with naming(f"{path}: prompt_unit {number}"):
+            prompt = plain(unit.findtext("prompt") or "")
+            accepted = [transcript_text(r.text or "") for r in unit.findall("response")]
+            translation = translation_words(unit.findtext("translated_prompt") or "")
         if not prompt:
             raise InputError(f"{path}: prompt_unit {number} has no prompt")
         if not any(accepted):
             raise InputError(f"{path}: prompt_unit {number} ({shown(prompt)}) accepts no response")
-        translations.setdefault(prompt, translation_words(unit.findtext("translated_prompt") or ""))
+        translations.setdefault(prompt, translation)
         responses.setdefault(prompt, {}).update(dict.fromkeys(a for a in accepted if a))
     if not responses:
         raise InputError(f"{path}: no prompt_unit found: is this the reference grammar?")

@@ -29,6 +29,7 @@ from pyscorer.corpora.faults import (
     recordings_of,
     utterance_tables,
 )
+from pyscorer.corpora.respell import respell
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 from pyscorer.options import option
@@ -76,6 +77,9 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     `allow_commands` it holds, in `audio`, what the commands of wav.scp wrote, and wav.scp names
     that. It appears whole or not at all.
 
+    Texts are written as they are read aloud and as the lexicon spells their words (see
+    `english_words`); the report says which of them changed.
+
     Raises InputError for any fault, unless `drop_faulty`: then faulty utterances are left out, and
     disorder is repaired. It raises also where a fault belongs to no utterance and cannot be
     repaired so, and where no utterance would be left.
@@ -106,6 +110,7 @@ def _validate(
     faults: list[Fault] = []
     tables = check_tables(data, faults)
     entries = check_lexicon(lexicon, faults)
+    respelled = respell(data / "text", tables["text"], entries, faults)
     words: list[Fault] = []
     if not any(f.file == str(lexicon) and not f.mendable for f in faults):  # else it is said
         check_words(data, tables["text"], entries, faults, words)
@@ -130,21 +135,19 @@ def _validate(
     dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
     whole = set.intersection(*(set(tables[n].values) for n in utterance_tables(tables))) - dropped
     actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
-    actions += [(f, "warning") for f in warned]
+    actions += [(f, "warning") for f in warned] + [(f, "repaired") for f in respelled]
     _write_report(report, actions)
 
     stopping = fatal if options.drop_faulty else errors
     if stopping:
         raise InputError(_message(data, stopping, report, options.drop_faulty))
     if not whole:
-        raise InputError(
-            f"{data}: no utterance is left without a fault, the first is {errors[0]}; all faults "
-            f"are in {report}"
-            if errors
-            else f"{data}: no utterances"
-        )
+        shown = [f"  {fault}" for fault in errors[:SHOWN]]
+        raise InputError("\n".join([f"{data}: no utterance is left; faults in {report}", *shown]))
     _write_valid(data, out, tables, entries, audio, whole)
     _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
+    if respelled:
+        print(f"{len(respelled)} texts are written as they are read: {respelled[0]}", flush=True)
 
 
 def _action(fault: Fault, fatal: list[Fault], drop: bool) -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from pyscorer.contract.characters import plain
 from pyscorer.contract.files import atomic_open, read_lines, shown
 from pyscorer.contract.phones import ARPABET, SILENCE, UNKNOWN_PHONE, UNKNOWN_WORD, strip_stress
 from pyscorer.errors import InputError
@@ -46,7 +47,11 @@ def lexicon_lines(path: Path) -> Iterator[tuple[int, str, tuple[str, ...], str]]
     """
     numbered, marks = 0, Counter[str]()
     for number, line in read_lines(path):
-        word, *rest = line.split() or [""]
+        try:
+            word, *rest = plain(line).split() or [""]
+        except InputError as error:
+            yield number, "", (), str(error)
+            continue
         phones = rest[: rest.index("#")] if "#" in rest else rest
         if not word or word.startswith(";;;") or set(word) == {"#"}:
             continue

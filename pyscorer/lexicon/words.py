@@ -1,12 +1,15 @@
 """The words of a text and their pronunciations: the lexicon's, or guessed from spelling."""
 
-import re
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
+from pyscorer.contract.characters import named
+from pyscorer.contract.files import shown
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon
 from pyscorer.lexicon.espeak import read_aloud
+from pyscorer.lexicon.normalise import english_words, lexicon_spelling
 
 _AMERICAN = {
     "A:": "AA", "0": "AA", "A@": "AA R", "a": "AE", "aa": "AE", "V": "AH", "@": "AH", "@2": "AH",
@@ -28,6 +31,16 @@ _ACCENTS = {"en-us": _AMERICAN, "en": _BRITISH}
 """espeak-ng's voices, and its phonemes without stress marks in ARPAbet as lexicons spell them."""
 
 
+_ACCENTED = "\N{COMBINING GRAVE ACCENT}\N{COMBINING ACUTE ACCENT}\N{COMBINING TILDE}"
+_ACCENTED += "\N{COMBINING CIRCUMFLEX ACCENT}\N{COMBINING DIAERESIS}\N{COMBINING RING ABOVE}"
+_ACCENTED += "\N{COMBINING CEDILLA}\N{COMBINING CARON}"
+"""Accents of borrowed words: café, façade."""
+_SAID = {"'n'": (("AH", "N"), ("AE", "N", "D"))}
+"""What espeak-ng would read letter by letter."""
+_LONGEST = 50
+"""Letters of a word."""
+
+
 @dataclass(frozen=True)
 class TextWord:
     """One word of the text to be read."""
@@ -44,16 +57,29 @@ class TextWord:
 def guess_pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
     """An English word in ARPAbet as espeak-ng reads its spelling: American, and British if other.
 
-    Raises InputError for a word that has no reading in English letters or figures.
+    Raises InputError for a word that has no reading in English letters.
     """
-    # Latin letters with accents are borrowed words: café.
-    if not re.fullmatch(r"['0-9a-z_À-ɏ]*[0-9a-zÀ-ɏ]['0-9a-z_À-ɏ]*", word, re.IGNORECASE):
-        raise InputError(f"the word {word} is not in English letters: give the text in English")
+    if word.lower() in _SAID:
+        return _SAID[word.lower()]
+    if odd := next((c for c in word if not _is_english(c)), None):
+        raise InputError(
+            f"the word {shown(word)} is not in English letters: it has {named(odd)}; give the text "
+            "in English"
+        )
+    if len(word) > _LONGEST:
+        raise InputError(f"the word {shown(word)} has more than {_LONGEST} letters")
     variants = (_in_arpabet(read_aloud(word.lower(), v), table) for v, table in _ACCENTS.items())
     found = tuple(dict.fromkeys(v for v in variants if v))
     if not found:
         raise InputError(f"the word {word} cannot be read aloud: spell it out")
     return found
+
+
+def _is_english(character: str) -> bool:
+    parts = unicodedata.normalize("NFD", character.lower())
+    base, accents = parts[0], parts[1:]
+    single = not accents or (len(accents) == 1 and accents in _ACCENTED)
+    return single and (base in "abcdefghijklmnopqrstuvwxyz'-" or base in "æœø")
 
 
 def _in_arpabet(names: list[str], table: dict[str, str]) -> tuple[str, ...]:
@@ -69,24 +95,17 @@ def _in_arpabet(names: list[str], table: dict[str, str]) -> tuple[str, ...]:
 
 
 def text_words(text: str, lexicon: Lexicon) -> list[TextWord]:
-    """The words of `text` with their pronunciations; case and punctuation do not matter.
+    """The words of `text` (see `english_words`) with their pronunciations.
 
     A word that the lexicon lacks gets a guess from spelling. Raises InputError for text without
-    words and for words that English spelling does not explain.
+    words, for what cannot be read in one way, and for words that English spelling does not explain.
     """
-    spelling = {word.casefold(): word for word in sorted(lexicon, reverse=True)}
-    words = []
-    for token in re.sub(r"[’‘`´]", "'", text).split():
-        # A word that the lexicon has as it stands ("O'CLOCK", "T-SHIRT") is not taken apart.
-        bare = re.sub(r"^[^\w']+|[^\w']+$", "", token)
-        parts = [bare] if bare.casefold() in spelling else re.findall(r"[\w']+", bare)
-        for part in parts:
-            options = [w for w in (part, part.strip("'")) if w.casefold() in spelling]
-            if options:
-                known = spelling[options[0].casefold()]
-                words.append(TextWord(known, tuple(lexicon[known]), guessed=False))
-            elif plain := part.strip("'_"):
-                words.append(TextWord(plain, guess_pronunciations(plain), guessed=True))
+    words = english_words(text, lexicon_spelling(lexicon))
     if not words:
         raise InputError("--text: no words; give the words that were read aloud")
-    return words
+    return [
+        TextWord(word, tuple(lexicon[word]), guessed=False)
+        if word in lexicon
+        else TextWord(word, guess_pronunciations(word), guessed=True)
+        for word in words
+    ]

@@ -149,8 +149,9 @@ def transcript_phones(
 
 
 def _pronounced(word: str, lexicon: Lexicon) -> Sequence[str]:
-    if word in lexicon:
-        return lexicon[word][0]
+    for form in (word, word.lower(), word.capitalize()):
+        if form in lexicon:
+            return lexicon[form][0]
     try:
         return guess_pronunciations(word)[0]
     except InputError:

@@ -2,7 +2,6 @@
 
 import csv
 import logging
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pyscorer.contract.files import atomic_open
 from pyscorer.contract.recording import RecordingView, WordView
 from pyscorer.errors import InputError, naming_utterances
 from pyscorer.evaluation.word_errors import count_errors
+from pyscorer.lexicon.normalise import english_words, lexicon_spelling
 from pyscorer.options import option
 from pyscorer.parallel import chunks, one_thread, shared_map
 from pyscorer.pretrained.recogniser import Recogniser, Transcript, load_recogniser
@@ -123,9 +123,10 @@ def view_recordings(
     return [views[i] for i in range(len(recordings))]
 
 
-def plain_words(text: str) -> list[str]:
-    """The words of a transcript as prompts write them: capitals, without punctuation."""
-    return re.findall(r"[^\W\d_]+(?:'[^\W\d_]+)*", text.replace("\u2019", "'").upper())
+def plain_words(text: str, prompt: Sequence[str] = ()) -> list[str]:
+    """The words of a transcript in capitals, joined by hyphens only where those of `prompt` are."""
+    words = english_words(text, lexicon_spelling(prompt), strict=False)
+    return [word.upper() for word in words]
 
 
 def _prompt_tokens(recogniser: Recogniser, words: Sequence[str]) -> list[list[int]]:
@@ -149,7 +150,8 @@ def _recording_view(
     transcript: Transcript,
     heard: str,
 ) -> RecordingView:
-    prompt, hypothesis = [w.upper() for w in words], plain_words(heard)
+    prompt = [word.upper() for word in words]
+    hypothesis = plain_words(heard, prompt)
     pairs = kaldialign.align(prompt, hypothesis, _GAP)
     matched = [wanted == found for wanted, found in pairs if wanted != _GAP]
     parts = np.split(likelihoods, np.cumsum([len(t) for t in tokens])[:-1])

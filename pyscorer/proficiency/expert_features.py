@@ -15,8 +15,10 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from pyscorer.contract.files import atomic_directory, read_lines
-from pyscorer.corpora.spoken_call import Grammar, normalise
+from pyscorer.contract.weights import load_arrays
+from pyscorer.corpora.spoken_call import Grammar
 from pyscorer.errors import InputError
+from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.options import option
 from pyscorer.proficiency import bags, bert, fbk, joined, units, vectors
 from pyscorer.proficiency.encoders import Encoders, Scale, english_prompt, save_encoders
@@ -243,7 +245,7 @@ def expert_features(data: Path, out: Path, options: FeatureOptions) -> None:
     encoder directory.
     """
     table, grammar = load_data(data)
-    generic = [normalise(line).split() for _, line in read_lines(data / "generic.txt")]
+    generic = [transcript_text(line).split() for _, line in read_lines(data / "generic.txt")]
     encoders, inputs = fit_encoders(table, grammar, [g for g in generic if g], options)
     with atomic_directory(out) as part:
         for kind, found in inputs.items():
@@ -259,6 +261,7 @@ def load_inputs(features: Path, kind: str) -> Inputs:
     path = features / f"{kind}.npz"
     if not path.exists():
         raise InputError(f"{path}: no such file: run expert_features (BERT needs an encoder)")
-    with np.load(path) as arrays:
-        lengths = arrays.get("lengths", None)
-        return Inputs(arrays["values"].astype(np.float32), lengths)
+    arrays = load_arrays(path, "expert_features")
+    if "values" not in arrays:
+        raise InputError(f"{path}: lacks values: run expert_features again")
+    return Inputs(arrays["values"].astype(np.float32), arrays.get("lengths"))

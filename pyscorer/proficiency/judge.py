@@ -5,7 +5,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pyscorer.contract.characters import plain
 from pyscorer.contract.files import atomic_directory, check_replaceable, read_json, shown
-from pyscorer.corpora.spoken_call import normalise
+from pyscorer.contract.weights import load_tensors
+from pyscorer.corpora.spoken_call import close_prompts, known_prompt
 from pyscorer.errors import InputError
+from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.proficiency import units
 from pyscorer.proficiency.architectures import Architecture
 from pyscorer.proficiency.combine import acceptance_score, normalise_outputs, remember
@@ -120,7 +122,7 @@ def load_member(folder: Path) -> Member:
             forest = load_forest(folder / "forest.npz")
             return Member(settings["expert"], shape.kind, [], seeds, forest)
         networks = []
-        for state in torch.load(folder / "model.pt", weights_only=True):
+        for state in load_tensors(folder / "model.pt"):
             members = next(iter(state.values())).shape[0]
             network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
             network.load_state_dict(state)
@@ -137,7 +139,7 @@ def load_judge(model: Path) -> Judge:
     with _whole(model, "run train_mixture and judge_model again"):
         best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
         members = [load_member(model / "experts" / name) for name in best["members"]]
-        state = torch.load(model / "gate.pt", weights_only=True)
+        state = load_tensors(model / "gate.pt")
         gate = Network(
             next(iter(state.values())).shape[0],
             gate_sizes(len(members), best["gate_hidden"]),
@@ -155,16 +157,19 @@ def load_judge(model: Path) -> Judge:
 
 
 def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
-    """Judge one response (a transcript; punctuation is dropped).
+    """Judge one response (a transcript, read as those of the training files are).
 
     Seeds and folds are averaged. An empty response is rejected without asking the experts: all
-    empty responses of the task are wrong. A prompt that the grammar lacks is judged by its words.
+    empty responses of the task are wrong. A prompt that the grammar lacks, whatever its case and
+    punctuation, is judged by its words.
     """
-    words = normalise("".join(c if c.isalnum() or c in "'- " else " " for c in response))
-    prompt = " ".join(prompt.split())
+    words = transcript_text(response)
+    prompt = plain(prompt)
     if not prompt:
         raise InputError("the prompt is empty")
-    known = prompt in judge.encoders.grammar
+    grammar = judge.encoders.grammar
+    found = known_prompt(grammar, prompt)
+    known, prompt = found is not None, found or prompt
     references = judge.encoders.references.responses.get(prompt)
     alignment = closest(tuple(words.split()), references)
     edits = alignment[1]
@@ -221,7 +226,7 @@ def judge(model: Path, prompt: str, response: str) -> None:
     loaded = load_judge(model)
     judgement = judge_response(loaded, prompt, response)
     if not judgement.known_prompt:
-        near = get_close_matches(prompt, loaded.encoders.grammar, 1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        near = close_prompts(loaded.encoders.grammar, prompt)
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
         log.warning("the prompt %s is not in the grammar%s", shown(prompt), hint)
     print(judgement.text())

@@ -2,12 +2,16 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_directory, read_lines, read_table
 from pyscorer.corpora.spoken_call import (
+    Grammar,
+    Response,
+    close_prompts,
     describe,
+    known_prompt,
     missing_prompts,
     read_grammar,
     read_responses,
@@ -79,6 +83,7 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
         heard = _transcripts(options.transcripts) if options.transcripts else None
         train, test = (read_responses(path, heard) for path in files[:2])
         grammar = read_grammar(files[2])
+        train, test = (_as_in(grammar, rows) for rows in (train, test))
         names = {"train": files[0], "test": files[1]}
     else:
         log.warning("no responses are named: generating a small sample; its figures mean nothing")
@@ -89,7 +94,8 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
         if lacking and not options.allow_missing_prompts:
             raise InputError(
                 f"{names[name]}: response {lacking[0].id}: prompt {lacking[0].prompt!r} is not in "
-                f"the grammar ({len(lacking)} such prompts); add it or set allow_missing_prompts"
+                f"the grammar ({len(lacking)} such prompts){_close(grammar, lacking[0].prompt)}; "
+                "add it or set allow_missing_prompts"
             )
         for response in lacking:
             log.warning("%s: prompt %r is not in the grammar", response.id, response.prompt)
@@ -110,6 +116,17 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
         (part / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
         settings = {"folds": options.folds, "seed": options.seed}
         (part / "folds.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def _as_in(grammar: Grammar, responses: list[Response]) -> list[Response]:
+    """The responses, with prompts spelled as the grammar has them."""
+    prompts = {r.prompt: known_prompt(grammar, r.prompt) or r.prompt for r in responses}
+    return [replace(r, prompt=prompts[r.prompt]) for r in responses]
+
+
+def _close(grammar: Grammar, prompt: str) -> str:
+    close = close_prompts(grammar, prompt)
+    return f", which has {', '.join(map(repr, close))}" if close else ""
 
 
 def _transcripts(paths: tuple[Path, ...]) -> dict[str, str]:

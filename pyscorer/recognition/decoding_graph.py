@@ -1,6 +1,7 @@
 """Stage `decoding_graph`: lexicon, language model and tree as one graph to decode with."""
 
 import logging
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -9,10 +10,11 @@ from pyscorer.chain.fst import save_fst
 from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
 from pyscorer.contract.files import atomic_directory, read_table
 from pyscorer.contract.phones import PHONES
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.transition_model import TransitionModel, chain_transition_model
 from pyscorer.kaldi.tree_file import read_kaldi_tree
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.lexicon.normalise import english_words, lexicon_spelling
 from pyscorer.options import option
 from pyscorer.recognition.hclg import (
     ArcLabels,
@@ -25,6 +27,7 @@ from pyscorer.recognition.hclg import (
 )
 from pyscorer.recognition.language_model import (
     UNKNOWN,
+    Ngrams,
     grammar_fst,
     read_arpa,
     vocabulary,
@@ -68,12 +71,12 @@ def decoding_graph(
     with atomic_directory(out) as part:
         arpa = part / "lm.arpa"
         if options.arpa is None:
-            write_arpa(arpa, (line.split() for line in read_table(text).values()), options.order)
+            write_arpa(arpa, _sentences(text, entries), options.order)
         else:
             if not options.arpa.is_file():
                 raise InputError(f"{options.arpa}: no such file")
             arpa.write_bytes(options.arpa.read_bytes())
-        ngrams = read_arpa(options.arpa or arpa)
+        ngrams = _as_spelled(read_arpa(options.arpa or arpa), entries, options.arpa or text)
         known = _known(vocabulary(ngrams), entries, options, options.arpa or text, lexicon)
         symbols = word_symbols(known)
         write_words(part / "words.txt", symbols)
@@ -87,6 +90,26 @@ def decoding_graph(
         pdfs = transitions.transition_table[:, 2].tolist()
         (part / "pdfs.int").write_text("\n".join(map(str, pdfs)) + "\n")
         log.info("%s: %d words, %d states", out, len(known), hclg.num_states)
+
+
+def _sentences(text: Path, lexicon: Lexicon) -> Iterator[list[str]]:
+    spelling = lexicon_spelling(lexicon)
+    for key, line in read_table(text).items():
+        with naming(f"{text}: {key}"):
+            yield english_words(line, spelling)
+
+
+def _as_spelled(ngrams: Ngrams, lexicon: Lexicon, source: Path) -> Ngrams:
+    """The n-grams with their words as the lexicon spells them, such as THE for the."""
+    spelling = lexicon_spelling(lexicon)
+    names = {w: w if w.startswith("<") else spelling(w) or w for w in vocabulary(ngrams)}
+    owners: dict[str, str] = {}
+    for word, name in names.items():
+        if owners.setdefault(name, word) != word:
+            raise InputError(
+                f"{source}: {owners[name]} and {word} are one word to the lexicon, {name}"
+            )
+    return {tuple(names.get(word, word) for word in key): ngrams[key] for key in ngrams}
 
 
 def _read_tree(path: Path, lexicon: Lexicon) -> ContextTree:

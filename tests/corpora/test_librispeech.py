@@ -48,6 +48,7 @@ def test_what_is_missing_is_named(folder):
     (folder.parent / "librispeech-lexicon.txt").unlink()
     with pytest.raises(InputError, match=r"librispeech-lexicon.txt: no such file"):
         read(folder, "dev-clean")
+    (folder / "librispeech-lexicon.txt").write_text("GO G OW1\n")
     (folder / "SPEAKERS.TXT").write_text("85 | M | dev-clean | 8 | X\n")
     with pytest.raises(InputError, match="lacks speaker 84"):
         read(folder, "dev-clean")
@@ -60,3 +61,10 @@ def test_a_split_without_transcripts_is_refused(folder):
     (folder / "empty").mkdir()
     with pytest.raises(InputError, match="no speaker/chapter"):
         read(folder, "empty")
+
+
+def test_texts_are_read_as_the_lexicon_spells_them(folder):
+    transcript = folder / "dev-clean/84/121123/84-121123.trans.txt"
+    transcript.write_text("84-121123-0000 Go.\n84-121123-0001 “Do you?”\n")
+    words = [u.words for u in read(folder, "dev-clean").data.utterances.values()]
+    assert words == [("GO",), ("DO", "you")]

@@ -184,3 +184,16 @@ def test_blank_lines_in_the_lexicon_and_speakers_of_whom_nothing_is_known(releas
     (release / "train/spk2age").unlink()
     part = read(release, "train")
     assert set(part.lexicon) == {"WE", "CALL"} and part.data.speakers == {"0001": {"gender": "m"}}
+
+
+def test_texts_are_read_as_the_lexicon_spells_them(release):
+    (release / "train/text").write_text("000010011 we, cal\u00adl!\n")
+    part = read(release, "train")
+    assert part.data.utterances["000010011"].words == ("WE", "CALL")
+    assert part.labels["word"]["word"].tolist() == ["WE", "CALL"]
+
+
+def test_a_text_that_cannot_be_read_in_one_way_is_named(release):
+    (release / "train/text").write_text("000010011 WE 24/7\n")
+    with pytest.raises(InputError, match=r'text: 000010011: "24/7": .* write it as it was said'):
+        read(release, "train")

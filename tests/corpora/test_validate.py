@@ -335,6 +335,45 @@ def test_the_command_line_prints_the_faults_and_exits_with_2(data, capsys):
     assert "wav.scp:1: a1: missing audio" in capsys.readouterr().err
 
 
+def test_texts_are_written_as_they_are_read(data):
+    """Typographic apostrophes, decomposed letters, case: the valid directory has the lexicon's."""
+    (data / "text").write_text("a1 go, You!\na2 G\u200bO YOU\nb1 GO  YOU\n")
+    rows = (data / "word_scores.csv").read_text()
+    (data / "word_scores.csv").write_text(rows.replace("a1,0,GO", "a1,0,Go"))
+    out, report = _run(data)
+    assert (out / "text").read_text() == "".join(f"{key} GO YOU\n" for key in KEYS)
+    assert [(r["utterance"], r["line"], r["action"]) for r in report] == [
+        ("a1", "1", "repaired"),
+        ("a2", "2", "repaired"),
+    ]
+    assert report[0]["fault"] == '"go, You!" is written "GO YOU"'
+
+
+def test_a_lexicon_with_other_apostrophes_and_in_small_letters_has_the_words(data):
+    (data / "text").write_text("a1 DON'T CAFE\u0301\na2 don’t café\nb1 Don`t Café\n")
+    (data / "lexicon.txt").write_text("don’t D OW N T\ncafe\u0301 K AE F EY\n")
+    for name in ("canonical", "word_scores.csv", "phone_scores.csv"):
+        (data / name).unlink()
+    out, _ = _run(data)
+    assert read_data_dir(out).utterances["a1"].words == ("don't", "café")
+    assert set(read_lexicon(out / "lexicon.txt")) == {"don't", "café"}
+
+
+def test_what_cannot_be_read_in_one_way_is_a_fault_of_its_utterance(data):
+    (data / "text").write_text("a1 GO 24/7\na2 ... -\nb1 GO YOU\n")
+    faults = _faults(data)
+    assert ("text", 1, "a1") in [fault[:3] for fault in faults]
+    said = [fault for *_, fault in faults]
+    assert any(fault.startswith('"24/7": ') for fault in said)
+    assert '"... -": no words' in said
+
+
+def test_a_figure_that_is_two_words_does_not_shift_the_labels_in_silence(data):
+    (data / "text").write_text("a1 25 YOU\na2 GO YOU\nb1 GO YOU\n")
+    faults = [fault for *_, fault in _faults(data)]
+    assert "phones of 2 words, text has 3" in faults
+
+
 @pytest.fixture
 def segmented(data: Path) -> Path:
     """The same as stretches of one recording of two seconds."""

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -127,6 +128,48 @@ def test_judging_is_fast_and_bears_odd_input(run, capsys):
         load_judge(run / "data")
 
 
+def test_a_judgement_is_the_same_however_prompt_and_response_are_typed(run):
+    judged = load_judge(run / "model")
+    said = judge_response(judged, "Frag: ein Glas Milch", "i'd like a glass of milk")
+    assert said.known_prompt
+    for prompt, response in (
+        ("frag:  EIN GLAS MILCH.", "I’d LIKE a glass of milk!"),
+        ("Frag ein Glas\u00a0Milch", "  I\u200b'd like a glass\tof milk..."),
+        ("\ufeffFrag: ein „Glas“ Milch?", "“I`d like a glass, of milk”"),
+    ):
+        assert judge_response(judged, prompt, response) == said
+    three = judge_response(judged, "Frag: ein Glas Milch", "three glasses")
+    assert judge_response(judged, "Frag: ein Glas Milch", "3 glasses") == three
+
+
+GRAMMAR = (
+    "<grammar><prompt_unit><prompt>{}</prompt><translated_prompt>ask</translated_prompt>"
+    "<response>yes</response></prompt_unit></grammar>"
+)
+ROW = "{}\t{}\tyes {}\tcorrect\tcorrect\n"
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_prompts_are_found_however_they_are_composed(tmp_path, form):
+    prompt = "Frag: Zimmer für 3 Nächte"
+    (tmp_path / "g.xml").write_text(GRAMMAR.format(unicodedata.normalize(form, prompt)))
+    other = unicodedata.normalize({"NFC": "NFD", "NFD": "NFC"}[form], prompt).upper() + " ?"
+    header = "Id\tPrompt\tRecResult\tlanguage\tmeaning\n"
+    train = "".join(ROW.format(f"a{i}", other, i) for i in range(6))
+    (tmp_path / "train.csv").write_text(header + train)
+    (tmp_path / "test.csv").write_text(header + ROW.format("b", prompt, ""))
+    options = ResponseOptions(
+        train=tmp_path / "train.csv", test=tmp_path / "test.csv", grammar=tmp_path / "g.xml"
+    )
+    prepare_responses(tmp_path / "out", options)
+    table, grammar = load_data(tmp_path / "out")
+    assert set(table.prompts) == set(grammar) == {prompt}
+    assert "yes three" in table.responses
+    (tmp_path / "test.csv").write_text(header + ROW.format("b", "Frag: Zimmer für 4 Nächte", ""))
+    with pytest.raises(InputError, match=f"response b: .*, which has '{prompt}'"):
+        prepare_responses(tmp_path / "out", options)
+
+
 def test_a_damaged_folder_of_judge_is_named(run, tmp_path):
     for name, content in {
         "experts/fbk1/architecture.json": b'{"kind": 3}',
@@ -161,6 +204,7 @@ def test_judge_model_replaces_nothing_but_its_own(run, tmp_path):
 def test_an_unknown_prompt_is_named(run, caplog):
     judge(run / "model", "Frag: einen Te\n", "i want a tea")
     assert "the prompt Frag: einen Te\\n is not in the grammar; did you mean" in caplog.text
+    assert "Frag: einen Tee" in caplog.text
 
 
 def test_what_is_missing_is_named(run, tmp_path):
@@ -245,5 +289,5 @@ def test_files_say_by_fields_which_system_it_is(run, tmp_path):
     with pytest.raises(InputError, match=r"best\.json: no base .*run train_mixture again"):
         load_systems(tmp_path)
     (tmp_path / "best.json").write_text("{")
-    with pytest.raises(InputError, match=r"best\.json: damaged"):
+    with pytest.raises(InputError, match=r"best\.json: not JSON"):
         load_systems(tmp_path)

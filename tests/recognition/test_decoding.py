@@ -164,7 +164,7 @@ def test_a_graph_of_another_tree_and_a_damaged_graph_are_refused(folder: Path, t
     with pytest.raises(InputError, match=r"HCLG\.fst: no such graph"):
         Recogniser(tmp_path)
     (tmp_path / "HCLG.fst").write_bytes((folder / "graph" / "HCLG.fst").read_bytes()[:200])
-    with pytest.raises(InputError, match=r"HCLG\.fst: not an OpenFst"):
+    with pytest.raises(InputError, match=r"HCLG\.fst: the FST ends in the middle"):
         Recogniser(tmp_path)
 
 
@@ -235,3 +235,25 @@ def test_utterances_without_features_are_named(run):
 def test_the_graph_is_small_where_words_share_their_beginnings(folder: Path):
     fst = kaldifst.StdVectorFst.read(str(folder / "graph" / "HCLG.fst"))
     assert fst.num_states < 120
+
+
+def test_a_graph_in_which_a_search_would_never_end_is_refused(folder: Path, tmp_path: Path):
+    for name in ("words.txt", "pdfs.int"):
+        (tmp_path / name).write_text((folder / "graph" / name).read_text())
+    fst = kaldifst.StdVectorFst.read(str(folder / "graph" / "HCLG.fst"))
+    fst.add_arc(fst.start, kaldifst.StdArc(0, 0, -0.5, fst.start))
+    fst.write(str(tmp_path / "HCLG.fst"))
+    with pytest.raises(InputError, match=r"HCLG\.fst: damaged, or not the graph"):
+        Recogniser(tmp_path)
+
+
+def test_an_arpa_file_in_small_letters_has_the_words_of_the_lexicon(folder: Path, tmp_path: Path):
+    arpa = tmp_path / "lm.arpa"
+    arpa.write_text((folder / "graph" / "lm.arpa").read_text().replace("BEE", "bee"))
+    arguments = folder / "text", folder / "lexicon.txt", folder / "tree.json", tmp_path / "graph"
+    decoding_graph(*arguments, GraphOptions(arpa=arpa))
+    words_of = [(place / "graph" / "words.txt").read_text() for place in (folder, tmp_path)]
+    assert words_of[0] == words_of[1]
+    arpa.write_text(arpa.read_text().replace("SEE", "Bee"))
+    with pytest.raises(InputError, match=r"[bB]ee and [bB]ee are one word to the lexicon, BEE"):
+        decoding_graph(*arguments, GraphOptions(arpa=arpa))

@@ -1,0 +1,38 @@
+"""Texts of a data directory as the lexicon spells them, and what was changed for it."""
+
+from contextlib import suppress
+from pathlib import Path
+
+from pyscorer.contract.files import shown
+from pyscorer.corpora.faults import Fault, RawTable
+from pyscorer.errors import InputError
+from pyscorer.lexicon.dictionary import Lexicon
+from pyscorer.lexicon.normalise import english_words, lexicon_spelling
+
+
+def respell(path: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault]) -> list[Fault]:
+    """Put the words that are said (see `english_words`) in the place of each of `text`'s values.
+
+    Returns a line for each value that changed. What cannot be read in one way goes to `faults`.
+    """
+    spelling = lexicon_spelling(lexicon)
+    changed = []
+    for key, value in text.values.items():
+        if not value:
+            continue  # said already: nothing after the key
+        line = text.lines[key]
+        try:
+            words = english_words(value, spelling)
+            if not words:
+                raise InputError(f'"{shown(value)}": no words')
+        except InputError as error:
+            faults.append(Fault(str(path), line, key, str(error)))
+            with suppress(InputError):  # so that the words beside it are found in the lexicon
+                words = english_words(value, spelling, strict=False)
+                text.values[key] = " ".join(words) or value
+            continue
+        text.values[key] = " ".join(words)
+        if words != value.split():
+            fault = f'"{shown(value)}" is written "{shown(text.values[key])}"'
+            changed.append(Fault(str(path), line, key, fault))
+    return changed
