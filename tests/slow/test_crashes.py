@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -30,6 +31,7 @@ TOLD = {"logs", "benchmarks"}
 CLOCK = ["time", "seconds", "frames_per_second"]
 """Columns of the two log.csv that hold times; nothing but these may differ in them."""
 DISK_MB = 512
+RULE = r"^(?:local)?rule (\w+):"
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -54,42 +56,53 @@ def same(folder: Path, wanted: dict[str, str]) -> None:
     assert not [name for name in wanted if found[name] != wanted[name]]
 
 
+@dataclass(frozen=True)
+class Whole:
+    """An undisturbed run."""
+
+    files: dict[str, str]
+    """`contents`."""
+    stages: list[str]
+    """In the order in which they began."""
+    jobs: int
+
+
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], float, list[str]]:
-    """An undisturbed run: its files, its seconds, and its stages in their order."""
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Whole:
     folder = tmp_path_factory.mktemp("whole")
-    began = time.monotonic()
     log = finish(folder, directory=folder)
-    seconds = time.monotonic() - began
-    stages = dict.fromkeys(re.findall(r"^(?:local)?rule (\w+):", log, re.MULTILINE))
-    return contents(folder), seconds, [stage for stage in stages if stage != "all"]
+    stages = dict.fromkeys(re.findall(RULE, log, re.MULTILINE))
+    return Whole(contents(folder), [s for s in stages if s != "all"], done(folder))
+
+
+def done(folder: Path) -> int:
+    """Jobs that a run has ended."""
+    return (folder / "log").read_text().count("Finished jobid")
 
 
 def test_two_undisturbed_runs_give_the_same_bytes(whole, tmp_path: Path):
     finish(tmp_path, directory=tmp_path)
-    same(tmp_path, whole[0])
+    same(tmp_path, whole.files)
 
 
 @pytest.mark.parametrize("number", range(CRASHES))
 def test_a_run_killed_at_a_random_moment_goes_on_to_the_same_bytes(whole, tmp_path, number):
-    wanted, seconds, _ = whole
-    moment = random.Random(1000 * SEED + number).uniform(1.0, seconds)
-    alone = bool(number % 2)
+    draw = random.Random(1000 * SEED + number)
+    alone, jobs, delay = bool(number % 2), draw.randrange(whole.jobs - 3), draw.uniform(0, 4)
     process = snakemake(tmp_path, directory=tmp_path)
-    time.sleep(moment)
-    stage = re.findall(r"^(?:local)?rule (\w+):", (tmp_path / "log").read_text(), re.MULTILINE)
+    while done(tmp_path) < jobs and process.poll() is None:
+        time.sleep(0.05)
+    time.sleep(delay)
     if alone:  # its jobs go on, beside those of the run that follows
         process.kill()
     else:
         os.killpg(process.pid, signal.SIGKILL)
-    ended = process.wait()
+    assert process.wait() == -signal.SIGKILL, "the run had ended before"
     what = "Snakemake alone" if alone else "all processes"
-    print(f"kill {number + 1}: {what} after {moment:.0f} s, last begun: {['nothing', *stage][-1]}")
-    assert ended == -signal.SIGKILL or ended == 0  # it had just finished
-    began = time.monotonic()
+    begun = ["nothing", *re.findall(RULE, (tmp_path / "log").read_text(), re.MULTILINE)]
+    print(f"kill {number + 1}: {what} {delay:.1f} s after job {done(tmp_path)}, in {begun[-1]}")
     finish(tmp_path, directory=tmp_path)
-    print(f"  went on for {time.monotonic() - began:.0f} s")
-    same(tmp_path, wanted)
+    same(tmp_path, whole.files)
 
 
 @pytest.fixture
@@ -124,7 +137,7 @@ def growths(disk: Path, stages: list[str]) -> dict[str, int]:
 
 
 def test_a_full_disk_in_any_stage_leaves_nothing_that_is_taken_for_whole(whole, disk: Path):
-    wanted, _, stages = whole
+    wanted, stages = whole.files, whole.stages
     taken = growths(disk, stages)
     finish(disk.parent, directory=disk)
     same(disk, wanted)
