@@ -13,6 +13,7 @@ import numpy as np
 
 from pyscorer.contract.files import atomic_path
 from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
+from pyscorer.contract.weights import load_arrays
 from pyscorer.errors import InputError
 
 _THREE_STATES = """<State> 0 <PdfClass> 0 <Transition> 0 0.75 <Transition> 1 0.25 </State>
@@ -65,15 +66,30 @@ class Gmm:
     @classmethod
     def load(cls, path: Path) -> "Gmm":
         """Read what `save` wrote. Raises InputError if the file is missing or damaged."""
+        arrays = load_arrays(path, "train_gmm")
         try:
-            with np.load(path) as arrays:
-                return cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such model; make it with `pyscorer train_gmm`") from None
-        except Exception as error:
+            model = cls(**{name: arrays[name] for name in cls.__dataclass_fields__})
+            model.check()
+        except (KeyError, TypeError, ValueError, IndexError) as error:
             raise InputError(
                 f"{path}: not a GMM of `pyscorer train_gmm`, or damaged ({error})"
             ) from None
+        return model
+
+    def check(self) -> None:
+        """Raise ValueError unless the arrays fit each other and the phones, and can be used."""
+        count = len(self.pdf)
+        if not (
+            self.weights.shape == (count,)
+            and self.means.shape == self.variances.shape == (count, self.means.shape[1])
+            and self.log_probs.shape == transition_tables().phone.shape
+            and np.array_equal(np.unique(self.pdf), np.arange(transition_tables().pdf.max() + 1))
+            and (np.diff(self.pdf) >= 0).all()
+            and all(np.isfinite(a).all() for a in (self.weights, self.means, self.log_probs))
+            and (self.weights >= 0).all()
+            and (self.variances > 0).all()
+        ):
+            raise ValueError("its arrays do not fit")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
 from pyscorer.chain.tree import ContextTree, read_tree
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.phones import PHONE_ID
-from pyscorer.contract.weights import save_weights
+from pyscorer.contract.weights import load_tensors, save_weights
 from pyscorer.errors import InputError
 from pyscorer.parallel import cores, shared_map
 from pyscorer.progress import progress_bar
@@ -174,7 +174,7 @@ class _Run:
         if not path.exists():
             return
         try:
-            state = torch.load(path, map_location=self.options.device, weights_only=True)
+            state = load_tensors(path, self.options.device)
         except Exception as error:
             raise InputError(
                 f"{path}: damaged ({type(error).__name__}); delete it to start anew"

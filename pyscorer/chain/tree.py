@@ -12,11 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from pyscorer.contract.files import atomic_open, read_json
+from pyscorer.contract.files import atomic_open, read_json, shown
 from pyscorer.errors import InputError
 
 FORWARD, SELF_LOOP = 0, 1
 """Pdf classes of Kaldi's chain topology: a phone's first frame, and all further frames."""
+MOST_PDFS = 1_000_000
+"""More than any tree has: a larger number is damage."""
 LEFT, CENTRAL, PDF_CLASS = 0, 1, -1
 """Keys of an event, as in Kaldi for a context of two phones: what a node may ask about."""
 
@@ -120,10 +122,18 @@ def _to_json(node: Node | None) -> Any:
 def _from_json(value: Any) -> Any:
     if isinstance(value, dict) and "values" in value:
         yes, no = _from_json(value["yes"]), _from_json(value["no"])
-        return Split(value["key"], frozenset(value["values"]), yes, no)
+        return Split(_key(value), frozenset(value["values"]), yes, no)
     if isinstance(value, dict):
-        return Branch(value["key"], tuple(_from_json(child) for child in value["children"]))
+        return Branch(_key(value), tuple(_from_json(child) for child in value["children"]))
+    if value is not None and not (type(value) is int and 0 <= value < MOST_PDFS):
+        raise ValueError(f"a leaf with pdf {value}")
     return value
+
+
+def _key(value: dict[str, Any]) -> int:
+    if value["key"] not in (LEFT, CENTRAL, PDF_CLASS):
+        raise ValueError(f"a question about key {value['key']}")
+    return int(value["key"])
 
 
 def write_tree(path: Path, tree: ContextTree) -> None:
@@ -141,8 +151,12 @@ def write_tree(path: Path, tree: ContextTree) -> None:
 
 def read_tree(path: Path) -> ContextTree:
     """Read `tree.json`. Raises InputError if it is missing or malformed."""
+    content = read_json(path)
     try:
-        content = read_json(path)
-        return make_tree(content["phones"], _from_json(content["root"]), content["questions"])
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a tree written by chain_graphs ({error!r})") from None
+        tree = make_tree(content["phones"], _from_json(content["root"]), content["questions"])
+        if content["num_pdfs"] != tree.num_pdfs:
+            raise ValueError(f"{tree.num_pdfs} pdfs where it says {content['num_pdfs']}")
+        return tree
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = shown(str(error) or type(error).__name__)
+        raise InputError(f"{path}: not a tree written by chain_graphs ({reason})") from None

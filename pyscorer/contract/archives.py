@@ -1,19 +1,24 @@
-"""Kaldi archives in and out; the one place that knows the format.
+"""Kaldi archives in and out; the one place that knows them (kaldi_matrix knows the values).
 
 Everything streams: one utterance is in memory at a time, whatever the size of the corpus.
-PYSCORER_READER=pykaldi reads through PyKaldi instead of kaldi_io.
+PYSCORER_READER=pykaldi reads through PyKaldi instead.
 """
 
 import contextlib
+import gzip
 import io
+import logging
 import os
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 
 from pyscorer.contract import pykaldi
-from pyscorer.contract.files import atomic_open, read_table
+from pyscorer.contract.files import atomic_open, read_lines, shown
+from pyscorer.contract.kaldi_matrix import Kind, read_value
 from pyscorer.errors import InputError
 
 with contextlib.redirect_stderr(io.StringIO()):
@@ -22,6 +27,14 @@ with contextlib.redirect_stderr(io.StringIO()):
     import kaldi_io
 
     os.environ["PATH"] = _path
+
+log = logging.getLogger(__name__)
+
+_CUT = (EOFError, gzip.BadGzipFile, zlib.error)
+_RANGES = "a range must be as [0:9] or [0:9,0:3]"
+_LONGEST_KEY = 10_000
+_RANGE_TOLERANCE = 3
+"""Rows by which a range may pass the end of a matrix: Kaldi's length_tolerance."""
 
 
 @contextlib.contextmanager
@@ -63,43 +76,179 @@ def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
     return count
 
 
-def _load(key: str, extended: str, integer: bool, source: Path) -> np.ndarray:
-    try:
-        if pykaldi.wanted():
-            return pykaldi.read(source, key, integer)
-        if integer:
-            return kaldi_io.read_vec_int(extended)
-        return kaldi_io.read_mat(extended)
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{source}: {key}: no such archive: {extended}") from None
-    except Exception as error:
-        raise InputError(
-            f"{source}: {key}: cannot read {extended}: the archive is cut short or damaged "
-            f"({type(error).__name__}); delete it and run the stage that makes it again"
-        ) from None
+def _place(text: str) -> tuple[str, int, str | None]:
+    """File, offset and range of what Kaldi calls an rxfilename.
 
-
-def _read_scp(scp: Path, integer: bool) -> Iterator[tuple[str, np.ndarray]]:
-    for key, extended in read_table(scp).items():
-        value = _load(key, extended, integer, scp)
-        if not integer and not np.isfinite(value).all():
-            raise InputError(f"{scp}: {key}: NaN or infinity in {extended}")
-        yield key, value
-
-
-def read_matrices(scp: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (key, frames x coefficients) in scp order.
-
-    Raises InputError naming the key for a missing or damaged archive and for NaN or infinity.
+    Raises ValueError for what is not read here.
     """
-    return _read_scp(scp, integer=False)
+    rows = None
+    if text.endswith("]"):
+        text, _, rows = text[:-1].partition("[")
+        if not text or "[" in rows:
+            raise ValueError(_RANGES)
+    elif text.startswith("|") or text.endswith("|"):
+        raise ValueError(
+            "a command, which is not run: run it once (copy-feats scp:OLD.scp "
+            f"ark,scp:NEW.ark,NEW.scp), or set {pykaldi.SWITCH}=pykaldi"
+        )
+    name, colon, offset = text.rpartition(":")
+    if colon and offset.isdecimal() and len(offset) < 19:  # what a file system can count
+        return name, int(offset), rows
+    return text, 0, rows
 
 
-def read_integers(scp: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Yield (key, int32 vector) in scp order; errors as `read_matrices`."""
-    return _read_scp(scp, integer=True)
+def _read_index(scp: Path) -> dict[str, str]:
+    """Key -> where it is, of an scp as Kaldi reads it: white space around both is nothing."""
+    if _is_archive(scp):
+        raise InputError(
+            f"{scp}: an archive, not an scp; make one: copy-feats ark:{scp.name} ark,scp:NEW.ark,"
+            "NEW.scp (for alignments copy-int-vector)"
+        )
+    index: dict[str, str] = {}
+    for number, line in read_lines(scp):
+        key, *rest = re.split(r"[ \t\r\v\f]+", line.strip(" \t\r\v\f"), maxsplit=1)
+        if not rest:
+            raise InputError(f"{scp}:{number}: expected `key archive:offset`, found {shown(line)}")
+        if key in index:
+            raise InputError(f"{scp}:{number}: duplicate key {shown(key)}")
+        index[key] = rest[0]
+    return index
+
+
+def _is_archive(path: Path) -> bool:
+    try:
+        with _open(path) as stream:
+            head = stream.read(1000)
+    except (OSError, EOFError, zlib.error):
+        return False  # whoever reads it as text says what is wrong
+    return bool(re.match(rb"\S+[ \t]+(\0B|\[|\xd6\xfd\xb2\x7e)", head))
+
+
+def _open(path: Path | str) -> io.BufferedReader:
+    if str(path).endswith(".gz"):
+        return gzip.open(path, "rb")  # type: ignore[return-value]  # it has peek, which is asked
+    return open(path, "rb")  # noqa: PTH123
+
+
+def _cut(value: np.ndarray, text: str, place: str) -> np.ndarray:
+    """Rows (and columns) a:b of a matrix, or a part of a vector; both ends are inclusive.
+
+    As Kaldi's ParseMatrixRangeSpecifier.
+    """
+    parts = text.split(",")
+    if value.dtype == np.int32:
+        raise ValueError(f"[{text}]: Kaldi has no ranges of vectors of integers")
+    if len(parts) > value.ndim:
+        raise ValueError(f"[{text}]: a range of {len(parts)} dimensions")
+    slices = []
+    for axis, part in enumerate(parts):
+        size = value.shape[axis]
+        found = re.fullmatch(r"(\d{1,9}):(\d{1,9})", part)
+        if not found and part != ":":
+            raise ValueError(_RANGES)
+        first, last = (int(found[1]), int(found[2])) if found else (0, size - 1)
+        tolerance = _RANGE_TOLERANCE if axis == 0 else 0
+        if not first <= last < size + tolerance or first >= size:
+            raise ValueError(f"[{text}]: outside of {' x '.join(map(str, value.shape))}")
+        if last >= size:
+            log.warning("%s: range [%s] goes beyond its %d rows", place, text, size)
+        slices.append(slice(first, last + 1))
+    return value[tuple(slices)]
+
+
+def _load(key: str, text: str, kind: Kind, scp: Path) -> np.ndarray:
+    if pykaldi.wanted():
+        return pykaldi.read(scp, key, kind == "integers")
+    try:
+        name, offset, rows = _place(text)
+        try:
+            stream = _open(name)
+        except FileNotFoundError:  # Kaldi knows only the working directory
+            stream = _open(scp.parent / name)
+        with stream:
+            stream.seek(offset)
+            value = read_value(stream, kind)
+        if rows is not None:
+            value = _cut(value, rows, f"{scp}: {key}")
+    except FileNotFoundError:
+        raise InputError(f"{scp}: {key}: no such archive: {shown(text)}") from None
+    except _CUT as error:
+        ours = Path(name).absolute() == scp.with_suffix(".ark").absolute()
+        stage = "; if a stage made it, delete it and run the stage again" if ours else ""
+        raise InputError(
+            f"{scp}: {key}: cannot read {shown(text)}: the archive is cut short or damaged "
+            f"({error}): copy it again{stage}"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{scp}: {key}: cannot read {shown(text)}: {error}") from None
+    if kind != "integers":
+        _check(value, f"{scp}: {key}", text)
+    return value
+
+
+def _check(value: np.ndarray, place: str, text: str) -> None:
+    if not np.isfinite(value).all():
+        raise InputError(f"{place}: NaN or infinity in {text}")
+
+
+def _read(path: Path, kind: Kind) -> Iterator[tuple[str, np.ndarray]]:
+    if _is_archive(path):
+        yield from _read_archive(path, kind)
+        return
+    for key, text in _read_index(path).items():
+        yield key, _load(key, text, kind, path)
+
+
+def _read_key(stream: io.BufferedReader) -> str:
+    """The next key of an archive, "" at its end."""
+    key = bytearray()
+    while (byte := stream.read(1)) and not (byte.isspace() and key):
+        key += byte.strip()
+        if len(key) > _LONGEST_KEY:
+            raise ValueError(f"no key follows, but {ascii(bytes(key[:20]))[1:]}...: it is damaged")
+    return key.decode()
+
+
+def _read_archive(path: Path, kind: Kind) -> Iterator[tuple[str, np.ndarray]]:
+    key, seen = "the beginning", set[str]()
+    try:
+        with _open(path) as stream:
+            while name := _read_key(stream):
+                key = name
+                if key in seen:
+                    raise ValueError("stands in the archive twice")
+                seen.add(key)
+                value = read_value(stream, kind)
+                if kind != "integers":
+                    _check(value, f"{path}: {key}", "it")
+                yield key, value
+    except _CUT as error:
+        raise InputError(
+            f"{path}: {key}: the archive is cut short or damaged ({error}); copy it again"
+        ) from None
+    except (ValueError, OSError) as error:
+        raise InputError(f"{path}: {key}: {error}") from None
+
+
+def read_matrices(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (key, frames x coefficients) of an scp or of an archive, in its order.
+
+    Binary, text and compressed matrices, either gzipped; in an scp ranges of rows and columns.
+    Paths in an scp are relative to the working directory, as in Kaldi, or else to its own folder.
+    Raises InputError naming the key for what is missing, cut short or no matrix, and for NaN or
+    infinity.
+    """
+    return _read(path, "matrix")
+
+
+def read_vectors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (key, vector of floats); as `read_matrices`."""
+    return _read(path, "vector")
+
+
+def read_integers(path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield (key, int32 vector); as `read_matrices`."""
+    return _read(path, "integers")
 
 
 class Matrices:
@@ -107,7 +256,7 @@ class Matrices:
 
     def __init__(self, scp: Path) -> None:
         self.scp = scp
-        self.index = read_table(scp)
+        self.index = _read_index(scp)
 
     def __contains__(self, key: object) -> bool:
         return key in self.index
@@ -121,7 +270,4 @@ class Matrices:
     def __getitem__(self, key: str) -> np.ndarray:
         if key not in self.index:
             raise InputError(f"{self.scp}: no utterance {key}")
-        value = _load(key, self.index[key], False, self.scp)
-        if not np.isfinite(value).all():
-            raise InputError(f"{self.scp}: {key}: NaN or infinity in {self.index[key]}")
-        return value
+        return _load(key, self.index[key], "matrix", self.scp)

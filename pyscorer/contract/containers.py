@@ -45,7 +45,7 @@ def find_parts(file: IO[bytes], start: int, end: int) -> list[Part] | None:
     start = skip_tags(file, start, end)
     while (found := _find_one(file, start, end)) is not None:
         parts += found
-        following = (place for place in _behind(found) if _starts_file(file, place))
+        following = (p for p in _behind(found) if p > start and _starts_file(file, p))
         start = next(following, end)
         if start == end:
             return parts
@@ -239,8 +239,8 @@ def _au(file: IO[bytes], start: int, end: int) -> list[Part] | None:
         order + "5I", bytes_at(file, start + 4, 20)
     )
     begin = start + offset
-    if begin > end:
-        return None
+    if offset < 24 or begin > end:
+        return []
     data = _data(file, begin, size, end, order)
     width = _AU_WIDTHS.get(encoding, 1) * max(1, channels)
     length = (data.end - begin) // width * width

@@ -1,10 +1,11 @@
 """Time alignments: runs of 10 ms frames with a label, kept in NIST CTM files."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyscorer.contract.files import atomic_open, read_lines
+from pyscorer.contract.files import atomic_open, read_lines, shown
 from pyscorer.errors import InputError
 
 FRAME_SHIFT = 0.01
@@ -34,33 +35,65 @@ def write_ctm(path: Path, alignments: Iterable[tuple[str, list[Segment]]]) -> No
                 stream.write(f"{key} 1 {start:.2f} {length:.2f} {s.label}\n")
 
 
+_LONGEST = 1e6
+"""Seconds of a recording, at most: more is damage."""
+
+
 def read_ctm(path: Path) -> Iterator[tuple[str, list[Segment]]]:
     """Yield (utterance, its segments in order of time), streaming.
 
-    Raises InputError naming the line for a malformed line, for segments that overlap and for an
-    utterance whose lines are not together.
+    Empty lines, comments (`;;`) and a sixth column (confidence) are passed over. Raises InputError
+    naming the line for a malformed one, for times that are no times, for segments that overlap or
+    are shorter than a frame, for two channels in one utterance, and for an utterance whose lines
+    are not together.
     """
     done: set[str] = set()
-    current, segments = "", list[Segment]()
+    current, channel, segments = "", "", list[Segment]()
     for number, line in read_lines(path):
-        try:
-            key, _, start, length, label = line.split()
-            segment = Segment(
-                label, round(float(start) / FRAME_SHIFT), round(float(length) / FRAME_SHIFT)
-            )
-        except ValueError:
-            raise InputError(
-                f"{path}:{number}: not `utterance channel start duration label`: {line}"
-            ) from None
+        if not line.strip() or line.lstrip().startswith(";;"):
+            continue
+        key, side, segment = _parse(line, f"{path}:{number}")
         if key != current:
             if key in done:
-                raise InputError(f"{path}:{number}: utterance {key} stands in two places")
+                raise InputError(f"{path}:{number}: utterance {shown(key)} stands in two places")
             if current:
                 yield current, segments
             done.add(key)
-            current, segments = key, []
+            current, channel, segments = key, side, []
+        elif side != channel:
+            raise InputError(
+                f"{path}:{number}: {shown(key)}: channel {shown(side)} after channel "
+                f"{shown(channel)}: give each channel an utterance of its own"
+            )
         elif segment.start < segments[-1].end:
-            raise InputError(f"{path}:{number}: {key}: starts before the segment above it ends")
+            raise InputError(
+                f"{path}:{number}: {shown(key)}: starts before the segment above it ends"
+            )
         segments.append(segment)
     if current:
         yield current, segments
+
+
+def _parse(line: str, place: str) -> tuple[str, str, Segment]:
+    """Utterance, channel and segment of a line."""
+    fields = line.split()
+    if len(fields) not in (5, 6):
+        raise InputError(f"{place}: not `utterance channel start duration label`: {shown(line)}")
+    key, channel, start, length, label = fields[:5]
+    try:
+        begin, duration = float(start), float(length)
+    except ValueError:
+        begin = duration = math.nan
+    if not (0 <= begin < _LONGEST and 0 <= duration < _LONGEST):
+        raise InputError(
+            f"{place}: not `utterance channel start duration label`, times in seconds: "
+            f"{shown(line)}"
+        )
+    # The end is rounded, and not the duration: lines that meet in the file meet in frames.
+    first, end = round(begin / FRAME_SHIFT), round((begin + duration) / FRAME_SHIFT)
+    if end <= first:
+        raise InputError(
+            f"{place}: {shown(key)}: {shown(label)} lasts {length} s, less than a frame of "
+            f"{FRAME_SHIFT} s: remove the line or mend its times"
+        )
+    return key, channel, Segment(label, first, end - first)

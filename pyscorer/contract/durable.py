@@ -36,7 +36,9 @@ def part_of(path: Path, suffix: str = "") -> Iterator[Path]:
         clear_parts(path.parent.absolute())
         yield part
     except OSError as error:
-        if error.filename is None and error.errno in (None, *_FULL):  # None: numpy's
+        if error.errno is None:  # numpy's, which only tells how much was written
+            error.errno, error.strerror, error.filename = errno.EIO, str(error), str(path)
+        elif error.filename is None and error.errno in _FULL:
             error.filename = str(path)
         elif str(error.filename).startswith(str(part)):
             error.filename = str(path) + str(error.filename).removeprefix(str(part))

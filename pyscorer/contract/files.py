@@ -127,6 +127,16 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
     Encodings and errors as of `opened_text`; a line with a NUL byte is an error as well.
     """
+    for number, line in enumerate(_lines(path), 1):
+        yield number, line.rstrip("\n")
+
+
+def read_text(path: Path) -> str:
+    """A whole text file, line ends as newlines; errors as of `read_lines`."""
+    return "".join(_lines(path))
+
+
+def _lines(path: Path) -> Iterator[str]:
     with opened_text(path) as stream:
         for number, line in enumerate(stream, 1):
             if "\0" in line:
@@ -135,12 +145,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
                     "UTF-16 without a byte-order mark"
                 )
             # Files with a mark that were put together by `cat` have it in the middle, too.
-            yield number, line.rstrip("\n").lstrip("\ufeff")
-
-
-def read_text(path: Path) -> str:
-    """A whole text file, line ends as newlines; errors as of `read_lines`."""
-    return "\n".join(line for _, line in read_lines(path))
+            yield line.lstrip("\ufeff")
 
 
 def read_json(path: Path, needed: Sequence[str] = ()) -> Any:

@@ -3,6 +3,7 @@
 import unicodedata
 from urllib.parse import quote
 
+from pyscorer.contract.files import shown
 from pyscorer.errors import InputError
 
 LONGEST = 200
@@ -35,9 +36,8 @@ def file_name(key: str) -> str:
         for i, c in enumerate(key)
     )
     if not 0 < len(name.encode()) <= LONGEST:
-        shown = ascii(key if len(key) < 40 else key[:40] + "...")
         raise InputError(
-            f"utterance {shown}: no file can be named after it ({len(name.encode())} bytes; "
-            f"1 to {LONGEST} are possible): give it another id"
+            f"utterance {shown(key, 40)}: no file can be named after it ({len(name.encode())} "
+            f"bytes; 1 to {LONGEST} are possible): give it another id"
         )
     return name

@@ -2,7 +2,8 @@
 
 PyKaldi is not on the Python package index in a form that can be installed: it is built against a
 Kaldi installation (https://github.com/pykaldi/pykaldi). Its tables take all that Kaldi's do: pipes
-in an scp, compressed matrices, half precision.
+in an scp. PYSCORER_READER=kaldi_io, the default, names `archives`, which reads what kaldi_io does,
+and more.
 """
 
 import functools

@@ -13,6 +13,7 @@ import soxr
 from pyscorer.contract.audio import SAMPLE_RATE, encoded
 from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, read_wav, write_data_dir
 from pyscorer.contract.files import atomic_open, write_table
+from pyscorer.contract.names import file_name
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
 from pyscorer.options import option
@@ -59,7 +60,7 @@ def _write_copies(utterances: list[Utterance], audio: Path, options: PerturbOpti
     for utterance in utterances:
         samples = read_wav(utterance)
         copy = perturb_samples(samples, options.speed, _volume(utterance.key, options))
-        with atomic_open(audio / f"{utterance.key}.flac", "wb") as stream:
+        with atomic_open(audio / f"{file_name(utterance.key)}.flac", "wb") as stream:
             stream.write(encoded(copy, "FLAC", subtype="PCM_16"))
     return len(utterances)
 
@@ -87,7 +88,7 @@ def perturb(data: Path, out: Path, options: PerturbOptions = PerturbOptions()) -
     audio = out / "wav"
     copies = DataDir()
     for u in source.utterances.values():
-        path = audio / f"{u.key}.flac"
+        path = audio / f"{file_name(u.key)}.flac"
         key, speaker = prefix + u.key, prefix + u.speaker
         copies.utterances[key] = replace(u, key=key, speaker=speaker, audio=path, span=None)
     copies.speakers = {prefix + name: known for name, known in source.speakers.items()}

@@ -142,12 +142,8 @@ def _validate(
     if stopping:
         raise InputError(_message(data, stopping, report, options.drop_faulty))
     if not whole:
-        raise InputError(
-            f"{data}: no utterance is left without a fault, the first is {errors[0]}; all faults "
-            f"are in {report}"
-            if errors
-            else f"{data}: no utterances"
-        )
+        shown = [f"  {fault}" for fault in errors[:SHOWN]]
+        raise InputError("\n".join([f"{data}: no utterance is left; faults in {report}", *shown]))
     _write_valid(data, out, tables, entries, audio, whole)
     _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
     if respelled:

@@ -14,8 +14,8 @@ import kaldifst
 import numpy as np
 
 from pyscorer.alignment.gmm_model import Gmm, KaldiModel, set_log_probs, transition_tables
-from pyscorer.chain.fst import read_vector_fst
-from pyscorer.contract.files import atomic_open
+from pyscorer.chain.fst import read_transducer, read_vector_fst
+from pyscorer.contract.files import atomic_open, opened
 from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
 from pyscorer.kaldi.import_kaldi import read_phones
@@ -27,6 +27,7 @@ from pyscorer.kaldi.transition_model import (
     read_topology,
     read_transition_model,
 )
+from pyscorer.kaldi.tree_file import read_context
 
 
 def import_kaldi_gmm(model: Path, tree: Path, out: Path) -> None:
@@ -108,14 +109,11 @@ def read_kaldi_gmm(model: Path, tree: Path) -> KaldiGmm:
 
 
 def _read_tree(path: Path) -> khg.ContextDependency:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
+    with opened(path) as stream:
+        data = stream.read()
     if data[:20] != b"\0BContextDependency ":
         raise InputError(f"{path}: not a binary Kaldi tree (copy-tree makes one of a text tree)")
-    if not data.endswith(b"EndContextDependency "):
-        raise InputError(f"{path}: the file ends in the middle; copy or build the tree again")
+    read_context(path)  # checks all, since what follows does not
     tree = khg.ContextDependency.__new__(khg.ContextDependency)
     try:
         tree.__setstate__((np.frombuffer(data[2:], dtype=np.int8).tolist(),))
@@ -150,7 +148,13 @@ def _read_gmm(reader: KaldiReader) -> khg.AmDiagGmm:
                 f"{len(weights)} weights, means {means_invvars.shape}, variances {inverse.shape}; "
                 f"expected {len(weights)} x {dim}"
             )
-        if not (np.isfinite(means_invvars).all() and (inverse > 0).all() and (weights >= 0).all()):
+        if not (
+            np.isfinite(means_invvars).all()
+            and (inverse > 0).all()
+            and np.isfinite(inverse).all()
+            and np.isfinite(weights).all()
+            and (weights >= 0).all()
+        ):
             raise reader.fail("a weight, mean or variance that is not a usable number")
         gmm.add_pdf(_mixture(weights, means_invvars / inverse, inverse))
     return gmm
@@ -181,11 +185,7 @@ class KaldiGraphs:
         self._gmm = gmm
         self._lexicon = read_vector_fst(lexicon)
         phones = set(gmm.transitions.topology.phones) | set(disambiguation) | {0}
-        used = {
-            arc.ilabel
-            for state in range(self._lexicon.num_states)
-            for arc in kaldifst.ArcIterator(self._lexicon, state)
-        }
+        used = set(read_transducer(lexicon).arcs["ilabel"].tolist())
         if strange := sorted(used - phones):
             raise InputError(f"{lexicon}: phones {strange[:10]} are not in the model")
         self._options = khg.TrainingGraphCompilerOptions(0.0, 0.0, True)

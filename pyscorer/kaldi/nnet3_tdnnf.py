@@ -12,6 +12,9 @@ from pyscorer.errors import InputError
 from pyscorer.kaldi.nnet3 import Component, Nnet3
 from pyscorer.kaldi.transition_model import TransitionModel
 
+_WIDEST = 100
+"""Frames that a layer may reach to, at most."""
+
 
 def tdnnf_from_nnet3(nnet: Nnet3) -> Tdnnf:
     """A `Tdnnf` with the parameters and batch-norm statistics of `nnet`, in evaluation mode.
@@ -27,6 +30,7 @@ def tdnnf_from_nnet3(nnet: Nnet3) -> Tdnnf:
             raise InputError(f"{nnet.path}: the network {state}: {line}")
     model = Tdnnf(config)
     state_dict = model.state_dict()
+    missing = set(state_dict)
     for name, component in nnet.components.items():
         for key, value in _tensors(nnet.path, name, component).items():
             target = f"{name.replace('-', '_')}.{key}"
@@ -35,7 +39,12 @@ def tdnnf_from_nnet3(nnet: Nnet3) -> Tdnnf:
                     f"{nnet.path}: node {name}: {component.type} of {tuple(value.shape)} where "
                     f"a TDNN-F has {tuple(state_dict.get(target, torch.empty(0)).shape)}"
                 )
+            if not np.isfinite(value).all():
+                raise InputError(f"{nnet.path}: node {name}: {key} has what is no number")
+            missing.discard(target)
             state_dict[target] = torch.from_numpy(np.array(value))
+    if missing:
+        raise InputError(f"{nnet.path}: no values of {', '.join(sorted(missing)[:5])}")
     model.load_state_dict(state_dict)
     return model.eval()
 
@@ -55,7 +64,10 @@ def _config_of(nnet: Nnet3) -> TdnnfConfig:
     strides: list[int] = []
     while f"tdnnf{len(strides) + 2}.affine" in nnet.components:
         name = f"tdnnf{len(strides) + 2}.affine"
-        strides.append(int(nnet.components[name].fields.get("TimeOffsets", [0])[-1]))
+        offsets = nnet.components[name].fields.get("TimeOffsets", [0])
+        if not offsets or not 0 <= offsets[-1] < _WIDEST:
+            raise InputError(f"{nnet.path}: node {name}: time offsets {offsets[:5]}")
+        strides.append(int(offsets[-1]))
     bypass = [line for line in nnet.config if "Scale(" in line]
     try:
         scale = float(bypass[0].partition("Scale(")[2].partition(",")[0])
@@ -79,6 +91,12 @@ def _config_of(nnet: Nnet3) -> TdnnfConfig:
 def _tensors(path: Path, name: str, component: Component) -> dict[str, np.ndarray]:
     """State-dict entries of one component."""
     fields = component.fields
+    needed = {
+        "BatchNormComponent": ["TargetRms", "BlockDim", "Dim", "Epsilon", "StatsMean", "StatsVar"],
+        "LinearComponent": ["Params"],
+    }.get(component.type, ["BiasParams"] if "LinearParams" in fields else [])
+    if lacking := [field for field in needed if field not in fields]:
+        raise InputError(f"{path}: node {name}: {component.type} without {', '.join(lacking)}")
     if component.type == "BatchNormComponent":
         usual = (fields["TargetRms"], fields["BlockDim"]) == (1.0, fields["Dim"])
         if not usual or abs(fields["Epsilon"] - 1e-3) > 1e-6:

@@ -5,6 +5,7 @@ After these no stage knows which engine ran (docs/contract.md).
 
 import heapq
 import logging
+import re
 from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
@@ -76,7 +77,7 @@ def _segments(key: str, text: str) -> tuple[list[Segment], np.ndarray]:
     start = 0
     for part in text.split(";"):
         fields = part.split()
-        if len(fields) != 2 or not all(field.isdigit() for field in fields):
+        if len(fields) != 2 or not all(re.fullmatch("[0-9]{1,7}", field) for field in fields):
             raise InputError(f"{key}: expected `phone frames ; ...`, found {part.strip()[:40]!r}")
         phone, length = map(int, fields)
         if not 0 < phone < len(PHONES):

@@ -4,14 +4,20 @@ Sources: Kaldi's base/io-funcs-inl.h, matrix/kaldi-matrix.cc (Read, Write).
 """
 
 import gzip
+import math
+import re
 import struct
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from pyscorer.contract.files import shown
 from pyscorer.errors import InputError
+
+_WORD, _SPACE = re.compile(rb"\S"), re.compile(rb"\s")
 
 
 class KaldiReader:
@@ -25,7 +31,7 @@ class KaldiReader:
                 self.data: bytes = stream.read()
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise InputError(f"{path}: cannot be read: {error}") from None
         self.binary = self.data[:2] == b"\0B"
         self.at = 2 if self.binary else 0
@@ -46,19 +52,18 @@ class KaldiReader:
 
     def skip_space(self) -> None:
         """Go to the next byte that is not white space."""
-        while self.data[self.at : self.at + 1].isspace():
-            self.at += 1
+        found = _WORD.search(self.data, self.at)
+        self.at = found.start() if found else len(self.data)
 
     def at_end(self) -> bool:
         """Whether nothing but white space is left."""
-        return not self.data[self.at :].strip()
+        return _WORD.search(self.data, self.at) is None
 
     def token(self) -> str:
         """The next word, such as `<Nnet3>`."""
         self.skip_space()
-        start = self.at
-        while not self.take(1).isspace():
-            pass
+        start, found = self.at, _SPACE.search(self.data, self.at)
+        self.take((found.end() if found else len(self.data) + 1) - start)
         return self.data[start : self.at - 1].decode("ascii", "replace")
 
     def peek(self) -> str:
@@ -72,7 +77,7 @@ class KaldiReader:
         """Read `token`, or fail."""
         found = self.token()
         if found != token:
-            raise self.fail(f"expected {token}, found {found[:40]}")
+            raise self.fail(f"expected {token}, found {shown(found, 40)}")
 
     def line(self) -> str:
         """The rest of the line."""
@@ -88,7 +93,12 @@ class KaldiReader:
         if " " in kind:
             return tuple(self.value(part) for part in kind.split())
         if kind == "vector":
-            return self._array({"FV": "<f4", "DV": "<f8"}, 1) if self.binary else self._rows()[0]
+            if self.binary:
+                return self._array({"FV": "<f4", "DV": "<f8"}, 1)
+            rows = self._rows()
+            if len(rows) > 1:
+                raise self.fail(f"a matrix of {len(rows)} rows where a vector belongs")
+            return rows[0]
         if kind == "matrix":
             return self._array({"FM": "<f4", "DM": "<f8"}, 2) if self.binary else self._rows()
         if kind == "bool":
@@ -109,7 +119,8 @@ class KaldiReader:
     def integers(self) -> list[int]:
         """A vector of 32-bit integers."""
         if not self.binary:
-            return [int(x) for x in self._rows().ravel()]
+            rows = self._rows(np.int64)
+            return [int(x) for x in rows.ravel()]
         size = self.take(1)[0]
         count = struct.unpack("<i", self.take(4))[0]
         if size != 4:
@@ -119,15 +130,18 @@ class KaldiReader:
     def _boolean(self) -> bool:
         letter = self.take(1).decode("latin1") if self.binary else self.token()
         if letter not in ("T", "F"):
-            raise self.fail(f"expected T or F, found {letter!r}")
+            raise self.fail(f"expected T or F, found {shown(letter, 10)}")
         return letter == "T"
 
     def _number(self, kind: str) -> Any:
         if not self.binary:
             try:
-                return {"int": int, "float": float}[kind](self.token())
+                value = {"int": int, "float": float}[kind](self.token())
             except ValueError as error:
-                raise self.fail(str(error)) from None
+                raise self.fail(shown(str(error))) from None
+            if kind == "int" and not -(2**31) <= value < 2**31:
+                raise self.fail(f"{value} where a 32-bit integer belongs")
+            return value
         size = self.take(1)[0]
         # 252 is -4, which marks an unsigned integer.
         code = {("int", 4): "<i", ("int", 252): "<i", ("float", 4): "<f", ("float", 8): "<d"}.get(
@@ -144,10 +158,12 @@ class KaldiReader:
             raise self.fail(f"unknown precision {code[:8]!r}: expected one of {', '.join(codes)}")
         shape = [self.integer() for _ in range(dims)]
         kind = np.dtype(codes[code])
-        data = self.take(kind.itemsize * int(np.prod(shape)))
+        if min(shape) < 0:
+            raise self.fail(f"a size of {min(shape)}: the file is damaged; copy or train it again")
+        data = self.take(kind.itemsize * math.prod(shape))
         return np.frombuffer(data, dtype=kind).reshape(shape)
 
-    def _rows(self) -> np.ndarray:
+    def _rows(self, kind: type[np.generic] = np.float32) -> np.ndarray:
         self.expect("[")
         end = self.data.find(b"]", self.at)
         if end < 0:
@@ -155,10 +171,11 @@ class KaldiReader:
         body = self.take(end + 1 - self.at)[:-1]
         rows = [row for row in body.decode("ascii", "replace").split("\n") if row.strip()]
         try:
-            array = np.array([row.split() for row in rows], dtype=np.float64)
+            with np.errstate(over="ignore"):
+                array = np.array([row.split() for row in rows], dtype=np.float64).astype(kind)
         except ValueError as error:
-            raise self.fail(f"a malformed array ({error})") from None
-        return array.reshape(max(len(rows), 1), -1).astype(np.float32)
+            raise self.fail(f"a malformed array ({shown(str(error))})") from None
+        return array.reshape(max(len(rows), 1), -1)
 
 
 class KaldiWriter:

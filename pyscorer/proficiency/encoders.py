@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
-from zlib import error as ZlibError
 
 import numpy as np
 import torch
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from pyscorer.contract.characters import plain
 from pyscorer.contract.files import atomic_directory, read_json
+from pyscorer.contract.weights import load_arrays
 from pyscorer.corpora.spoken_call import Grammar, PromptUnit
 from pyscorer.errors import InputError
 from pyscorer.proficiency import bert, fbk, joined, ngram, units, vectors
@@ -25,8 +24,6 @@ from pyscorer.proficiency.edits import candidates
 
 FORMAT = "pyscorer proficiency encoders 1"
 TEXT, ARRAYS, UNITS = "text.json", "arrays.npz", "units.model"
-_UNREADABLE = (ValueError, TypeError, AttributeError, OSError, EOFError, BadZipFile, ZlibError)
-"""What numpy raises of a file that is no archive of plain arrays."""
 
 
 @dataclass(frozen=True)
@@ -147,13 +144,7 @@ class _Arrays(dict[str, NDArray]):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                super().__init__(arrays)
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file: run expert_features") from None
-        except _UNREADABLE as error:
-            raise InputError(f"{path}: damaged ({error}): run expert_features again") from None
+        super().__init__(load_arrays(path, "expert_features"))
 
     def __missing__(self, name: str) -> NDArray:
         raise InputError(f"{self.path}: lacks {name}: run expert_features again")

@@ -15,6 +15,7 @@ import sentencepiece
 from numpy.typing import NDArray
 
 from pyscorer.contract.files import atomic_directory, read_lines
+from pyscorer.contract.weights import load_arrays
 from pyscorer.corpora.spoken_call import Grammar
 from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import transcript_text
@@ -260,6 +261,7 @@ def load_inputs(features: Path, kind: str) -> Inputs:
     path = features / f"{kind}.npz"
     if not path.exists():
         raise InputError(f"{path}: no such file: run expert_features (BERT needs an encoder)")
-    with np.load(path) as arrays:
-        lengths = arrays.get("lengths", None)
-        return Inputs(arrays["values"].astype(np.float32), lengths)
+    arrays = load_arrays(path, "expert_features")
+    if "values" not in arrays:
+        raise InputError(f"{path}: lacks values: run expert_features again")
+    return Inputs(arrays["values"].astype(np.float32), arrays.get("lengths"))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from pyscorer.contract.characters import plain
 from pyscorer.contract.files import atomic_directory, check_replaceable, read_json, shown
+from pyscorer.contract.weights import load_tensors
 from pyscorer.corpora.spoken_call import close_prompts, known_prompt
 from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import transcript_text
@@ -121,7 +122,7 @@ def load_member(folder: Path) -> Member:
             forest = load_forest(folder / "forest.npz")
             return Member(settings["expert"], shape.kind, [], seeds, forest)
         networks = []
-        for state in torch.load(folder / "model.pt", weights_only=True):
+        for state in load_tensors(folder / "model.pt"):
             members = next(iter(state.values())).shape[0]
             network = Network(members, (n_in, *shape.hidden, 4), shape.recurrent, shape.dropout)
             network.load_state_dict(state)
@@ -138,7 +139,7 @@ def load_judge(model: Path) -> Judge:
     with _whole(model, "run train_mixture and judge_model again"):
         best, system = systems.best, systems.rows[systems.keys.index(systems.mixture.remembering)]
         members = [load_member(model / "experts" / name) for name in best["members"]]
-        state = torch.load(model / "gate.pt", weights_only=True)
+        state = load_tensors(model / "gate.pt")
         gate = Network(
             next(iter(state.values())).shape[0],
             gate_sizes(len(members), best["gate_hidden"]),

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pyscorer.contract.files import atomic_directory
 from pyscorer.contract.tables import read_frame
+from pyscorer.contract.weights import load_array, load_arrays
 from pyscorer.evaluation.acceptance import count_decisions, mean_d_full_interval, paired_bootstrap
 from pyscorer.options import option
 from pyscorer.proficiency import fbk
@@ -146,9 +147,9 @@ def proficiency_tables(
     systems = load_systems(mixture)
     best, expert = systems.mixture, systems.expert
     final = best.remembering
-    with np.load(mixture / "scores.npz") as scores:
-        frame, accepted = system_rows(table, systems, scores, options)
-        score = scores[f"{systems.keys.index(final)}.test"][0]
+    scores = load_arrays(mixture / "scores.npz", "train_mixture")
+    frame, accepted = system_rows(table, systems, scores, options)
+    score = scores[f"{systems.keys.index(final)}.test"][0]
     frame = _with_published(frame, options.paper)
     comparisons = []
     rivals = [expert, SystemKey(VOTE), SystemKey(GRAMMAR)]
@@ -172,7 +173,7 @@ def proficiency_tables(
         accepted[final][0],
         score,
         members,
-        np.load(mixture / "credits.npy")[0],
+        load_array(mixture / "credits.npy", "train_mixture")[0],
     )
     with atomic_directory(out) as part:
         for number in (1, 2, 3):

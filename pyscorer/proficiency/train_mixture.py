@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from pyscorer.contract.files import atomic_directory, read_json
-from pyscorer.contract.weights import save_weights
+from pyscorer.contract.weights import load_array, save_weights
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency.combine import (
@@ -82,13 +82,8 @@ def load_experts(folders: Sequence[Path]) -> dict[str, NDArray]:
     """Expert -> outputs (seeds x groups x N x 4) of the folders that `train_expert` wrote."""
     outputs: dict[str, NDArray] = {}
     for folder in folders:
-        if not (folder / "outputs.npy").exists():
-            raise InputError(f"{folder}/outputs.npy: no such file: run train_expert")
         settings = read_json(folder / "architecture.json", ["expert"])
-        try:
-            outputs[settings["expert"]] = np.load(folder / "outputs.npy")
-        except (ValueError, EOFError, OSError) as error:
-            raise InputError(f"{folder}/outputs.npy: damaged ({error}): run train_expert") from None
+        outputs[settings["expert"]] = load_array(folder / "outputs.npy", "train_expert")
     shapes = {(len(o), *o.shape[2:]) for o in outputs.values()}
     if len(shapes) > 1:
         raise InputError(f"experts of different seeds or data: shapes {sorted(shapes)}")

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier
 
 from pyscorer.contract.files import atomic_path
+from pyscorer.contract.weights import load_arrays
+from pyscorer.errors import InputError
 from pyscorer.proficiency.pairs import TrainingItems
 
 CLASSES = 4
@@ -97,5 +99,7 @@ def save_forest(path: Path, forest: Forest) -> None:
 
 def load_forest(path: Path) -> Forest:
     """Read a forest."""
-    with np.load(path) as arrays:
-        return Forest(**arrays)
+    try:
+        return Forest(**load_arrays(path, "train_expert"))
+    except TypeError as error:
+        raise InputError(f"{path}: no forest of train_expert ({error})") from None

@@ -7,8 +7,11 @@ from pathlib import Path
 import kaldi_decoder
 import kaldifst
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-from pyscorer.chain.fst import read_vector_fst
+from pyscorer.chain.fst import Transducer, read_transducer, read_vector_fst
+from pyscorer.chain.tree import MOST_PDFS
 from pyscorer.contract.files import read_table, read_text
 from pyscorer.errors import InputError
 from pyscorer.options import option
@@ -52,12 +55,18 @@ class Recogniser:
 
         Raises InputError naming the file that is missing or damaged.
         """
-        self._fst = read_graph(graph / "HCLG.fst")
-        try:
-            self._words = {int(i): word for word, i in read_table(graph / "words.txt").items()}
-            self._pdf = np.array(read_text(graph / "pdfs.int").split(), dtype=np.int64)
-        except (ValueError, OverflowError) as error:
-            raise InputError(f"{graph}: words.txt and pdfs.int hold ids: {error}") from None
+        path = graph / "HCLG.fst"
+        self._fst = read_graph(path)
+        self._words = _numbers_of(graph / "words.txt")
+        self._pdf = _pdfs(graph / "pdfs.int")
+        # The decoder does not check: such graphs would end the process, or never end.
+        fst = read_transducer(path)
+        strange = set(fst.arcs["olabel"].tolist()) - self._words.keys() - {0}
+        if fst.arcs["ilabel"].max(initial=0) >= len(self._pdf) or strange or _endless(fst):
+            raise InputError(
+                f"{path}: damaged, or not the graph of the words.txt and pdfs.int beside it: run "
+                "decoding_graph again"
+            )
         self.num_pdfs = int(self._pdf.max()) + 1
         """Pdfs of the tree that the graph was made with."""
         self._options = options
@@ -126,6 +135,35 @@ def unique_paths(lattice: kaldifst.Lattice, count: int) -> list[_Path]:
 def _as_path(lattice: kaldifst.Lattice) -> _Path:
     _, _, words, weight = kaldifst.get_linear_symbol_sequence(lattice)
     return tuple(words), weight.value1, weight.value2
+
+
+def _endless(fst: Transducer) -> bool:
+    """Whether a path could become ever better without reading a frame: circles that cost < 0."""
+    silent = fst.arcs["ilabel"] == 0
+    source, to = fst.source[silent], fst.arcs["nextstate"][silent]
+    size = len(fst.final)
+    graph = coo_array((np.ones(len(source)), (source, to)), (size, size))
+    _, circle = connected_components(graph, connection="strong")
+    return bool((fst.arcs["weight"][silent][circle[source] == circle[to]] < 0).any())
+
+
+def _numbers_of(path: Path) -> dict[int, str]:
+    """Word by number of a words.txt."""
+    try:
+        return {int(number): word for word, number in read_table(path).items()}
+    except ValueError as error:
+        raise InputError(f"{path}: not `word number` a line ({error})") from None
+
+
+def _pdfs(path: Path) -> np.ndarray:
+    """Pdf of each transition-id, -1 of id 0."""
+    try:
+        pdfs = np.array(read_text(path).split(), dtype=np.int64)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: not numbers of pdfs ({error})") from None
+    if len(pdfs) < 2 or pdfs[1:].min() < 0 or pdfs.max() >= MOST_PDFS:
+        raise InputError(f"{path}: not numbers of pdfs: run decoding_graph again")
+    return pdfs
 
 
 def read_graph(path: Path) -> kaldifst.StdVectorFst:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import kaldifst
 
-from pyscorer.contract.files import atomic_open, read_lines
+from pyscorer.contract.files import atomic_open, read_lines, shown
 from pyscorer.errors import InputError
 
 START, END, UNKNOWN = "<s>", "</s>", "<unk>"
@@ -97,12 +97,16 @@ def read_arpa(path: Path) -> Ngrams:
             weight = _number(fields[section + 1]) if len(fields) == section + 2 else 0.0
             if len(fields) not in (section + 1, section + 2) or score is None or weight is None:
                 raise InputError(f"{path}:{number}: not a {section}-gram of an ARPA file: {line}")
-            ngrams[tuple(fields[1 : section + 1])] = score * LOG_10, weight * LOG_10
+            ngram = tuple(fields[1 : section + 1])
+            if ngram in ngrams:
+                raise InputError(f"{path}:{number}: `{shown(' '.join(ngram))}` stands twice")
+            ngrams[ngram] = score * LOG_10, weight * LOG_10
     if not expected:
         raise InputError(f"{path}: no \\data\\ section: not an ARPA file")
     if not ended:
         raise InputError(f"{path}:{number}: ends without \\end\\: the file is cut short")
-    for order, announced in expected.items():
+    for order in sorted(expected.keys() | found.keys()):
+        announced = expected.get(order, 0)
         if found[order] != announced:
             raise InputError(f"{path}: {found[order]} {order}-grams, {announced} announced")
     return ngrams

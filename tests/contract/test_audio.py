@@ -314,3 +314,9 @@ def test_a_span_of_a_stream_without_a_length(tmp_path):
     (tmp_path / "a").write_bytes(unknown_size("FLAC"))
     assert len(decode_span(tmp_path / "a", 0.5, 1.25).samples) == 12000
     assert len(decode_span(tmp_path / "a", 1.5, -1).samples) == 8000
+
+
+def test_a_header_that_begins_its_samples_at_itself_ends(read):
+    content = made(form="AU")
+    with pytest.raises(InputError, match="not readable as audio"):
+        read(content[:4] + bytes(4) + content[8:])

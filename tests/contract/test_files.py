@@ -171,6 +171,12 @@ def test_quoted_keys_and_aliases_are_plain_yaml(tmp_path: Path) -> None:
     assert read_yaml(tmp_path / "a.yaml") == {"no": [1], "b": [1]}
 
 
+def test_a_text_keeps_its_last_newline_or_its_lack(tmp_path: Path) -> None:
+    for content in ("a\nb\n", "a\nb", "", "\n"):
+        (tmp_path / "a").write_text(content)
+        assert read_text(tmp_path / "a") == content
+
+
 def test_odd_characters_are_shown_escaped_and_long_text_is_cut() -> None:
     assert shown("a\u200b\x1b[31mb\n") == r"a\u200b\x1b[31mb\n"
     assert shown("für") == "für"

@@ -83,7 +83,7 @@ def test_a_pickle_is_not_opened(folder):
         load_encoders(folder)
     shutil.rmtree(folder)
     folder.write_bytes(b"\x80\x04.")
-    with pytest.raises(InputError, match=r"text\.json: no such file"):
+    with pytest.raises(InputError, match=r"text\.json: "):
         load_encoders(folder)
 
 

@@ -289,5 +289,5 @@ def test_files_say_by_fields_which_system_it_is(run, tmp_path):
     with pytest.raises(InputError, match=r"best\.json: no base .*run train_mixture again"):
         load_systems(tmp_path)
     (tmp_path / "best.json").write_text("{")
-    with pytest.raises(InputError, match=r"best\.json: damaged"):
+    with pytest.raises(InputError, match=r"best\.json: not JSON"):
         load_systems(tmp_path)

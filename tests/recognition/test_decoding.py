@@ -164,7 +164,7 @@ def test_a_graph_of_another_tree_and_a_damaged_graph_are_refused(folder: Path, t
     with pytest.raises(InputError, match=r"HCLG\.fst: no such graph"):
         Recogniser(tmp_path)
     (tmp_path / "HCLG.fst").write_bytes((folder / "graph" / "HCLG.fst").read_bytes()[:200])
-    with pytest.raises(InputError, match=r"HCLG\.fst: not an OpenFst"):
+    with pytest.raises(InputError, match=r"HCLG\.fst: the FST ends in the middle"):
         Recogniser(tmp_path)
 
 
@@ -235,6 +235,16 @@ def test_utterances_without_features_are_named(run):
 def test_the_graph_is_small_where_words_share_their_beginnings(folder: Path):
     fst = kaldifst.StdVectorFst.read(str(folder / "graph" / "HCLG.fst"))
     assert fst.num_states < 120
+
+
+def test_a_graph_in_which_a_search_would_never_end_is_refused(folder: Path, tmp_path: Path):
+    for name in ("words.txt", "pdfs.int"):
+        (tmp_path / name).write_text((folder / "graph" / name).read_text())
+    fst = kaldifst.StdVectorFst.read(str(folder / "graph" / "HCLG.fst"))
+    fst.add_arc(fst.start, kaldifst.StdArc(0, 0, -0.5, fst.start))
+    fst.write(str(tmp_path / "HCLG.fst"))
+    with pytest.raises(InputError, match=r"HCLG\.fst: damaged, or not the graph"):
+        Recogniser(tmp_path)
 
 
 def test_an_arpa_file_in_small_letters_has_the_words_of_the_lexicon(folder: Path, tmp_path: Path):

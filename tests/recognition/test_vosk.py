@@ -57,7 +57,8 @@ def model(trained: Path) -> Path:
 
 
 def test_a_graph_of_another_tree_is_refused(trained: Path, model: Path, tmp_path: Path):
-    (tmp_path / "pdfs.int").write_text("-1\n0\n1\n")
+    ids = (trained / "graph" / "pdfs.int").read_text().split()
+    (tmp_path / "pdfs.int").write_text("-1\n" + "0\n1\n" * (len(ids) // 2))
     for name in ("HCLG.fst", "words.txt"):
         (tmp_path / name).symlink_to(trained / "graph" / name)
     with pytest.raises(InputError, match="made with a tree of 2 pdfs"):

@@ -84,7 +84,7 @@ def test_a_run_killed_at_a_random_moment_goes_on_to_the_same_bytes(whole, tmp_pa
         os.killpg(process.pid, signal.SIGKILL)
     ended = process.wait()
     what = "Snakemake alone" if alone else "all processes"
-    print(f"kill {number + 1}: {what} after {moment:.0f} s, last begun: {[*stage, 'none'][-1]}")
+    print(f"kill {number + 1}: {what} after {moment:.0f} s, last begun: {['nothing', *stage][-1]}")
     assert ended == -signal.SIGKILL or ended == 0  # it had just finished
     began = time.monotonic()
     finish(tmp_path, directory=tmp_path)
