@@ -6,6 +6,7 @@ guess that is wrong would be scored as the reader's mistake.
 
 import re
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from num2words import num2words
 
@@ -80,6 +81,7 @@ def _unclear(reason: str) -> _Rule:
     return refuse
 
 
+@lru_cache(maxsize=1024)
 def _say(number: int, to: str = "cardinal") -> str:
     return " ".join(re.findall("[a-z]+", num2words(number, to=to)))
 
@@ -173,7 +175,7 @@ def _rules() -> Iterator[tuple[re.Pattern[str], _Rule]]:
         (rf"{_NUMBER}{_SIZE} ?(?P<sign>[$£€¥]){_ENDS}", _money),
         (rf"(?P<hour>[01]?[0-9]|2[0-4]):(?P<minute>[0-5][0-9])(?:{_HALF})?{_ENDS}", _time),
         (rf"(?P<hour>1[0-2]|[1-9])(?P<minute>){_HALF}{_ENDS}", _time),
-        (r"(?P<whole>[0-9,]+)(?P<ending>st|nd|rd|th)\b", _ordinal),
+        (r"(?P<whole>[0-9]+(?:,[0-9]{3})*)(?P<ending>st|nd|rd|th)\b", _ordinal),
         (
             r"(?P<whole>[0-9]+) ?(?P<fraction>[½¼¾])(?!\w)",
             lambda found, _: (f"{_count(found)} and {_FRACTIONS[found['fraction']]}",),

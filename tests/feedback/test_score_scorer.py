@@ -138,7 +138,7 @@ def test_any_format_and_rate(
 def test_words_outside_the_lexicon_are_all_named(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(InputError, match=r"u0\.wav: .*not in the lexicon: dog, 7;"):
+    with pytest.raises(InputError, match=r"u0\.wav: .*not in the lexicon: dog, seven;"):
         score(run, capsys, run / "u0.wav", "The dog sat 7 dog")
 
 

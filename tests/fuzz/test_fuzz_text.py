@@ -20,7 +20,7 @@ SPELLING = lexicon_spelling(LEXICON)
 SIGNS = "1,.:- $%½'n’t*_<>[]@&+=#/()ıİß👍你٣²\u0301\u200b\x00\ud800"
 WORDS = ("1999", "am", "pm", "st", "th", "km", "May", "in", "don", "e.g.", "Mr.", "No.")
 PIECES = st.sampled_from([*SIGNS, *WORDS])
-LONG = LONGEST if EXAMPLES > 100 else LONGEST // 10
+LONG = LONGEST // 4 if EXAMPLES > 100 else LONGEST // 10
 
 
 @fuzz
