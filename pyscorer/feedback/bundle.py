@@ -136,6 +136,7 @@ def bundle(
     files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
     files[_SCORER] = scorer / "model.pt"
     _check_there(files)
+    _load_plain(files[_SCORER])  # before the work
     with atomic_directory(out) as part:
         _copy(files, part)
         limits = measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep)

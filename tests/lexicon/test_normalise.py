@@ -129,7 +129,8 @@ def test_figures_and_signs_are_spoken_out(typed: str, said: str) -> None:
     2:1|15:00|0:30|2st|½|5²|10k|90s|'99|5's|6" tall|6' tall|5 m|5 ft|No. 5|e.g. this|St. John|Ph.D.
     mp4|B2B|word(s)|home.org|http://a.b|x_y|C++|5 * 5|5 - 3|~5|≈5|%|°|#tag|№5|§|™|👍|٣|x\u20ac
     \u0301 a|don&#39;t|rock &amp; roll|donâ€™t|cafÃ©|<i>red</i>|w/o|5 km/h|room 101|3 x 4|5 %=10
-    1,2nd|    12345678901234567|it.then|_|&&""".replace("\n", "|").split("|"),
+    1,2nd
+    12345678901234567|it.then|_|&&""".replace("\n", "|").split("|"),
 )
 def test_what_has_several_readings_is_refused_by_name(typed: str) -> None:
     with pytest.raises(InputError, match=r'^".+(write it as it was said|remove it)'):

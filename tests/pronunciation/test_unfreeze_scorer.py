@@ -184,10 +184,10 @@ def test_bad_input_is_named(corpus: Path) -> None:
     lexicon.write_text("AT AE T\n")
     (corpus / "gmm").mkdir()
     (corpus / "gmm/final.npz").write_bytes(b"")
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="acoustic layers of its own"):
         bundle(
             *(corpus / "gmm", lexicon, corpus / "final.pt", corpus / "iiu"),
-            *(corpus / "pool/train", corpus / "bundle"),
+            *(corpus / "pool/train", corpus / "lower/train", corpus / "bundle"),
         )
 
 
