@@ -16,13 +16,21 @@ import typing
 from collections.abc import Callable
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from pyscorer import __version__
 from pyscorer.console import guarded
+from pyscorer.errors import InputError
+from pyscorer.paths import inside, written_over
 from pyscorer.stages import PACKAGE, STAGES, bare, load_stage
+
+_OUTPUTS = {"out", "report"}
+"""Parameters that say where a stage writes; all other paths are read."""
+_RESULTS = {"results"}
+"""But for the folder of results, which holds what is written as well."""
 
 
 def _flag(name: str) -> str:
@@ -83,6 +91,29 @@ def call_of(
     return call
 
 
+def _check_outputs(call: dict[str, Any]) -> None:
+    """Raise InputError for an output in the place of an input, or within another output."""
+    given = dict(call)
+    for value in call.values():
+        if dataclasses.is_dataclass(value):
+            given |= {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    paths = {
+        name: [v for v in (value if isinstance(value, list | tuple) else [value]) if v]
+        for name, value in given.items()
+        if name in _OUTPUTS or isinstance(value, Path | list | tuple)
+    }
+    inputs = [
+        v for name in paths.keys() - _OUTPUTS - _RESULTS for v in paths[name] if isinstance(v, Path)
+    ]
+    outputs = [(name, path) for name in _OUTPUTS & paths.keys() for path in paths[name]]
+    for name, out in outputs:
+        if fault := written_over(out, inputs):
+            raise InputError(f"{_flag(name)}: {fault}")
+        for other, path in outputs:
+            if other != name and inside(path, out):
+                raise InputError(f"{_flag(other)}: {path} is in {_flag(name)} {out}: name another")
+
+
 def stage_list() -> str:
     """Every stage with the first line of what it says of itself, by room; imports no stage."""
     lines = []
@@ -132,6 +163,7 @@ def _run(argv: list[str]) -> None:
     )
     add_stage(parser, stage)
     call = call_of(stage, parser, argv[1:])
+    _check_outputs(call)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     stage(**call)
 

@@ -7,6 +7,7 @@ cannot be had: Kaldi's tables end a path at a line break, Snakemake takes braces
 import os
 import re
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 
 from pyscorer.contract.files import shown
@@ -67,3 +68,22 @@ def not_writable(path: Path) -> str | None:
 def inside(path: Path, folder: Path) -> bool:
     """Whether `path` is `folder` or lies in it, links followed."""
     return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def written_over(out: Path, inputs: Iterable[Path]) -> str | None:
+    """Why `out` cannot be written while the `inputs` are read; None: it can.
+
+    It would be one of them, a folder with one in it, or a file that is there in one of them.
+    """
+    if not os.path.lexists(out):
+        return None
+    for path in inputs:
+        if not os.path.lexists(path):
+            continue
+        if out.exists() and path.exists() and out.samefile(path):
+            return f"{out} is read, and would be written over: name another place"
+        if inside(path, out):
+            return f"{out} would be replaced, and {path} is in it: name another place"
+        if out.is_file() and inside(out, path):
+            return f"{out} would be written over, and is in {path}, which is read: name another"
+    return None

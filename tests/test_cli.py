@@ -139,3 +139,32 @@ def test_a_mistyped_stage_gets_a_suggestion(name, message, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([name, "--data", "x"])
     assert stop.value.code == 2 and capsys.readouterr().err.endswith(message)
+
+
+@pytest.mark.parametrize(
+    ("flags", "fault"),
+    [
+        (("--out", "data", "--report", "r.csv"), "--out: data would be replaced"),
+        (("--out", "link", "--report", "r.csv"), "--out: link is read"),
+        (("--out", ".", "--report", "../r.csv"), "--out: . would be replaced"),
+        (("--out", "valid", "--report", "data/text"), "--report: data/text would be written over"),
+        (("--out", "valid", "--report", "valid/r.csv"), "--report: valid/r.csv is in --out valid"),
+    ],
+)
+def test_no_stage_writes_over_what_it_reads(
+    flags: tuple[str, ...],
+    fault: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    Path("link").symlink_to("data")
+    for name in ("text", "lexicon.txt"):
+        Path("data", name).write_text("a b\n")
+    arguments = ["validate", "--data", "data", "--lexicon", "data/lexicon.txt", *flags]
+    assert cli.main(arguments) == 2
+    assert fault in capsys.readouterr().err
+    assert sorted(path.name for path in Path("data").iterdir()) == ["lexicon.txt", "text"]
+    assert Path("data/text").read_text() == "a b\n"
