@@ -102,10 +102,9 @@ def _check_outputs(call: dict[str, Any]) -> None:
         for name, value in given.items()
         if name in _OUTPUTS or isinstance(value, Path | list | tuple)
     }
-    inputs = [
-        v for name in paths.keys() - _OUTPUTS - _RESULTS for v in paths[name] if isinstance(v, Path)
-    ]
-    outputs = [(name, path) for name in _OUTPUTS & paths.keys() for path in paths[name]]
+    read = [name for name in paths if name not in _OUTPUTS | _RESULTS]
+    inputs = [path for name in read for path in paths[name] if isinstance(path, Path)]
+    outputs = [(name, path) for name in paths if name in _OUTPUTS for path in paths[name]]
     for name, out in outputs:
         if fault := written_over(out, inputs):
             raise InputError(f"{_flag(name)}: {fault}")

@@ -144,7 +144,7 @@ def test_a_mistyped_stage_gets_a_suggestion(name, message, capsys):
 @pytest.mark.parametrize(
     ("flags", "fault"),
     [
-        (("--out", "data", "--report", "r.csv"), "--out: data would be replaced"),
+        (("--out", "data", "--report", "r.csv"), "--out: data is read"),
         (("--out", "link", "--report", "r.csv"), "--out: link is read"),
         (("--out", ".", "--report", "../r.csv"), "--out: . would be replaced"),
         (("--out", "valid", "--report", "data/text"), "--report: data/text would be written over"),
