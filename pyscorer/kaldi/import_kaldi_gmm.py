@@ -94,8 +94,12 @@ def read_kaldi_gmm(model: Path, tree: Path) -> KaldiGmm:
             f"{context.num_pdfs}: they do not belong together"
         )
     topology = khg.HmmTopology()
-    topology.read(topology_text(transitions.topology))
-    untrained = khg.TransitionModel(context, topology)
+    try:
+        topology.read(topology_text(transitions.topology))
+        untrained = khg.TransitionModel(context, topology)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(f"{model}: a topology that {tree} cannot have ({reason})") from None
     table = transitions.transition_table
     count = untrained.num_transition_ids
     if count + 1 != len(table) or any(
