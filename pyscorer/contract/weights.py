@@ -4,6 +4,7 @@ All are zip archives with checksums. numpy holds what it reads against them, tor
 """
 
 import io
+import pickle
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +37,10 @@ def load_tensors(path: Path, device: str = "cpu") -> Any:
         with zipfile.ZipFile(path) as archive:
             if damaged := archive.testzip():
                 raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
-    return torch.load(path, map_location=device, weights_only=True)
+    try:
+        return torch.load(path, map_location=device, weights_only=True)
+    except pickle.UnpicklingError:  # whose message says how to run it all the same
+        raise ValueError("a pickle of more than numbers, which could run anything") from None
 
 
 def load_arrays(path: Path, stage: str) -> dict[str, np.ndarray]:
