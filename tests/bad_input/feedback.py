@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable
@@ -25,8 +26,12 @@ _KEPT = tempfile.TemporaryDirectory(prefix="pyscorer-scorer-")
 
 @cache
 def model() -> Path:
-    """A scorer as `make run` makes it, small."""
-    return make_scorer(Path(_KEPT.name))
+    """A scorer as `make run` makes it, small.
+
+    In a process of its own: what espeak-ng says depends on what it has said before.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(make_scorer, (Path(_KEPT.name),))
 
 
 def score(samples: np.ndarray, text: str = TEXT, rate: int = 16000) -> str:
@@ -73,16 +78,16 @@ def reading(given: str) -> Callable[[Callable[[], str]], None]:
     return take
 
 
-def doubted(samples: np.ndarray, text: str = TEXT) -> str:
+def doubted(given: str, samples: np.ndarray, text: str = TEXT) -> str:
     """Refused or warned of: which of them depends on the model, see docs/feedback.md."""
     with contextlib.suppress(InputError):
-        assert score(samples, text) != "scored"
+        assert score(samples, text) != "scored", given
     raise InputError("not of this text (or scored, with a warning that it may not be)")
 
 
 def fitting(given: str, make: Callable[[], np.ndarray], text: str = TEXT) -> None:
     """A row for what is speech, or nearly so, but not of the text."""
-    tried(REFUSED, f"`score` of {given}")(lambda folder: doubted(make(), text))
+    tried(REFUSED, f"`score` of {given}")(lambda folder: doubted(given, make(), text))
 
 
 fitting("noise that comes and goes like syllables", SOUNDS["swelling"])
