@@ -74,8 +74,6 @@ def naming_utterances(
         return function(items)
     except InputError:
         for key, item in zip(keys, items, strict=True):
-            try:
+            with naming(f"utterance {key}"):
                 function([item])
-            except InputError as error:
-                raise InputError(f"utterance {key}: {error}") from None
         raise

@@ -17,6 +17,7 @@ from made_models import make_models
 
 from pyscorer.contract.archives import read_matrices
 from pyscorer.errors import InputError
+from pyscorer.lexicon.words import text_words
 
 TEXT = "I think the weather is fine"
 
@@ -58,9 +59,8 @@ def data_of(cases: Path, tmp_path: Path, **audio: Path) -> Path:
     shutil.copytree(cases / "01-bom/bomtext", tmp_path / "data")
     wavs = {key: cases / f"wav/{key}-u.wav" for key in ("s00", "s01", "s02")} | audio
     lines = [f"{key}-u {path}\n" for key, path in wavs.items()]
-    for name, content in (("wav.scp", "".join(lines)),):
-        (tmp_path / "data" / name).chmod(0o644)
-        (tmp_path / "data" / name).write_text(content)
+    (tmp_path / "data/wav.scp").chmod(0o644)
+    (tmp_path / "data/wav.scp").write_text("".join(lines))
     return tmp_path / "data"
 
 
@@ -85,8 +85,6 @@ def test_23_apostrophes(cases: Path, model: Path, line: int) -> None:
 
 
 def test_24_invisible_characters(cases: Path) -> None:
-    from pyscorer.lexicon.words import text_words
-
     texts = (cases / "24-invisible-characters/texts.txt").read_text(encoding="utf-8").splitlines()
     words = [[w.word for w in text_words(text, {})] for text in texts[:4]]
     assert words == [["information"], ["weekend"], ["week"], ["hello"]]
@@ -94,14 +92,8 @@ def test_24_invisible_characters(cases: Path) -> None:
 
 
 def test_26_figures_and_signs(cases: Path) -> None:
-    from pyscorer.lexicon.words import text_words
-
     for text in (cases / "26-figures-and-signs/texts.txt").read_text("utf-8").splitlines():
-        try:
-            words = [w.word for w in text_words(text, {})]
-        except InputError as error:
-            assert any(sign in str(error) for sign in "$£%&+=@-,."), (text, error)
-            continue
+        words = [w.word for w in text_words(text, {})]
         assert all(word.replace("'", "").isalpha() for word in words), (text, words)
         assert len(words) > len([part for part in text.split() if part.isalpha()]), (text, words)
 
@@ -172,19 +164,12 @@ def test_whole_audio_in_odd_containers(cases: Path, tmp_path: Path, file: str) -
 def test_07_a_cut_upload_is_called_cut(cases: Path, model: Path, tmp_path: Path) -> None:
     half = cases / "07-cut-upload/half.wav"
     assert "cut" in refusal(validated, data_of(cases, tmp_path, s00=half), tmp_path)
-    try:
-        said = scored(model, half)
-    except InputError as error:
-        said = str(error)
-    assert "cut" in said
+    assert "cut" in refusal(scored, model, half)
 
 
 def test_15_gsm(cases: Path, tmp_path: Path) -> None:
     gsm = cases / "15-gsm-wav/gsm.wav"
-    try:
-        assert "3 utterances" in validated(data_of(cases, tmp_path, s00=gsm), tmp_path)
-    except InputError as error:
-        assert "Hz" in str(error) and "cut" not in str(error), error
+    assert "3 utterances are valid" in validated(data_of(cases, tmp_path, s00=gsm), tmp_path)
 
 
 # E. levels
@@ -202,14 +187,8 @@ def test_12_channels_that_cancel(cases: Path, model: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize("name", ["dc02", "dc05", "dc10"])
 def test_13_offset(cases: Path, model: Path, tmp_path: Path, name: str) -> None:
     wav = cases / f"13-dc-offset/{name}.wav"
-    for run, arguments in (
-        (validated, (data_of(cases, tmp_path, s00=wav), tmp_path)),
-        (scored, (model, wav)),
-    ):
-        try:
-            run(*arguments)
-        except InputError as error:
-            assert "offset" in str(error) or "clipped" in str(error), error
+    assert "3 utterances are valid" in validated(data_of(cases, tmp_path, s00=wav), tmp_path)
+    assert "total" in scored(model, wav)
 
 
 def test_14_float_at_16_bit_scale(cases: Path, model: Path, tmp_path: Path) -> None:
@@ -252,22 +231,15 @@ def test_17_every_file_has_its_row(cases: Path, model: Path, tmp_path: Path) -> 
 
 def test_47_nothing_is_written_outside(cases: Path, tmp_path: Path) -> None:
     folder = tmp_path / "a/b/c/out"
-    try:
-        command("textgrids", "--ali", str(cases / "47-ids-with-slashes/ali"), "--out", str(folder))
-    except InputError as error:
-        assert "spk/u" in str(error) or "outside" in str(error)
-    else:
-        assert len(list(folder.iterdir())) == 2
+    command("textgrids", "--ali", str(cases / "47-ids-with-slashes/ali"), "--out", str(folder))
+    assert len(list(folder.iterdir())) == 2
     written = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert all(path.parent == folder for path in written)
 
 
 def test_47_entries_without_length(cases: Path, tmp_path: Path) -> None:
     arguments = ("--ali", str(cases / "47-ids-with-slashes/zero"), "--out", str(tmp_path / "out"))
-    try:
-        command("textgrids", *arguments)
-    except InputError as error:
-        assert "u" in str(error)
+    assert "phones.ctm:2: u: AY lasts 0.00 s" in refusal(command, "textgrids", *arguments)
 
 
 # H. Kaldi's forms
@@ -301,13 +273,8 @@ def test_31_ranges(cases: Path) -> None:
 @pytest.mark.parametrize("name", ["eps", "sil"])
 def test_34_silence_in_the_lexicon(cases: Path, tmp_path: Path, name: str) -> None:
     folder = cases / "34-lexicon-silence-phones" / name
-    try:
-        validated(folder, tmp_path)
-    except InputError as error:
-        assert ("lexicon.txt:11" if name == "eps" else "!SIL") in str(error), error
-    else:
-        text = (tmp_path / "valid/text").read_text()
-        assert name == "sil" and "!SIL" not in text
+    named = "lexicon.txt:11" if name == "eps" else "text:1: s00-u: !SIL"
+    assert named in refusal(validated, folder, tmp_path)
 
 
 # I. own data
@@ -316,9 +283,7 @@ def test_34_silence_in_the_lexicon(cases: Path, tmp_path: Path, name: str) -> No
 def test_35_variants_are_folded(cases: Path, tmp_path: Path) -> None:
     validated(cases / "35-lexicon-cmudict-variants/data", tmp_path)
     lines = (tmp_path / "valid/lexicon.txt").read_text().splitlines()
-    assert {"THE DH AH", "THE DH IY"} == {line for line in lines if line.startswith("THE")} - {
-        line for line in lines if not line.startswith("THE ")
-    }
+    assert [line for line in lines if line.startswith("THE")] == ["THE DH AH", "THE DH IY"]
 
 
 def own_corpus(cases: Path, tmp_path: Path) -> Path:
@@ -329,7 +294,11 @@ def own_corpus(cases: Path, tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("name", ["words", "phones", "stress", "blank line"])
+LEVELS = {"words": "word total", "phones": "phone accuracy", "stress": "word stress"}
+"""What nobody scored, by the key that scores.json lacks."""
+
+
+@pytest.mark.parametrize("name", [*LEVELS, "blank line"])
 def test_36_levels_that_nobody_scored(cases: Path, tmp_path: Path, name: str) -> None:
     root = own_corpus(cases, tmp_path)
     if name == "blank line":
@@ -340,10 +309,8 @@ def test_36_levels_that_nobody_scored(cases: Path, tmp_path: Path, name: str) ->
             cases / f"36-own-scores-keys-missing/{name}.json", root / "resource/scores.json"
         )
     flags = ("--corpus", "speechocean762", "--split", "train", "--root", str(tmp_path / "corpora"))
-    try:
-        command("prepare", *flags, "--out", str(tmp_path / "data"))
-    except InputError as error:
-        assert "scores.json" in str(error) and name != "blank line", error
+    said = command("prepare", *flags, "--out", str(tmp_path / "data"))
+    assert name == "blank line" or f"{LEVELS[name]}: " in said
 
 
 # K. console

@@ -12,7 +12,7 @@ from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, embed_feat
 from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.files import atomic_open
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 from pyscorer.options import option
 from pyscorer.parallel import one_thread, shared_map
 from pyscorer.progress import progress_bar
@@ -80,7 +80,5 @@ class _Exported:
 @one_thread()
 def _export(source: _Source, key: str) -> _Exported:
     features = source.features[key]
-    try:
+    with naming(f"{source.features.scp}: {key}"):
         return _Exported(key, len(features), *embed_features(source.model, features))
-    except InputError as error:
-        raise InputError(f"{source.features.scp}: {key}: {error}") from None

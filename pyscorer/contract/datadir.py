@@ -22,7 +22,7 @@ from pyscorer.contract.audio import is_there, read_audio
 from pyscorer.contract.files import read_table, shown, write_table
 from pyscorer.contract.phones import SPOKEN_PHONES
 from pyscorer.contract.tables import number, read_rows, whole
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 
 Aspect = Literal["accuracy", "completeness", "fluency", "prosodic", "total"]
 UTTERANCE_ASPECTS: list[str] = list(get_args(Aspect))
@@ -153,10 +153,8 @@ def read_segments(path: Path) -> dict[str, Span]:
     """Kaldi's `segments`: utterance -> span. Raises InputError naming the utterance at fault."""
     spans = {}
     for key, value in read_table(path).items():
-        try:
+        with naming(f"{path}: {shown(key)}"):
             spans[key] = parse_span(value)
-        except InputError as error:
-            raise InputError(f"{path}: {shown(key)}: {error}") from None
     return spans
 
 
@@ -240,10 +238,8 @@ def format_span(span: Span) -> str:
 
 def read_wav(utterance: Utterance) -> np.ndarray:
     """Mono float32 samples at 16 kHz of one utterance; errors name the utterance."""
-    try:
+    with naming(f"utterance {utterance.key}"):
         return read_audio(utterance.audio, span=utterance.times)
-    except InputError as error:
-        raise InputError(f"utterance {utterance.key}: {error}") from None
 
 
 def score(cell: str, top: float) -> float:

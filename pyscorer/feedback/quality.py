@@ -7,7 +7,7 @@ import numpy as np
 
 from pyscorer.contract.audio import SAMPLE_RATE, decode, samples_of
 from pyscorer.contract.recording import RecordingView
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 from pyscorer.feedback.likeness import Fit
 from pyscorer.feedback.limits import Limits
 from pyscorer.lexicon.words import TextWord
@@ -50,10 +50,8 @@ def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
     """
     recording = decode(path, LONGEST, _TOO_LONG)
     samples = samples_of(path, recording)
-    try:
+    with naming(path):
         warnings = check_samples(samples, recording.full_scale)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
     if recording.rate < SAMPLE_RATE:
         warnings = (
             f"The recording has a rate of {recording.rate} Hz, as telephones have: sounds such "

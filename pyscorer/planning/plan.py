@@ -6,7 +6,7 @@ from typing import Any
 
 from pyscorer.config import SAMPLE, Run, resolve_run, settle
 from pyscorer.corpora.manifests import MANIFESTS, load_manifest
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
 from pyscorer.planning.commands import Config, stage_options
@@ -58,10 +58,8 @@ def kaldi_training(config: Config, run: Run) -> Training:
     owner, _, split = run.acoustic[0].partition("/")
     if len(run.acoustic) > 1 or owner != run.corpus:
         raise InputError("engine kaldi: acoustic_data: only one split, and one of the corpus")
-    try:
+    with naming("engine kaldi"):
         check_binaries(RECIPES)
-    except InputError as error:
-        raise InputError(f"engine kaldi: {error}") from None
     return Training(run.work / "kaldi", split, DEFAULTS | dict(config.get("kaldi", {})))
 
 

@@ -11,7 +11,7 @@ from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open, write_table
-from pyscorer.errors import InputError
+from pyscorer.errors import InputError, naming
 from pyscorer.evaluation.word_errors import WordErrors, count_errors
 from pyscorer.options import option
 from pyscorer.parallel import one_thread, shared_map
@@ -111,8 +111,6 @@ def _open(model: Path, features: Matrices, graph: Path, options: DecodeOptions) 
 @one_thread()
 def _decode(source: _Source, key: str) -> _Decoded:
     features = source.features[key]
-    try:
+    with naming(f"{source.features.scp}: {key}"):
         scores = chain_scores(source.model, features)
-    except InputError as error:
-        raise InputError(f"{source.features.scp}: {key}: {error}") from None
     return _Decoded(key, len(features), source.recogniser.decode(scores))

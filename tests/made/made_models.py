@@ -79,16 +79,22 @@ def write_scores(data: Path, pooled: Path) -> None:
         table.assign(**scores).to_csv(data / f"{level}_scores.csv", index=False)
 
 
-def make_models(root: Path) -> None:
-    """From recordings to root/bundle; the TDNN-F is random, so scores mean nothing."""
+def align_recordings(root: Path, iterations: int, gaussians: int) -> None:
+    """From recordings to root/ali, by a GMM of theirs; torch's seed is set between."""
     write_recordings(root)
     torch.manual_seed(0)
-    data, ali, deep = root / "data", root / "ali", root / "deep"
+    data, lexicon = root / "data", root / "lexicon.txt"
     for kind in ("mfcc13", "mfcc40"):
         features(data, root / kind, FeatureOptions(kind=kind, jobs=1))
-    options = GmmOptions(iterations=4, gaussians=120, jobs=1)
-    train_gmm(data, root / "mfcc13", root / "lexicon.txt", root / "gmm", options)
-    align(data, root / "mfcc13", root / "lexicon.txt", root / "gmm", ali, AlignOptions(jobs=1))
+    options = GmmOptions(iterations=iterations, gaussians=gaussians, jobs=1)
+    train_gmm(data, root / "mfcc13", lexicon, root / "gmm", options)
+    align(data, root / "mfcc13", lexicon, root / "gmm", root / "ali", AlignOptions(jobs=1))
+
+
+def make_models(root: Path) -> None:
+    """From recordings to root/bundle; the TDNN-F is random, so scores mean nothing."""
+    align_recordings(root, iterations=4, gaussians=120)
+    data, ali, deep = root / "data", root / "ali", root / "deep"
     sizes = {"dim": 64, "bottleneck": 16, "prefinal_dim": 64, "prefinal_bottleneck": 32}
     network = Tdnnf(TdnnfConfig(len(PHONES) - 1, time_strides=(1, 0, 3), **sizes)).eval()
     owners = np.arange(1, len(PHONES), dtype=np.int32)

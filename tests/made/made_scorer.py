@@ -4,12 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from made_models import write_recordings
+from made_models import align_recordings
 from torch.nn import functional
 
-from pyscorer.alignment.align import AlignOptions, align
-from pyscorer.alignment.features import FeatureOptions, features
-from pyscorer.alignment.train_gmm import GmmOptions, train_gmm
 from pyscorer.chain.acoustic_model import AcousticModel, network_input, save_model
 from pyscorer.chain.export import ExportOptions, export
 from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig, pad_edges
@@ -32,14 +29,8 @@ _STEPS = 60
 
 def make_scorer(root: Path) -> Path:
     """From recordings to the directory that `bundle` makes; the scores mean nothing."""
-    write_recordings(root)
-    torch.manual_seed(0)
+    align_recordings(root, iterations=8, gaussians=200)
     data, ali, deep = root / "data", root / "ali", root / "deep"
-    for kind in ("mfcc13", "mfcc40"):
-        features(data, root / kind, FeatureOptions(kind=kind, jobs=1))
-    options = GmmOptions(iterations=8, gaussians=200, jobs=1)
-    train_gmm(data, root / "mfcc13", root / "lexicon.txt", root / "gmm", options)
-    align(data, root / "mfcc13", root / "lexicon.txt", root / "gmm", ali, AlignOptions(jobs=1))
     network = learn_alignment(root / "mfcc40", ali)
     owners = np.arange(1, len(PHONES), dtype=np.int32)
     save_model(root / "tdnnf.pt", AcousticModel(network, owners))
