@@ -19,6 +19,8 @@ class Segment:
     label: str
     start: int
     length: int
+    confidence: float | None = None
+    """From 0 to 1, where a recogniser gave one."""
 
     @property
     def end(self) -> int:
@@ -30,9 +32,15 @@ def write_ctm(path: Path, alignments: Iterable[tuple[str, list[Segment]]]) -> No
     """Write `utterance 1 start duration label` lines, times in seconds."""
     with atomic_open(path) as stream:
         for key, segments in alignments:
-            for s in segments:
-                start, length = s.start * FRAME_SHIFT, s.length * FRAME_SHIFT
-                stream.write(f"{key} 1 {start:.2f} {length:.2f} {s.label}\n")
+            stream.writelines(ctm_lines(key, segments))
+
+
+def ctm_lines(key: str, segments: Iterable[Segment]) -> Iterator[str]:
+    """The lines of an utterance; confidences, where there are any, as the sixth column."""
+    for s in segments:
+        start, length = s.start * FRAME_SHIFT, s.length * FRAME_SHIFT
+        confidence = "" if s.confidence is None else f" {s.confidence:.4f}"
+        yield f"{key} 1 {start:.2f} {length:.2f} {s.label}{confidence}\n"
 
 
 _LONGEST = 1e6
@@ -42,10 +50,10 @@ _LONGEST = 1e6
 def read_ctm(path: Path) -> Iterator[tuple[str, list[Segment]]]:
     """Yield (utterance, its segments in order of time), streaming.
 
-    Empty lines, comments (`;;`) and a sixth column (confidence) are passed over. Raises InputError
-    naming the line for a malformed one, for times that are no times, for segments that overlap or
-    are shorter than a frame, for two channels in one utterance, and for an utterance whose lines
-    are not together.
+    Empty lines and comments (`;;`) are passed over; a sixth column is the confidence, where it is a
+    number from 0 to 1. Raises InputError naming the line for a malformed one, for times that are no
+    times, for segments that overlap or are shorter than a frame, for two channels in one utterance,
+    and for an utterance whose lines are not together.
     """
     done: set[str] = set()
     current, channel, segments = "", "", list[Segment]()
@@ -96,4 +104,12 @@ def _parse(line: str, place: str) -> tuple[str, str, Segment]:
             f"{place}: {shown(key)}: {shown(label)} lasts {length} s, less than a frame of "
             f"{FRAME_SHIFT} s: remove the line or mend its times"
         )
-    return key, channel, Segment(label, first, end - first)
+    return key, channel, Segment(label, first, end - first, _confidence(fields[5:]))
+
+
+def _confidence(rest: list[str]) -> float | None:
+    try:
+        value = float(rest[0])
+    except (IndexError, ValueError):
+        return None
+    return value if 0 <= value <= 1 else None

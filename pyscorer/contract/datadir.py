@@ -1,9 +1,10 @@
 """Kaldi data directories, the lexicon and phone set, and the label tables beside them.
 
-A data directory holds `text`, `wav.scp`, `utt2spk`, `spk2utt` (and `spk2age`, `spk2gender` where
-known), `segments` where utterances are stretches of the recordings in wav.scp, `canonical` where
-the corpus has canonical phone strings, and, for scored corpora, the label tables
-`utterance_scores.csv`, `word_scores.csv`, `phone_scores.csv` and `rater_scores.csv`.
+A data directory holds `wav.scp`, `utt2spk`, `spk2utt` (and `spk2age`, `spk2gender` where known),
+`text` where it is known what was said, `segments` where utterances are stretches of the recordings
+in wav.scp, `canonical` where the corpus has canonical phone strings, for scored corpora the label
+tables `utterance_scores.csv`, `word_scores.csv`, `phone_scores.csv` and `rater_scores.csv` with
+their `scales.json`, and for answers to prompts what `contract.classes` says.
 """
 
 import math
@@ -64,10 +65,13 @@ class Utterance:
     speaker: str
     audio: Path
     words: tuple[str, ...]
+    """What was said; none where there is no text."""
     canonical: tuple[tuple[str, ...], ...] | None = None
     """Canonical phones of each word, where the corpus has them."""
     span: Span | None = None
     """Which part of `audio` it is; None: all of it."""
+    prompt: str | None = None
+    """What the utterance answers."""
 
     @property
     def times(self) -> tuple[float, float] | None:
@@ -97,10 +101,14 @@ class DataDir:
 
 def read_data_dir(path: Path) -> DataDir:
     """Read a prepared data directory. Raises InputError naming the file and utterance at fault."""
-    text = read_table(path / "text")
     audio = read_table(path / "wav.scp")
     spans = read_segments(path / "segments") if (path / "segments").exists() else None
     speakers = read_table(path / "utt2spk")
+    prompts = read_table(path / "prompts") if (path / "prompts").exists() else {}
+    if (path / "text").exists() or not prompts:
+        text = read_table(path / "text")
+    else:
+        text = dict.fromkeys(speakers, "")
     timed: tuple[str, Container[str]] = ("wav.scp", audio) if spans is None else ("segments", spans)
     for name, table in (timed, ("utt2spk", speakers)):
         for key in text:
@@ -119,7 +127,7 @@ def read_data_dir(path: Path) -> DataDir:
         span = spans[key] if spans is not None else None
         file = find_audio(audio[key if span is None else span.recording], path)
         data.utterances[key] = Utterance(
-            key, speakers[key], file, words[key], canonical.get(key), span
+            key, speakers[key], file, words[key], canonical.get(key), span, prompts.get(key)
         )
     for attribute in ("age", "gender"):
         file = path / f"spk2{attribute}"
@@ -206,7 +214,11 @@ def _read_canonical(
 def write_data_dir(path: Path, data: DataDir) -> None:
     """Write `data` as sorted Kaldi files into the existing or new directory `path`."""
     items = data.utterances.values()
-    write_table(path / "text", {u.key: " ".join(u.words) for u in items})
+    prompts = {u.key: u.prompt for u in items if u.prompt is not None}
+    if prompts:
+        write_table(path / "prompts", prompts)
+    if any(u.words for u in items) or not prompts:
+        write_table(path / "text", {u.key: " ".join(u.words) for u in items})
     write_table(
         path / "wav.scp", {u.span.recording if u.span else u.key: str(u.audio) for u in items}
     )

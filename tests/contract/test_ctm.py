@@ -38,11 +38,11 @@ def test_a_bad_ctm_is_named_by_line(tmp_path, lines, message):
         list(read_ctm(tmp_path / "ctm"))
 
 
-def test_comments_confidences_and_blank_lines_are_passed_over(tmp_path):
+def test_comments_and_blank_lines_are_passed_over_and_a_sixth_column_is_the_confidence(tmp_path):
     lines = [";; made by another aligner", "a A 0.10 0.20 AA 0.97", "", "a A 0.3 0.1 B NA", "  "]
     (tmp_path / "ctm").write_text("\n".join(lines))
     assert list(read_ctm(tmp_path / "ctm")) == [
-        ("a", [Segment("AA", 10, 20), Segment("B", 30, 10)])
+        ("a", [Segment("AA", 10, 20, 0.97), Segment("B", 30, 10)])
     ]
 
 
