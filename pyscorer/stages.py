@@ -19,6 +19,7 @@ STAGES = {
     "download": "corpora.download",
     "prepare": "corpora.prepare",
     "validate": "corpora.validate",
+    "new_corpus": "corpora.new_corpus",
     "perturb": "corpora.perturb",
     "features": "alignment.features",
     "train_gmm": "alignment.train_gmm",

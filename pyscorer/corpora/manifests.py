@@ -165,9 +165,10 @@ def _check(path: Path, content: Mapping[str, Any]) -> None:
         said = shown(fault.message, 300)
         if fault.validator == "anyOf":
             said = "what is it? `reader`, or `table` with `columns`, or `data` is needed"
-        elif fault.schema is False:
-            kind = "published corpus" if "reader" in content else "own corpus"
-            said = f"a {kind} has no such key"
+        elif fault.schema is False:  # of which jsonschema does not tell the path
+            key = next(key for key, value in content.items() if value is fault.instance)
+            kind = "a published corpus" if "reader" in content else "an own corpus"
+            where, said = f"[{key!r}]", f"{kind} has no such key"
         raise InputError(f"{path}: {where}: {said}")
 
 
