@@ -146,7 +146,7 @@ def test_prompts_need_no_text(folder):
     assert not (out / "text").exists()
     data = read_data_dir(validated(out))
     assert [(u.words, u.prompt) for u in data.utterances.values()] == [((), "Say it")] * 2
-    assert read_table(out / "lexicon.txt").keys() == {"SAY", "IT"}
+    assert read_table(out / "lexicon.txt").keys() == {"SAY", "IT", "THAT"}
 
 
 def test_validate_copies_all_and_drops_rows_of_what_is_faulty(folder):
