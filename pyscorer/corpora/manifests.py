@@ -12,9 +12,9 @@ import jsonschema
 from pyscorer.contract.files import read_yaml, shown
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
+from pyscorer.shipped import MANIFESTS, SCHEMAS
 
-MANIFESTS = Path(__file__).resolve().parents[2] / "data_manifests"
-SCHEMA = MANIFESTS.parent / "workflow/schemas/manifest.schema.yaml"
+SCHEMA = SCHEMAS / "manifest.schema.yaml"
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
-
-RECIPES = MANIFESTS.parent / "kaldi_recipes"
+from pyscorer.shipped import RECIPES
 
 
 @dataclass(frozen=True)
