@@ -1,9 +1,2 @@
 # `snakemake --cores N` from the root makes the report of the configured run.
 include: "workflow/Snakefile"
-
-
-rule all:
-    default_target: True
-    input:
-        RESULTS / "report.html",
-        expand(RESULTS / "models" / "{scorer}", scorer=config["scorers"]),

@@ -1,4 +1,4 @@
-"""What comes with the package: manifests, workflow, Kaldi recipes, example configurations, profiles.
+"""What comes with the package: manifests, workflow, Kaldi recipes, configurations, profiles.
 
 In a checkout these folders lie beside the package, where people look for them; the wheel has them
 inside it (`pyproject.toml` says which).

@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 STAGES = {
+    "init": "project.init",
     "download": "corpora.download",
     "prepare": "corpora.prepare",
     "validate": "corpora.validate",

@@ -18,7 +18,7 @@ LAYERS = (
     {"feedback"},
     {"stages"},
     {"console", "paths"},
-    {"cli", "config", "describe"},
+    {"cli", "config", "describe", "project"},
     {"planning"},
 )
 """Rooms from the ground up; those of one layer are blind to each other."""

@@ -12,7 +12,8 @@ import jsonschema
 from pyscorer.contract.files import read_yaml, shown
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
-from pyscorer.shipped import MANIFESTS, SCHEMAS
+from pyscorer.shipped import MANIFESTS as MANIFESTS
+from pyscorer.shipped import SCHEMAS
 
 SCHEMA = SCHEMAS / "manifest.schema.yaml"
 
