@@ -128,7 +128,7 @@ def test_every_stage_that_the_rules_run_has_a_section():
         schema,
         *(schema[name]["properties"] for name in ("grading", "proficiency", "paper1")),
     ]
-    on_demand = {"score", "score_all"}
+    on_demand = {"init", "score", "score_all"}
     settled = {"pool", "scale_alignment"}  # all that they have the rules settle
     for stage in all_options().keys() - on_demand - settled:
         if not STAGES[stage].startswith("kaldi."):
