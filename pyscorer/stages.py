@@ -16,7 +16,6 @@ from typing import Any
 from pydantic import TypeAdapter
 
 STAGES = {
-    "init": "project.init",
     "download": "corpora.download",
     "prepare": "corpora.prepare",
     "validate": "corpora.validate",
@@ -70,6 +69,7 @@ STAGES = {
     "bundle_grader": "feedback.bundle",
     "score": "feedback.score",
     "score_all": "feedback.score_all",
+    "init": "project.init",
     "evaluate": "evaluation.evaluate",
     "report": "evaluation.report",
     "quote": "evaluation.quote",
