@@ -18,7 +18,7 @@ from typing import Any, cast
 import jsonschema
 
 from pyscorer.contract.files import read_json, read_yaml, shown
-from pyscorer.corpora.manifests import MANIFESTS, Manifest, check_there, load_manifest
+from pyscorer.corpora.manifests import Manifest, check_there, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.paths import expanded, inside, not_a_folder, not_writable, unusable
 from pyscorer.shipped import CHECKOUT, SCHEMAS

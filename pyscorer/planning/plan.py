@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pyscorer.config import SAMPLE, Run, manifests_folder, resolve_run, settle
-from pyscorer.corpora.manifests import MANIFESTS, load_manifest
+from pyscorer.corpora.manifests import load_manifest
 from pyscorer.corpora.own_table import named_files
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries

@@ -12,7 +12,7 @@ from pyscorer.contract.files import atomic_open, read_text
 from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 from pyscorer.paths import not_writable, unusable
-from pyscorer.shipped import CONFIG, MANIFESTS, PACKAGE, PROFILES
+from pyscorer.shipped import CONFIG, PACKAGE, PROFILES
 
 TEMPLATE = PACKAGE / "project" / "template"
 _HIDDEN = {"gitignore": ".gitignore"}
@@ -36,8 +36,7 @@ def init(
     """
     if fault := unusable(str(folder)) or not_writable(folder):
         raise InputError(fault)
-    manifest = load_manifest(corpus, MANIFESTS)
-    if "utterance" not in manifest.labels:
+    if not load_manifest(corpus).scales.utterance:
         raise InputError(f"--corpus: {corpus} has no scores of utterances to train a scorer on")
     files = project_files(corpus)
     tops = sorted({Path(name).parts[0] for name in files})

@@ -1,11 +1,19 @@
 import logging
+import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import yaml
 
 from pyscorer import cli
+from pyscorer.config import resolve_run, settle
+from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import read_yaml
+from pyscorer.contract.scales import read_scales
+from pyscorer.corpora.manifests import load_manifest
+from pyscorer.corpora.prepare import PrepareOptions, prepare
 from pyscorer.errors import InputError
 from pyscorer.project.init import init, project_files
 from pyscorer.shipped import CONFIG, PROFILES
@@ -14,7 +22,8 @@ from pyscorer.shipped import CONFIG, PROFILES
 def test_a_project_runs_the_default_configuration_on_the_sample(tmp_path: Path) -> None:
     init(tmp_path / "new" / "project")
     laid = read_yaml(tmp_path / "new" / "project" / "config.yaml")
-    assert laid == read_yaml(CONFIG / "config.yaml") | {"corpus": "sample"}
+    own = {"corpus": "sample", "manifests": "data_manifests"}
+    assert laid == read_yaml(CONFIG / "config.yaml") | own
 
 
 def test_every_section_of_the_configuration_has_a_comment(tmp_path: Path) -> None:
@@ -33,6 +42,46 @@ def test_it_takes_along_the_runs_that_are_laid_over_it_and_the_profiles(tmp_path
                 assert not copy.exists()
             else:
                 assert copy.read_bytes() == path.read_bytes()
+
+
+def test_the_manifest_to_fill_in_is_one_that_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    Path("corpus").mkdir()
+    rows = ["audio,speaker,text,total"]
+    for number in range(10):
+        soundfile.write(f"corpus/{number}.wav", np.full(16000, 0.1), 16000)
+        rows.append(f"{number}.wav,speaker{number},It was cold,{number}")
+    Path("corpus", "utterances.csv").write_text("\n".join(rows))
+    run = resolve_run(settle(read_yaml(Path("config.yaml")) | {"corpus": "my_corpus"}))
+    assert not run.sources["my_corpus"].fetch
+    options = PrepareOptions(manifests=Path("data_manifests"))
+    sizes = {}
+    for split in ("train", "test"):
+        prepare("my_corpus", split, Path(split), options)
+        sizes[split] = len(read_data_dir(Path(split)).utterances)
+    assert sizes == {"train": 7, "test": 3}
+    assert read_scales(Path("train")).utterance == {"total": (0, 10)}
+
+
+def with_all_that_is_commented_out(path: Path) -> None:
+    path.write_text(re.sub(r"^( *)# ( *\w+:.*)$", r"\1\2", path.read_text(), flags=re.MULTILINE))
+
+
+def test_what_is_commented_out_is_right_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    manifest = Path("data_manifests", "my_corpus.yaml")
+    with_all_that_is_commented_out(manifest)
+    scales = load_manifest("my_corpus", manifest.parent).scales
+    assert scales.utterance.keys() == {"total", "fluency"} and scales.word.keys() == {"accuracy"}
+    with_all_that_is_commented_out(Path("config.yaml"))
+    run = resolve_run(settle(read_yaml(Path("config.yaml"))))
+    assert run.acoustic == ("librispeech/train-clean-100",)
 
 
 def test_what_a_run_makes_is_not_taken_into_git(tmp_path: Path) -> None:
