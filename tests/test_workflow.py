@@ -76,14 +76,16 @@ def test_a_project_that_takes_the_workflow_as_a_module_has_the_same_commands(
     init(tmp_path / "project")
     fake_programs(tmp_path / "bin")
     targets = [*TARGETS, *(f"{tmp_path}/results/sample/{name}" for name in ("kaldi", "vosk"))]
-    config = SECTIONS | {"engine": engine}
+    manifests = str(tmp_path / "project" / "data_manifests")
+    config = SECTIONS | {"engine": engine, "manifests": manifests}
     module = dry_run(tmp_path, *targets, project=tmp_path / "project", **config)
     included = dry_run(tmp_path, *targets, **config)
     assert module.counts == included.counts and len(module.commands) > 50
     assert sorted(module.commands) == sorted(included.commands)
-    # Without a target: the report.
-    alone = dry_run(tmp_path, project=tmp_path / "project", engine=engine)
-    assert alone.counts["all"] == alone.counts["report"] == 1 and "train_grader" not in alone.counts
+    for place in (tmp_path / "project", ROOT):  # without a target: the report
+        alone = dry_run(tmp_path, project=place, **config).counts
+        assert alone["all"] == alone["report"] == 1 and alone["bundle"] == 2
+        assert not {"train_grader", "train_expert", "decode"} & alone.keys()
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)

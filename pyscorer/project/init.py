@@ -8,11 +8,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from pyscorer.contract.files import atomic_open, read_text
+from pyscorer.contract.files import atomic_open, read_text, shown
 from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 from pyscorer.paths import not_writable, unusable
-from pyscorer.shipped import CONFIG, PACKAGE, PROFILES
+from pyscorer.shipped import CONFIG, MANIFESTS, PACKAGE, PROFILES
 
 TEMPLATE = PACKAGE / "project" / "template"
 _HIDDEN = {"gitignore": ".gitignore"}
@@ -32,12 +32,16 @@ def init(
     configuration. `snakemake --cores 2` in it runs, and keeps all that it makes there.
 
     Raises InputError where something of that name is there already, where the folder may not be
-    written into, and for a corpus without a manifest, or without scores to learn from.
+    written into, and for a corpus that pyscorer does not know, or that has no scores to learn from.
     """
     if fault := unusable(str(folder)) or not_writable(folder):
         raise InputError(fault)
-    if not load_manifest(corpus).scales.utterance:
-        raise InputError(f"--corpus: {corpus} has no scores of utterances to train a scorer on")
+    known = [path.stem for path in sorted(MANIFESTS.glob("*.yaml")) if _is_scored(path.stem)]
+    if corpus not in known:
+        raise InputError(
+            f"--corpus: {shown(corpus)} is none with scores of people: {', '.join(known)}. A "
+            "corpus of your own gets its manifest and its name in the project"
+        )
     files = project_files(corpus)
     tops = sorted({Path(name).parts[0] for name in files})
     if there := [name for name in tops if os.path.lexists(folder / name)]:
@@ -50,6 +54,10 @@ def init(
         with atomic_open(folder / name) as stream:
             stream.write(text)
     logging.info("%s: a project; in it, `snakemake --cores 2` makes the report", folder)
+
+
+def _is_scored(corpus: str) -> bool:
+    return bool(load_manifest(corpus).scales.utterance)
 
 
 def project_files(corpus: str) -> dict[str, str]:

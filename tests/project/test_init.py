@@ -122,8 +122,12 @@ def test_a_folder_with_other_files_is_taken(tmp_path: Path) -> None:
         ("file", "sample", "file is a file"),
         ("file/below", "sample", "file is a file"),
         ("a{b}", "sample", "choose a path without"),
-        ("project", "timit", "no manifest of corpus timit; .*speechocean762"),
-        ("project", "librispeech", "--corpus: librispeech has no scores of utterances"),
+        (
+            "project",
+            "timit",
+            "--corpus: timit is none with scores of people: sample, speechocean762",
+        ),
+        ("project", "librispeech", "--corpus: librispeech is none with scores"),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_made(
