@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from itertools import chain, permutations, product
 from pathlib import Path
 
@@ -86,6 +87,38 @@ def test_a_project_that_takes_the_workflow_as_a_module_has_the_same_commands(
         alone = dry_run(tmp_path, project=place, **config).counts
         assert alone["all"] == alone["report"] == 1 and alone["bundle"] == 2
         assert not {"train_grader", "train_expert", "decode"} & alone.keys()
+
+
+def test_a_larger_workflow_takes_the_rules_under_other_names_and_part_of_its_configuration(
+    tmp_path: Path,
+):
+    (tmp_path / "Snakefile").write_text(LARGER)
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")  # which prints commands
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | {"corpus": "sample"}
+    (tmp_path / "larger.yaml").write_text(yaml.safe_dump({"scoring": config}))
+    planned = dry_run(tmp_path, "count.txt", project=tmp_path)
+    assert planned.counts["count"] == planned.counts["scoring_report"] == 1
+    assert "wc -l results/sample/report.html results/sample/models/deep" in planned.text
+    commands = [command for command in planned.commands if command.startswith("pyscorer")]
+    assert len(commands) > 25 and not any(str(tmp_path) in command for command in commands)
+
+
+LARGER = """
+from pyscorer.shipped import RECIPES, WORKFLOW
+
+configfile: "larger.yaml"
+
+module pyscorer:
+    snakefile: WORKFLOW / "Snakefile"
+    config: config["scoring"]
+
+use rule * from pyscorer as scoring_*
+
+rule count:
+    input: pyscorer.TARGETS
+    output: "count.txt"
+    shell: "wc -l {input} > {output}"
+"""
 
 
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
