@@ -70,6 +70,7 @@ STAGES = {
     "bundle_grader": "feedback.bundle",
     "score": "feedback.score",
     "score_all": "feedback.score_all",
+    "init": "project.init",
     "evaluate": "evaluation.evaluate",
     "report": "evaluation.report",
     "quote": "evaluation.quote",

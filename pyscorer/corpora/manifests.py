@@ -21,9 +21,10 @@ from pyscorer.corpora.manifest_parts import (
 )
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
+from pyscorer.shipped import MANIFESTS as MANIFESTS
+from pyscorer.shipped import SCHEMAS
 
-MANIFESTS = Path(__file__).resolve().parents[2] / "data_manifests"
-SCHEMA = MANIFESTS.parent / "workflow/schemas/manifest.schema.yaml"
+SCHEMA = SCHEMAS / "manifest.schema.yaml"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pyscorer.config import SAMPLE, Run, manifests_folder, resolve_run, settle
-from pyscorer.corpora.manifests import MANIFESTS, load_manifest
+from pyscorer.corpora.manifests import load_manifest
 from pyscorer.corpora.own_table import named_files
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
@@ -14,8 +14,7 @@ from pyscorer.planning.commands import Config, existing, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
-
-RECIPES = MANIFESTS.parent / "kaldi_recipes"
+from pyscorer.shipped import RECIPES
 
 
 @dataclass(frozen=True)

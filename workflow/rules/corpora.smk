@@ -44,6 +44,7 @@ rule validate:
         text=WORK / "data" / "{corpus}" / "{split}" / "text",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
     params:
+        results=RESULTS,
         folders=folders("data", out=0),
         options=options("validate"),
     threads: workflow.cores
@@ -53,5 +54,5 @@ rule validate:
         BENCHMARKS / "validate" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer validate {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
-        " --report {RESULTS:q}/faults.{wildcards.corpus:q}.{wildcards.split:q}.csv"
+        " --report {params.results:q}/faults.{wildcards.corpus:q}.{wildcards.split:q}.csv"
         " {params.options} 2>&1 | tee {log:q}"
