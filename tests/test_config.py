@@ -207,8 +207,8 @@ def test_the_acoustic_model_may_be_trained_on_other_corpora(root):
 
 
 def test_a_corpus_without_a_manifest_is_an_error_that_names_the_known_ones(root):
-    with pytest.raises(InputError, match=r"no manifest of corpus l2arctic.*speechocean762"):
-        resolve_run(changed(corpora_root=str(root), corpus="l2arctic"))
+    with pytest.raises(InputError, match=r"no manifest of corpus timit.*speechocean762"):
+        resolve_run(changed(corpora_root=str(root), corpus="timit"))
 
 
 def test_flags_spell_every_kind_of_value():
