@@ -101,7 +101,12 @@ def measure_norms(data: Path, pool: Path, view: Path | None = None) -> Norms:
 
 def _scores_of_readers(data: Path) -> tuple[str, str, Range, pd.Series]:
     """What good readers are called, the score that tells them ("": none does), range and values."""
-    nobody: tuple[str, str, Range, pd.Series] = ("other readers", "", (0, 1), pd.Series(dtype=float))
+    nobody: tuple[str, str, Range, pd.Series] = (
+        "other readers",
+        "",
+        (0, 1),
+        pd.Series(dtype=float),
+    )
     ranges = read_scales(data).utterance
     if not ranges or not (data / "utterance_scores.csv").exists():
         return nobody

@@ -236,9 +236,7 @@ def _calibrated(
     levels = []
     for by_seed, wanted, ranges in zip(out_of_fold, human, ranges_of(labels.scales), strict=True):
         value, spread = by_seed.mean(axis=0), by_seed.std(axis=0)
-        columns = zip(
-            *(x.reshape(wanted.shape).T for x in (value, spread)), wanted.T, strict=True
-        )
+        columns = zip(*(x.reshape(wanted.shape).T for x in (value, spread)), wanted.T, strict=True)
         fitted = tuple(fit_interval(*column) for column in columns)
         intervals.append(fitted)
         levels.append(with_intervals(value, spread, fitted, ranges))

@@ -261,7 +261,9 @@ def unfreeze_scorer(
     trained = [u.trained for u in done]
     modules = tuple(ScorerModule(t.place, t.state, t.acoustic) for t in trained)
     alone = options.one_fold or first.options.one_fold
-    model = replace(first, options=replace(scorer, one_fold=alone), modules=modules, scales=data.scales)
+    model = replace(
+        first, options=replace(scorer, one_fold=alone), modules=modules, scales=data.scales
+    )
     on_train, on_test = (
         np.stack([getattr(u, name) for u in done], axis=1) for name in ("on_train", "on_test")
     )

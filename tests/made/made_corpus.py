@@ -109,7 +109,9 @@ def write_corpus(
     owner = np.repeat(keys, p.word_counts)
     starts = np.flatnonzero(p.phone_index == 0)
     places = {"utterance": owner, "word_index": p.word_index[starts], "word": "X"}
-    tables["word"] = pd.DataFrame(places).join(pd.DataFrame(labels.words, columns=list(scales.word)))
+    tables["word"] = pd.DataFrame(places).join(
+        pd.DataFrame(labels.words, columns=list(scales.word))
+    )
     tables["phone"] = pd.DataFrame(
         {
             "utterance": np.repeat(keys, p.phone_counts),
