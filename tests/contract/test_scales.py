@@ -42,6 +42,7 @@ def test_scales_are_read_as_they_were_written(tmp_path):
         ({"utterance": {"flow": [5, 1]}}, "utterance flow: 5 to 1 is no range"),
         ({"utterance": {"flow": [1]}}, "utterance.flow"),
         ({"utterance": {"two words": [1, 2]}}, "two words"),
+        ({"utterance": {"word": [1, 2]}}, "utterance word: the name of a column"),
         ({"utterance": {}, "phone": {"a": [0, 1], "b": [0, 1]}}, "phone"),
         ({"utterance": {"flow": [0, 1]}, "overall_aspect": "x"}, "x is no utterance aspect"),
     ],
@@ -131,6 +132,6 @@ def test_directories_of_other_scales_do_not_go_together(tmp_path):
         write_scales(tmp_path / name, scales)
     assert check_same(tmp_path / "one", tmp_path / "two") == OWN
     with pytest.raises(
-        InputError, match="other: utterance scores: accuracy 0 to 10, .*flow 1 to 5"
+        InputError, match=r"other: utterance scores: accuracy 0 to 10, .*flow 1 to 5"
     ):
         check_same(tmp_path / "one", tmp_path / "other")

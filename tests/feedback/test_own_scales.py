@@ -20,6 +20,7 @@ from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.scales import Scales, make_scales, write_scales
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import EvaluateOptions, evaluate
+from pyscorer.feedback import score_all as batch
 from pyscorer.feedback.bundle import bundle, load_bundle
 from pyscorer.feedback.score import score
 from pyscorer.feedback.score_all import ScoreAllOptions, score_all
@@ -44,7 +45,7 @@ OWN = make_scales(
 
 
 def rescore(data: Path, scales: Scales = OWN) -> None:
-    """The totals of a data directory as `flow`, 0 to 10 becoming 1 to 5; all of `range` the same."""
+    """The totals of a data directory as `flow`, 0 to 10 becoming 1 to 5; `range` is 0.5."""
     path = data / "utterance_scores.csv"
     table = pd.read_csv(path)
     flow = 1 + 0.4 * table["total"]
@@ -105,7 +106,7 @@ def test_an_aspect_is_one_of_the_scales_and_named_where_none_stands_for_all(scor
             train_scorer(*call, replace(OPTIONS, aspect=aspect))
         with pytest.raises(InputError, match=f"test: {fault}; choose one of: {known}"):
             evaluate(data / "test", [], [], scored / "no", EvaluateOptions(aspect=aspect))
-    with pytest.raises(InputError, match="test: utterance scores: accuracy 0 to 10, .* flow 1 to"):
+    with pytest.raises(InputError, match=r"test: utterance scores: accuracy 0 to 10, .* flow 1 to"):
         other = scored / "total/data/test"
         train_scorer(*call[:2], other, *call[3:], replace(OPTIONS, aspect="flow"))
 
@@ -267,6 +268,13 @@ def test_the_summary_has_the_columns_of_the_scales(run: Path, tmp_path: Path) ->
     ends = [f"{a}{end}" for a in OWN.utterance for end in ("", "_low", "_high")]
     assert list(row)[5:-1] == [*ends, "pace", "pauses"]
     assert -1 <= row["range_low"] <= row["range"] <= row["range_high"] <= 1
+
+
+def test_no_aspect_takes_the_place_of_another_column_of_the_summary() -> None:
+    own = make_scales({"utterance": {"pauses": [1, 5]}}, "own")
+    measured = ["pace", "pauses"]
+    scores = ["pauses_score", "pauses_score_low", "pauses_score_high"]
+    assert list(batch._grades(None, own)) == [*scores, *measured]
 
 
 def test_a_bundle_knows_its_scales_without_a_corpus(run: Path) -> None:
