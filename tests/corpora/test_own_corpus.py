@@ -215,6 +215,14 @@ def test_splits_by_shares_of_speakers_are_apart_and_follow_the_seed(speakers):
     assert any(split_speakers(speakers, rule, seed=seed) != found for seed in (1, 2, 3))
 
 
+def test_to_edit_a_score_moves_no_speaker(speakers):
+    rule = {"train": {"speakers": 0.6}, "test": {"speakers": "rest"}}
+    found = split_speakers(speakers, rule)
+    table = (speakers / "my.csv").read_text()
+    (speakers / "my.csv").write_text(table.replace(",1\n", ",5\n").replace(",2\n", ",1\n"))
+    assert split_speakers(speakers, rule) == found
+
+
 def test_splits_by_lists_of_speakers(speakers):
     (speakers / "test.txt").write_text("s1\ns2\n")
     rule = {
