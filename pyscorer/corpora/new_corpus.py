@@ -17,8 +17,8 @@ from pyscorer.errors import InputError
 from pyscorer.options import option
 
 _HEAD = (
-    "# A manifest of your own corpus; docs/own-corpus.md explains it. Look it through: where it says",
-    "# CHECK, the table did not tell.",
+    "# A manifest of your own corpus; docs/own-corpus.md explains it. Look it through: where it",
+    "# says CHECK, the table did not tell.",
 )
 
 
