@@ -34,8 +34,8 @@ rule decoding_graph:
     output:
         directory(WORK / "decoding_graph"),
     params:
-        tree=TREE,
         sources=files("text", "grammar"),
+        tree=TREE,
         options=options("decoding_graph", base=HEARING.graph_options),
     log:
         LOGS / "decoding_graph.log",
