@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from made_answers import answer, silence, view_of
+from made_answers import answer, silence, viewed
 
 from pyscorer.contract.ctm import Segment
 from pyscorer.contract.decoded import Alternative, Decoded
@@ -132,12 +132,7 @@ def test_no_figure_knows_a_word() -> None:
 
 
 def test_a_view_of_the_transcript() -> None:
-    one = answer("u", SPOKEN, GOPS)
-    assert one.recording is not None
-    viewed = Recording(
-        "u", one.recording.segments, 240, view=view_of(one), measured=one.recording.measured
-    )
-    found = describe_answer(HeardAnswer(one.decoded, 2.4, one.prompt, viewed))
+    found = describe_answer(viewed(answer("u", SPOKEN, GOPS)))
     assert found["view_word_mean"] == -0.75  # -1.5 of two tokens
     assert (found["view_margin_min"], found["view_difference"]) == (-0.25, 0.25)
 
