@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS, LABEL_TOPS, score
+from pyscorer.contract.datadir import LABEL_KEYS, score
 from pyscorer.contract.files import read_lines, shown
 from pyscorer.contract.phones import SPOKEN_PHONES
+from pyscorer.contract.scales import FILE, Range, read_scales
 from pyscorer.contract.tables import read_rows, whole
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, add_variant, lexicon_lines, stands_for_silence
@@ -152,8 +153,8 @@ def attribute_fault(name: str, value: str) -> str:
     if not value:
         return ""  # said already
     if name == "spk2gender":
-        right = value in ("m", "f")
-        return "" if right else f"gender is {shown(value)!r}: write m or f, or leave the line out"
+        right = len(value.split()) == 1 and value.isprintable()
+        return "" if right else f"gender is {shown(value)!r}: write one word, or leave the line out"
     right = value.isascii() and value.isdecimal() and int(value[:9]) <= _LONGEST_LIFE
     return "" if right else f"age is {shown(value)!r}: whole years, or leave the line out"
 
@@ -247,12 +248,23 @@ def check_labels(
     canonical: dict[str, dict[int, tuple[str, ...]]],
     faults: list[Fault],
 ) -> None:
-    """Check every label table: columns, range, duplicates, and that utterances agree with text."""
+    """Check every label table: columns, range, duplicates, and that utterances agree with text.
+
+    Aspects and ranges are those of the directory's scales, which are checked as well.
+    """
+    try:
+        scales = read_scales(data)
+    except InputError as error:
+        faults.append(unreadable(data / FILE, error))
+        return
     for level in LABEL_KEYS:
-        path = data / f"{level}_scores.csv"
-        if path.exists():
+        path, aspects = data / f"{level}_scores.csv", scales.level(level)
+        if path.exists() and not aspects:
+            fault = f"scores of a level of which {FILE} names no aspect: left out"
+            faults.append(Fault(str(path), 0, "", fault))
+        elif path.exists():
             try:
-                _check_label_table(path, level, text, canonical, faults)
+                _check_label_table(path, level, aspects, text, canonical, faults)
             except InputError as error:
                 faults.append(unreadable(path, error))
 
@@ -260,6 +272,7 @@ def check_labels(
 def _check_label_table(
     path: Path,
     level: str,
+    aspects: dict[str, Range],
     text: RawTable,
     canonical: dict[str, dict[int, tuple[str, ...]]],
     faults: list[Fault],
@@ -271,7 +284,7 @@ def _check_label_table(
     def wrong(line: int, fault: str) -> None:
         faults.append(Fault(str(path), line, "", fault))
 
-    for line, row in read_rows(path, [*keys, *LABEL_ASPECTS[level]], wrong=wrong):
+    for line, row in read_rows(path, [*keys, *aspects], wrong=wrong):
         key = row["utterance"]
         identity = tuple(row[c] for c in keys if c != "phone")
         if identity in seen:
@@ -283,7 +296,7 @@ def _check_label_table(
             continue
         labelled.add(key)
         words = text.values[key].split()
-        found = [_score_fault(row[a], a, LABEL_TOPS[level]) for a in LABEL_ASPECTS[level]]
+        found = [_score_fault(row[aspect], aspect, own) for aspect, own in aspects.items()]
         found.append(_index_fault(row, level, words, canonical.get(key)))
         faults += [Fault(str(path), line, key, fault) for fault in found if fault]
     for key in text.values:
@@ -291,9 +304,9 @@ def _check_label_table(
             faults.append(Fault(str(path), 0, key, "utterance without label"))
 
 
-def _score_fault(cell: str, aspect: str, top: float) -> str | None:
+def _score_fault(cell: str, aspect: str, own: Range) -> str | None:
     try:
-        score(cell, top)
+        score(cell, own)
     except ValueError as error:
         return f"{aspect} {error}"
     return None

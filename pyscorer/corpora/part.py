@@ -8,6 +8,7 @@ import pandas as pd
 
 from pyscorer.contract.datadir import DataDir, write_data_dir
 from pyscorer.contract.files import atomic_open
+from pyscorer.contract.scales import SPEECHOCEAN, Scales
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 
 
@@ -18,6 +19,8 @@ class CorpusPart:
     data: DataDir
     lexicon: Lexicon
     labels: dict[str, pd.DataFrame] = field(default_factory=dict)
+    scales: Scales = SPEECHOCEAN
+    """Of the label tables."""
 
     def only(self, speakers: Collection[str]) -> "CorpusPart":
         """The part that belongs to `speakers`; the lexicon stays whole."""

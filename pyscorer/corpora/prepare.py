@@ -4,7 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyscorer.contract.datadir import LABEL_ASPECTS
 from pyscorer.contract.files import atomic_directory
 from pyscorer.corpora.manifests import MANIFESTS, Manifest, corpora_root, load_manifest, load_reader
 from pyscorer.corpora.part import CorpusPart, write_part
@@ -76,7 +75,7 @@ def _summary(
     if len(taken) < len(speakers):
         lines.append("speakers: " + " ".join(sorted(taken)))
     for level, table in part.labels.items():
-        for aspect in LABEL_ASPECTS[level]:
+        for aspect in part.scales.level(level):
             if gaps := int(table[aspect].isna().sum()):
                 said = "nobody scored it" if gaps == len(table) else "left out there"
                 lines.append(f"{level} {aspect}: {gaps} of {len(table)} without a score, {said}")

@@ -19,7 +19,6 @@ import pandas as pd
 from pyscorer.contract.audio import SAMPLE_RATE, encoded
 from pyscorer.contract.datadir import (
     LABEL_KEYS,
-    UTTERANCE_ASPECTS,
     DataDir,
     Utterance,
     read_data_dir,
@@ -27,6 +26,7 @@ from pyscorer.contract.datadir import (
 )
 from pyscorer.contract.files import atomic_directory, read_json
 from pyscorer.contract.phones import strip_stress
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.corpora.mispronunciation import (
     Delivery,
     SpokenWord,
@@ -172,7 +172,7 @@ def plan_speaker(speaker: Speaker, options: SampleOptions) -> list[SpokenUtteran
         raters = tuple(
             {
                 a: float(np.clip(round(scores[a] + bias + generator.normal(0, 0.8)), 0, 10))
-                for a in UTTERANCE_ASPECTS
+                for a in SPEECHOCEAN.utterance
             }
             for bias in biases
         )

@@ -3,7 +3,7 @@
 import hashlib
 from collections import defaultdict
 
-from pyscorer.contract.datadir import age_group
+from pyscorer.contract.scales import Scales
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
 
@@ -23,7 +23,7 @@ def select_speakers(part: CorpusPart, number: int, seed: int) -> list[str]:
     scores = _mean_totals(part)
     strata: dict[str, list[str]] = defaultdict(list)
     for speaker in speakers:
-        strata[_stratum(part.data.speakers.get(speaker, {}))].append(speaker)
+        strata[_stratum(part.data.speakers.get(speaker, {}), part.scales)].append(speaker)
     chosen = []
     for name, quota in _quotas({n: len(s) for n, s in strata.items()}, number).items():
         order = sorted(strata[name], key=lambda s: (scores.get(s, 0.0), _hash(s, seed)))
@@ -38,9 +38,9 @@ def _hash(text: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed} {text}".encode()).digest()[:6]) / 2**48
 
 
-def _stratum(attributes: dict[str, str]) -> str:
+def _stratum(attributes: dict[str, str], scales: Scales) -> str:
     # Without the word `unknown`: the seed's choice within a stratum hangs on its name.
-    group = age_group(attributes.get("age")).replace("unknown", "")
+    group = (scales.age_group(attributes.get("age")) or "").replace("unknown", "")
     return f"{group} {attributes.get('gender', '')}".strip()
 
 

@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS
+from pyscorer.contract.datadir import LABEL_KEYS
 from pyscorer.contract.durable import part_of
 from pyscorer.contract.files import atomic_directory, atomic_open, write_table
+from pyscorer.contract.scales import read_scales, write_scales
 from pyscorer.contract.tables import read_rows
 from pyscorer.corpora.audio_faults import AudioLimits, CheckedAudio, check_audio
 from pyscorer.corpora.faults import (
@@ -215,10 +216,12 @@ def _write_valid(
                         if k in owners and not attribute_fault(name, v)
                     }
                 write_table(folder / name, rows)
+        scales = read_scales(data)
+        write_scales(folder, scales)
         for level in LABEL_KEYS:
-            name = f"{level}_scores.csv"
-            if (data / name).exists():
-                _write_labels(data / name, folder / name, LABEL_ASPECTS[level], whole)
+            name, aspects = f"{level}_scores.csv", [*scales.level(level)]
+            if (data / name).exists() and aspects:
+                _write_labels(data / name, folder / name, aspects, whole)
         _write_audio(out, folder, tables, audio, whole)
         write_table(folder / "utt2dur", {k: f"{audio.seconds[k]:.3f}" for k in whole})
         write_lexicon(folder / "lexicon.txt", lexicon)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from made_corpus import write_corpus
 
+from pyscorer.contract.scales import LEVELS, make_scales
 from pyscorer.errors import InputError
 from pyscorer.grading.average_graders import AveragingOptions, average_graders
 from pyscorer.grading.evaluate_grader import GraderEvaluation, evaluate_grader
@@ -73,13 +74,20 @@ def test_an_aspect_that_nobody_scored(corpus: Path, caplog: pytest.LogCaptureFix
         assert "total" not in aspects(out, "utterance", name)
     results = pd.read_csv(corpus / "results/results.csv")
     assert len(results) == 4 + 2 + 1 and results["pcc"].notna().all()
-    predicted = predict_scores(
-        load_grader(out / "model.pt"), read_inputs(paths(corpus).split("test"))
-    )
+    grader = load_grader(out / "model.pt")
+    predicted = predict_scores(grader, read_inputs(paths(corpus).split("test")))
     assert np.isnan(predicted.words.value[:, 1]).all() and np.isnan(predicted.words.low[:, 1]).all()
     assert np.isfinite(predicted.words.value[:, [0, 2]]).all()
-    with pytest.raises(InputError, match="nobody scored total, word stress in the data"):
-        load_grader(out / "model.pt", whole=True)
+    assert list(grader.learned.word) == ["accuracy", "total"]
+    assert "total" not in grader.learned.utterance and grader.learned.overall is None
+
+
+def test_utterances_without_a_table_are_not_learned(corpus: Path) -> None:
+    for split in ("train", "test"):
+        for level in ("utterance", "rater"):
+            (corpus / "data" / split / f"{level}_scores.csv").unlink()
+    out = trained(corpus)
+    assert aspects(out, "utterance") == [] and len(aspects(out, "word")) == 3
 
 
 @pytest.mark.parametrize("table", ["without", "empty"])
@@ -94,6 +102,41 @@ def test_no_words_and_no_phones(corpus: Path, table: str) -> None:
         load_grader(out / "model.pt"), read_inputs(paths(corpus).split("test"))
     )
     assert np.isnan(predicted.probability_wrong).all()
+
+
+@pytest.mark.parametrize("level", ["utterance", "word", "phone"])
+def test_scales_of_one_level_alone(tmp_path: Path, level: str) -> None:
+    own = make_scales({"utterance": {}} | {level: {"clarity": [1, 5]}}, "own")
+    write_corpus(tmp_path, "train", speakers=6, seed=1, scales=own)
+    write_corpus(tmp_path, "test", speakers=4, seed=2, scales=own)
+    out = trained(tmp_path, trees=True)
+    assert [aspects(out, each) for each in LEVELS] == [
+        ["clarity"] if each == level else [] for each in LEVELS
+    ]
+    grader = load_grader(out / "model.pt")
+    predicted = predict_scores(grader, read_inputs(paths(tmp_path).split("test")))
+    values = {"utterance": predicted.utterances, "word": predicted.words, "phone": predicted.phones}
+    assert ((values[level].value >= 1) & (values[level].value <= 5)).all()
+    assert grader.learned == own
+    assert np.isfinite(predicted.probability_wrong).all() == (level == "phone")
+
+
+def test_a_phone_is_wrong_below_the_middle_of_its_range(tmp_path: Path) -> None:
+    write_corpus(tmp_path, "train", speakers=6, seed=1)
+    write_corpus(tmp_path, "test", speakers=4, seed=2)
+    usual = trained(tmp_path)
+    detected = pd.read_csv(tmp_path / "results/detection.csv")
+    own = make_scales({"utterance": {"total": [0, 10]}, "phone": {"right": [-1, 1]}}, "own")
+    other = tmp_path / "other"
+    write_corpus(other, "train", speakers=6, seed=1, scales=own)
+    write_corpus(other, "test", speakers=4, seed=2, scales=own)
+    trained(other)
+    moved = pd.read_csv(other / "results/detection.csv")
+    # The same phones are wrong: those below 1 of 0..2, and below 0 of -1..1.
+    assert list(moved["wrong"]) == list(detected["wrong"]) and detected["wrong"][0] > 0
+    assert aspects(usual, "phone") == ["accuracy"] and aspects(other / "grader", "phone") == [
+        "right"
+    ]
 
 
 def test_phones_that_are_all_right_leave_nothing_to_detect(corpus: Path) -> None:
