@@ -70,7 +70,7 @@ def read_manifest(path: Path, said: Said = TEXT, folder: Path | None = None) -> 
     tasks = [_of_row(path, number, row, said, folder or path.parent) for number, row in rows]
     if not tasks:
         raise InputError(f"{path}: no recordings")
-    return _named(tasks)
+    return named(tasks)
 
 
 def _of_row(manifest: Path, number: int, row: dict[str, str], said: Said, folder: Path) -> Task:
@@ -120,7 +120,7 @@ def find_recordings(folder: Path, out: Path | None = None, said: Said = TEXT) ->
         texts.pop(place, None)
     for alone in texts.values():
         log.warning("%s: a %s without a recording of this name beside it", alone[0], said.column)
-    return _named(tasks)
+    return named(tasks)
 
 
 def _files(folder: Path, out: Path | None) -> list[Path]:
@@ -180,7 +180,7 @@ def _is_audio(path: Path) -> bool:
     return not isinstance(attempt(soundfile.info, path), Exception)
 
 
-def _named(tasks: Sequence[Task]) -> list[Task]:
+def named(tasks: Sequence[Task]) -> list[Task]:
     """The tasks with names that differ, on file systems that ignore case as well."""
     taken: set[str] = set()
     numbers: Counter[str] = Counter()

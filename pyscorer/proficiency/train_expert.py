@@ -192,7 +192,9 @@ def train_expert(
         "seeds": options.seeds,
     }
     if shape.trees:
-        forest = train_forest(inputs.values, items, members, shape.trees, 1000 * options.seed, n_classes)
+        forest = train_forest(
+            inputs.values, items, members, shape.trees, 1000 * options.seed, n_classes
+        )
         found = apply_forest(forest, inputs.values)
         with atomic_directory(out) as part:
             save_forest(part / "forest.npz", forest)

@@ -248,7 +248,7 @@ def test_what_changed_since_a_kill_is_scored_again_with_its_batch(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "write_rows", killed)  # at the end, when all are scored
+        patch.setattr(many, "write_rows", killed)  # at the end, when all are scored
         assert main([*two_batches, "--out", str(tmp_path / "out")]) == 130
     (tmp_path / "b.txt").write_text(TEXTS[2] + " ")
     graded: list[str] = []
