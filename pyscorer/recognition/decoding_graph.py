@@ -13,7 +13,7 @@ from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.transition_model import TransitionModel, chain_transition_model
 from pyscorer.kaldi.tree_file import read_kaldi_tree
-from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.lexicon.dictionary import Lexicon, read_lexicon, write_lexicon
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling
 from pyscorer.options import option
 from pyscorer.recognition.hclg import (
@@ -89,6 +89,9 @@ def decoding_graph(
         save_fst(hclg, part / "HCLG.fst")
         pdfs = transitions.transition_table[:, 2].tolist()
         (part / "pdfs.int").write_text("\n".join(map(str, pdfs)) + "\n")
+        write_lexicon(part / "lexicon.txt", known)
+        begun = phones_begun(transitions)
+        (part / "phones.int").write_text("\n".join(map(str, begun)) + "\n")
         log.info("%s: %d words, %d states", out, len(known), hclg.num_states)
 
 
@@ -155,3 +158,14 @@ def arc_labels(tree: ContextTree, transitions: TransitionModel) -> ArcLabels:
         return forward, self_loop
 
     return labels
+
+
+def phones_begun(transitions: TransitionModel) -> list[int]:
+    """For each transition-id, the phone that it is the first row of scores of; 0: none.
+
+    That is the transition out of its state: the self-loop follows it, as in Kaldi's reordered
+    graphs.
+    """
+    rows = transitions.transition_table[1:]
+    phone, state = transitions.tuples[rows[:, 0], :2].T
+    return [0, *(phone * (rows[:, 1] != state)).tolist()]
