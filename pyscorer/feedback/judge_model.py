@@ -11,6 +11,7 @@ import numpy as np
 from pyscorer.contract.files import atomic_directory, check_replaceable, read_json
 from pyscorer.errors import InputError
 from pyscorer.feedback.judge_bundle import load_judge_model
+from pyscorer.feedback.judge_parts import EarPaths, JudgeModelOptions, gather_ears
 from pyscorer.proficiency.combine import shares_of
 from pyscorer.proficiency.encoders import load_encoders
 from pyscorer.proficiency.judge import TEXT_ONLY
@@ -19,20 +20,29 @@ from pyscorer.proficiency.systems import SystemKey, Systems, load_systems
 _CALIBRATED = ", calibrated"
 
 
-def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -> None:
+def judge_model(
+    features: Path,
+    experts: list[Path],
+    mixture: Path,
+    out: Path,
+    ears: EarPaths,
+    options: JudgeModelOptions,
+) -> None:
     """Gather what judging needs into one folder: encoders, the best mixture's experts and gate.
 
-    Where experts of the mixture listen, those of the best system of text experts alone as well
-    (one expert, or a pseudo-joint model), which judges typed responses. All is read once to be sure
-    that it works.
+    With `decoded` the model hears recordings: with the decoder that heard the training responses
+    and, where experts of the mixture listen, with all that measures what they read (the GMM, the
+    TDNN-F, the dictionary, a pretrained encoder ...), nothing else. Where they do, the experts of
+    the best system of text experts alone are taken as well (one expert, or a pseudo-joint model),
+    which judges typed responses. All is read once to be sure that it works.
 
-    Raises InputError for an expert that is missing, for a part that is damaged, and if `out` is
-    another folder.
+    Raises InputError for an expert that is missing, for a path that is needed and not given, for a
+    part that is damaged, and if `out` is another folder.
     """
     systems = load_systems(mixture)
     folders = {read_json(f / "architecture.json", ["expert"])["expert"]: f for f in experts}
     members = list(systems.best["members"])
-    groups = {name: _group(folder) for name, folder in folders.items()}
+    groups = {name: _setting(folder, "group", "text") for name, folder in folders.items()}
     text = None
     if any(groups.get(name) == "acoustic" for name in members):
         text = text_system(systems, groups, class_counts(features))
@@ -49,6 +59,9 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
             _copy_there(folders[name], part / "experts" / name)
         if text is not None:
             (part / TEXT_ONLY).write_text(json.dumps(text, indent=1), encoding="utf-8")
+        listening = [folders[name] for name in members if groups[name] == "acoustic"]
+        kinds = list(dict.fromkeys(_setting(folder, "kind") for folder in listening))
+        gather_ears(ears, kinds, part, options)
         load_judge_model(part)
 
 
@@ -59,8 +72,8 @@ def _copy_there(folder: Path, out: Path) -> None:
             shutil.copyfile(folder / name, out / name)
 
 
-def _group(folder: Path) -> str:
-    return str(read_json(folder / "architecture.json").get("group", "text"))
+def _setting(folder: Path, name: str, missing: str = "") -> str:
+    return str(read_json(folder / "architecture.json").get(name, missing))
 
 
 def class_counts(features: Path) -> np.ndarray:

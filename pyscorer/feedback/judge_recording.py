@@ -11,13 +11,14 @@ from pyscorer.contract.characters import plain
 from pyscorer.contract.decoded import Decoded
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, naming
-from pyscorer.feedback.judge_bundle import UNSURE_SHARE, Ears, JudgeModel, load_judge_model
+from pyscorer.feedback.judge_bundle import JudgeModel, load_judge_model
+from pyscorer.feedback.judge_ears import UNSURE_SHARE, Ears
 from pyscorer.feedback.judge_forms import Judged, as_json, as_text, mean_confidence
 from pyscorer.feedback.judge_page import as_page
 from pyscorer.feedback.quality import read_recording
 from pyscorer.feedback.score import check_outputs
 from pyscorer.parallel import one_thread
-from pyscorer.proficiency.judge import Judge, judge_response
+from pyscorer.proficiency.judge import Judge, judge_response, resolved
 
 Form = Literal["text", "json", "html"]
 _NOTHING = (
@@ -108,7 +109,7 @@ def judge_samples(judge: Judge, ears: Ears, samples: np.ndarray, prompt: str) ->
     heard = ears.decode(samples)
     if not heard.words and judge.best.rule.classes.ordinal:
         raise InputError(f"{_NOTHING} There is nothing to give a level to: record again.")
-    answer = ears.listen(samples, heard, prompt) if heard.words else {}
+    answer = ears.listen(samples, heard, resolved(judge, prompt)) if heard.words else {}
     judgement = judge_response(judge, prompt, heard.transcript, answer)
     doubts = _doubts(ears, heard)
     judgement = replace(judgement, warnings=(*judgement.warnings, *doubts))

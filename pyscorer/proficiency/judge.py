@@ -203,16 +203,16 @@ def judge_response(
     if not prompt:
         raise InputError("the prompt is empty")
     panel, warnings = _panel(judge, answer)
-    found = known_prompt(judge.prompts, prompt)
-    if found is None:
+    prompt = resolved(judge, prompt)
+    known = prompt in judge.prompts
+    if not known:
         warnings.append(_unknown(judge, prompt))
-    prompt = found or prompt
     alignment = closest(tuple(words.split()), judge.encoders.references.responses.get(prompt))
     warnings += _too_long(judge, prompt, words.split())
     judgement = Judgement(
         panel.rule.classes,
         *(prompt, words, REJECT, 0.0, panel.rule.threshold),
-        known_prompt=found is not None,
+        known_prompt=known,
         edits=tuple(alignment[1]),
         warnings=tuple(warnings),
     )
@@ -221,6 +221,11 @@ def judge_response(
     if panel.rule.classes.ordinal:
         raise InputError("the response has no words: nothing to give a level to")
     return judgement
+
+
+def resolved(judge: Judge, prompt: str) -> str:
+    """The prompt as the model knows it, whatever its case and punctuation; else as it stands."""
+    return known_prompt(judge.prompts, plain(prompt)) or plain(prompt)
 
 
 def _asked(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, chain_scores, load_model
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment
@@ -71,15 +73,19 @@ def _decode(source: _Source, key: str) -> tuple[Decoded, float]:
     """What was heard, and how long the recording is in seconds."""
     features = source.features[key]
     with naming(f"{source.features.scp}: {key}"):
-        scores = chain_scores(source.model, features)
-    hypotheses = source.recogniser.decode(scores)
+        decoded = hear(source.model, source.recogniser, key, features)
+    return decoded, len(features) * FRAME_SHIFT
+
+
+def hear(model: AcousticModel, recogniser: Recogniser, key: str, features: np.ndarray) -> Decoded:
+    """What was said in one recording, of its MFCC (frames x 40)."""
+    hypotheses = recogniser.decode(chain_scores(model, features))
     spans = hypotheses[0].spans if hypotheses else ()
-    decoded = Decoded(
+    return Decoded(
         key,
         tuple(_in_frames(span, len(features)) for span in spans),
         tuple(Alternative(one.words, one.score) for one in hypotheses),
     )
-    return decoded, len(features) * FRAME_SHIFT
 
 
 def _in_frames(span: Segment, frames: int) -> Segment:
