@@ -97,7 +97,7 @@ def text_system(
     ]
     if not found:
         return None
-    best = max(found, key=lambda row: row["validation_d_full"])
+    best = max(found, key=lambda row: row["validation_value"])
     base, members, memory = best["base"], best["members"], None
     remembering = SystemKey(base).remembering
     if systems.best["memory"] is not None and remembering in systems.keys:
