@@ -123,12 +123,12 @@ def _take(
 def predict(network: Network, inputs: Inputs, batch: int = 512) -> NDArray[np.float32]:
     """Every member's posteriors of every input: M x N x classes."""
     values = torch.from_numpy(inputs.values)
-    members, classes = next(network.parameters()).shape[0], network.layers[-1].bias.shape[-1]
+    members = next(network.parameters()).shape[0]
     number = len(values)
     order = np.arange(number)
     if inputs.lengths is not None:
         order = np.argsort(inputs.lengths, kind="stable")
-    out = np.zeros((members, number, classes), np.float32)
+    out = np.zeros((members, number, network.n_out), np.float32)
     for start in range(0, number, batch):
         rows = order[start : start + batch]
         x, lengths = _take(values, inputs.lengths, rows)
@@ -160,9 +160,9 @@ def train_expert(
     """Train an expert for every seed and without every group of folds.
 
     Inputs of a kind that `features` does not have are those of `answers`.
-    Writes out/outputs.npy (seeds x groups x N x classes float32: what the member trained without that
-    group of folds says of every pair of the table), out/model.pt (the weights of the members) or
-    out/forest.npz, and out/architecture.json. The same seed gives the same result.
+    Writes out/outputs.npy (seeds x groups x N x classes float32: what the member trained without
+    that group of folds says of every item of the table), out/model.pt (the weights of the members)
+    or out/forest.npz, and out/architecture.json. The same seed gives the same result.
     Raises InputError for inputs that are not there, and for an expert that needs a grammar where
     there is none.
     """

@@ -12,6 +12,7 @@ import numpy as np
 import soundfile
 from made_models import TEXTS, VOICES, align_recordings, speak
 from made_scorer import learn_alignment
+from pyscorer.recognition.heard import heard
 
 from pyscorer.alignment.align import AlignOptions, align
 from pyscorer.alignment.features import FeatureOptions, features
@@ -34,7 +35,6 @@ from pyscorer.proficiency.train_expert import ExpertOptions, train_expert
 from pyscorer.proficiency.train_mixture import MixtureOptions, train_mixture
 from pyscorer.recognition.decode import DecodeOptions, decode
 from pyscorer.recognition.decoding_graph import GraphOptions, decoding_graph
-from pyscorer.recognition.heard import heard
 
 PROMPTS = {
     "Say how the weather is": TEXTS[0],
