@@ -8,10 +8,10 @@ the utterances in one order. `decoder.json`: which recogniser it was, and its op
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from pyscorer.contract.ctm import Segment, ctm_lines, read_ctm
 from pyscorer.contract.files import atomic_open, read_json, read_table, shown
@@ -20,6 +20,7 @@ from pyscorer.errors import InputError
 
 TEXT, WORDS, NBEST = "hyp.text", "words.ctm", "nbest.csv"
 DECODER = "decoder.json"
+Which = Literal["own", "vosk", "whisper"]
 COLUMNS = ("utterance", "rank", "score", "words")
 
 
@@ -40,12 +41,26 @@ class Decoded:
     words: tuple[Segment, ...]
     """Of the best transcript, with times and confidences."""
     alternatives: tuple[Alternative, ...] = ()
-    """From best to worst; the first is the transcript."""
+    """The first is the transcript, the others are from best to worst."""
 
     @property
     def transcript(self) -> str:
         """The best transcript, its words with a space between them."""
         return " ".join(word.label for word in self.words)
+
+
+def add_words(
+    segments: list[Segment], words: Sequence[str], start: float, end: float, confidence: float
+) -> None:
+    """Append words that were said between two times, in frames of 10 ms, in equal shares.
+
+    None begins before the one before it ends, and each lasts a frame at least, as CTM files want.
+    """
+    step = (end - start) / max(1, len(words))
+    for i, word in enumerate(words):
+        begin = max(round(start + i * step), segments[-1].end if segments else 0)
+        length = max(1, round(start + (i + 1) * step) - begin)
+        segments.append(Segment(word, begin, length, confidence))
 
 
 def write_decoded(out: Path, decoded: Iterable[Decoded]) -> None:
@@ -96,20 +111,21 @@ def read_decoded(folder: Path) -> Iterator[Decoded]:
 class Decoder:
     """Which recogniser heard, and how: what it takes to hear a new recording likewise."""
 
-    decoder: Literal["own", "vosk", "whisper"]
+    decoder: Which
     options: dict[str, int | float]
 
 
-def write_decoder(out: Path, decoder: Decoder) -> None:
-    """Write `decoder.json` into the folder."""
+def write_decoder(out: Path, decoder: Which, options: Any) -> None:
+    """Write `decoder.json` into the folder; of `options` (a dataclass) what transcripts depend on."""
+    found = {k: v for k, v in asdict(options).items() if k not in ("jobs", "batch")}
     with atomic_open(out / DECODER) as stream:
-        json.dump(asdict(decoder), stream, indent=1)
+        json.dump(asdict(Decoder(decoder, found)), stream, indent=1)
 
 
 def read_decoder(folder: Path) -> Decoder:
     """Read `decoder.json`. Raises InputError if it is missing, or names no recogniser."""
     found = read_json(folder / DECODER, ["decoder", "options"])
-    if found["decoder"] not in ("own", "vosk", "whisper"):
+    if found["decoder"] not in get_args(Which):
         raise InputError(f"{folder / DECODER}: no recogniser {shown(str(found['decoder']))}")
     return Decoder(found["decoder"], dict(found["options"]))
 

@@ -34,7 +34,7 @@ from pyscorer.proficiency.answer_encoder import AnswerEncoder
 from pyscorer.proficiency.answer_measures import DEEP, STATES, HeardAnswer
 from pyscorer.proficiency.expert_features import Inputs
 from pyscorer.recognition.decode import hear
-from pyscorer.recognition.decode_vosk import load_vosk
+from pyscorer.recognition.decode_vosk import VoskOptions, hear_vosk
 from pyscorer.recognition.decoder import Recogniser, SearchOptions
 
 SETTINGS, LEXICON, GMM, TDNNF = "ears.json", "lexicon.txt", "final.npz", "tdnnf.pt"
@@ -167,7 +167,7 @@ def _decoder(
         options = TranscribeOptions(**settings.options)  # type: ignore[arg-type]
         return WhisperDecoder(load_recogniser(folder), reader, options)
     if settings.decoder == "vosk":
-        return load_vosk(folder)
+        return VoskDecoder(folder, reader, VoskOptions(**settings.options))  # type: ignore[arg-type]
     if acoustic is None:
         raise InputError(f"{model / TDNNF}: no such file: run judge_model again")
     options_of_search = SearchOptions(**settings.options)  # type: ignore[arg-type]
@@ -184,6 +184,19 @@ class OwnDecoder:
     def __call__(self, samples: np.ndarray) -> Decoded:
         """What was said."""
         return hear(self.acoustic, self.recogniser, KEY, mfcc(samples, "mfcc40"))
+
+
+@dataclass(frozen=True)
+class VoskDecoder:
+    """Vosk, as the stage `decode_vosk` uses it."""
+
+    model: Path
+    reader: TranscriptReader
+    options: VoskOptions
+
+    def __call__(self, samples: np.ndarray) -> Decoded:
+        """What was said."""
+        return hear_vosk(self.model, KEY, samples, self.reader, self.options.nbest)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, chain_scor
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment
 from pyscorer.contract.datadir import read_data_dir
-from pyscorer.contract.decoded import Alternative, Decoded
+from pyscorer.contract.decoded import Alternative, Decoded, write_decoder
 from pyscorer.errors import InputError, naming
 from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.options import option
@@ -47,6 +47,7 @@ def decode(
             f"{' '.join(missing[:10])}"
         )
     source = _open(model, names, graph, options)
+    write_decoder(out, "own", options)
     write_heard(out, data, shared_map(_decode, source, utterances, options.jobs))
 
 

@@ -21,6 +21,7 @@ from pyscorer.chain.export import ExportOptions, export
 from pyscorer.chain.tree import CENTRAL, Branch, make_tree, write_tree
 from pyscorer.contract.classes import ACCEPTED, Classes, write_classes
 from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
+from pyscorer.contract.files import write_table
 from pyscorer.contract.phones import PHONES
 from pyscorer.feedback.judge_model import judge_model
 from pyscorer.feedback.judge_parts import EarPaths, JudgeModelOptions
@@ -54,7 +55,7 @@ def write_answers(root: Path, split: str, classes: Classes) -> None:
 
     Of levels, the wrong answers have the lowest, and the right ones the two above in turn.
     """
-    data, labels = DataDir(), []
+    data, labels, durations = DataDir(), [], {}
     prompts = list(PROMPTS)
     for i, voice in enumerate(SPLITS[split]):
         for j, prompt in enumerate(prompts):
@@ -62,12 +63,15 @@ def write_answers(root: Path, split: str, classes: Classes) -> None:
                 key = f"{split}{i}{j}{wrong}"
                 text = PROMPTS[prompts[(j + wrong) % len(prompts)]]
                 path = root / f"{key}.wav"
-                soundfile.write(path, speak(text, voice, 130 + 5 * wrong), 16000)
+                samples = speak(text, voice, 130 + 5 * wrong)
+                soundfile.write(path, samples, 16000)
+                durations[key] = f"{len(samples) / 16000:.4f}"
                 data.utterances[key] = Utterance(key, key, path, (), prompt=prompt)
                 right = classes.names[1 + (i + j) % 2 if classes.ordinal else 0]
                 wrong_class = classes.names[0 if classes.ordinal else 1]
                 labels.append([key, wrong_class if wrong else right])
     write_data_dir(root / split, data)
+    write_table(root / split / "utt2dur", durations)
     write_classes(root / split, classes)
     with (root / split / "response_labels.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([["utterance", "class"], *labels])
@@ -83,7 +87,7 @@ def make_acoustics(root: Path) -> None:
     tree = make_tree(PHONES, Branch(CENTRAL, (None, *range(len(PHONES) - 1))))
     write_tree(root / "tree.json", tree)
     lexicon, text = root / "lexicon.txt", root / "data/text"
-    decoding_graph(text, lexicon, root / "tree.json", root / "graph", GraphOptions(order=2))
+    decoding_graph([text], lexicon, root / "tree.json", root / "graph", GraphOptions(order=2))
 
 
 def measure_answers(root: Path, split: str) -> None:
@@ -93,7 +97,7 @@ def measure_answers(root: Path, split: str) -> None:
     decoded, found = root / f"decode-{split}", root / f"heard-{split}"
     graph, tdnnf = root / "graph", root / "tdnnf.pt"
     decode(data, feats, tdnnf, graph, decoded, DecodeOptions(nbest=3, jobs=1))
-    heard(data, decoded, root / "lexicon.txt", found)
+    heard(data, decoded, found, root / "lexicon.txt")
     folders = {name: root / f"{name}-{split}" for name in (*KINDS, "ali", "deep", "pool", "gop")}
     for kind in KINDS:
         features(found, folders[kind], FeatureOptions(kind=kind, jobs=1))
