@@ -43,33 +43,34 @@ PROMPTS = {
     "Say what the dog did": TEXTS[2],
 }
 """Prompt -> its accepted response."""
-TRAIN = (*VOICES[:4], "en-us+f2", "en-us+m4")
-SPLITS = {"train": TRAIN, "test": VOICES[4:]}
+SPLITS = {"train": VOICES[:5], "test": VOICES[5:]}
 EXPERTS = {"fbk1": 12, "TREES": 1, "FFN-ACOUSTIC": 6, "LSTM-DEEP": 3}
 """Expert -> epochs."""
 KINDS = ("mfcc13", "mfcc40")
 
 
-def write_answers(root: Path, split: str, classes: Classes) -> None:
-    """root/<split>: every voice answers every prompt, rightly and with the next one's answer.
+WAYS = (("right", 0, 140), ("wrong", 1, 140), ("slow", 0, 85))
+"""Name, how many prompts on the text is an answer to, and words a minute."""
 
-    Of levels, the wrong answers have the lowest, and the right ones the two above in turn.
+
+def write_answers(root: Path, split: str, classes: Classes) -> None:
+    """root/<split>: every voice answers every prompt rightly, wrongly, and rightly but slowly.
+
+    Only the first is accepted; of three levels it has the highest, the slow one the middle one.
     """
     data, labels, durations = DataDir(), [], {}
     prompts = list(PROMPTS)
+    places = (2, 0, 1) if classes.ordinal else (0, 1, 1)
     for i, voice in enumerate(SPLITS[split]):
         for j, prompt in enumerate(prompts):
-            for wrong in (0, 1):
-                key = f"{split}{i}{j}{wrong}"
-                text = PROMPTS[prompts[(j + wrong) % len(prompts)]]
+            for (way, on, tempo), place in zip(WAYS, places, strict=True):
+                key = f"{split}{i}{j}-{way}"
+                samples = speak(PROMPTS[prompts[(j + on) % len(prompts)]], voice, tempo)
                 path = root / f"{key}.wav"
-                samples = speak(text, voice, 130 + 5 * wrong)
                 soundfile.write(path, samples, 16000)
                 durations[key] = f"{len(samples) / 16000:.4f}"
                 data.utterances[key] = Utterance(key, key, path, (), prompt=prompt)
-                right = classes.names[1 + (i + j) % 2 if classes.ordinal else 0]
-                wrong_class = classes.names[0 if classes.ordinal else 1]
-                labels.append([key, wrong_class if wrong else right])
+                labels.append([key, classes.names[place]])
     write_data_dir(root / split, data)
     write_table(root / split / "utt2dur", durations)
     write_classes(root / split, classes)
