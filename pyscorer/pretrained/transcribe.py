@@ -141,7 +141,9 @@ def _hear(
         states = [math.ceil(len(s) / SAMPLE_RATE / FRAME_SHIFT) for s in recordings]
         bounds = token_bounds(recogniser, memories, best, states)
     return [
-        Decoded("") if _is_silence(search, options) else _decoded(recogniser, search, own, reader)
+        Decoded("", ())
+        if _is_silence(search, options)
+        else _decoded(recogniser, search, own, reader)
         for search, own in zip(found, bounds, strict=True)
     ]
 
