@@ -5,14 +5,17 @@ of a speaker of its own: its cepstral mean is the speaker's.
 """
 
 import csv
+import multiprocessing
+import shutil
+import tempfile
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
 from made_models import TEXTS, VOICES, align_recordings, speak
 from made_scorer import learn_alignment
-from pyscorer.recognition.heard import heard
 
 from pyscorer.alignment.align import AlignOptions, align
 from pyscorer.alignment.features import FeatureOptions, features
@@ -21,7 +24,7 @@ from pyscorer.chain.export import ExportOptions, export
 from pyscorer.chain.tree import CENTRAL, Branch, make_tree, write_tree
 from pyscorer.contract.classes import ACCEPTED, Classes, write_classes
 from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
-from pyscorer.contract.files import write_table
+from pyscorer.contract.files import read_table, write_table
 from pyscorer.contract.phones import PHONES
 from pyscorer.feedback.judge_model import judge_model
 from pyscorer.feedback.judge_parts import EarPaths, JudgeModelOptions
@@ -36,6 +39,7 @@ from pyscorer.proficiency.train_expert import ExpertOptions, train_expert
 from pyscorer.proficiency.train_mixture import MixtureOptions, train_mixture
 from pyscorer.recognition.decode import DecodeOptions, decode
 from pyscorer.recognition.decoding_graph import GraphOptions, decoding_graph
+from pyscorer.recognition.heard import heard
 
 PROMPTS = {
     "Say how the weather is": TEXTS[0],
@@ -49,33 +53,37 @@ EXPERTS = {"fbk1": 12, "TREES": 1, "FFN-ACOUSTIC": 6, "LSTM-DEEP": 3}
 KINDS = ("mfcc13", "mfcc40")
 
 
-WAYS = (("right", 0, 140), ("wrong", 1, 140), ("slow", 0, 85))
-"""Name, how many prompts on the text is an answer to, and words a minute."""
+WAYS = {"right": (0, 140), "wrong": (1, 140), "slow": (0, 85)}
+"""How many prompts on the text is an answer to, and words a minute."""
+LEVELS = Classes("levels", ("A1", "A2", "B1"))
 
 
-def write_answers(root: Path, split: str, classes: Classes) -> None:
-    """root/<split>: every voice answers every prompt rightly, wrongly, and rightly but slowly.
-
-    Only the first is accepted; of three levels it has the highest, the slow one the middle one.
-    """
-    data, labels, durations = DataDir(), [], {}
+def write_answers(root: Path, split: str) -> None:
+    """root/<split>: every voice answers every prompt rightly, wrongly, and rightly but slowly."""
+    data, durations = DataDir(), {}
     prompts = list(PROMPTS)
-    places = (2, 0, 1) if classes.ordinal else (0, 1, 1)
     for i, voice in enumerate(SPLITS[split]):
         for j, prompt in enumerate(prompts):
-            for (way, on, tempo), place in zip(WAYS, places, strict=True):
+            for way, (on, tempo) in WAYS.items():
                 key = f"{split}{i}{j}-{way}"
                 samples = speak(PROMPTS[prompts[(j + on) % len(prompts)]], voice, tempo)
                 path = root / f"{key}.wav"
                 soundfile.write(path, samples, 16000)
                 durations[key] = f"{len(samples) / 16000:.4f}"
                 data.utterances[key] = Utterance(key, key, path, (), prompt=prompt)
-                labels.append([key, classes.names[place]])
     write_data_dir(root / split, data)
     write_table(root / split / "utt2dur", durations)
+    write_labels(root, split, ACCEPTED)
+
+
+def write_labels(root: Path, split: str, classes: Classes) -> None:
+    """Right answers are accepted; of three levels they have the highest, slow ones the middle."""
+    place = dict(zip(WAYS, (2, 0, 1) if classes.ordinal else (0, 1, 1), strict=True))
+    keys = read_table(root / split / "prompts")
+    rows = [[key, classes.names[place[key.partition("-")[2]]]] for key in keys]
     write_classes(root / split, classes)
     with (root / split / "response_labels.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([["utterance", "class"], *labels])
+        csv.writer(stream).writerows([["utterance", "class"], *rows])
 
 
 def make_acoustics(root: Path) -> None:
@@ -111,17 +119,44 @@ def measure_answers(root: Path, split: str) -> None:
     gop(found, ali, deep, folders["gop"], root / "gmm", folders["mfcc13"], reference)
 
 
-def make_spoken(root: Path, classes: Classes = ACCEPTED, grammar: bool = True) -> Path:
-    """From recordings to the folder of judge_model; its parts are folders of `root`."""
+def make_judge(root: Path) -> None:
+    """From recordings to root/model, the folder of judge_model; and root/levels, see `as_levels`.
+
+    Its parts are folders of `root`.
+    """
     make_acoustics(root)
     for split in SPLITS:
-        write_answers(root, split, classes)
+        write_answers(root, split)
         measure_answers(root, split)
-    return learn_to_judge(root, grammar)
+    learn_to_judge(root)
+    as_levels(root, root / "levels")
 
 
-def learn_to_judge(root: Path, grammar: bool = True) -> Path:
-    """From what was heard and measured to the folder of judge_model."""
+def as_levels(root: Path, other: Path) -> None:
+    """The same recordings with levels for classes, without a grammar, in the folder `other`."""
+    other.mkdir()
+    for path in root.iterdir():
+        if path.name in SPLITS:
+            shutil.copytree(path, other / path.name)
+            write_labels(other, path.name, LEVELS)
+        elif path.name not in (other.name, "responses", *_LEARNT):
+            (other / path.name).symlink_to(path)
+    learn_to_judge(other, grammar=False)
+
+
+@cache
+def made_judge() -> Path:
+    """The folder of `make_judge`, made once, in a process of its own.
+
+    For what espeak-ng says depends on what it has said before.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        pool.apply(make_judge, (Path(_KEPT.name),))
+    return Path(_KEPT.name)
+
+
+def learn_to_judge(root: Path, grammar: bool = True) -> None:
+    """From what was heard and measured to root/model."""
     accepted = root / "grammar.csv"
     rows = [["prompt", "response"], *([p, r.lower()] for p, r in PROMPTS.items())]
     with accepted.open("w", newline="") as stream:
@@ -160,7 +195,9 @@ def learn_to_judge(root: Path, grammar: bool = True) -> Path:
         ),
         JudgeModelOptions(),
     )
-    return root / "model"
 
 
+_KEPT = tempfile.TemporaryDirectory(prefix="pyscorer-judge-")
+"""Removed when Python ends."""
+_LEARNT = ("features", "answers", "experts", "mixture", "model", "grammar.csv")
 _READ = ("decode", "ali", "gop", "pool")
