@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_open, read_text
-from pyscorer.corpora.manifests import MANIFESTS, Archive, Manifest, load_manifest
+from pyscorer.corpora.manifests import (
+    MANIFESTS,
+    Archive,
+    Manifest,
+    load_generator,
+    load_manifest,
+)
 from pyscorer.errors import InputError, of_the_machine
 from pyscorer.options import option
 from pyscorer.progress import progress_bar
@@ -71,7 +77,7 @@ def download(corpus: str, root: Path, options: DownloadOptions) -> None:
 
 def _generate(manifest: Manifest, root: Path, options: DownloadOptions) -> None:
     # Imported here: the library is loaded only where something is generated.
-    from pyscorer.corpora.sample import SampleOptions, generate, is_generated
+    from pyscorer.corpora.synthesis import SampleOptions, is_generated
 
     size = SampleOptions(
         options.sample_speakers, options.sample_natives, options.sample_utterances, options.seed
@@ -81,7 +87,7 @@ def _generate(manifest: Manifest, root: Path, options: DownloadOptions) -> None:
         print(f"corpus {manifest.name} is already in {folder}, generated with the same options")
         return
     print(f"generating corpus {manifest.name} into {folder}: {size}", flush=True)
-    generate(folder, size, options.jobs)
+    load_generator(manifest)(folder, size, options.jobs)
 
 
 def _wanted(manifest: Manifest, splits: tuple[str, ...]) -> list[Archive]:

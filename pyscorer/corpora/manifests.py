@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import jsonschema
@@ -110,11 +111,19 @@ def load_manifest(corpus: str, manifests: Path) -> Manifest:
 
 def load_reader(manifest: Manifest) -> Callable[[Path, str], CorpusPart]:
     """The function `read(folder, split)` of the manifest's reader module."""
+    return cast(Callable[[Path, str], CorpusPart], _of_reader(manifest, "read"))
+
+
+def load_generator(manifest: Manifest) -> Callable[[Path, Any, int], None]:
+    """The function `generate(folder, options, jobs)` of the manifest's reader module."""
+    return cast(Callable[[Path, Any, int], None], _of_reader(manifest, "generate"))
+
+
+def _of_reader(manifest: Manifest, name: str) -> Any:
     try:
-        read: Callable[[Path, str], CorpusPart] = importlib.import_module(manifest.reader).read
+        return getattr(importlib.import_module(manifest.reader), name)
     except (ImportError, AttributeError) as error:
         raise InputError(f"manifest {manifest.name}: reader {manifest.reader}: {error}") from None
-    return read
 
 
 def corpora_root(root: Path | None) -> Path:
