@@ -41,7 +41,7 @@ rule validate:
         data=WORK / "prepared" / "{corpus}" / "{split}" / "text",
         lexicon=WORK / "prepared" / "{corpus}" / "{split}" / "lexicon.txt",
     output:
-        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        text=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
     params:
         folders=folders("data", out=0),

@@ -6,7 +6,7 @@ rule recognition:
 
 rule decoding_graph:
     input:
-        text=WORK / "data" / CORPUS / "train" / "text",
+        text=WORK / "data" / CORPUS / "train" / "utt2spk",
         lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
         made=TREE_MADE,
         arpa=config.get("decoding_graph", {}).get("arpa", []),
@@ -25,7 +25,7 @@ rule decoding_graph:
 
 rule decode:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
         feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
         model=WORK / "tdnnf" / "final.pt",
         graph=WORK / "decoding_graph",

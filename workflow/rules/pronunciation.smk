@@ -1,6 +1,6 @@
 rule pool:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
         ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
         deep=WORK / "deep" / CORPUS / "{split}" / "frame_shift",
     output:
@@ -20,7 +20,7 @@ rule pool:
 
 rule train_scorer:
     input:
-        **train_and_test(data="data/text", pool="pool/segments.csv"),
+        **train_and_test(data="labelled/utt2spk", pool="pool/segments.csv"),
         start=[],
     output:
         WORK / "scorers" / "{scorer}" / "model.pt",
@@ -41,7 +41,7 @@ rule train_scorer:
 rule gop:
     """Goodness of pronunciation of every phone, for people to read and baselines to learn from."""
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
         ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         deep=WORK / "deep" / CORPUS / "{split}" / "frame_shift",
@@ -62,7 +62,7 @@ rule gop:
 
 rule train_baseline:
     input:
-        **train_and_test(data="data/text", pool="gop/gop.csv"),
+        **train_and_test(data="labelled/utt2spk", pool="gop/gop.csv"),
     output:
         WORK / "baselines" / "{baseline}" / "scores.csv",
     params:
@@ -82,7 +82,7 @@ NAMES = [*config["scorers"], *config["baselines"]]
 
 rule evaluate:
     input:
-        data=WORK / "data" / CORPUS / "test" / "text",
+        data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
         scorers=commands.scored(config, RUN),
     output:
         RESULTS / "tables" / "results.csv",
@@ -102,7 +102,7 @@ rule evaluate:
 
 rule report:
     input:
-        **train_and_test(data="data/text", ali="ali/phones.ctm"),
+        **train_and_test(data="labelled/utt2spk", ali="ali/phones.ctm"),
         gmm=WORK / "gmm" / "log.csv",
         tdnnf=WORK / "tdnnf" / "final.pt",
         scorers=commands.scored(config, RUN),
