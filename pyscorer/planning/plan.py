@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import SAMPLE, Run, resolve_run, settle
+from pyscorer.config import SAMPLE, Run, manifests_folder, resolve_run, settle
 from pyscorer.corpora.manifests import MANIFESTS, load_manifest
+from pyscorer.corpora.own_table import named_files
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
-from pyscorer.planning.commands import Config, stage_options
+from pyscorer.planning.commands import Config, existing, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
@@ -29,20 +30,30 @@ class Corpora:
         source = self.run.sources[corpus]
         if source.fetch:
             return [self.run.work / "downloaded" / corpus]
-        manifest = load_manifest(corpus, MANIFESTS)
-        return [source.root / manifest.folder / path for path in manifest.required]
+        manifest = load_manifest(corpus, manifests_folder(self.config))
+        folder = manifest.place(source.root)
+        files = [folder / path for path in manifest.required]
+        if manifest.own:
+            # What is missing of it is for `validate` to say.
+            files += existing(*named_files(manifest.own, folder))
+        return files + (manifest.files if manifest.own or manifest.base else [])
 
     def download_options(self, corpus: str) -> dict[str, Any]:
         """The stage's own choice for the corpus that is scored, else the splits that are needed."""
         if corpus == self.run.corpus:
-            return stage_options(self.config, "download")
+            return self._manifests() | stage_options(self.config, "download")
         datasets = [dataset.split("/") for dataset in self.run.acoustic]
-        return {"splits": [split for owner, split in datasets if owner == corpus]}
+        splits = [split for owner, split in datasets if owner == corpus]
+        return self._manifests() | {"splits": splits}
 
     def prepare_options(self, corpus: str) -> dict[str, Any]:
         """The number of speakers is a matter of the corpus that is scored, but for the sample."""
         scored = corpus == self.run.corpus != SAMPLE
-        return stage_options(self.config, "prepare") if scored else {}
+        return self._manifests() | (stage_options(self.config, "prepare") if scored else {})
+
+    def _manifests(self) -> dict[str, Any]:
+        folder = manifests_folder(self.config)
+        return {"manifests": folder} if folder else {}
 
 
 def tree_files(config: Config, run: Run) -> tuple[Path, Path]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import corpora_root
-from pyscorer.corpora.manifests import MANIFESTS, load_manifest
+from pyscorer.config import corpora_root, manifests_folder
+from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 from pyscorer.planning.commands import Config, existing, stage_section
 
@@ -33,7 +33,7 @@ def find_responses(config: Config) -> Responses:
     """
     options = stage_section(config, "prepare_responses")
     root = corpora_root(config)
-    manifest = load_manifest("spoken_call", MANIFESTS)
+    manifest = load_manifest("spoken_call", manifests_folder(config))
     folder = root / manifest.folder
     asked = options.get("corpus")
     if asked == "auto":
