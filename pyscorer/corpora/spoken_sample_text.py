@@ -28,7 +28,9 @@ ACCEPTED: dict[str, tuple[str, ...]] = {
 }
 """Prompt -> the responses that are accepted: the corpus's reference grammar."""
 
-SMALL_WORDS = frozenset(["A", "SOME", "OF", "THE", "IS", "TO", "FOR", "AM", "DO", "I", "ME", "WITH", "AND"])
+SMALL_WORDS = frozenset(
+    ["A", "SOME", "OF", "THE", "IS", "TO", "FOR", "AM", "DO", "I", "ME", "WITH", "AND"]
+)
 """Words that a learner leaves out."""
 CONFUSED = {"HAVE": "HAS", "IS": "ARE", "WOULD": "WILL", "WANT": "WANTS", "GIVE": "GAVE",
             "LOOKING": "LOOK", "DO": "DOES", "A": "THE", "TELL": "SPEAK", "LIKE": "LIKES",

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import SAMPLE, Run, manifests_folder, resolve_run, settle
-from pyscorer.corpora.manifests import MANIFESTS, load_manifest
-from pyscorer.corpora.own_table import named_files
+from pyscorer.config import GENERATED, Run, manifests_folder, resolve_run, settle
+from pyscorer.corpora.manifests import MANIFESTS, Manifest, load_manifest
+from pyscorer.corpora.sources import note, recordings, sources
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
-from pyscorer.planning.commands import Config, existing, stage_options
+from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
@@ -30,13 +30,30 @@ class Corpora:
         source = self.run.sources[corpus]
         if source.fetch:
             return [self.run.work / "downloaded" / corpus]
+        manifest, folder = self._manifest(corpus)
+        parts = sources(manifest, folder)
+        named = {parts.spoken.table, *parts.labels.files}
+        return [p for p in map(folder.__truediv__, manifest.required) if p not in named]
+
+    def changes(self, part: str, corpus: str, split: str) -> Path:
+        """The file that tells when what was `spoken` in a split changed, or its `labels`."""
+        return self.run.work / "changes" / corpus / f"{split}.{part}"
+
+    def note_changes(self) -> None:
+        """Write these files anew, of all splits of the run, where something changed."""
+        for corpus in self.run.sources:
+            manifest, folder = self._manifest(corpus)
+            parts = sources(manifest, folder)
+            for split in manifest.splits:
+                prepared = self.run.work / "prepared" / corpus / split
+                audio = recordings(prepared) if self.config.get("watch_recordings", True) else []
+                note(self.changes("spoken", corpus, split), parts.spoken, audio)
+                note(self.changes("labels", corpus, split), parts.labels)
+
+    def _manifest(self, corpus: str) -> tuple[Manifest, Path]:
+        """A corpus's manifest, and the folder that it lies in."""
         manifest = load_manifest(corpus, manifests_folder(self.config))
-        folder = manifest.place(source.root)
-        files = [folder / path for path in manifest.required]
-        if manifest.own:
-            # What is missing of it is for `validate` to say.
-            files += existing(*named_files(manifest.own, folder))
-        return files + (manifest.files if manifest.own or manifest.base else [])
+        return manifest, manifest.place(self.run.sources[corpus].root)
 
     def download_options(self, corpus: str) -> dict[str, Any]:
         """The stage's own choice for the corpus that is scored, else the splits that are needed."""
@@ -48,8 +65,12 @@ class Corpora:
 
     def prepare_options(self, corpus: str) -> dict[str, Any]:
         """The number of speakers is a matter of the corpus that is scored, but for the sample."""
-        scored = corpus == self.run.corpus != SAMPLE
+        scored = corpus == self.run.corpus and corpus not in GENERATED
         return self._manifests() | (stage_options(self.config, "prepare") if scored else {})
+
+    def label_options(self) -> dict[str, Any]:
+        """Where manifests are looked for."""
+        return self._manifests()
 
     def _manifests(self) -> dict[str, Any]:
         folder = manifests_folder(self.config)
