@@ -5,8 +5,11 @@ paper's. Of each LSTM expert, the first hidden layer is recurrent.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pyscorer.errors import InputError
+
+Group = Literal["text", "acoustic"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Architecture:
     modified loss, 1 for plain squared error. paper_input: the input size in the paper, 0 if none.
     trees: if not 0, the expert is a forest of that many trees in place of a network.
     members: how many groups of folds are left out in turn; more of them train on more of the data.
+    group: what it hears of a response, its transcript or its sound; ablations leave out either.
     """
 
     kind: str
@@ -31,6 +35,7 @@ class Architecture:
     paper_input: int = 0
     trees: int = 0
     members: int = 4
+    group: Group = "text"
 
 
 EXPERTS: dict[str, Architecture] = {
