@@ -110,7 +110,7 @@ def newest(files: Iterable[Path]) -> int:
 
 def _written(file: Path) -> int:
     try:
-        return os.stat(file).st_mtime_ns if file.is_file() else 0
+        return file.stat().st_mtime_ns if file.is_file() else 0
     except OSError:
         return 0
 
