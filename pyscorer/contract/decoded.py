@@ -7,7 +7,7 @@ the utterances in one order.
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +37,26 @@ class Decoded:
     words: tuple[Segment, ...]
     """Of the best transcript, with times and confidences."""
     alternatives: tuple[Alternative, ...] = ()
-    """From best to worst; the first is the transcript."""
+    """The first is the transcript, the others are from best to worst."""
 
     @property
     def transcript(self) -> str:
         """The best transcript, its words with a space between them."""
         return " ".join(word.label for word in self.words)
+
+
+def add_words(
+    segments: list[Segment], words: Sequence[str], start: float, end: float, confidence: float
+) -> None:
+    """Append words that were said between two times, in frames of 10 ms, in equal shares.
+
+    None begins before the one before it ends, and each lasts a frame at least, as CTM files want.
+    """
+    step = (end - start) / max(1, len(words))
+    for i, word in enumerate(words):
+        begin = max(round(start + i * step), segments[-1].end if segments else 0)
+        length = max(1, round(start + (i + 1) * step) - begin)
+        segments.append(Segment(word, begin, length, confidence))
 
 
 def write_decoded(out: Path, decoded: Iterable[Decoded]) -> None:

@@ -50,3 +50,25 @@ def count_errors(reference: Sequence[str], hypothesis: Sequence[str]) -> WordErr
     """Errors of the best alignment, as Kaldi's compute-wer counts them."""
     counts = kaldialign.edit_distance(list(reference), list(hypothesis))
     return WordErrors(len(reference), counts["sub"], counts["del"], counts["ins"])
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How far two recognisers heard the same words."""
+
+    agreement: float
+    """Share of the words of the first that the second has, by their best alignment."""
+    rate: float
+    """Word error rate of the second against the first; may be above 1."""
+
+
+def disagreement(one: Sequence[str], two: Sequence[str]) -> Disagreement:
+    """Compare two transcripts of an utterance, letters whatever their case.
+
+    Two empty ones agree (1 and 0); an empty one and another do not at all (0 and 1).
+    """
+    first, second = ([word.casefold() for word in words] for words in (one, two))
+    errors = count_errors(first, second)
+    kept = errors.words - errors.substitutions - errors.deletions
+    agreement = kept / errors.words if errors.words else float(not second)
+    return Disagreement(agreement, errors.rate)

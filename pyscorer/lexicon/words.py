@@ -1,15 +1,22 @@
 """The words of a text and their pronunciations: the lexicon's, or guessed from spelling."""
 
 import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from pyscorer.contract.characters import named
 from pyscorer.contract.files import shown
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon
 from pyscorer.lexicon.espeak import read_aloud
-from pyscorer.lexicon.normalise import english_words, lexicon_spelling
+from pyscorer.lexicon.normalise import (
+    Spelling,
+    english_words,
+    lexicon_spelling,
+    transcript_text,
+)
 
 _AMERICAN = {
     "A:": "AA", "0": "AA", "A@": "AA R", "a": "AE", "aa": "AE", "V": "AH", "@": "AH", "@2": "AH",
@@ -109,3 +116,47 @@ def text_words(text: str, lexicon: Lexicon) -> list[TextWord]:
         else TextWord(word, guess_pronunciations(word), guessed=True)
         for word in words
     ]
+
+
+@dataclass(frozen=True)
+class TranscriptReader:
+    """The words of recognisers' transcripts, as a lexicon spells them.
+
+    Words that it lacks are written in capitals where all of its words are, else in small letters;
+    with no lexicon at all, as `transcript_text` writes them.
+    """
+
+    lexicon: Lexicon
+
+    def words(self, text: str) -> list[str]:
+        """The words of a transcript; what cannot be read in one way stays as it stands."""
+        if not self.lexicon:
+            return transcript_text(text).split()
+        return list(map(self.spelled, english_words(text, self._spelling, strict=False)))
+
+    def spelled(self, word: str) -> str:
+        """A word that `english_words` found, as it is written where the lexicon lacks it."""
+        return word if word in self.lexicon else self._written(word)
+
+    def pronounced(self, text: str) -> list[TextWord]:
+        """The same with pronunciations, guessed from spelling where the lexicon lacks the word.
+
+        Marks (<unk>, [noise]) and words that English spelling does not explain are left out. The
+        guesses depend on the word alone.
+        """
+        found = []
+        for word in self.words(text):
+            if word in self.lexicon:
+                found.append(TextWord(word, tuple(self.lexicon[word]), guessed=False))
+                continue
+            with suppress(InputError):
+                found.append(TextWord(word, guess_pronunciations(word), guessed=True))
+        return found
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return lexicon_spelling(self.lexicon)
+
+    @cached_property
+    def _written(self) -> Callable[[str], str]:
+        return str.upper if all(word == word.upper() for word in self.lexicon) else str.lower

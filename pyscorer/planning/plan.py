@@ -14,6 +14,7 @@ from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
+from pyscorer.planning.speech import Speech, with_encoder
 
 RECIPES = MANIFESTS.parent / "kaldi_recipes"
 
@@ -106,12 +107,13 @@ class Plan:
     graders: Graders | None
     rows: Rows | None
     responses: Responses | None
+    speech: Speech | None
     kaldi: Training | None
 
 
 def make_plan(config: Config) -> Plan:
     """Check a configuration and settle it. Raises InputError naming what is wrong with it."""
-    config = settle(config)
+    config = with_encoder(settle(config))
     run = resolve_run(config)
     graders = Graders(config, run) if "grading" in config else None
     rows = Rows(config, run) if "paper1" in config else None
@@ -122,6 +124,11 @@ def make_plan(config: Config) -> Plan:
         raise InputError(
             f"proficiency.name: {run.name} is the run's own: one would remove the other's folders"
         )
-    responses = find_responses(config) if "proficiency" in config else None
+    speech = Speech(config, run) if "speech" in config.get("proficiency", {}) else None
+    if speech:
+        speech.check()
+        responses: Responses | None = speech.responses()
+    else:
+        responses = find_responses(config) if "proficiency" in config else None
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
-    return Plan(config, run, Corpora(config, run), graders, rows, responses, kaldi)
+    return Plan(config, run, Corpora(config, run), graders, rows, responses, speech, kaldi)

@@ -36,7 +36,7 @@ class Recogniser:
     tokens: Tokens
 
     @cached_property
-    def _never(self) -> Tensor:
+    def never(self) -> Tensor:
         """True for the tokens that no transcript holds: prompts are words, without digits."""
         never = torch.ones(self.model.config.vocabulary, dtype=torch.bool)
         words = [n for piece, n in self.tokens.ids.items() if _WORDS.fullmatch(piece)]
@@ -72,7 +72,7 @@ class Recogniser:
         rows, running = list(range(len(limits))), set(range(len(limits)))
         while running:
             logits = self.model.decode(tokens, decoding)[:, -1]
-            allowed = logits.log_softmax(dim=-1).masked_fill_(self._never, -torch.inf)
+            allowed = logits.log_softmax(dim=-1).masked_fill_(self.never, -torch.inf)
             if not any(found):
                 allowed[:, self.tokens.end] = -torch.inf
             best, tokens = allowed.max(dim=-1, keepdim=True)

@@ -67,6 +67,12 @@ class Attention(nn.Module):
         result: Tensor = self.out(mixed.transpose(1, 2).flatten(2))
         return result
 
+    def weights(self, x: Tensor, memory: Memory) -> Tensor:
+        """How (batch, n, dim) attends to a memory: (batch, heads, n, m), sums of 1 over m."""
+        query = self._split(self.query(x))
+        scores = query @ memory[0].transpose(2, 3) / query.shape[-1] ** 0.5
+        return scores.softmax(dim=-1)
+
     def _split(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
 
@@ -89,17 +95,28 @@ class Block(nn.Module):
         x = x + self.mlp(self.mlp_norm(x))
         return x
 
-    def decode(self, x: Tensor, encoded: Memory, past: Memory | None) -> tuple[Tensor, Memory]:
+    def decode(
+        self,
+        x: Tensor,
+        encoded: Memory,
+        past: Memory | None,
+        attended: list[Tensor] | None = None,
+    ) -> tuple[Tensor, Memory]:
         """(batch, n, dim) to the same, and its memory; each sees the past and what is before it.
 
-        With a past, n is 1.
+        With a past, n is 1. Of a recording's states in `encoded` there may be several rows in a
+        row, so many for each. `attended` gets how they attend to these.
         """
         y = self.attention_norm(x)
         own = self.attention.memory(y)
         if past is not None:
             own = torch.cat([past[0], own[0]], dim=2), torch.cat([past[1], own[1]], dim=2)
         x = x + self.attention(y, own, causal=past is None)
-        x = x + self.cross(self.cross_norm(x), encoded)
+        # All rows of a recording as one sequence: they share its states, which need no copies.
+        asked = self.cross_norm(x).reshape(len(encoded[0]), -1, x.shape[2])
+        x = x + self.cross(asked, encoded).reshape(x.shape)
+        if attended is not None:
+            attended.append(self.cross.weights(asked, encoded))
         return x + self.mlp(self.mlp_norm(x)), own
 
 
@@ -122,6 +139,10 @@ class Decoding:
     def keep(self, rows: list[int]) -> None:
         """Forget all of the batch but these rows."""
         self.encoded = [(keys[rows], values[rows]) for keys, values in self.encoded]
+        self.follow(rows)
+
+    def follow(self, rows: list[int]) -> None:
+        """Go on from these rows, which may be there more than once; the recordings stay."""
         if self.past is not None:
             self.past = [(keys[rows], values[rows]) for keys, values in self.past]
 
@@ -177,16 +198,33 @@ class Whisper(nn.Module):
     def decode(self, tokens: Tensor, decoding: Decoding) -> Tensor:
         """Logits (batch, n, vocabulary) of the token after each of `tokens` (batch, n).
 
-        `tokens` follow those that the decoding has seen: several at first, then one a time.
+        `tokens` follow those that the decoding has seen: several at first, then one a time. Of each
+        recording there may be several rows, all in a row.
         """
+        x = self._decode(tokens, decoding)
+        return functional.linear(self.decoder_norm(x), self.embedding.weight)
+
+    def attention(self, tokens: Tensor, heard: list[Memory]) -> Tensor:
+        """Where the recordings are looked at for the token after each of `tokens` (batch, n).
+
+        (batch, heads, n, m): of all heads of the later half of the decoder's layers.
+        """
+        attended: list[Tensor] = []
+        self._decode(tokens, Decoding(heard), attended)
+        return torch.cat(attended[len(attended) // 2 :], dim=1)
+
+    def _decode(
+        self, tokens: Tensor, decoding: Decoding, attended: list[Tensor] | None = None
+    ) -> Tensor:
         end = decoding.length + tokens.shape[1]
         x = self.embedding(tokens) + self.decoder_positions[decoding.length : end]
         past: list[Memory] = []
         for i, (block, encoded) in enumerate(zip(self.decoder, decoding.encoded, strict=True)):
-            x, own = block.decode(x, encoded, decoding.past[i] if decoding.past else None)
+            before = decoding.past[i] if decoding.past else None
+            x, own = block.decode(x, encoded, before, attended)
             past.append(own)
         decoding.past, decoding.length = past, end
-        return functional.linear(self.decoder_norm(x), self.embedding.weight)
+        return x
 
 
 def check_duration(samples: np.ndarray, config: WhisperConfig) -> None:

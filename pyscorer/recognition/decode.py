@@ -1,30 +1,27 @@
-"""Stages `decoding_graph` and `decode`: a recogniser, and its transcripts and word error rate."""
+"""Stage `decode`: transcripts of recordings by our own acoustic model and decoding graph."""
 
-import csv
-import logging
-import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pyscorer.chain.acoustic_model import AcousticModel, chain_scores, load_model
+from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, chain_scores, load_model
 from pyscorer.contract.archives import Matrices
-from pyscorer.contract.ctm import FRAME_SHIFT
+from pyscorer.contract.ctm import FRAME_SHIFT, Segment
 from pyscorer.contract.datadir import read_data_dir
-from pyscorer.contract.files import atomic_open, write_table
+from pyscorer.contract.decoded import Alternative, Decoded
 from pyscorer.errors import InputError, naming
-from pyscorer.evaluation.word_errors import WordErrors, count_errors
+from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.options import option
 from pyscorer.parallel import one_thread, shared_map
-from pyscorer.progress import progress_bar
-from pyscorer.recognition.decoder import Hypothesis, Recogniser, SearchOptions
-
-log = logging.getLogger(__name__)
+from pyscorer.recognition.decoder import Recogniser, SearchOptions
 
 
 @dataclass(frozen=True)
 class DecodeOptions(SearchOptions):
     """The search, and on how many cores."""
 
+    nbest: int = option(
+        10, "transcripts of an utterance, at most; with 1, words have no confidences", ge=1
+    )
     jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
 
 
@@ -34,10 +31,9 @@ def decode(
     """Recognise every utterance of `data`.
 
     `feats` is a directory of the stage `features` (kind mfcc40), `model` a `.pt` of train_tdnnf or
-    a Kaldi `.mdl`, `graph` a directory of the stage `decoding_graph`. Writes `out/hyp.text` (Kaldi
-    `text` of the best transcripts), `out/nbest.csv` (utterance, rank, total score, acoustic score,
-    words) and `out/wer.csv`: words, substitutions, deletions, insertions and word error rate of
-    each utterance against `data/text`, with a row TOTAL at the end. Streams.
+    a Kaldi `.mdl`, `graph` a directory of the stage `decoding_graph`. Writes `out/hyp.text`,
+    `out/words.ctm` (times; confidences, see `lattice.confidences`) and
+    `out/nbest.csv`, see `contract.decoded`; where `data` has a text, `out/wer.csv` too. Streams.
 
     Raises InputError for missing features and for a graph made with another tree.
     """
@@ -49,37 +45,7 @@ def decode(
             f"{' '.join(missing[:10])}"
         )
     source = _open(model, names, graph, options)
-    transcripts: dict[str, str] = {}
-    total, frames, started = WordErrors(), 0, time.monotonic()
-    results = shared_map(_decode, source, utterances, options.jobs)
-    out.mkdir(parents=True, exist_ok=True)
-    with atomic_open(out / "nbest.csv") as nbest, atomic_open(out / "wer.csv") as wer:
-        rows, errors = csv.writer(nbest), csv.writer(wer)
-        rows.writerow(["utterance", "rank", "score", "acoustic", "words"])
-        errors.writerow(["utterance", *WordErrors.__dataclass_fields__, "wer"])
-        for decoded in progress_bar(
-            results, total=len(utterances), desc=f"decode {data}", unit="utt"
-        ):
-            key, hypotheses = decoded.key, decoded.hypotheses
-            for rank, one in enumerate(hypotheses, 1):
-                rows.writerow([key, rank, f"{one.score:.4f}", f"{one.acoustic:.4f}",
-                               " ".join(one.words)])  # fmt: skip
-            best = hypotheses[0].words if hypotheses else ()
-            transcripts[key] = " ".join(best)
-            counted = count_errors(utterances[key].words, best)
-            errors.writerow([key, *counted.row()])
-            total += counted
-            frames += decoded.frames
-        errors.writerow(["TOTAL", *total.row()])
-    write_table(out / "hyp.text", transcripts)
-    if empty := [key for key, words in transcripts.items() if not words]:
-        log.warning("%d utterances without any word: %s", len(empty), " ".join(empty[:10]))
-    elapsed, seconds = time.monotonic() - started, frames * FRAME_SHIFT
-    log.info(
-        "word error rate %.2f %%: %s\n%d utterances, %.0f s of speech, in %.1f s: %.1f times "
-        "faster than real time",
-        *(100 * total.rate, total, len(utterances), seconds, elapsed, seconds / elapsed),
-    )
+    write_heard(out, data, shared_map(_decode, source, utterances, options.jobs))
 
 
 @dataclass(frozen=True)
@@ -87,14 +53,6 @@ class _Source:
     model: AcousticModel
     recogniser: Recogniser
     features: Matrices
-
-
-@dataclass(frozen=True)
-class _Decoded:
-    key: str
-    frames: int
-    """Of the recording, of 10 ms."""
-    hypotheses: list[Hypothesis]
 
 
 def _open(model: Path, features: Matrices, graph: Path, options: DecodeOptions) -> _Source:
@@ -109,8 +67,22 @@ def _open(model: Path, features: Matrices, graph: Path, options: DecodeOptions) 
 
 
 @one_thread()
-def _decode(source: _Source, key: str) -> _Decoded:
+def _decode(source: _Source, key: str) -> tuple[Decoded, float]:
+    """What was heard, and how long the recording is in seconds."""
     features = source.features[key]
     with naming(f"{source.features.scp}: {key}"):
         scores = chain_scores(source.model, features)
-    return _Decoded(key, len(features), source.recogniser.decode(scores))
+    hypotheses = source.recogniser.decode(scores)
+    spans = hypotheses[0].spans if hypotheses else ()
+    decoded = Decoded(
+        key,
+        tuple(_in_frames(span, len(features)) for span in spans),
+        tuple(Alternative(one.words, one.score) for one in hypotheses),
+    )
+    return decoded, len(features) * FRAME_SHIFT
+
+
+def _in_frames(span: Segment, frames: int) -> Segment:
+    """Rows of scores as frames of 10 ms."""
+    start, end = SUBSAMPLING * span.start, min(SUBSAMPLING * span.end, frames)
+    return replace(span, start=start, length=end - start)

@@ -1,7 +1,9 @@
 """Search of a decoding graph with kaldi-decoder, and n-best transcripts."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import kaldi_decoder
@@ -12,14 +14,21 @@ from scipy.sparse.csgraph import connected_components
 
 from pyscorer.chain.fst import Transducer, read_transducer, read_vector_fst
 from pyscorer.chain.tree import MOST_PDFS
-from pyscorer.contract.files import read_table, read_text
+from pyscorer.contract.ctm import Segment
+from pyscorer.contract.files import read_table, read_text, shown
+from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
+from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.options import option
-
-_Path = tuple[tuple[int, ...], float, float]
-"""Words, graph cost, acoustic cost."""
-_MOST_PATHS = 200
-"""Paths of a lattice looked at for one transcript wanted, at most about."""
+from pyscorer.recognition.lattice import (
+    LatticePath,
+    Transcript,
+    best_transcripts,
+    confidences,
+    emissions,
+    path_of,
+    word_spans,
+)
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class Hypothesis:
     """Graph score and scaled acoustic score."""
     acoustic: float
     """Acoustic score of its best path, without the scale."""
+    spans: tuple[Segment, ...] = ()
+    """Of the best one: its words in rows of scores, with confidences where a lattice was made."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +53,9 @@ class SearchOptions:
     acoustic_scale: float = option(1.0, "factor on acoustic scores", gt=0)
     nbest: int = option(1, "transcripts of an utterance, at most; above 1 lattices are made", ge=1)
     lattice_search_beam: float = option(
-        8.0, "beam of the search that makes lattices: slower, so narrower", gt=0
+        8.0,
+        "beam of the search that makes lattices: slower, so narrower; `beam` if it finds no end",
+        gt=0,
     )
     lattice_beam: float = option(6.0, "beam of what a lattice keeps", gt=0)
 
@@ -55,6 +68,7 @@ class Recogniser:
 
         Raises InputError naming the file that is missing or damaged.
         """
+        self._graph = graph
         path = graph / "HCLG.fst"
         self._fst = read_graph(path)
         self._words = _numbers_of(graph / "words.txt")
@@ -85,56 +99,78 @@ class Recogniser:
         # Column i is label i + 1: there is no label 0.
         by_label = np.ascontiguousarray(scores[:, self._pdf[1:]] * scale, dtype=np.float32)
         decodable = kaldi_decoder.DecodableCtc(by_label)
-        search = self._best if self._options.nbest == 1 else self._alternatives
-        return [
-            Hypothesis(
-                tuple(self._words[word] for word in words),
-                -(graph + acoustic),
-                -acoustic / scale if scale else 0.0,
-            )
-            for words, graph, acoustic in search(decodable)
-        ]
+        return self._best(decodable) if self._options.nbest == 1 else self._alternatives(decodable)
 
-    def _best(self, decodable: kaldi_decoder.DecodableCtc) -> list[_Path]:
+    def _best(self, decodable: kaldi_decoder.DecodableCtc) -> list[Hypothesis]:
         options = kaldi_decoder.FasterDecoderOptions(
             beam=self._options.beam, max_active=self._options.max_active
         )
         decoder = kaldi_decoder.FasterDecoder(self._fst, options)
         decoder.decode(decodable)
         found, lattice = decoder.get_best_path()
-        return [_as_path(lattice)] if found and decoder.reached_final() else []
+        if not found or not decoder.reached_final():
+            return []
+        path = path_of(lattice)
+        return [self._hypothesis(path, self._spans(path))]
 
-    def _alternatives(self, decodable: kaldi_decoder.DecodableCtc) -> list[_Path]:
+    def _alternatives(self, decodable: kaldi_decoder.DecodableCtc) -> list[Hypothesis]:
+        narrow, wide = self._options.lattice_search_beam, self._options.beam
+        lattice = self._lattice(decodable, narrow) or self._lattice(decodable, max(narrow, wide))
+        if lattice is None:
+            return []
+        (best,) = kaldifst.lattice_to_nbest(lattice, 1.0, 1.0, 1)
+        path = path_of(best)
+        sure = confidences(path, emissions(lattice))
+        spans = [replace(s, confidence=c) for s, c in zip(self._spans(path), sure, strict=True)]
+        others = [
+            t for t in best_transcripts(lattice, self._options.nbest) if t.words != path.words
+        ]
+        return [
+            self._hypothesis(path, spans),
+            *map(self._hypothesis, others[: self._options.nbest - 1]),
+        ]
+
+    def _lattice(
+        self, decodable: kaldi_decoder.DecodableCtc, beam: float
+    ) -> kaldifst.Lattice | None:
         options = kaldi_decoder.LatticeSimpleDecoderConfig(
-            beam=self._options.lattice_search_beam, lattice_beam=self._options.lattice_beam
+            beam=beam, lattice_beam=self._options.lattice_beam
         )
         decoder = kaldi_decoder.LatticeSimpleDecoder(self._fst, options)
         if not decoder.decode(decodable) or math.isinf(decoder.final_relative_cost()):
-            return []
+            return None
         found, lattice = decoder.get_raw_lattice()
-        return unique_paths(lattice, self._options.nbest) if found else []
+        return lattice if found else None
 
+    def _hypothesis(self, found: Transcript, spans: Sequence[Segment] = ()) -> Hypothesis:
+        return Hypothesis(
+            tuple(self._words[word] for word in found.words),
+            -(found.graph + found.acoustic),
+            -found.acoustic / self._options.acoustic_scale,
+            tuple(spans),
+        )
 
-def unique_paths(lattice: kaldifst.Lattice, count: int) -> list[_Path]:
-    """The best path of each of the best `count` transcripts.
+    def _spans(self, path: LatticePath) -> list[Segment]:
+        phone_of, lexicon = self._pronounced
+        words = [self._words[word] for word in path.words]
+        spans = word_spans(words, path.labels, phone_of, lexicon)
+        if spans is None:
+            raise InputError(
+                f"{self._graph}: its lexicon.txt or phones.int is of another graph: the phones of "
+                f"{shown(' '.join(words))} are not theirs: run decoding_graph again"
+            )
+        return spans
 
-    A lattice holds many alignments of one transcript, so paths are drawn until there are `count`
-    transcripts, or no more paths.
-    """
-    wanted = count
-    while True:
-        paths = kaldifst.lattice_to_nbest(lattice, 1.0, 1.0, wanted)
-        best: dict[tuple[int, ...], _Path] = {}
-        for path in map(_as_path, paths):
-            best.setdefault(path[0], path)
-        if len(best) >= count or len(paths) < wanted or wanted >= _MOST_PATHS * count:
-            return list(best.values())[:count]
-        wanted *= 4
-
-
-def _as_path(lattice: kaldifst.Lattice) -> _Path:
-    _, _, words, weight = kaldifst.get_linear_symbol_sequence(lattice)
-    return tuple(words), weight.value1, weight.value2
+    @cached_property
+    def _pronounced(self) -> tuple[np.ndarray, Lexicon]:
+        """The phone that each transition-id begins, and the words' pronunciations."""
+        phones = _integers(self._graph / "phones.int")
+        if len(phones) != len(self._pdf) or not 0 <= phones.min() <= phones.max() < len(PHONES):
+            raise InputError(
+                f"{self._graph / 'phones.int'}: not of the pdfs.int beside it: run decoding_graph "
+                "again"
+            )
+        return phones, read_lexicon(self._graph / "lexicon.txt")
 
 
 def _endless(fst: Transducer) -> bool:
@@ -157,13 +193,17 @@ def _numbers_of(path: Path) -> dict[int, str]:
 
 def _pdfs(path: Path) -> np.ndarray:
     """Pdf of each transition-id, -1 of id 0."""
-    try:
-        pdfs = np.array(read_text(path).split(), dtype=np.int64)
-    except (ValueError, OverflowError) as error:
-        raise InputError(f"{path}: not numbers of pdfs ({error})") from None
+    pdfs = _integers(path)
     if len(pdfs) < 2 or pdfs[1:].min() < 0 or pdfs.max() >= MOST_PDFS:
         raise InputError(f"{path}: not numbers of pdfs: run decoding_graph again")
     return pdfs
+
+
+def _integers(path: Path) -> np.ndarray:
+    try:
+        return np.array(read_text(path).split(), dtype=np.int64)
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{path}: not numbers ({error}): run decoding_graph again") from None
 
 
 def read_graph(path: Path) -> kaldifst.StdVectorFst:

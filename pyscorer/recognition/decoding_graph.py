@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -10,11 +11,14 @@ from pyscorer.chain.fst import save_fst
 from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
 from pyscorer.contract.files import atomic_directory, read_table
 from pyscorer.contract.phones import PHONES
+from pyscorer.contract.tables import read_rows
+from pyscorer.corpora.spoken_call import read_grammar
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.transition_model import TransitionModel, chain_transition_model
 from pyscorer.kaldi.tree_file import read_kaldi_tree
-from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.lexicon.dictionary import Lexicon, read_lexicon, write_lexicon
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling
+from pyscorer.lexicon.words import TranscriptReader, guess_pronunciations
 from pyscorer.options import option
 from pyscorer.recognition.hclg import (
     ArcLabels,
@@ -47,20 +51,29 @@ class GraphOptions:
         "an ARPA file to use; else one is estimated from text",
         json_schema_extra={"minLength": 1},
     )
-    unknown_words: Literal["error", "skip"] = option(
-        "error", "what to do with words of the ARPA file that the lexicon lacks"
+    unknown_words: Literal["error", "skip", "guess"] = option(
+        "error",
+        "what to do with words that the lexicon lacks; guess: pronounce them as they are spelled",
     )
 
 
 def decoding_graph(
-    text: Path, lexicon: Path, tree: Path, out: Path, options: GraphOptions = GraphOptions()
+    text: list[Path],
+    lexicon: Path,
+    tree: Path,
+    out: Path,
+    options: GraphOptions = GraphOptions(),
+    grammar: Path | None = None,
 ) -> None:
     """Make the decoding graph of a chain model.
 
-    `text` is a Kaldi `text` file to estimate the language model from (unless `options.arpa`),
-    `tree` a `tree.json` of chain_graphs, or the `tree` of a Kaldi model with its `phones.txt`
+    `text` are Kaldi files `text` (or `prompts`, where these are read aloud) to estimate the
+    language model from, unless `options.arpa`. The accepted responses of a reference `grammar`, a
+    table with a column `response` (.csv, .tsv) or the XML of Spoken CALL, count as a sentence each.
+    `tree` is a `tree.json` of chain_graphs, or the `tree` of a Kaldi model with its `phones.txt`
     beside it. Writes `out/HCLG.fst` (transition-ids in, words out), `out/words.txt`,
-    `out/phones.txt`, `out/lm.arpa` and `out/pdfs.int` (the pdf of each transition-id, -1 first).
+    `out/lexicon.txt` (of these words), `out/phones.txt`, `out/lm.arpa`, `out/pdfs.int` (the pdf of
+    each transition-id, -1 first) and `out/phones.int` (the phone that each begins, 0 if none).
 
     Raises InputError for words of the language model that the lexicon lacks, and for phones that
     the model lacks.
@@ -71,13 +84,15 @@ def decoding_graph(
     with atomic_directory(out) as part:
         arpa = part / "lm.arpa"
         if options.arpa is None:
-            write_arpa(arpa, _sentences(text, entries), options.order)
+            sentences = chain(_sentences(text, entries), _responses(grammar, entries))
+            write_arpa(arpa, sentences, options.order)
         else:
             if not options.arpa.is_file():
                 raise InputError(f"{options.arpa}: no such file")
             arpa.write_bytes(options.arpa.read_bytes())
-        ngrams = _as_spelled(read_arpa(options.arpa or arpa), entries, options.arpa or text)
-        known = _known(vocabulary(ngrams), entries, options, options.arpa or text, lexicon)
+        source = options.arpa or text[0]
+        ngrams = _as_spelled(read_arpa(options.arpa or arpa), entries, source)
+        known = _known(vocabulary(ngrams), entries, options, source, lexicon)
         symbols = word_symbols(known)
         write_words(part / "words.txt", symbols)
         lexicon_part, marks = lexicon_fst(known, symbols)
@@ -89,14 +104,29 @@ def decoding_graph(
         save_fst(hclg, part / "HCLG.fst")
         pdfs = transitions.transition_table[:, 2].tolist()
         (part / "pdfs.int").write_text("\n".join(map(str, pdfs)) + "\n")
+        write_lexicon(part / "lexicon.txt", known)
+        begun = phones_begun(transitions)
+        (part / "phones.int").write_text("\n".join(map(str, begun)) + "\n")
         log.info("%s: %d words, %d states", out, len(known), hclg.num_states)
 
 
-def _sentences(text: Path, lexicon: Lexicon) -> Iterator[list[str]]:
-    spelling = lexicon_spelling(lexicon)
-    for key, line in read_table(text).items():
-        with naming(f"{text}: {key}"):
-            yield english_words(line, spelling)
+def _sentences(texts: list[Path], lexicon: Lexicon) -> Iterator[list[str]]:
+    spelling, reader = lexicon_spelling(lexicon), TranscriptReader(lexicon)
+    for text in texts:
+        for key, line in read_table(text).items():
+            with naming(f"{text}: {key}"):
+                yield list(map(reader.spelled, english_words(line, spelling)))
+
+
+def _responses(grammar: Path | None, lexicon: Lexicon) -> Iterator[list[str]]:
+    if grammar is None:
+        return
+    if grammar.suffix.lower() in (".csv", ".tsv"):
+        accepted = [row["response"] for _, row in read_rows(grammar, ("response",))]
+    else:
+        accepted = [r for unit in read_grammar(grammar).values() for r in unit.responses]
+    reader = TranscriptReader(lexicon)
+    yield from map(reader.words, accepted)
 
 
 def _as_spelled(ngrams: Ngrams, lexicon: Lexicon, source: Path) -> Ngrams:
@@ -132,10 +162,16 @@ def _known(
         message = f"{source}: {len(unknown)} words are not in {where}: {listed}"
         if options.unknown_words == "error":
             raise InputError(
-                f"{message}; add their pronunciations, or set unknown_words to skip to leave "
-                "their n-grams out"
+                f"{message}; add their pronunciations, or set unknown_words to guess them from "
+                "spelling, or to skip to leave their n-grams out"
             )
-        log.warning("%s; left out", message)
+        log.warning(
+            "%s; %s", message, "guessed" if options.unknown_words == "guess" else "left out"
+        )
+    if options.unknown_words == "guess":
+        with naming(source):
+            guessed = {word: list(guess_pronunciations(word)) for word in sorted(unknown)}
+        lexicon = lexicon | guessed
     known = {word: lexicon[word] for word in words if word in lexicon}
     if not known:
         raise InputError(f"{source}: no word is in {where}")
@@ -155,3 +191,14 @@ def arc_labels(tree: ContextTree, transitions: TransitionModel) -> ArcLabels:
         return forward, self_loop
 
     return labels
+
+
+def phones_begun(transitions: TransitionModel) -> list[int]:
+    """For each transition-id, the phone that it is the first row of scores of; 0: none.
+
+    That is the transition out of its state: the self-loop follows it, as in Kaldi's reordered
+    graphs.
+    """
+    rows = transitions.transition_table[1:]
+    phone, state = transitions.tuples[rows[:, 0], :2].T
+    return [0, *(phone * (rows[:, 1] != state)).tolist()]

@@ -85,7 +85,9 @@ def graph(tmp_path_factory) -> Path:
     (folder / "lexicon.txt").write_text("SEE S IY\nBEE B IY\nA AH\n")
     (folder / "text").write_text("u1 SEE A BEE\nu2 A BEE\n")
     write_tree(folder / "tree.json", TREE)
-    decoding_graph(folder / "text", folder / "lexicon.txt", folder / "tree.json", folder / "graph")
+    decoding_graph(
+        [folder / "text"], folder / "lexicon.txt", folder / "tree.json", folder / "graph"
+    )
     return folder / "graph"
 
 

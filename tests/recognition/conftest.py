@@ -48,5 +48,5 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
             warp=0.0, frequency_mask=0.0, time_mask=0.0, heldout=0.1, threads=1,
         ),
     )  # fmt: skip
-    decoding_graph(data / "text", lexicon, graphs / "tree.json", folder / "graph")
+    decoding_graph([data / "text"], lexicon, graphs / "tree.json", folder / "graph")
     return folder

@@ -38,7 +38,9 @@ def folder(tmp_path_factory) -> Path:
     (folder / "lexicon.txt").write_text(LEXICON)
     (folder / "text").write_text(TEXT)
     write_tree(folder / "tree.json", TREE)
-    decoding_graph(folder / "text", folder / "lexicon.txt", folder / "tree.json", folder / "graph")
+    decoding_graph(
+        [folder / "text"], folder / "lexicon.txt", folder / "tree.json", folder / "graph"
+    )
     return folder
 
 
@@ -107,7 +109,7 @@ def test_pdfs_follow_the_phone_on_the_left_also_across_words(folder: Path, tmp_p
     tree = left_context_tree()
     write_tree(tmp_path / "tree.json", tree)
     decoding_graph(
-        folder / "text", folder / "lexicon.txt", tmp_path / "tree.json", tmp_path / "graph"
+        [folder / "text"], folder / "lexicon.txt", tmp_path / "tree.json", tmp_path / "graph"
     )
     rows = np.zeros((8, tree.num_pdfs), dtype=np.float32)
     path = [("S", "<eps>"), ("IY", "S"), ("DH", "IY"), ("AH", "DH")]
@@ -126,14 +128,14 @@ def test_pdfs_follow_the_phone_on_the_left_also_across_words(folder: Path, tmp_p
 def test_a_kaldi_tree_gives_the_same_graph(folder: Path, tmp_path: Path):
     write_kaldi_tree(tmp_path / "tree", TREE)
     (tmp_path / "phones.txt").write_text("".join(f"{p} {i}\n" for i, p in enumerate(PHONES)))
-    decoding_graph(folder / "text", folder / "lexicon.txt", tmp_path / "tree", tmp_path / "graph")
+    decoding_graph([folder / "text"], folder / "lexicon.txt", tmp_path / "tree", tmp_path / "graph")
     one, other = (path / "graph" / "HCLG.fst" for path in (folder, tmp_path))
     assert one.read_bytes() == other.read_bytes()
 
 
 def test_phones_that_the_model_lacks_are_named(folder: Path, tmp_path: Path):
     write_kaldi_tree(tmp_path / "tree", TREE)
-    arguments = folder / "text", folder / "lexicon.txt", tmp_path / "tree", tmp_path / "graph"
+    arguments = [folder / "text"], folder / "lexicon.txt", tmp_path / "tree", tmp_path / "graph"
     with pytest.raises(InputError, match=r"needs its phones\.txt"):
         decoding_graph(*arguments)
     others = ["IX" if phone == "IY" else phone for phone in PHONES]
@@ -149,7 +151,7 @@ def test_phones_that_the_model_lacks_are_named(folder: Path, tmp_path: Path):
 def test_words_of_an_arpa_file_outside_the_lexicon(folder: Path, tmp_path: Path, caplog):
     arpa = tmp_path / "lm.arpa"
     arpa.write_text((folder / "graph" / "lm.arpa").read_text().replace("BEE", "WASP"))
-    arguments = folder / "text", folder / "lexicon.txt", folder / "tree.json", tmp_path / "graph"
+    arguments = [folder / "text"], folder / "lexicon.txt", folder / "tree.json", tmp_path / "graph"
     with pytest.raises(InputError, match=r"1 words are not in .*lexicon\.txt: WASP"):
         decoding_graph(*arguments, GraphOptions(arpa=arpa))
     decoding_graph(*arguments, GraphOptions(arpa=arpa, unknown_words="skip"))
@@ -250,7 +252,7 @@ def test_a_graph_in_which_a_search_would_never_end_is_refused(folder: Path, tmp_
 def test_an_arpa_file_in_small_letters_has_the_words_of_the_lexicon(folder: Path, tmp_path: Path):
     arpa = tmp_path / "lm.arpa"
     arpa.write_text((folder / "graph" / "lm.arpa").read_text().replace("BEE", "bee"))
-    arguments = folder / "text", folder / "lexicon.txt", folder / "tree.json", tmp_path / "graph"
+    arguments = [folder / "text"], folder / "lexicon.txt", folder / "tree.json", tmp_path / "graph"
     decoding_graph(*arguments, GraphOptions(arpa=arpa))
     words_of = [(place / "graph" / "words.txt").read_text() for place in (folder, tmp_path)]
     assert words_of[0] == words_of[1]

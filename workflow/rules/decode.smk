@@ -1,49 +1,120 @@
 # Recognition; nothing in it runs unless its files are asked for (target `recognition`).
+from pyscorer.planning.hearing import Hearing
+
+HEARING = Hearing(config, RUN)
+
+ruleorder: heard > validate
+
+
 rule recognition:
     input:
-        WORK / "decode" / CORPUS / "test" / "wer.csv",
+        WORK / "decode" / CORPUS / "test" / "hyp.text",
 
 
 rule decoding_graph:
     input:
-        text=WORK / "data" / CORPUS / "train" / "utt2spk",
-        lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
+        HEARING.grammar_files,
+        data=HEARING.data,
+        lexicon=HEARING.lexicon,
         made=TREE_MADE,
         arpa=config.get("decoding_graph", {}).get("arpa", []),
     output:
         directory(WORK / "decoding_graph"),
     params:
-        options=options("decoding_graph"),
+        options=options("decoding_graph", base=HEARING.graph_options),
     log:
         LOGS / "decoding_graph.log",
     benchmark:
         BENCHMARKS / "decoding_graph.tsv"
     shell:
-        "pyscorer decoding_graph --text {input.text:q} --lexicon {input.lexicon:q}"
+        "pyscorer decoding_graph --lexicon {input.lexicon:q}"
         " --tree {TREE:q} --out {output:q} {params.options} 2>&1 | tee {log:q}"
 
 
+# Three decoders that write the same files, each into its own folder; `proficiency.speech` chooses.
 rule decode:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
-        feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
         model=WORK / "tdnnf" / "final.pt",
         graph=WORK / "decoding_graph",
     output:
-        WORK / "decode" / CORPUS / "{split}" / "hyp.text",
-        WORK / "decode" / CORPUS / "{split}" / "nbest.csv",
-        WORK / "decode" / CORPUS / "{split}" / "wer.csv",
+        WORK / "decode" / "{corpus}" / "{split}" / "hyp.text",
+        WORK / "decode" / "{corpus}" / "{split}" / "words.ctm",
+        WORK / "decode" / "{corpus}" / "{split}" / "nbest.csv",
     params:
         folders=folders("data", "feats", out=0),
         options=options("decode"),
     threads: workflow.cores
     log:
-        LOGS / "decode" / CORPUS / "{split}.log",
+        LOGS / "decode" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "decode" / CORPUS / "{split}.tsv"
+        BENCHMARKS / "decode" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer decode {params.folders} --model {input.model:q} --graph {input.graph:q}"
         " --jobs {threads} {params.options} 2>&1 | tee {log:q}"
+
+
+rule decode_vosk:
+    input:
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        model=HEARING.vosk_model,
+        lexicon=HEARING.lexicon,
+    output:
+        WORK / "decode_vosk" / "{corpus}" / "{split}" / "hyp.text",
+        WORK / "decode_vosk" / "{corpus}" / "{split}" / "words.ctm",
+        WORK / "decode_vosk" / "{corpus}" / "{split}" / "nbest.csv",
+    params:
+        folders=folders("data", out=0),
+        options=options("decode_vosk", base=HEARING.vosk_options),
+    threads: workflow.cores
+    log:
+        LOGS / "decode_vosk" / "{corpus}" / "{split}.log",
+    benchmark:
+        BENCHMARKS / "decode_vosk" / "{corpus}" / "{split}.tsv"
+    shell:
+        "pyscorer decode_vosk {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
+        " {params.options} 2>&1 | tee {log:q}"
+
+
+rule transcribe:
+    input:
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        lexicon=HEARING.lexicon,
+    output:
+        WORK / "transcribe" / "{corpus}" / "{split}" / "hyp.text",
+        WORK / "transcribe" / "{corpus}" / "{split}" / "words.ctm",
+        WORK / "transcribe" / "{corpus}" / "{split}" / "nbest.csv",
+    params:
+        folders=folders("data", out=0),
+        options=options("transcribe", base=HEARING.whisper_options),
+    threads: workflow.cores
+    log:
+        LOGS / "transcribe" / "{corpus}" / "{split}.log",
+    benchmark:
+        BENCHMARKS / "transcribe" / "{corpus}" / "{split}.tsv"
+    shell:
+        "pyscorer transcribe {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
+        " {params.options} 2>&1 | tee {log:q}"
+
+
+rule heard:
+    """What was heard, as a data directory of its own: heard-<corpus>/<split>."""
+    input:
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        decoded=WORK / HEARING.decoder / "{corpus}" / "{split}" / "hyp.text",
+        lexicon=HEARING.lexicon,
+    output:
+        WORK / "data" / "heard-{corpus}" / "{split}" / "utt2spk",
+        WORK / "data" / "heard-{corpus}" / "{split}" / "lexicon.txt",
+    params:
+        folders=folders("data", "decoded", out=0),
+    log:
+        LOGS / "heard" / "{corpus}" / "{split}.log",
+    benchmark:
+        BENCHMARKS / "heard" / "{corpus}" / "{split}.tsv"
+    shell:
+        "pyscorer heard {params.folders} --lexicon {input.lexicon:q} 2>&1 | tee {log:q}"
 
 
 rule export_kaldi:
