@@ -56,13 +56,17 @@ class Sources:
     labels: Part
 
 
-def sources(manifest: Manifest, folder: Path) -> Sources:
-    """What the corpus in `folder` is read from, whether or not it is there."""
+def sources(manifest: Manifest, folder: Path, split: str) -> Sources:
+    """What a split of the corpus in `folder` is read from, whether or not it is there."""
     own = manifest.own
     told = tuple(manifest.files) if own or manifest.base else ()
     if own is None:
-        labels = [p for p in manifest.layout if _any(p, manifest.label_files)]
-        spoken = [p for p in manifest.layout if p not in labels]
+        groups = {n: rule.sources or (n,) for n, rule in manifest.splits.items()}
+        others = {group for names in groups.values() for group in names} - {*groups[split]}
+        # The files of a published split lie in a folder of its name, if they are its alone.
+        layout = [p for p in manifest.layout if p.partition("/")[0] not in others]
+        labels = [p for p in layout if _any(p, manifest.label_files)]
+        spoken = [p for p in layout if p not in labels]
         return Sources(
             Part((*told, *(folder / p for p in spoken))),
             Part((*told, *(folder / p for p in labels))),

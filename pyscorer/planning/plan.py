@@ -32,8 +32,12 @@ class Corpora:
         if source.fetch:
             return [self.run.work / "downloaded" / corpus]
         manifest, folder = self._manifest(corpus)
-        parts = sources(manifest, folder)
-        named = {parts.spoken.table, *parts.labels.files}
+        named = {
+            file
+            for split in manifest.splits
+            for part in [sources(manifest, folder, split)]
+            for file in (part.spoken.table, *part.labels.files)
+        }
         return [p for p in map(folder.__truediv__, manifest.required) if p not in named]
 
     def changes(self, part: str, corpus: str, split: str) -> Path:
@@ -44,8 +48,8 @@ class Corpora:
         """Write these files anew, of all splits of the run, where something changed."""
         for corpus in self.run.sources:
             manifest, folder = self._manifest(corpus)
-            parts = sources(manifest, folder)
             for split in manifest.splits:
+                parts = sources(manifest, folder, split)
                 prepared = self.run.work / "prepared" / corpus / split
                 audio = recordings(prepared) if self.config.get("watch_recordings", True) else []
                 note(self.changes("spoken", corpus, split), parts.spoken, audio)
