@@ -18,7 +18,7 @@ from typing import Any, cast
 import jsonschema
 
 from pyscorer.contract.files import read_json, read_yaml, shown
-from pyscorer.corpora.manifests import MANIFESTS, Manifest, load_manifest
+from pyscorer.corpora.manifests import MANIFESTS, Manifest, check_there, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.paths import expanded, inside, not_a_folder, not_writable, unusable
 
@@ -26,6 +26,8 @@ SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "config.schema.
 OPTIONS = SCHEMA.with_name("options.json")
 """Stage -> option -> its JSON schema, with default and description."""
 SAMPLE = "sample"
+GENERATED = (SAMPLE, "spoken_sample")
+"""Corpora that stage `download` makes up; their native speakers are for the acoustic model."""
 DOWNLOADS = Path("downloads")
 _MOST_VALUES = 100_000
 
@@ -193,17 +195,35 @@ def corpora_root(config: Mapping[str, Any]) -> Path:
 def _is_there(manifest: Manifest, config: Mapping[str, Any]) -> bool:
     """Whether the corpora root has a corpus. InputError for a part of it, and its own folder."""
     root = corpora_root(config)
-    missing = manifest.missing(root)
+    missing, folder = manifest.missing(root), manifest.place(root)
     if missing and root != DOWNLOADS:
         key = "PYSCORER_CORPORA" if os.environ.get("PYSCORER_CORPORA") else "corpora_root"
-        if (root / manifest.folder).exists():
+        if folder.exists():
             raise InputError(
-                f"{key}: {root / manifest.folder}: {manifest.name} without {missing[0]}: copy the "
+                f"{key}: {folder}: {manifest.name} without {missing[0]}: copy the "
                 "whole corpus, or take the folder away"
             )
         if all((root / path).exists() for path in manifest.required):
             raise InputError(f"{key}: {root}: name the folder that holds {manifest.name}, above it")
     return not missing
+
+
+def _root_of(manifest: Manifest, config: Mapping[str, Any]) -> Path:
+    """The corpora root of an own corpus, which must be there."""
+    root = corpora_root(config)
+    check_there(manifest, root)
+    return root
+
+
+def manifests_folder(config: Mapping[str, Any]) -> Path | None:
+    """The folder of the user's own manifests, which is searched first. InputError if unusable."""
+    named = config.get("manifests")
+    if named is None:
+        return None
+    folder = Path(expanded(named))
+    if fault := unusable(str(folder)) or not_a_folder(folder):
+        raise InputError(f"manifests: {fault}")
+    return folder
 
 
 def resolve_run(config: Mapping[str, Any]) -> Run:
@@ -218,19 +238,20 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
     folders that cannot be read, or written into, or would mix with a corpus or with each other.
     """
     corpus: str = config["corpus"]
+    manifests = manifests_folder(config)
     if corpus == "auto":
-        there = _is_there(load_manifest("speechocean762", MANIFESTS), config)
+        there = _is_there(load_manifest("speechocean762", manifests), config)
         corpus = "speechocean762" if there else SAMPLE
     speakers: int = config["prepare"]["speakers"]
-    if corpus == SAMPLE:
-        name, note = SAMPLE, "the generated sample corpus: SYNTHETIC speech, no human scores"
+    if corpus in GENERATED:
+        name, note = corpus, "the generated sample corpus: SYNTHETIC speech, no human scores"
     elif speakers:
         name = f"{corpus}-{speakers}spk"
         note = f"a part of {corpus}: {speakers} whole speakers a split"
     else:
         name, note = corpus, f"all of {corpus}"
     asked: list[str] = config.get("acoustic_data", [])
-    acoustic = asked or [f"{corpus}/{'native' if corpus == SAMPLE else 'train'}"]
+    acoustic = asked or [f"{corpus}/{'native' if corpus in GENERATED else 'train'}"]
     if asked:
         name += "".join("+" + dataset.replace("/", "-") for dataset in asked)
     note += f"; acoustic model of {', '.join(acoustic)}"
@@ -238,18 +259,21 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
     sources, folders = {}, []
     for dataset in (f"{corpus}/train", f"{corpus}/test", *acoustic):
         owner, _, split = dataset.partition("/")
-        manifest = load_manifest(owner, MANIFESTS)
+        manifest = load_manifest(owner, manifests)
         if split not in manifest.splits:
             raise InputError(
                 f"{dataset}: {owner} has no split {split}: {', '.join(manifest.splits)}"
             )
-        if owner == SAMPLE:
+        if manifest.own:
+            sources[owner] = Source(_root_of(manifest, config), fetch=False)
+        elif owner in GENERATED:
             sources[owner] = Source(work / "corpora", fetch=True)
         elif _is_there(manifest, config):
             sources[owner] = Source(corpora_root(config), fetch=False)
         else:
             sources[owner] = Source(DOWNLOADS, fetch=True)
-        folders.append(sources[owner].root / manifest.folder)
+        if not manifest.own:  # whose folder may be that of the whole project
+            folders.append(manifest.place(sources[owner].root))
     results = Path(config["results_root"]) / name
     for key, folder in (("work_root", work), ("results_root", results)):
         if fault := not_writable(folder):

@@ -19,6 +19,7 @@ STAGES = {
     "download": "corpora.download",
     "prepare": "corpora.prepare",
     "validate": "corpora.validate",
+    "label": "corpora.label",
     "perturb": "corpora.perturb",
     "features": "alignment.features",
     "train_gmm": "alignment.train_gmm",

@@ -6,6 +6,7 @@ A cut download is resumed where it stopped; nothing half-written is taken for fi
 import hashlib
 import http.client
 import shutil
+import sys
 import tarfile
 import time
 import urllib.error
@@ -14,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_open, read_text
-from pyscorer.corpora.manifests import MANIFESTS, Archive, Manifest, load_manifest
+from pyscorer.corpora.manifests import (
+    Archive,
+    Manifest,
+    check_there,
+    load_generator,
+    load_manifest,
+    load_reader,
+)
 from pyscorer.errors import InputError, of_the_machine
 from pyscorer.options import option
 from pyscorer.progress import progress_bar
@@ -28,7 +36,7 @@ class DownloadOptions:
 
     splits: tuple[str, ...] = option((), "splits to fetch; none: the manifest's default splits")
     manifests: Path | None = option(
-        None, "folder of the corpus manifests; without it, the repository's data_manifests"
+        None, "folder of your own corpus manifests, searched before those of pyscorer"
     )
     retries: int = option(5, "attempts after a broken connection", ge=0)
     timeout: float = option(30.0, "seconds without an answer", ge=0)
@@ -46,13 +54,19 @@ def download(corpus: str, root: Path, options: DownloadOptions) -> None:
     Each archive goes to `<root>/<archive>.part`, is checked against the manifest's checksums,
     renamed to `<root>/<archive>` and unpacked; an archive that lies there already is used. When
     all is done `<root>/<corpus>.complete` appears, with the digests. A corpus without archives is
-    generated. One that is there without having been downloaded is left as it is.
+    generated. One that is there without having been downloaded is left as it is, and so is anyone's
+    own, and what is handed out on request: for these there is nothing to do but to look.
 
     Raises InputError with the URL and what to do where the source is unreachable, and for a wrong
     checksum or a damaged archive.
     """
-    manifest = load_manifest(corpus, options.manifests or MANIFESTS)
+    manifest = load_manifest(corpus, options.manifests)
     marker = root / f"{corpus}.complete"
+    if manifest.own or (not manifest.archives and not is_made(manifest)):
+        source = manifest.homepage or manifest.place(root)
+        print(f"corpus {corpus}: there is nothing to fetch; it comes from {source}")
+        check_there(manifest, root)
+        return
     if not manifest.archives:
         _generate(manifest, root, options)
         digests = ["generated"]
@@ -62,26 +76,31 @@ def download(corpus: str, root: Path, options: DownloadOptions) -> None:
         missing = manifest.missing(root)
         if missing:
             raise InputError(
-                f"{root / manifest.folder}: unpacked, but lacks {missing[0]}, which manifest "
+                f"{manifest.place(root)}: unpacked, but lacks {missing[0]}, which manifest "
                 f"{corpus} requires; is it the corpus's own archive?"
             )
     with atomic_open(marker) as stream:
         stream.writelines(f"{line}\n" for line in digests)
 
 
+def is_made(manifest: Manifest) -> bool:
+    """Whether the module of a corpus's reader generates it."""
+    return hasattr(sys.modules[load_reader(manifest).__module__], "generate")
+
+
 def _generate(manifest: Manifest, root: Path, options: DownloadOptions) -> None:
     # Imported here: the library is loaded only where something is generated.
-    from pyscorer.corpora.sample import SampleOptions, generate, is_generated
+    from pyscorer.corpora.synthesis import SampleOptions, is_generated
 
     size = SampleOptions(
         options.sample_speakers, options.sample_natives, options.sample_utterances, options.seed
     )
-    folder = root / manifest.folder
+    folder = manifest.place(root)
     if is_generated(folder, size):
         print(f"corpus {manifest.name} is already in {folder}, generated with the same options")
         return
     print(f"generating corpus {manifest.name} into {folder}: {size}", flush=True)
-    generate(folder, size, options.jobs)
+    load_generator(manifest)(folder, size, options.jobs)
 
 
 def _wanted(manifest: Manifest, splits: tuple[str, ...]) -> list[Archive]:
@@ -92,7 +111,8 @@ def _wanted(manifest: Manifest, splits: tuple[str, ...]) -> list[Archive]:
             f"corpus {manifest.name} has no split {unknown[0]}; it has: "
             f"{', '.join(manifest.splits)}"
         )
-    return [a for a in manifest.archives if not a.splits or set(a.splits) & set(wanted)]
+    sources = {source for name in wanted for source in manifest.splits[name].sources or (name,)}
+    return [a for a in manifest.archives if not a.splits or set(a.splits) & sources]
 
 
 def _done_marker(archive: Archive, root: Path) -> Path:
@@ -103,7 +123,7 @@ def _is_there(manifest: Manifest, archive: Archive, root: Path) -> bool:
     """Whether what the archive holds is below `root` without this stage having put it there."""
     if (root / archive.file).exists() or (root / f"{archive.file}.part").exists():
         return False  # begun by this stage, or waiting to be checked and unpacked
-    folder = root / manifest.folder
+    folder = manifest.place(root)
     if archive.splits:
         return all((folder / split).is_dir() for split in archive.splits)
     if not archive.unpack:
@@ -118,7 +138,7 @@ def _obtain(manifest: Manifest, archive: Archive, root: Path, options: DownloadO
         print(f"{archive.file}: already unpacked")
         return read_text(done).strip()
     if _is_there(manifest, archive, root):
-        print(f"{archive.file}: its content is already in {root / manifest.folder}")
+        print(f"{archive.file}: its content is already in {manifest.place(root)}")
         return f"{archive.file} not downloaded by this stage, not checked"
     target = root / archive.file
     root.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from pyscorer.lexicon.normalise import same_word
 TABLES = ("text", "wav.scp", "utt2spk")
 _MISSING = {
     **{"text": "no text", "wav.scp": "no audio", "utt2spk": "no speaker"},
-    "segments": "no stretch of a recording",
+    **{"segments": "no stretch of a recording", "prompts": "no prompt"},
 }
 _LONGEST_ID, _LONGEST_LIFE = 200, 120
 """Bytes of an id, of which the names of files are made; years."""
@@ -60,8 +60,13 @@ class RawTable:
     lines: dict[str, int] = field(default_factory=dict)
 
 
-def read_raw_table(path: Path, key_is_utterance: bool, faults: list[Fault]) -> RawTable:
-    """Read a Kaldi table, adding to `faults` what is wrong with its lines."""
+def read_raw_table(
+    path: Path, key_is_utterance: bool, faults: list[Fault], empty: bool = False
+) -> RawTable:
+    """Read a Kaldi table, adding to `faults` what is wrong with its lines.
+
+    `empty`: whether there may be nothing after a key.
+    """
     table = RawTable()
     last = ""
     try:
@@ -84,7 +89,7 @@ def read_raw_table(path: Path, key_is_utterance: bool, faults: list[Fault]) -> R
                 )
                 faults.append(Fault(str(path), number, "", fault))
             last = max(last, key)
-            if not value.strip():
+            if not (value.strip() or empty):
                 faults.append(Fault(str(path), number, owner, f"nothing after {shown(key)}"))
             table.values[key] = value.strip()
             table.lines[key] = number
@@ -107,11 +112,17 @@ def check_tables(data: Path, faults: list[Fault]) -> dict[str, RawTable]:
     """Check text, wav.scp, utt2spk and spk2utt against each other; returns the first three.
 
     Where there is a file `segments`, it tells which stretch of a recording in wav.scp an utterance
-    is, and is returned as well.
+    is, and is returned as well; so are `prompts`, beside which there need be no text, or none of
+    some utterances.
     """
-    segments = (data / "segments").exists()
-    names = ("text", "segments", "utt2spk") if segments else TABLES
-    tables = {name: read_raw_table(data / name, True, faults) for name in names}
+    segments, prompts = ((data / name).exists() for name in ("segments", "prompts"))
+    names = ["text", "segments", "utt2spk"] if segments else list(TABLES)
+    if prompts:
+        names = [name for name in names if name != "text" or (data / name).exists()] + ["prompts"]
+    tables = {
+        name: read_raw_table(data / name, True, faults, empty=prompts and name == "text")
+        for name in names
+    }
     everything = sorted({key for table in tables.values() for key in table.values})
     for name, table in tables.items():
         for key in everything:
@@ -176,8 +187,11 @@ def _check_spk2utt(path: Path, utt2spk: RawTable, faults: list[Fault]) -> None:
             faults.append(Fault(str(path), 0, key, f"not listed; utt2spk gives it to {speaker}"))
 
 
-def check_lexicon(path: Path, faults: list[Fault]) -> Lexicon:
-    """Read a lexicon, adding a fault for every line without phones or with an unknown phone."""
+def check_lexicon(path: Path, faults: list[Fault], needed: bool = True) -> Lexicon:
+    """Read a lexicon, adding a fault for every line without phones or with an unknown phone.
+
+    `needed`: whether there must be words in it.
+    """
     lexicon: Lexicon = {}
     try:
         for number, word, phones, fault in lexicon_lines(path):
@@ -185,7 +199,7 @@ def check_lexicon(path: Path, faults: list[Fault]) -> Lexicon:
                 faults.append(Fault(str(path), number, "", fault))
             else:
                 add_variant(lexicon, word, phones)
-        if not lexicon:
+        if needed and not lexicon:
             faults.append(Fault(str(path), 0, "", "no words", mendable=False))
     except InputError as error:
         faults.append(unreadable(path, error))

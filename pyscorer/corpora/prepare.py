@@ -4,11 +4,14 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyscorer.contract.datadir import LABEL_ASPECTS
+from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.files import atomic_directory
-from pyscorer.corpora.manifests import MANIFESTS, Manifest, corpora_root, load_manifest, load_reader
+from pyscorer.corpora.conversion import with_readable_audio
+from pyscorer.corpora.manifests import Manifest, check_there, corpora_root, load_manifest
 from pyscorer.corpora.part import CorpusPart, write_part
+from pyscorer.corpora.sources import write_recordings
 from pyscorer.corpora.speakers import select_speakers
+from pyscorer.corpora.take_split import take_split
 from pyscorer.errors import InputError
 from pyscorer.options import option
 
@@ -22,8 +25,9 @@ class PrepareOptions:
     )
     seed: int = option(0, "seed of the choice of speakers", ge=0)
     manifests: Path | None = option(
-        None, "folder of the corpus manifests; without it, the repository's data_manifests"
+        None, "folder of your own corpus manifests, searched before those of pyscorer"
     )
+    jobs: int = option(1, "processes that copy audio of other rates than 16 kHz", ge=0)
 
 
 def prepare(
@@ -31,43 +35,42 @@ def prepare(
 ) -> None:
     """Write the Kaldi data directory `out` of one split of a corpus below `root`.
 
-    `out` gets text, wav.scp (absolute paths), utt2spk, spk2utt, spk2age, spk2gender, canonical,
-    the label tables and lexicon.txt, as far as the corpus has them. It appears whole or not at
-    all. Without `root`, the environment's PYSCORER_CORPORA is taken, else `downloads`.
+    `out` gets text, prompts, wav.scp (absolute paths), utt2spk, spk2utt, spk2age, spk2gender,
+    canonical, the label tables with scales.json and classes.json, and lexicon.txt, as far as the
+    corpus has them. Audio of another rate than 16 kHz is copied at that rate to out/audio. `out`
+    appears whole or not at all. `out/recordings` lists the audio that it was made of. Without
+    `root`, the environment's PYSCORER_CORPORA is taken, else `downloads`.
 
     Raises InputError if the corpus is not there, with what to do, and for inconsistent files.
     """
-    manifest = load_manifest(corpus, options.manifests or MANIFESTS)
+    manifest = load_manifest(corpus, options.manifests)
     if split not in manifest.splits:
         known = ", ".join(manifest.splits)
         raise InputError(f"corpus {corpus} has no split {split}; it has: {known}")
     root = corpora_root(root)
-    missing = manifest.missing(root)
-    if missing:
-        raise InputError(
-            f"{root / manifest.folder}: corpus {corpus} is not there (no {missing[0]}). Run "
-            f"`pyscorer download --corpus {corpus} --root {root}`, or set PYSCORER_CORPORA or "
-            f"--root to the folder that holds {manifest.folder}/"
-        )
-    whole = load_reader(manifest)(root / manifest.folder, split)
+    check_there(manifest, root)
+    folder = manifest.place(root)
+    whole = take_split(manifest, folder, split)
     part = whole
     if options.speakers:
         part = whole.only(select_speakers(whole, options.speakers, options.seed))
-    with atomic_directory(out) as folder:
-        write_part(folder, part)
-    for line in _summary(manifest, split, root, whole, part):
+    with atomic_directory(out) as made:
+        write_recordings(made, (u.audio for u in part.data.utterances.values()))
+        if manifest.sample_rate != SAMPLE_RATE:
+            part = with_readable_audio(part, made, out, options.jobs)
+        write_part(made, part)
+    for line in _summary(manifest, split, folder, whole, part):
         print(line, flush=True)
 
 
 def _summary(
-    manifest: Manifest, split: str, root: Path, whole: CorpusPart, part: CorpusPart
+    manifest: Manifest, split: str, folder: Path, whole: CorpusPart, part: CorpusPart
 ) -> list[str]:
     """What was taken of what, and where that differs from the published size."""
-    speakers = {u.speaker for u in whole.data.utterances.values()}
-    taken = {u.speaker for u in part.data.utterances.values()}
+    speakers, taken = whole.speakers, part.speakers
     lines = [
         f"{manifest.title}",
-        f"corpus {manifest.name}, split {split}, from {root / manifest.folder}: took "
+        f"corpus {manifest.name}, split {split}, from {folder}: took "
         f"{len(part.data.utterances)} of {len(whole.data.utterances)} utterances, "
         f"{len(taken)} of {len(speakers)} speakers",
     ]
@@ -76,10 +79,20 @@ def _summary(
     if len(taken) < len(speakers):
         lines.append("speakers: " + " ".join(sorted(taken)))
     for level, table in part.labels.items():
-        for aspect in LABEL_ASPECTS[level]:
-            if gaps := int(table[aspect].isna().sum()):
+        for aspect, (low, high) in part.scales.level(level).items():
+            if aspect not in table:
+                continue
+            known = table[aspect].dropna()
+            if manifest.own and len(known):
+                spread = f"{known.min():g} to {known.max():g}, mean {known.mean():.3g}"
+                lines.append(f"{level} {aspect}: {spread}, on a scale of {low:g} to {high:g}")
+            if gaps := len(table) - len(known):
                 said = "nobody scored it" if gaps == len(table) else "left out there"
                 lines.append(f"{level} {aspect}: {gaps} of {len(table)} without a score, {said}")
+    if part.classes:
+        judged = Counter(part.response_labels.values())
+        counts = [f"{name} {judged[i]}" for i, name in enumerate(part.classes.names)]
+        lines.append(f"judged: {len(part.response_labels)} utterances: {', '.join(counts)}")
     published = manifest.splits[split]
     for what, found, expected in (
         ("utterances", len(whole.data.utterances), published.utterances),

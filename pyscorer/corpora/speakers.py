@@ -3,7 +3,8 @@
 import hashlib
 from collections import defaultdict
 
-from pyscorer.contract.datadir import age_group
+import pandas as pd
+
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
 
@@ -13,17 +14,19 @@ def select_speakers(part: CorpusPart, number: int, seed: int) -> list[str]:
 
     Strata are child/adult x gender, as far as known; each gets its proportional share (largest
     remainders). Within a stratum speakers are taken at even steps through their order by mean
-    `total` score, or by a hash of their name where there are no scores.
+    score (that which stands for all, else the mean of all, else the class of responses), or by a
+    hash of their name where there are no scores.
 
     Raises InputError if there are fewer speakers than asked for.
     """
-    speakers = sorted({u.speaker for u in part.data.utterances.values()})
+    speakers = sorted(part.speakers)
     if not 0 < number <= len(speakers):
         raise InputError(f"speakers: {number} were asked for, the split has {len(speakers)}")
-    scores = _mean_totals(part)
+    scores = _mean_scores(part)
     strata: dict[str, list[str]] = defaultdict(list)
     for speaker in speakers:
-        strata[_stratum(part.data.speakers.get(speaker, {}))].append(speaker)
+        attributes = part.data.speakers.get(speaker, {})
+        strata[_stratum(attributes, part.scales.child_below)].append(speaker)
     chosen = []
     for name, quota in _quotas({n: len(s) for n, s in strata.items()}, number).items():
         order = sorted(strata[name], key=lambda s: (scores.get(s, 0.0), _hash(s, seed)))
@@ -38,18 +41,36 @@ def _hash(text: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed} {text}".encode()).digest()[:6]) / 2**48
 
 
-def _stratum(attributes: dict[str, str]) -> str:
-    # Without the word `unknown`: the seed's choice within a stratum hangs on its name.
-    group = age_group(attributes.get("age")).replace("unknown", "")
+def _stratum(attributes: dict[str, str], child_below: int | None) -> str:
+    # An unknown age has no word: the seed's choice within a stratum hangs on its name.
+    age = attributes.get("age", "")
+    group = ""
+    if age.isdecimal():
+        group = "child" if int(age) < (child_below or 0) else "adult"
     return f"{group} {attributes.get('gender', '')}".strip()
 
 
-def _mean_totals(part: CorpusPart) -> dict[str, float]:
-    if "utterance" not in part.labels:
-        return {}
-    table = part.labels["utterance"].dropna(subset=["total"])
-    by = table["utterance"].map({k: u.speaker for k, u in part.data.utterances.items()})
-    return {str(s): float(v) for s, v in table["total"].groupby(by).mean().items()}
+def _mean_scores(part: CorpusPart) -> dict[str, float]:
+    """Of every speaker the mean of his utterances' scores."""
+    if "utterance" in part.labels:
+        table = part.labels["utterance"].set_index("utterance")
+        if part.scales.overall in table:
+            values = table[part.scales.overall].dropna()
+        else:
+            # On one scale, before they are averaged.
+            scaled = {
+                aspect: (table[aspect] - low) / (high - low)
+                for aspect, (low, high) in part.scales.utterance.items()
+                if aspect in table
+            }
+            values = pd.DataFrame(scaled, index=table.index).mean(axis=1).dropna()
+        found = {str(key): float(value) for key, value in values.items()}
+    else:
+        found = {key: float(-number) for key, number in part.response_labels.items()}
+    sums: dict[str, list[float]] = defaultdict(list)
+    for key, value in found.items():
+        sums[part.data.utterances[key].speaker].append(value)
+    return {speaker: sum(values) / len(values) for speaker, values in sums.items()}
 
 
 def _quotas(sizes: dict[str, int], number: int) -> dict[str, int]:

@@ -30,6 +30,7 @@ from pyscorer.corpora.faults import (
     utterance_tables,
 )
 from pyscorer.corpora.respell import respell
+from pyscorer.corpora.response_faults import check_responses, with_rows, write_responses_of
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 from pyscorer.options import option
@@ -69,7 +70,8 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
     Checked: ids (duplicates, order), text against audio against speakers, spk2utt against utt2spk,
     audio (missing, unreadable, cut short, wrong rate, empty, clipped, channels that cancel each
     other out, too short for its text, too long), segments, words against the lexicon, canonical
-    phones, and labels (range, rows without utterance and the reverse).
+    phones, labels (range, rows without utterance and the reverse), prompts and judgements. Where
+    there are prompts, there need be no text.
 
     `report` lists all faults: file, line (0: the whole file), utterance, fault, action (error,
     warning, dropped, repaired); it is written in any case. `out` holds the files of `data`, the
@@ -109,16 +111,18 @@ def _validate(
 ) -> None:
     faults: list[Fault] = []
     tables = check_tables(data, faults)
-    entries = check_lexicon(lexicon, faults)
-    respelled = respell(data / "text", tables["text"], entries, faults)
+    text = tables.get("text", RawTable(dict.fromkeys(tables["utt2spk"].values, "")))
+    entries = check_lexicon(lexicon, faults, needed=any(text.values.values()))
+    respelled = respell(data / "text", text, entries, faults)
     words: list[Fault] = []
     if not any(f.file == str(lexicon) and not f.mendable for f in faults):  # else it is said
-        check_words(data, tables["text"], entries, faults, words)
-    canonical = check_canonical(data, tables["text"], faults)
-    check_labels(data, tables["text"], canonical, faults)
+        check_words(data, text, entries, faults, words)
+    canonical = check_canonical(data, text, faults)
+    check_labels(data, text, canonical, faults)
+    check_responses(data, text.values, faults)
     phones = {
         key: _fewest_phones(value.split(), entries, canonical.get(key, {}))
-        for key, value in tables["text"].values.items()
+        for key, value in text.values.items()
     }
     limits = AudioLimits(
         options.clipped_share,
@@ -128,6 +132,7 @@ def _validate(
         options.command_seconds,
     )
     audio = check_audio(data, tables, phones, limits, options.jobs, faults, outputs)
+    faults, words = with_rows(data, faults), with_rows(data, words)
     warned = words if options.unknown_words else []
     errors = faults if options.unknown_words else faults + words
     # Whatever is not an utterance's own is repaired by writing the files anew, but for the lexicon.
@@ -145,7 +150,7 @@ def _validate(
         shown = [f"  {fault}" for fault in errors[:SHOWN]]
         raise InputError("\n".join([f"{data}: no utterance is left; faults in {report}", *shown]))
     _write_valid(data, out, tables, entries, audio, whole)
-    _print_summary(data, out, report, whole, dropped & set(tables["text"].values), errors, warned)
+    _print_summary(data, out, report, whole, dropped & text.values.keys(), errors, warned)
     if respelled:
         print(f"{len(respelled)} texts are written as they are read: {respelled[0]}", flush=True)
 
@@ -215,13 +220,19 @@ def _write_valid(
                         if k in owners and not attribute_fault(name, v)
                     }
                 write_table(folder / name, rows)
-        for level in LABEL_KEYS:
-            name = f"{level}_scores.csv"
-            if (data / name).exists():
-                _write_labels(data / name, folder / name, LABEL_ASPECTS[level], whole)
+        copy_labels(data, folder, whole)
         _write_audio(out, folder, tables, audio, whole)
         write_table(folder / "utt2dur", {k: f"{audio.seconds[k]:.3f}" for k in whole})
         write_lexicon(folder / "lexicon.txt", lexicon)
+
+
+def copy_labels(data: Path, folder: Path, whole: set[str]) -> None:
+    """Copy the labels of the utterances `whole`: score tables, scales, classes, judgements."""
+    for level in LABEL_KEYS:
+        name = f"{level}_scores.csv"
+        if (data / name).exists():
+            _write_labels(data / name, folder / name, LABEL_ASPECTS[level], whole)
+    write_responses_of(data, folder, whole)
 
 
 def _write_audio(

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import SAMPLE, Run, resolve_run, settle
-from pyscorer.corpora.manifests import MANIFESTS, load_manifest
+from pyscorer.config import GENERATED, Run, manifests_folder, resolve_run, settle
+from pyscorer.corpora.manifests import MANIFESTS, Manifest, load_manifest
+from pyscorer.corpora.sources import note, recordings, sources
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
@@ -13,6 +14,7 @@ from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
+from pyscorer.planning.speech import Speech, with_encoder
 
 RECIPES = MANIFESTS.parent / "kaldi_recipes"
 
@@ -29,20 +31,55 @@ class Corpora:
         source = self.run.sources[corpus]
         if source.fetch:
             return [self.run.work / "downloaded" / corpus]
-        manifest = load_manifest(corpus, MANIFESTS)
-        return [source.root / manifest.folder / path for path in manifest.required]
+        manifest, folder = self._manifest(corpus)
+        named = {
+            file
+            for split in manifest.splits
+            for part in [sources(manifest, folder, split)]
+            for file in (part.spoken.table, *part.labels.files)
+        }
+        return [p for p in map(folder.__truediv__, manifest.required) if p not in named]
+
+    def changes(self, part: str, corpus: str, split: str) -> Path:
+        """The file that tells when what was `spoken` in a split changed, or its `labels`."""
+        return self.run.work / "changes" / corpus / f"{split}.{part}"
+
+    def note_changes(self) -> None:
+        """Write these files anew, of all splits of the run, where something changed."""
+        for corpus in self.run.sources:
+            manifest, folder = self._manifest(corpus)
+            for split in manifest.splits:
+                parts = sources(manifest, folder, split)
+                prepared = self.run.work / "prepared" / corpus / split
+                audio = recordings(prepared) if self.config.get("watch_recordings", True) else []
+                note(self.changes("spoken", corpus, split), parts.spoken, audio)
+                note(self.changes("labels", corpus, split), parts.labels)
+
+    def _manifest(self, corpus: str) -> tuple[Manifest, Path]:
+        """A corpus's manifest, and the folder that it lies in."""
+        manifest = load_manifest(corpus, manifests_folder(self.config))
+        return manifest, manifest.place(self.run.sources[corpus].root)
 
     def download_options(self, corpus: str) -> dict[str, Any]:
         """The stage's own choice for the corpus that is scored, else the splits that are needed."""
         if corpus == self.run.corpus:
-            return stage_options(self.config, "download")
+            return self._manifests() | stage_options(self.config, "download")
         datasets = [dataset.split("/") for dataset in self.run.acoustic]
-        return {"splits": [split for owner, split in datasets if owner == corpus]}
+        splits = [split for owner, split in datasets if owner == corpus]
+        return self._manifests() | {"splits": splits}
 
     def prepare_options(self, corpus: str) -> dict[str, Any]:
         """The number of speakers is a matter of the corpus that is scored, but for the sample."""
-        scored = corpus == self.run.corpus != SAMPLE
-        return stage_options(self.config, "prepare") if scored else {}
+        scored = corpus == self.run.corpus and corpus not in GENERATED
+        return self._manifests() | (stage_options(self.config, "prepare") if scored else {})
+
+    def label_options(self) -> dict[str, Any]:
+        """Where manifests are looked for."""
+        return self._manifests()
+
+    def _manifests(self) -> dict[str, Any]:
+        folder = manifests_folder(self.config)
+        return {"manifests": folder} if folder else {}
 
 
 def tree_files(config: Config, run: Run) -> tuple[Path, Path]:
@@ -74,12 +111,13 @@ class Plan:
     graders: Graders | None
     rows: Rows | None
     responses: Responses | None
+    speech: Speech | None
     kaldi: Training | None
 
 
 def make_plan(config: Config) -> Plan:
     """Check a configuration and settle it. Raises InputError naming what is wrong with it."""
-    config = settle(config)
+    config = with_encoder(settle(config))
     run = resolve_run(config)
     graders = Graders(config, run) if "grading" in config else None
     rows = Rows(config, run) if "paper1" in config else None
@@ -90,6 +128,11 @@ def make_plan(config: Config) -> Plan:
         raise InputError(
             f"proficiency.name: {run.name} is the run's own: one would remove the other's folders"
         )
-    responses = find_responses(config) if "proficiency" in config else None
+    speech = Speech(config, run) if "speech" in config.get("proficiency", {}) else None
+    if speech:
+        speech.check()
+        responses: Responses | None = speech.responses()
+    else:
+        responses = find_responses(config) if "proficiency" in config else None
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
-    return Plan(config, run, Corpora(config, run), graders, rows, responses, kaldi)
+    return Plan(config, run, Corpora(config, run), graders, rows, responses, speech, kaldi)

@@ -1,11 +1,11 @@
 """Section `proficiency`: where the responses come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import corpora_root
-from pyscorer.corpora.manifests import MANIFESTS, load_manifest
+from pyscorer.config import corpora_root, manifests_folder
+from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 from pyscorer.planning.commands import Config, existing, stage_section
 
@@ -22,6 +22,8 @@ class Responses:
     """What prepare_responses reads, as far as it is there."""
     feature_files: list[Path]
     """What expert_features reads beside the responses, as far as it is there."""
+    folders: dict[str, list[Path]] = field(default_factory=dict)
+    """Flags of prepare_responses for recorded responses -> files in the folders that they name."""
 
 
 def find_responses(config: Config) -> Responses:
@@ -33,7 +35,7 @@ def find_responses(config: Config) -> Responses:
     """
     options = stage_section(config, "prepare_responses")
     root = corpora_root(config)
-    manifest = load_manifest("spoken_call", MANIFESTS)
+    manifest = load_manifest("spoken_call", manifests_folder(config))
     folder = root / manifest.folder
     asked = options.get("corpus")
     if asked == "auto":

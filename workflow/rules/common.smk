@@ -23,6 +23,7 @@ config.update(PLAN.config)
 RUN = PLAN.run
 if workflow.is_main_process:
     print(f"run {RUN.name}: {RUN.note}", file=sys.stderr)
+    PLAN.corpora.note_changes()
 
 WORK, RESULTS, CORPUS = RUN.work, RUN.results, RUN.corpus
 LOGS, BENCHMARKS = WORK / "logs", WORK / "benchmarks"

@@ -1,9 +1,11 @@
 """Spoken proficiency (Papi et al., Interspeech 2020): Tables 1 to 3 from prompts and transcripts."""
 
 PROFICIENCY, RESPONSES = config["proficiency"], PLAN.responses
+SPEECH = PLAN.speech
 P_WORK = Path(config["work_root"]) / PROFICIENCY["name"]
 P_RESULTS = Path(config["results_root"]) / PROFICIENCY["name"]
 P_LOGS, P_BENCHMARKS = P_WORK / "logs", P_WORK / "benchmarks"
+ANSWERS = P_WORK / "answers" / "encoder"
 EXPERTS = [P_WORK / "experts" / expert / "outputs.npy" for expert in PROFICIENCY["experts"]]
 
 if workflow.is_main_process:
@@ -19,10 +21,11 @@ rule proficiency:
 rule prepare_responses:
     input:
         RESPONSES.files,
+        **RESPONSES.folders,
     output:
         P_WORK / "data" / "folds.json",
     params:
-        folders=folders(out=0),
+        folders=folders(*RESPONSES.folders, out=0),
         options=options("prepare_responses", RESPONSES.options),
     log:
         P_LOGS / "prepare_responses.log",
@@ -53,10 +56,11 @@ rule train_expert:
     input:
         data=rules.prepare_responses.output[0],
         features=rules.expert_features.output[0],
+        answers=lambda w: [ANSWERS] if SPEECH and SPEECH.listens(w.expert) else [],
     output:
         P_WORK / "experts" / "{expert}" / "outputs.npy",
     params:
-        folders=folders("data", "features", out=0),
+        folders=folders("data", "features", "answers", out=0),
         options=lambda w: options("train_expert", PROFICIENCY["experts"][w.expert]),
     resources:
         mem_mb=3000,

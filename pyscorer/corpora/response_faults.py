@@ -1,0 +1,79 @@
+"""Checks of scales, classes and judgements of a data directory, and of which rows it is."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from pyscorer.contract import classes, scales
+from pyscorer.contract.files import atomic_open, read_table, shown
+from pyscorer.contract.tables import read_rows
+from pyscorer.corpora.faults import Fault, unreadable
+from pyscorer.corpora.part import ROWS
+from pyscorer.errors import InputError
+
+
+def check_responses(data: Path, utterances: Iterable[str], faults: list[Fault]) -> None:
+    """Check scales.json and classes.json, and that every judgement is of an utterance, and a class.
+
+    An utterance that nobody judged is no fault.
+    """
+    try:
+        scales.read_scales(data)
+    except InputError as error:
+        faults.append(unreadable(data / scales.FILE, error))
+    path = data / classes.LABELS
+    if not path.exists():
+        return
+    try:
+        known = classes.read_classes(data).names
+    except InputError as error:
+        faults.append(unreadable(data / classes.FILE, error))
+        return
+    there, seen = set(utterances), dict[str, int]()
+    try:
+        rows = read_rows(
+            path,
+            ["utterance", "class"],
+            wrong=lambda line, fault: faults.append(Fault(str(path), line, "", fault)),
+        )
+        for line, row in rows:
+            key, name = row["utterance"], row["class"]
+            fault = ""
+            if key in seen:
+                fault = f"judged already in line {seen[key]}"
+            elif key not in there:
+                fault = "judgement without utterance"
+            elif name and name not in known:
+                fault = f"class {shown(name)} is not one of: {', '.join(known)}"
+            seen.setdefault(key, line)
+            if fault:
+                faults.append(Fault(str(path), line, key, fault))
+    except InputError as error:
+        faults.append(unreadable(path, error))
+
+
+def write_responses_of(data: Path, folder: Path, whole: set[str]) -> None:
+    """Copy scales, classes and the judgements of the utterances `whole`, where there are any."""
+    if (data / scales.FILE).exists():
+        scales.write_scales(folder, scales.read_scales(data))
+    if not (data / classes.LABELS).exists():
+        return
+    classes.write_classes(folder, classes.read_classes(data))
+    with atomic_open(folder / classes.LABELS) as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["utterance", "class"])
+        for _, row in read_rows(
+            data / classes.LABELS, ["utterance", "class"], wrong=lambda *_: None
+        ):
+            if row["utterance"] in whole:
+                writer.writerow([row["utterance"], row["class"]])
+
+
+def with_rows(data: Path, faults: Iterable[Fault]) -> list[Fault]:
+    """The faults, each with the row of the user's own table that its utterance is from."""
+    rows = read_table(data / ROWS) if (data / ROWS).exists() else {}
+    return [
+        replace(f, fault=f"{f.fault} ({rows[f.utterance]})") if f.utterance in rows else f
+        for f in faults
+    ]
