@@ -137,7 +137,7 @@ def test_nothing_recognised_is_rejected_and_has_no_level(
     found = judge_samples(model.judge, hearing(model), samples, WEATHER).judgement
     assert found.decision == "reject" and found.experts == {}
     assert "No word was recognised" in found.warnings[-1]
-    with pytest.raises(InputError, match="No word was recognised.*nothing to give a level to"):
+    with pytest.raises(InputError, match=r"No word was recognised.*nothing to give a level to"):
         judge_samples(levels.judge, hearing(levels), samples, WEATHER)
 
 
@@ -189,7 +189,7 @@ def test_a_typed_response_is_judged_by_those_that_read(
     other = tmp_path / "model"
     shutil.copytree(root / "model", other)
     (other / "text.json").unlink()
-    with pytest.raises(InputError, match="experts listen.*judge a recording"):
+    with pytest.raises(InputError, match=r"experts listen.*judge a recording"):
         judge_typed(load_judge_model(other), WEATHER, "the dog ran")
 
 
