@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 from itertools import chain, permutations, product
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from dry_run import ROOT, dry_run, fake_programs, parsed
 
 from pyscorer.cli import STAGES
+from pyscorer.project.init import init
 
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 SECTIONS = {
@@ -77,6 +79,68 @@ def test_every_target_plans_in_a_folder_of_any_name(engine: str, foreign: bool, 
     assert trees == {str(folder / "work" / "sample" / made / "tree.json")}
 
 
+@pytest.mark.parametrize("engine", ["torch", "kaldi"])
+def test_a_project_that_takes_the_workflow_as_a_module_has_the_same_commands(
+    engine: str, tmp_path: Path
+):
+    init(tmp_path / "project")
+    fake_programs(tmp_path / "bin")
+    targets = [*TARGETS, *(f"{tmp_path}/results/sample/{name}" for name in ("kaldi", "vosk"))]
+    manifests = str(tmp_path / "project" / "data_manifests")
+    config = SECTIONS | {"engine": engine, "manifests": manifests}
+    module = dry_run(tmp_path, *targets, project=tmp_path / "project", **config)
+    included = dry_run(tmp_path, *targets, **config)
+    assert module.counts == included.counts and len(module.commands) > 50
+    assert sorted(module.commands) == sorted(included.commands)
+    for place in (tmp_path / "project", ROOT):  # without a target: the report
+        alone = dry_run(tmp_path, project=place, **config).counts
+        assert alone["all"] == alone["report"] == 1 and alone["bundle"] == 2
+        assert not {"train_grader", "train_expert", "decode"} & alone.keys()
+
+
+def test_a_larger_workflow_takes_the_rules_under_other_names_and_part_of_its_configuration(
+    tmp_path: Path,
+):
+    (tmp_path / "Snakefile").write_text(LARGER)
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")  # which prints commands
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | {"corpus": "sample"}
+    (tmp_path / "larger.yaml").write_text(yaml.safe_dump({"scoring": config}))
+    planned = dry_run(tmp_path, "count.txt", project=tmp_path)
+    assert planned.counts["count"] == planned.counts["scoring_report"] == 1
+    assert "wc -l results/sample/report.html results/sample/models/deep" in planned.text
+    commands = [command for command in planned.commands if command.startswith("pyscorer")]
+    assert len(commands) > 25 and not any(str(tmp_path) in command for command in commands)
+
+
+LARGER = """
+from pyscorer.shipped import RECIPES, WORKFLOW
+
+configfile: "larger.yaml"
+
+module pyscorer:
+    snakefile: WORKFLOW / "Snakefile"
+    config: config["scoring"]
+
+use rule * from pyscorer as scoring_*
+
+rule count:
+    input: pyscorer.TARGETS
+    output: "count.txt"
+    shell: "wc -l {input} > {output}"
+"""
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_commands_take_all_from_their_rule(path: Path):
+    """Snakemake fills in names of the project's Snakefile where the rules are a module."""
+    for command in re.findall(r"    shell:\n((?:        .*\n)+)", path.read_text()):
+        fields = {
+            re.split(r"[.:\[]", field)[0] for field in re.findall(r"(?<!{){([^{}]+)}", command)
+        }
+        own = {"input", "output", "params", "wildcards", "threads", "resources", "log"}
+        assert fields <= own | {"RECIPES"}, command
+
+
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_paths_are_quoted_and_there_is_one_way_to_log(path: Path):
     text = path.read_text()
@@ -90,12 +154,12 @@ def test_paths_are_quoted_and_there_is_one_way_to_log(path: Path):
         # Flags are made by shlex.join, numbers and names of programs are not paths.
         for field in re.findall(r"(?<!{){([^{}]+)}", command):
             name = field.partition(":")[0]
-            path_like = re.match(r"input|output|log|params\.(data|mfcc|lang|out|root|stem)\b", name)
-            path_like = path_like or (re.match(r"[A-Z]\w*$", name) and name not in NO_PATHS)
+            path_like = re.match(rf"input|output|log|RECIPES|params\.({PATHS})\b", name)
             assert not path_like or field.endswith(":q"), f"{field} in {command}"
 
 
-NO_PATHS = {"CANONICAL", "WIDEST"}
+PATHS = "data|document|graphs|lang|mfcc|names|out|results|root|stem|tree"
+"""Parameters that are paths, or names that people give."""
 
 
 WILDCARD = re.compile(r"{\w+(?:,([^{}]*))?}")
