@@ -41,8 +41,10 @@ class Measured:
         low, high = percentile_interval(drawn)
         sign = -1 if metric in LESS_IS_BETTER else 1
         known = drawn[~np.isnan(drawn)]
+        with np.errstate(invalid="ignore"):  # D_full may be infinite in both
+            difference = self.seeds[metric].mean() - other.seeds[metric].mean()
         return {
-            "difference": float(self.seeds[metric].mean() - other.seeds[metric].mean()),
+            "difference": float(difference),
             "low": low,
             "high": high,
             "better": float((sign * known > 0).mean()) if len(known) else math.nan,

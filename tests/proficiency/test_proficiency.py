@@ -284,7 +284,7 @@ def test_files_say_by_fields_which_system_it_is(run, tmp_path):
     assert shown.tolist() == [key.shown for key in systems.keys]
     compared = pd.read_csv(run / "tables" / "comparisons.csv")["model"]
     assert set(compared) == {systems.mixture.base, f"{systems.mixture.base} + memory"}
-    for name in ("best.json", "systems.json"):
+    for name in ("best.json", "systems.json", "classes.json"):
         shutil.copyfile(run / "mixture" / name, tmp_path / name)
     best = systems.best | {"base": "mixture: of another run"}
     (tmp_path / "best.json").write_text(json.dumps(best))
