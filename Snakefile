@@ -5,5 +5,4 @@ include: "workflow/Snakefile"
 rule all:
     default_target: True
     input:
-        RESULTS / "report.html",
-        expand(RESULTS / "models" / "{scorer}", scorer=config["scorers"]),
+        TARGETS,

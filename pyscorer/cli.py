@@ -1,8 +1,9 @@
 """The `pyscorer` command: one subcommand a stage, made from the stage's own signature.
 
 A stage is a public function. Each of its parameters becomes a flag; a dataclass parameter
-contributes one flag for each of its fields, with the field's default and range. The Snakemake rule
-of the same name calls the subcommand of the same name.
+contributes one flag for each of its fields, with the field's default and range; a positional-only
+parameter is a word of its own. The Snakemake rule of the same name calls the subcommand of the same
+name.
 """
 
 import argparse
@@ -62,13 +63,15 @@ def add_stage(parser: argparse.ArgumentParser, stage: Callable[..., Any]) -> Non
     """Give `parser` the flags of `stage`."""
     hints = typing.get_type_hints(stage)
     for name, parameter in inspect.signature(stage).parameters.items():
-        if not dataclasses.is_dataclass(hints[name]):
+        if parameter.kind is parameter.POSITIONAL_ONLY:
+            parser.add_argument(name, metavar=name.upper())
+        elif not dataclasses.is_dataclass(hints[name]):
             _add_argument(parser, name, hints[name], parameter.default)
-            continue
-        fields = typing.get_type_hints(hints[name])
-        for option in dataclasses.fields(hints[name]):
-            help_text = option.metadata.get("description", " ")
-            _add_argument(parser, option.name, fields[option.name], option.default, help_text)
+        else:
+            fields = typing.get_type_hints(hints[name])
+            for option in dataclasses.fields(hints[name]):
+                help_text = option.metadata.get("description", " ")
+                _add_argument(parser, option.name, fields[option.name], option.default, help_text)
 
 
 def call_of(
@@ -167,7 +170,12 @@ def _run(argv: list[str]) -> None:
     if name not in _CAREFUL:
         _check_outputs(call)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    stage(**call)
+    words = [
+        call.pop(name)
+        for name, parameter in inspect.signature(stage).parameters.items()
+        if parameter.kind is parameter.POSITIONAL_ONLY
+    ]
+    stage(*words, **call)
 
 
 if __name__ == "__main__":

@@ -18,12 +18,13 @@ from typing import Any, cast
 import jsonschema
 
 from pyscorer.contract.files import read_json, read_yaml, shown
-from pyscorer.corpora.manifests import MANIFESTS, Manifest, check_there, load_manifest
+from pyscorer.corpora.manifests import Manifest, check_there, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.paths import expanded, inside, not_a_folder, not_writable, unusable
+from pyscorer.shipped import CHECKOUT, SCHEMAS
 
-SCHEMA = Path(__file__).parent.parent / "workflow" / "schemas" / "config.schema.yaml"
-OPTIONS = SCHEMA.with_name("options.json")
+SCHEMA = SCHEMAS / "config.schema.yaml"
+OPTIONS = SCHEMAS / "options.json"
 """Stage -> option -> its JSON schema, with default and description."""
 SAMPLE = "sample"
 GENERATED = (SAMPLE, "spoken_sample")
@@ -184,8 +185,8 @@ def corpora_root(config: Mapping[str, Any]) -> Path:
         ("PYSCORER_CORPORA", given) if given else ("corpora_root", config.get("corpora_root"))
     )
     if named is None:
-        beside = MANIFESTS.parent.parent / "shared" / "corpora"
-        return beside if beside.is_dir() else DOWNLOADS
+        beside = CHECKOUT and CHECKOUT.parent / "shared" / "corpora"
+        return beside if beside and beside.is_dir() else DOWNLOADS
     root = expanded(named)
     if fault := unusable(root) or not_a_folder(Path(root)):
         raise InputError(f"{key}: {fault}")

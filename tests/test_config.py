@@ -128,7 +128,7 @@ def test_every_stage_that_the_rules_run_has_a_section():
         schema,
         *(schema[name]["properties"] for name in ("grading", "proficiency", "paper1")),
     ]
-    on_demand = {"score", "score_all", "judge", "judge_all"}
+    on_demand = {"init", "new_corpus", "score", "score_all", "judge", "judge_all"}
     settled = {"pool", "scale_alignment", "judge_model"}  # all that they have the rules settle
     for stage in all_options().keys() - on_demand - settled:
         if not STAGES[stage].startswith("kaldi."):
@@ -303,15 +303,15 @@ def test_a_named_corpora_root_must_be_there_and_the_message_says_what_named_it(r
 
 def test_without_a_corpora_root_downloads_are_looked_at(root, monkeypatch):
     monkeypatch.chdir(root)
-    monkeypatch.setattr("pyscorer.config.MANIFESTS", root / "repository" / "data_manifests")
-    (root / "repository").mkdir()
-    (root / "repository" / "data_manifests").symlink_to(MANIFESTS)
+    monkeypatch.setattr("pyscorer.config.CHECKOUT", root / "repository")
     assert corpora_root(changed()) == Path("downloads")
     assert resolve_run(changed()).corpus == "sample"
     real_corpus(root / "downloads")
     assert resolve_run(changed()).sources["speechocean762"] == Source(Path("downloads"), False)
     (root / "shared" / "corpora").mkdir(parents=True)
     assert corpora_root(changed()) == root / "shared" / "corpora"
+    monkeypatch.setattr("pyscorer.config.CHECKOUT", None)  # as installed from a wheel
+    assert corpora_root(changed()) == Path("downloads")
 
 
 def test_nothing_is_written_into_a_corpus_or_over_another_root(root):

@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "pyscorer"
 LAYERS = (
-    {"errors", "options", "parallel", "progress"},
+    {"errors", "options", "parallel", "progress", "shipped"},
     {"contract"},
     {"lexicon"},
     {"evaluation", "alignment", "corpora"},
@@ -18,7 +18,7 @@ LAYERS = (
     {"feedback"},
     {"stages"},
     {"console", "paths"},
-    {"cli", "config", "describe"},
+    {"cli", "config", "describe", "project"},
     {"planning"},
 )
 """Rooms from the ground up; those of one layer are blind to each other."""

@@ -2,14 +2,17 @@
 
 import re
 import shlex
+import shutil
 from itertools import chain, permutations, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from dry_run import ROOT, dry_run, fake_programs, parsed
 
 from pyscorer.cli import STAGES
+from pyscorer.project.init import init
 
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 SECTIONS = {
@@ -29,6 +32,14 @@ SECTIONS = {
         "unfrozen": {"iiu": {"start": "ii", "synthetic": True}},
     },
     "proficiency": {"name": "responses", "experts": {"fbk1": None, "TREES": {}}},
+}
+SPOKEN = SECTIONS | {
+    "corpus": "spoken_sample",
+    "proficiency": {
+        "name": "responses",
+        "speech": {"decoder": "vosk", "second": "whisper", "encoder": "tiny.en"},
+        "experts": {"TREES": {}, "LSTM-STATES": {}},
+    },
 }
 TARGETS = ("all", "paper1_tables", "grading", "proficiency", "recognition")
 OURS = {"features", "train_gmm", "align", "chain_graphs", "train_tdnnf"}
@@ -68,6 +79,68 @@ def test_every_target_plans_in_a_folder_of_any_name(engine: str, foreign: bool, 
     assert trees == {str(folder / "work" / "sample" / made / "tree.json")}
 
 
+@pytest.mark.parametrize("engine", ["torch", "kaldi"])
+def test_a_project_that_takes_the_workflow_as_a_module_has_the_same_commands(
+    engine: str, tmp_path: Path
+):
+    init(tmp_path / "project")
+    fake_programs(tmp_path / "bin")
+    targets = [*TARGETS, *(f"{tmp_path}/results/sample/{name}" for name in ("kaldi", "vosk"))]
+    manifests = str(tmp_path / "project" / "data_manifests")
+    config = SECTIONS | {"engine": engine, "manifests": manifests}
+    module = dry_run(tmp_path, *targets, project=tmp_path / "project", **config)
+    included = dry_run(tmp_path, *targets, **config)
+    assert module.counts == included.counts and len(module.commands) > 50
+    assert sorted(module.commands) == sorted(included.commands)
+    for place in (tmp_path / "project", ROOT):  # without a target: the report
+        alone = dry_run(tmp_path, project=place, **config).counts
+        assert alone["all"] == alone["report"] == 1 and alone["bundle"] == 2
+        assert not {"train_grader", "train_expert", "decode"} & alone.keys()
+
+
+def test_a_larger_workflow_takes_the_rules_under_other_names_and_part_of_its_configuration(
+    tmp_path: Path,
+):
+    (tmp_path / "Snakefile").write_text(LARGER)
+    shutil.copytree(ROOT / "profiles", tmp_path / "profiles")  # which prints commands
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | {"corpus": "sample"}
+    (tmp_path / "larger.yaml").write_text(yaml.safe_dump({"scoring": config}))
+    planned = dry_run(tmp_path, "count.txt", project=tmp_path)
+    assert planned.counts["count"] == planned.counts["scoring_report"] == 1
+    assert "wc -l results/sample/report.html results/sample/models/deep" in planned.text
+    commands = [command for command in planned.commands if command.startswith("pyscorer")]
+    assert len(commands) > 25 and not any(str(tmp_path) in command for command in commands)
+
+
+LARGER = """
+from pyscorer.shipped import RECIPES, WORKFLOW
+
+configfile: "larger.yaml"
+
+module pyscorer:
+    snakefile: WORKFLOW / "Snakefile"
+    config: config["scoring"]
+
+use rule * from pyscorer as scoring_*
+
+rule count:
+    input: pyscorer.TARGETS
+    output: "count.txt"
+    shell: "wc -l {input} > {output}"
+"""
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
+def test_commands_take_all_from_their_rule(path: Path):
+    """Snakemake fills in names of the project's Snakefile where the rules are a module."""
+    for command in re.findall(r"    shell:\n((?:        .*\n)+)", path.read_text()):
+        fields = {
+            re.split(r"[.:\[]", field)[0] for field in re.findall(r"(?<!{){([^{}]+)}", command)
+        }
+        own = {"input", "output", "params", "wildcards", "threads", "resources", "log"}
+        assert fields <= own | {"RECIPES"}, command
+
+
 @pytest.mark.parametrize("path", RULES, ids=lambda path: path.stem)
 def test_paths_are_quoted_and_there_is_one_way_to_log(path: Path):
     text = path.read_text()
@@ -81,12 +154,12 @@ def test_paths_are_quoted_and_there_is_one_way_to_log(path: Path):
         # Flags are made by shlex.join, numbers and names of programs are not paths.
         for field in re.findall(r"(?<!{){([^{}]+)}", command):
             name = field.partition(":")[0]
-            path_like = re.match(r"input|output|log|params\.(data|mfcc|lang|out|root|stem)\b", name)
-            path_like = path_like or (re.match(r"[A-Z]\w*$", name) and name not in NO_PATHS)
+            path_like = re.match(rf"input|output|log|RECIPES|params\.({PATHS})\b", name)
             assert not path_like or field.endswith(":q"), f"{field} in {command}"
 
 
-NO_PATHS = {"CANONICAL", "WIDEST"}
+PATHS = "data|document|graphs|lang|mfcc|names|out|results|root|stem|tree"
+"""Parameters that are paths, or names that people give."""
 
 
 WILDCARD = re.compile(r"{\w+(?:,([^{}]*))?}")
@@ -126,12 +199,13 @@ def replaces(stage: str) -> bool:
     return "atomic_directory(out)" in path.read_text()
 
 
-@pytest.mark.parametrize("engine", ["torch", "kaldi"])
+@pytest.mark.parametrize(("engine", "sections"), [("torch", SECTIONS), ("kaldi", SECTIONS),
+                                                  ("torch", SPOKEN)])  # fmt: skip
 def test_no_rule_writes_into_a_folder_that_another_replaces(
-    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: str, sections: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("PATH", str(fake_programs(tmp_path / "bin")), prepend=":")
-    rules = parsed(tmp_path, engine=engine, **SECTIONS)
+    rules = parsed(tmp_path, engine=engine, **sections)
     assert {"bundle", "bundle_grader", "train_expert", "finetune_scorer"} <= {r.name for r in rules}
     replaced = {rule.name: [str(p) for p in rule.output if p.is_directory] for rule in rules}
     for rule in rules:
@@ -172,10 +246,11 @@ def test_files_of_the_users_are_inputs(tmp_path: Path, monkeypatch: pytest.Monke
         "scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml", "generic.txt",
     }  # fmt: skip
     assert inputs["expert_features"] == {"vectors.bin", "folds.json"}
-    target = f"{tmp_path}/work/speechocean762-30spk/prepared/speechocean762/train/text"
+    target = f"{tmp_path}/work/speechocean762-30spk/prepared/speechocean762/train/utt2spk"
     planned = dry_run(tmp_path, target, corpus="speechocean762")
     wanted = re.search(r"^rule prepare:\n    input: (.*)$", planned.text, re.MULTILINE)
-    assert wanted and wanted[1].count(str(corpora / "speechocean762")) == 5
+    assert wanted and wanted[1].count(str(corpora / "speechocean762")) == 4  # but not the labels
+    assert f"{tmp_path}/work/speechocean762-30spk/changes/speechocean762/train.spoken" in wanted[1]
 
 
 def test_a_source_without_its_section_stops_the_run_at_its_start(tmp_path: Path):
@@ -204,7 +279,41 @@ def test_proficiency_without_its_corpus_takes_a_sample_and_says_so(
     assert wanted in planned.text
 
 
-@pytest.mark.parametrize("stage", ["export", "average_graders", "bundle_grader"])
+def test_recorded_responses_are_heard_and_go_through_the_stages_as_any_data(tmp_path: Path):
+    planned = dry_run(tmp_path, "proficiency", **SPOKEN)
+    counts = planned.counts
+    wanted = {"decode_vosk": 2, "transcribe": 2, "heard": 2, "pool": 2, "gop": 2, "encode": 2,
+              "pool_encoded": 2, "answer_features": 1, "label": 2, "export_vosk": 1}  # fmt: skip
+    assert {rule: counts.get(rule) for rule in wanted} == wanted
+    assert "decode" not in counts
+    work = tmp_path / "work" / "spoken_sample"
+    (command,) = (c for c in planned.commands if "pyscorer prepare_responses" in c)
+    for flag, folder in (
+        ("--train-data", "labelled/spoken_sample/train"),
+        ("--test-decoded", "decode_vosk/spoken_sample/test"),
+        ("--acoustic-data", "data/spoken_sample/native"),
+        ("--grammar", "corpora/spoken_sample/grammar.csv"),
+    ):
+        assert f"{flag} {work / folder}" in command
+    (command,) = (c for c in planned.commands if "pyscorer answer_features" in c)
+    for flag, folder in (
+        ("--recordings", "data/spoken_sample"),
+        ("--second", "transcribe/spoken_sample"),
+        ("--gop", "gop/heard-spoken_sample"),
+        ("--pool-encoded", "pool_encoded/heard-spoken_sample"),
+    ):
+        assert f"{flag} {work / folder}/train {work / folder}/test" in command
+    trained = {
+        c.split()[c.split().index("--expert") + 1]: c for c in planned.commands if "--expert " in c
+    }
+    assert "--answers" in trained["LSTM-STATES"] and "--answers" not in trained["TREES"]
+    (graph,) = (c for c in planned.commands if "pyscorer decoding_graph" in c)
+    assert f"--text {work}/data/spoken_sample/native/text" in graph and "train/text" not in graph
+
+
+@pytest.mark.parametrize(
+    "stage", ["export", "average_graders", "bundle_grader", "answer_features", "transcribe"]
+)
 def test_rules_pass_their_sections_on(stage: str):
     text = "".join(path.read_text() for path in RULES)
     rule = re.search(rf"^rule {stage}:\n(.*?)(?:\n\n\n|\Z)", text, re.MULTILINE | re.DOTALL)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,12 +22,9 @@ import pandas as pd
 from pyscorer.contract.audio import is_there, read_audio
 from pyscorer.contract.files import read_table, shown, write_table
 from pyscorer.contract.phones import SPOKEN_PHONES
+from pyscorer.contract.scales import Range, read_scales
 from pyscorer.contract.tables import number, read_rows, whole
 from pyscorer.errors import InputError, naming
-
-Aspect = Literal["accuracy", "completeness", "fluency", "prosodic", "total"]
-UTTERANCE_ASPECTS: list[str] = list(get_args(Aspect))
-WORD_ASPECTS = ["accuracy", "stress", "total"]
 
 LABEL_KEYS = {
     "utterance": ["utterance"],
@@ -35,15 +32,8 @@ LABEL_KEYS = {
     "phone": ["utterance", "word_index", "phone_index", "phone"],
     "rater": ["utterance", "rater"],
 }
-"""Columns of a label table, by level, before its aspects. Of these `word` need not be there."""
-LABEL_ASPECTS = {
-    "utterance": UTTERANCE_ASPECTS,
-    "word": WORD_ASPECTS,
-    "phone": ["accuracy"],
-    "rater": UTTERANCE_ASPECTS,
-}
-LABEL_TOPS = {"utterance": 10.0, "word": 10.0, "phone": 2.0, "rater": 10.0}
-"""Top of the scale of each level; all scales begin at 0."""
+"""Columns of a label table, by level, before the aspects of its `Scales`. Of these `word` need not
+be there."""
 
 
 @dataclass(frozen=True)
@@ -77,17 +67,6 @@ class Utterance:
     def times(self) -> tuple[float, float] | None:
         """First and last second of that part (-1: to the end)."""
         return (self.span.start, self.span.end) if self.span else None
-
-
-CHILD_BELOW = 16
-"""Speakers younger than this many years count as children, wherever children are told apart."""
-
-
-def age_group(age: str | None) -> str:
-    """`child` below CHILD_BELOW years, else `adult`; `unknown` where there is no number."""
-    if age is None or not age.isdecimal():
-        return "unknown"
-    return "child" if int(age) < CHILD_BELOW else "adult"
 
 
 @dataclass
@@ -254,34 +233,38 @@ def read_wav(utterance: Utterance) -> np.ndarray:
         return read_audio(utterance.audio, span=utterance.times)
 
 
-def score(cell: str, top: float) -> float:
-    """A human score on the scale 0..`top`; NaN, to mask, of an empty cell.
+def score(cell: str, own: Range) -> float:
+    """A human score of a range; NaN, to mask, of an empty cell.
 
     Raises ValueError, of which the message is a predicate, for all else.
     """
-    value = number(cell) if cell else math.nan
-    if not (0 <= value <= top or not cell):
-        raise ValueError(f"{cell} is out of range 0..{top:g}")
+    low, high = own
+    try:
+        value = number(cell) if cell else math.nan
+    except ValueError as error:
+        raise ValueError(f"{error} in {low:g}..{high:g}") from None
+    if not (low <= value <= high or not cell):
+        raise ValueError(f"{cell} is out of range {low:g}..{high:g}")
     return value
 
 
 def read_labels(path: Path, level: str) -> pd.DataFrame:
     """Read `<level>_scores.csv` (level: utterance, word, phone or rater) of a data directory.
 
-    Columns: those of LABEL_KEYS (`word` only where the table has it), then of LABEL_ASPECTS.
-    Utterance and word aspects run 0..10, phone accuracy 0..2; an empty cell (NaN) is a score to
-    mask, and so is every cell of an aspect that the table lacks.
+    Columns: those of LABEL_KEYS (`word` only where the table has it), then the aspects of the
+    directory's scales; an empty cell (NaN) is a score to mask, and so is every cell of an aspect
+    that the table lacks.
 
     Raises InputError naming the line of a cell that is no such number, and of a repeated row.
     """
     file = path / f"{level}_scores.csv"
     if not file.exists():
         raise InputError(f"{file}: no such label table; this corpus split has no {level} scores")
-    keys, aspects, top = LABEL_KEYS[level], LABEL_ASPECTS[level], LABEL_TOPS[level]
+    keys, aspects = LABEL_KEYS[level], read_scales(path).level(level)
     read: dict[str, Callable[[str], Any]] = dict.fromkeys(keys, str) | dict.fromkeys(
         ("word_index", "phone_index"), whole
     )
-    read |= dict.fromkeys(aspects, partial(score, top=top))
+    read |= {aspect: partial(score, own=own) for aspect, own in aspects.items()}
     rows: list[dict[str, Any]] = []
     seen: set[tuple[str, ...]] = set()
     for line, row in read_rows(file, [c for c in keys if c != "word"]):

@@ -8,9 +8,10 @@ import kaldialign
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS, read_labels
+from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import read_table
 from pyscorer.contract.pooled import PHONE_NAMES, PooledSet
+from pyscorer.contract.scales import LEVELS, Scales, read_scales
 from pyscorer.errors import InputError
 
 _GAP = "*"
@@ -23,37 +24,34 @@ class Labels:
     """Human scores in their own units, NaN where there is none, and who spoke."""
 
     utterances: np.ndarray
-    """Utterances x UTTERANCE_ASPECTS, 0..10."""
+    """Utterances x aspects of `scales`."""
     raters: np.ndarray
-    """Utterances x UTTERANCE_ASPECTS: mean over the experts, 0..10; NaN where not published."""
+    """Utterances x aspects: mean over the experts; NaN where not published."""
     words: np.ndarray
-    """Words x WORD_ASPECTS, 0..10."""
+    """Words x aspects."""
     phones: np.ndarray
-    """Accuracy of each aligned phone, 0..2."""
+    """Score of each aligned phone."""
     speakers: np.ndarray
     """Of each utterance."""
+    scales: Scales
 
     @property
     def overall(self) -> np.ndarray:
-        """Of each utterance the total, or without one the mean of its other aspects; 0..10.
+        """Of each utterance the score that stands for all (see `Scales.overall_scores`).
 
         What has no score at all counts as the mean of the others.
         """
-        known = ~np.isnan(self.utterances)
-        sums, counts = np.where(known, self.utterances, 0).sum(axis=1), known.sum(axis=1)
-        middle = sums.sum() / max(counts.sum(), 1)
-        means = np.where(counts > 0, sums / np.maximum(counts, 1), middle)
-        at = UTTERANCE_ASPECTS.index("total")
-        return np.where(known[:, at], self.utterances[:, at], means)
+        found = self.scales.overall_scores("utterance", self.utterances)
+        known = ~np.isnan(found)
+        return np.where(known, found, found[known].mean() if known.any() else 0.0)
 
     def unscored(self) -> list[str]:
         """What nobody gave a score of, as `fluency` or `word stress`."""
-        levels = {"": self.utterances, "word ": self.words, "phone ": self.phones[:, None]}
-        aspects = (UTTERANCE_ASPECTS, WORD_ASPECTS, ["accuracy"])
+        levels = (self.utterances, self.words, self.phones[:, None])
         return [
-            name + aspect
-            for (name, values), own in zip(levels.items(), aspects, strict=True)
-            for aspect, column in zip(own, values.T, strict=True)
+            aspect if level == "utterance" else f"{level} {aspect}"
+            for level, values in zip(LEVELS, levels, strict=True)
+            for aspect, column in zip(self.scales.level(level), values.T, strict=False)
             if np.isnan(column).all()
         ]
 
@@ -85,26 +83,21 @@ def word_starts(pooled: PooledSet) -> np.ndarray:
 def read_grades(data: Path, pooled: PooledSet) -> Labels:
     """The scores of the utterances of `pooled`, NaN where nobody gave one.
 
-    Without a table of words or of phones all of theirs are NaN; the log names what nobody scored.
+    Without the table of a level all of its scores are NaN; the log names what nobody scored.
     Raises InputError for an utterance or a word that its table lacks, and if there are no scores.
     """
-    keys = pooled.keys
+    keys, scales = pooled.keys, read_scales(data)
     speakers = read_table(data / "utt2spk")
-    table = read_labels(data, "utterance").set_index("utterance")
-    lacking = [key for key in keys if key not in table.index or key not in speakers]
-    if lacking:
-        raise InputError(f"{data}: no scores or no speaker of utterance {lacking[0]}")
-    utterances = table.loc[keys, UTTERANCE_ASPECTS].to_numpy(dtype=np.float32)
-    raters = np.full_like(utterances, np.nan)
-    if (data / "rater_scores.csv").exists():
-        means = read_labels(data, "rater").groupby("utterance")[UTTERANCE_ASPECTS].mean()
-        raters = means.reindex(keys).to_numpy(dtype=np.float32)
+    if lacking := [key for key in keys if key not in speakers]:
+        raise InputError(f"{data}: no speaker of utterance {lacking[0]}")
+    utterances, raters = _utterance_scores(data, keys, list(scales.utterance))
     labels = Labels(
         utterances,
         raters,
-        _word_scores(data, pooled),
-        _phone_scores(data, pooled),
+        _word_scores(data, pooled, list(scales.word)),
+        _phone_scores(data, pooled, scales.phone_aspect),
         np.array([speakers[key] for key in keys]),
+        scales,
     )
     if unscored := labels.unscored():
         log.warning("%s: not scored by anyone, so left out: %s", data, ", ".join(unscored))
@@ -113,10 +106,27 @@ def read_grades(data: Path, pooled: PooledSet) -> Labels:
     return labels
 
 
-def _word_scores(data: Path, pooled: PooledSet) -> np.ndarray:
-    if not (data / "word_scores.csv").exists():
-        return np.full((len(word_starts(pooled)), len(WORD_ASPECTS)), np.nan, dtype=np.float32)
-    table = read_labels(data, "word").set_index(["utterance", "word_index"])[WORD_ASPECTS]
+def _utterance_scores(
+    data: Path, keys: list[str], aspects: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The published scores, and the experts' means: each utterances x aspects."""
+    utterances = np.full((len(keys), len(aspects)), np.nan, dtype=np.float32)
+    raters = utterances
+    if (data / "utterance_scores.csv").exists():
+        table = read_labels(data, "utterance").set_index("utterance")
+        if lacking := [key for key in keys if key not in table.index]:
+            raise InputError(f"{data}: no scores of utterance {lacking[0]}")
+        utterances = table.loc[keys, aspects].to_numpy(dtype=np.float32)
+    if (data / "rater_scores.csv").exists():
+        means = read_labels(data, "rater").groupby("utterance")[aspects].mean()
+        raters = means.reindex(keys).to_numpy(dtype=np.float32)
+    return utterances, raters
+
+
+def _word_scores(data: Path, pooled: PooledSet, aspects: list[str]) -> np.ndarray:
+    if not (aspects and (data / "word_scores.csv").exists()):
+        return np.full((len(word_starts(pooled)), len(aspects)), np.nan, dtype=np.float32)
+    table = read_labels(data, "word").set_index(["utterance", "word_index"])[aspects]
     names = np.repeat(pooled.keys, pooled.word_counts)
     starts = word_starts(pooled)
     index = pd.MultiIndex.from_arrays([names, pooled.word_index[starts]])
@@ -126,13 +136,13 @@ def _word_scores(data: Path, pooled: PooledSet) -> np.ndarray:
     return table.loc[index].to_numpy(dtype=np.float32)
 
 
-def _phone_scores(data: Path, pooled: PooledSet) -> np.ndarray:
+def _phone_scores(data: Path, pooled: PooledSet, aspect: str | None) -> np.ndarray:
     carried = np.full(len(pooled.phones), np.nan, dtype=np.float32)
-    if not (data / "phone_scores.csv").exists():
+    if aspect is None or not (data / "phone_scores.csv").exists():
         return carried
     known: dict[tuple[str, int], tuple[list[str], list[float]]] = {}
     table = read_labels(data, "phone").sort_values(["utterance", "word_index", "phone_index"])
-    columns = [table[name] for name in ("utterance", "word_index", "phone", "accuracy")]
+    columns = [table[name] for name in ("utterance", "word_index", "phone", aspect)]
     for key, word, phone, score in zip(*columns, strict=True):
         phones, scores = known.setdefault((key, word), ([], []))
         phones.append(phone)

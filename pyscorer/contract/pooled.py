@@ -18,6 +18,7 @@ from pyscorer.contract.archives import archive_writer, read_matrices, write_arch
 from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import atomic_open, atomic_path, read_lines, read_table, shown
 from pyscorer.contract.phones import ARPABET, PHONE_ID, UNKNOWN_PHONE
+from pyscorer.contract.scales import read_scales, told
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
@@ -212,10 +213,13 @@ def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
 
 
 def read_targets(data: Path, aspect: str, keys: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Human scores 0..10 and speakers of the utterances `keys` of a data directory.
+    """Human scores, in their own units, and speakers of the utterances `keys` of a data directory.
 
-    Raises InputError naming the utterance without a score or speaker.
+    Raises InputError for an aspect that the directory's scales lack or nobody scored, and naming
+    the utterance without a score or speaker.
     """
+    scales = read_scales(data)
+    own = scales.utterance[scales.chosen(aspect, data)]
     table = read_labels(data, "utterance").set_index("utterance")[aspect]
     if table.isna().all():
         raise InputError(f"{data}: nobody gave {aspect} scores; choose another aspect")
@@ -223,7 +227,8 @@ def read_targets(data: Path, aspect: str, keys: list[str]) -> tuple[np.ndarray, 
     for key in keys:
         if key not in table.index or pd.isna(table[key]):
             raise InputError(
-                f"{data}/utterance_scores.csv: no {aspect} score of utterance {shown(key)}"
+                f"{data}/utterance_scores.csv: no {aspect} score ({told(own)}) of utterance "
+                f"{shown(key)}"
             )
         if key not in speakers:
             raise InputError(f"{data}/utt2spk: lacks utterance {key}")

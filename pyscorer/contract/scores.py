@@ -8,16 +8,13 @@ import numpy as np
 
 from pyscorer.contract.files import atomic_open
 
-SCALE = 10.0
-"""Utterance scores run from 0 to this."""
-
 
 def write_scores(
     path: Path, keys: list[str], speakers: np.ndarray, human: np.ndarray, by_seed: np.ndarray
 ) -> None:
     """Write scores.csv: utterance, speaker, human, predicted (the mean over seeds), seed_0, ...
 
-    `by_seed` is utterances x seeds, scores 0..10.
+    `by_seed` is utterances x seeds, in units of the human scores.
     """
     with atomic_open(path) as stream:
         writer = csv.writer(stream, lineterminator="\n")

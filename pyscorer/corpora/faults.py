@@ -9,12 +9,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS, LABEL_TOPS, score
+from pyscorer.contract.datadir import LABEL_KEYS, score
 from pyscorer.contract.files import read_lines, shown
 from pyscorer.contract.phones import SPOKEN_PHONES
+from pyscorer.contract.scales import FILE, Range, read_scales
 from pyscorer.contract.tables import read_rows, whole
 from pyscorer.errors import InputError
-from pyscorer.lexicon.dictionary import Lexicon, add_variant, lexicon_lines, stands_for_silence
+from pyscorer.lexicon.dictionary import Lexicon, add_variant, lexicon_lines
 from pyscorer.lexicon.normalise import same_word
 
 TABLES = ("text", "wav.scp", "utt2spk")
@@ -163,8 +164,8 @@ def attribute_fault(name: str, value: str) -> str:
     if not value:
         return ""  # said already
     if name == "spk2gender":
-        right = value in ("m", "f")
-        return "" if right else f"gender is {shown(value)!r}: write m or f, or leave the line out"
+        right = len(value.split()) == 1 and value.isprintable()
+        return "" if right else f"gender is {shown(value)!r}: write one word, or leave the line out"
     right = value.isascii() and value.isdecimal() and int(value[:9]) <= _LONGEST_LIFE
     return "" if right else f"age is {shown(value)!r}: whole years, or leave the line out"
 
@@ -206,24 +207,6 @@ def check_lexicon(path: Path, faults: list[Fault], needed: bool = True) -> Lexic
     return lexicon
 
 
-def check_words(
-    data: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault], unknown: list[Fault]
-) -> None:
-    """Words of `text` that the lexicon lacks, into `unknown`; marks of silence are `faults`."""
-    for key, value in text.values.items():
-        for word in dict.fromkeys(value.split()):
-            if word in lexicon:
-                continue
-            found, fault = unknown, f"word {shown(word)} is not in the lexicon"
-            if stands_for_silence(word):
-                found = faults
-                fault = (
-                    f"{shown(word)} is no word: take it out of the text; silence between words is "
-                    "found by alignment"
-                )
-            found.append(Fault(str(data / "text"), text.lines[key], key, fault))
-
-
 def check_canonical(
     data: Path, text: RawTable, faults: list[Fault]
 ) -> dict[str, dict[int, tuple[str, ...]]]:
@@ -249,7 +232,7 @@ def check_canonical(
         words[utterance][int(index)] = tuple(value.split())
     for key, value in text.values.items():
         wanted, found = len(value.split()), words.get(key, {})
-        if sorted(found) != list(range(wanted)):
+        if found and sorted(found) != list(range(wanted)):
             fault = f"phones of {len(found)} words, text has {wanted}"
             faults.append(Fault(str(path), 0, key, fault))
     return words
@@ -261,12 +244,23 @@ def check_labels(
     canonical: dict[str, dict[int, tuple[str, ...]]],
     faults: list[Fault],
 ) -> None:
-    """Check every label table: columns, range, duplicates, and that utterances agree with text."""
+    """Check every label table: columns, range, duplicates, and that utterances agree with text.
+
+    Aspects and ranges are those of the directory's scales, which are checked as well.
+    """
+    try:
+        scales = read_scales(data)
+    except InputError as error:
+        faults.append(unreadable(data / FILE, error))
+        return
     for level in LABEL_KEYS:
-        path = data / f"{level}_scores.csv"
-        if path.exists():
+        path, aspects = data / f"{level}_scores.csv", scales.level(level)
+        if path.exists() and not aspects:
+            fault = f"scores of a level of which {FILE} names no aspect: left out"
+            faults.append(Fault(str(path), 0, "", fault))
+        elif path.exists():
             try:
-                _check_label_table(path, level, text, canonical, faults)
+                _check_label_table(path, level, aspects, text, canonical, faults)
             except InputError as error:
                 faults.append(unreadable(path, error))
 
@@ -274,6 +268,7 @@ def check_labels(
 def _check_label_table(
     path: Path,
     level: str,
+    aspects: dict[str, Range],
     text: RawTable,
     canonical: dict[str, dict[int, tuple[str, ...]]],
     faults: list[Fault],
@@ -285,7 +280,7 @@ def _check_label_table(
     def wrong(line: int, fault: str) -> None:
         faults.append(Fault(str(path), line, "", fault))
 
-    for line, row in read_rows(path, [*keys, *LABEL_ASPECTS[level]], wrong=wrong):
+    for line, row in read_rows(path, [*keys, *aspects], wrong=wrong):
         key = row["utterance"]
         identity = tuple(row[c] for c in keys if c != "phone")
         if identity in seen:
@@ -297,17 +292,17 @@ def _check_label_table(
             continue
         labelled.add(key)
         words = text.values[key].split()
-        found = [_score_fault(row[a], a, LABEL_TOPS[level]) for a in LABEL_ASPECTS[level]]
+        found = [_score_fault(row[aspect], aspect, own) for aspect, own in aspects.items()]
         found.append(_index_fault(row, level, words, canonical.get(key)))
         faults += [Fault(str(path), line, key, fault) for fault in found if fault]
     for key in text.values:
-        if key not in labelled:
+        if key not in labelled and level in ("utterance", "word"):  # others may be of a part
             faults.append(Fault(str(path), 0, key, "utterance without label"))
 
 
-def _score_fault(cell: str, aspect: str, top: float) -> str | None:
+def _score_fault(cell: str, aspect: str, own: Range) -> str | None:
     try:
-        score(cell, top)
+        score(cell, own)
     except ValueError as error:
         return f"{aspect} {error}"
     return None

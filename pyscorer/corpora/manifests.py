@@ -21,9 +21,10 @@ from pyscorer.corpora.manifest_parts import (
 )
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
+from pyscorer.shipped import MANIFESTS as MANIFESTS
+from pyscorer.shipped import SCHEMAS
 
-MANIFESTS = Path(__file__).resolve().parents[2] / "data_manifests"
-SCHEMA = MANIFESTS.parent / "workflow/schemas/manifest.schema.yaml"
+SCHEMA = SCHEMAS / "manifest.schema.yaml"
 
 
 @dataclass(frozen=True)
@@ -169,9 +170,10 @@ def _check(path: Path, content: Mapping[str, Any]) -> None:
         said = shown(fault.message, 300)
         if fault.validator == "anyOf":
             said = "what is it? `reader`, or `table` with `columns`, or `data` is needed"
-        elif fault.schema is False:
-            kind = "published corpus" if "reader" in content else "own corpus"
-            said = f"a {kind} has no such key"
+        elif fault.schema is False:  # of which jsonschema does not tell the path
+            key = next(key for key, value in content.items() if value is fault.instance)
+            kind = "a published corpus" if "reader" in content else "an own corpus"
+            where, said = f"[{key!r}]", f"{kind} has no such key"
         raise InputError(f"{path}: {where}: {said}")
 
 

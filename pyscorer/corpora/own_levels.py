@@ -17,14 +17,17 @@ from pyscorer.corpora.own_table import Faults, TableRow, identifier, named_rows
 from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import same_word
 
+_ORDER = ("utterance", "word_index", "phone_index")
+
 
 def read_level(
     level: str, table: LabelTable, path: Path, data: DataDir, ranges: Mapping[str, Range]
 ) -> pd.DataFrame:
     """The label table of a level; an aspect that the manifest does not name is not in it.
 
-    Where the table has no column `word_index`, or `phone_index`, its rows are in the order of the
-    words of an utterance, or of the phones of a word. Raises InputError naming every line at fault.
+    Words that the table of words does not have are in it without scores. Where the table has no
+    column `word_index`, or `phone_index`, its rows are in the order of the words of an utterance,
+    or of the phones of a word. Raises InputError naming every line at fault.
     """
     keys = LABEL_KEYS[level]
     columns = {key: table.columns.get(key, key) for key in keys}
@@ -53,7 +56,15 @@ def read_level(
     faults.stop()
     if not rows:
         raise InputError(f"{path}: no rows")
-    return pd.DataFrame(rows)
+    if level == "word":
+        places = {(row["utterance"], row["word_index"]) for row in rows}
+        rows += [
+            {"utterance": key, "word_index": index, "word": word}
+            for key, u in data.utterances.items()
+            for index, word in enumerate(u.words)
+            if (key, index) not in places
+        ]
+    return pd.DataFrame(rows).sort_values([c for c in _ORDER if c in rows[0]], kind="stable")
 
 
 def _place(

@@ -133,7 +133,7 @@ def years(cell: str) -> str:
 
 
 def gender(cell: str) -> str:
-    """A gender as Kaldi writes it. Raises ValueError for other words than those for m and f."""
-    if cell.lower() not in _GENDERS:
-        raise ValueError(f"is {shown(cell)!r}: m, f, or an empty cell")
-    return _GENDERS[cell.lower()]
+    """A gender: m or f as Kaldi writes them, or another word. Raises ValueError for several."""
+    if len(cell.split()) > 1:
+        raise ValueError(f"is {shown(cell)!r}: m, f, another word, or an empty cell")
+    return _GENDERS.get(cell.lower(), cell.lower())

@@ -6,7 +6,7 @@ from pathlib import Path
 from pyscorer.contract.files import shown
 from pyscorer.corpora.faults import Fault, RawTable
 from pyscorer.errors import InputError
-from pyscorer.lexicon.dictionary import Lexicon
+from pyscorer.lexicon.dictionary import Lexicon, stands_for_silence
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling
 
 
@@ -36,3 +36,21 @@ def respell(path: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault]) -
             fault = f'"{shown(value)}" is written "{shown(text.values[key])}"'
             changed.append(Fault(str(path), line, key, fault))
     return changed
+
+
+def check_words(
+    data: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault], unknown: list[Fault]
+) -> None:
+    """Words of `text` that the lexicon lacks, into `unknown`; marks of silence are `faults`."""
+    for key, value in text.values.items():
+        for word in dict.fromkeys(value.split()):
+            if word in lexicon:
+                continue
+            found, fault = unknown, f"word {shown(word)} is not in the lexicon"
+            if stands_for_silence(word):
+                found = faults
+                fault = (
+                    f"{shown(word)} is no word: take it out of the text; silence between words is "
+                    "found by alignment"
+                )
+            found.append(Fault(str(data / "text"), text.lines[key], key, fault))

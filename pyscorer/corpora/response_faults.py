@@ -1,11 +1,11 @@
-"""Checks of scales, classes and judgements of a data directory, and of which rows it is."""
+"""Checks of classes and judgements of a data directory, and of which rows it is."""
 
 import csv
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from pyscorer.contract import classes, scales
+from pyscorer.contract import classes
 from pyscorer.contract.files import atomic_open, read_table, shown
 from pyscorer.contract.tables import read_rows
 from pyscorer.corpora.faults import Fault, unreadable
@@ -14,14 +14,10 @@ from pyscorer.errors import InputError
 
 
 def check_responses(data: Path, utterances: Iterable[str], faults: list[Fault]) -> None:
-    """Check scales.json and classes.json, and that every judgement is of an utterance, and a class.
+    """Check classes.json, and that every judgement is of an utterance, and a class.
 
     An utterance that nobody judged is no fault.
     """
-    try:
-        scales.read_scales(data)
-    except InputError as error:
-        faults.append(unreadable(data / scales.FILE, error))
     path = data / classes.LABELS
     if not path.exists():
         return
@@ -54,9 +50,7 @@ def check_responses(data: Path, utterances: Iterable[str], faults: list[Fault]) 
 
 
 def write_responses_of(data: Path, folder: Path, whole: set[str]) -> None:
-    """Copy scales, classes and the judgements of the utterances `whole`, where there are any."""
-    if (data / scales.FILE).exists():
-        scales.write_scales(folder, scales.read_scales(data))
+    """Copy classes and the judgements of the utterances `whole`, where there are any."""
     if not (data / classes.LABELS).exists():
         return
     classes.write_classes(folder, classes.read_classes(data))

@@ -14,13 +14,13 @@ import pandas as pd
 
 from pyscorer.contract.datadir import (
     LABEL_KEYS,
-    UTTERANCE_ASPECTS,
     DataDir,
     Utterance,
     read_data_dir,
     read_labels,
 )
 from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.corpora.mispronunciation import (
     Delivery,
     habits,
@@ -94,7 +94,7 @@ def plan_speaker(speaker: Speaker, options: SampleOptions) -> list[ScoredUtteran
         raters = tuple(
             {
                 a: float(np.clip(round(scores[a] + bias + generator.normal(0, 0.8)), 0, 10))
-                for a in UTTERANCE_ASPECTS
+                for a in SPEECHOCEAN.utterance
             }
             for bias in biases
         )

@@ -5,6 +5,7 @@ from collections import defaultdict
 
 import pandas as pd
 
+from pyscorer.contract.scales import Scales
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
 
@@ -25,8 +26,7 @@ def select_speakers(part: CorpusPart, number: int, seed: int) -> list[str]:
     scores = _mean_scores(part)
     strata: dict[str, list[str]] = defaultdict(list)
     for speaker in speakers:
-        attributes = part.data.speakers.get(speaker, {})
-        strata[_stratum(attributes, part.scales.child_below)].append(speaker)
+        strata[_stratum(part.data.speakers.get(speaker, {}), part.scales)].append(speaker)
     chosen = []
     for name, quota in _quotas({n: len(s) for n, s in strata.items()}, number).items():
         order = sorted(strata[name], key=lambda s: (scores.get(s, 0.0), _hash(s, seed)))
@@ -41,12 +41,9 @@ def _hash(text: str, seed: int) -> float:
     return int.from_bytes(hashlib.sha256(f"{seed} {text}".encode()).digest()[:6]) / 2**48
 
 
-def _stratum(attributes: dict[str, str], child_below: int | None) -> str:
-    # An unknown age has no word: the seed's choice within a stratum hangs on its name.
-    age = attributes.get("age", "")
-    group = ""
-    if age.isdecimal():
-        group = "child" if int(age) < (child_below or 0) else "adult"
+def _stratum(attributes: dict[str, str], scales: Scales) -> str:
+    # Without the word `unknown`: the seed's choice within a stratum hangs on its name.
+    group = (scales.age_group(attributes.get("age")) or "").replace("unknown", "")
     return f"{group} {attributes.get('gender', '')}".strip()
 
 

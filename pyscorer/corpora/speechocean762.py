@@ -11,21 +11,17 @@ from typing import Any
 
 import pandas as pd
 
-from pyscorer.contract.datadir import (
-    UTTERANCE_ASPECTS,
-    WORD_ASPECTS,
-    DataDir,
-    Utterance,
-    score,
-)
+from pyscorer.contract.datadir import DataDir, Utterance, score
 from pyscorer.contract.files import read_json, read_table, shown
 from pyscorer.contract.phones import strip_stress
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError, naming
 from pyscorer.lexicon.dictionary import read_lexicon
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling, same_word
 
 SPLITS = ("train", "test")
+UTTERANCE_ASPECTS, WORD_ASPECTS = list(SPEECHOCEAN.utterance), list(SPEECHOCEAN.word)
 
 
 def read(folder: Path, split: str) -> CorpusPart:
@@ -93,7 +89,7 @@ def _scale(value: Any, top: float) -> float | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return score(value.strip(), top)
+        return score(value.strip(), (0.0, top))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"is {shown(repr(value))}, not a number")
     if not 0 <= value <= top:  # NaN as well

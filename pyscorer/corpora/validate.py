@@ -11,9 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyscorer.contract.datadir import LABEL_ASPECTS, LABEL_KEYS
+from pyscorer.contract.datadir import LABEL_KEYS
 from pyscorer.contract.durable import part_of
 from pyscorer.contract.files import atomic_directory, atomic_open, write_table
+from pyscorer.contract.scales import read_scales, write_scales
 from pyscorer.contract.tables import read_rows
 from pyscorer.corpora.audio_faults import AudioLimits, CheckedAudio, check_audio
 from pyscorer.corpora.faults import (
@@ -24,12 +25,11 @@ from pyscorer.corpora.faults import (
     check_labels,
     check_lexicon,
     check_tables,
-    check_words,
     read_raw_table,
     recordings_of,
     utterance_tables,
 )
-from pyscorer.corpora.respell import respell
+from pyscorer.corpora.respell import check_words, respell
 from pyscorer.corpora.response_faults import check_responses, with_rows, write_responses_of
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
@@ -228,10 +228,12 @@ def _write_valid(
 
 def copy_labels(data: Path, folder: Path, whole: set[str]) -> None:
     """Copy the labels of the utterances `whole`: score tables, scales, classes, judgements."""
+    scales = read_scales(data)
+    write_scales(folder, scales)
     for level in LABEL_KEYS:
-        name = f"{level}_scores.csv"
-        if (data / name).exists():
-            _write_labels(data / name, folder / name, LABEL_ASPECTS[level], whole)
+        name, aspects = f"{level}_scores.csv", [*scales.level(level)]
+        if (data / name).exists() and aspects:
+            _write_labels(data / name, folder / name, aspects, whole)
     write_responses_of(data, folder, whole)
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, age_group, read_labels
+from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import read_table
+from pyscorer.contract.scales import read_scales
 from pyscorer.evaluation.metrics import human_ceiling
 
 EXPERT, WITHIN = "one expert", "within speaker"
@@ -27,19 +28,19 @@ def ceiling_rows(
     """
     if not (data / "rater_scores.csv").exists():
         return []
-    ratings = read_labels(data, "rater")
+    ratings, scales = read_labels(data, "rater"), read_scales(data)
     speakers = read_table(data / "utt2spk")
     ages = read_table(data / "spk2age") if (data / "spk2age").exists() else {}
-    groups = ratings["utterance"].map(lambda key: age_group(ages.get(speakers[key])))
+    groups = ratings["utterance"].map(lambda key: scales.age_group(ages.get(speakers[key])))
 
     def deviations(scores: pd.Series) -> pd.Series:
         return scores - scores.groupby(scores.index.map(speakers)).transform("mean")
 
-    parts = {group: ratings[groups == group] for group in sorted(set(groups))}
+    parts = {group: ratings[groups == group] for group in sorted(set(groups.dropna()))}
     rows = []
     for group, own in {"all": ratings, **parts, WITHIN: ratings}.items():
-        for aspect in UTTERANCE_ASPECTS:
-            if aspect not in own or own[aspect].isna().all():
+        for aspect in scales.utterance:
+            if own[aspect].isna().all():
                 continue
             table = own.pivot(index="utterance", columns="rater", values=aspect)
             known = {name: scores[aspect] for name, scores in predicted.items() if aspect in scores}

@@ -100,16 +100,12 @@ def pairwise_auc(scores: NDArray, labels: NDArray, weights: NDArray) -> NDArray:
 
 def correlation(x: NDArray, y: NDArray, weights: NDArray) -> NDArray:
     """Pearson correlation (PCC); NaN where either side is constant."""
-    total = weights.sum(axis=1)
     x, y = x - x.mean(), y - y.mean()  # near 0, so that the differences below keep their digits
-
-    def moment(values: NDArray) -> NDArray:
-        return _share(weights @ values, total)
-
-    covariance = moment(x * y) - moment(x) * moment(y)
-    variance = (moment(x * x) - moment(x) ** 2, moment(y * y) - moment(y) ** 2)
-    spread = np.sqrt(np.maximum(variance[0], 0) * np.maximum(variance[1], 0))
-    return _share(covariance, np.where(spread > 1e-12, spread, 0))
+    sums = weights @ np.stack([np.ones_like(x), x, y, x * y, x * x, y * y], axis=1)
+    mean_x, mean_y, xy, xx, yy = _share(sums[:, 1:], sums[:, :1]).T
+    variances = np.maximum(xx - mean_x**2, 0) * np.maximum(yy - mean_y**2, 0)
+    spread = np.sqrt(variances)
+    return _share(xy - mean_x * mean_y, np.where(spread > 1e-12, spread, 0))
 
 
 def log_loss(posteriors: NDArray, labels: NDArray, weights: NDArray) -> NDArray:

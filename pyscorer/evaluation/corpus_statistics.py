@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from pyscorer.contract.ctm import FRAME_SHIFT, read_ctm
-from pyscorer.contract.datadir import age_group, read_labels
+from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import SILENCE
+from pyscorer.contract.scales import read_scales
 
 SHORTEST_PHONE = 3
 """Frames that a phone must last in the alignment."""
@@ -44,16 +45,18 @@ def split_statistics(name: str, data: Path, aspect: str, seconds: float) -> Spli
         for file in ("spk2age", "spk2gender")
     )
     scores = read_labels(data, "utterance")[aspect].dropna().to_numpy(dtype=float)
-    groups = Counter(age_group(ages.get(speaker)) for speaker in people)
+    scales = read_scales(data)
+    groups = Counter(scales.age_group(ages.get(speaker)) for speaker in people)
     gender = Counter(genders.get(speaker, "unknown") for speaker in people)
+    told_apart = {"children / adults": f"{groups['child']} / {groups['adult']}"}
     row = {
         "split": name,
         "utterances": len(speakers),
         "speakers": len(people),
         "hours": seconds / 3600,
         "words": sum(len(text.split()) for text in read_table(data / "text").values()),
-        "children / adults": f"{groups['child']} / {groups['adult']}",
-        "female / male": f"{gender['f']} / {gender['m']}",
+        **(told_apart if scales.child_below is not None else {}),
+        "genders": ", ".join(f"{name} {count}" for name, count in sorted(gender.items())),
         f"mean {aspect} score": scores.mean(),
         "sd": scores.std(),
     }

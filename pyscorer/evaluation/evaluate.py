@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.datadir import Aspect, age_group
 from pyscorer.contract.files import atomic_directory, read_table
+from pyscorer.contract.scales import read_scales
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation.ceiling import EXPERT, ceiling_rows
@@ -27,7 +27,9 @@ log = logging.getLogger(__name__)
 class EvaluateOptions:
     """How scores are held against the human ones."""
 
-    aspect: Aspect = option("total", "the human score that is predicted")
+    aspect: str | None = option(
+        None, "the human score that is predicted; default: that which stands for all"
+    )
     samples: int = option(1000, "bootstrap samples", ge=1)
     errors: int = option(12, "worst errors listed for each scorer", ge=0)
     seed: int = option(0, "of the bootstrap", ge=0)
@@ -107,11 +109,10 @@ def group_rows(name: str, table: pd.DataFrame, data: Path) -> list[dict]:
         read_table(data / file) if (data / file).exists() else {}
         for file in ("spk2age", "spk2gender")
     )
-    speakers = table["speaker"]
-    groups = {
-        "age": speakers.map(lambda s: age_group(ages.get(s))),
-        "gender": speakers.map(lambda s: genders.get(s, "unknown")),
-    }
+    speakers, scales = table["speaker"], read_scales(data)
+    groups = {"gender": speakers.map(lambda s: genders.get(s, "unknown"))}
+    if scales.child_below is not None:
+        groups = {"age": speakers.map(lambda s: scales.age_group(ages.get(s)))} | groups
     human, by_seed = table["human"].to_numpy(dtype=float), seed_columns(table)
     rows = []
     for attribute, values in groups.items():
@@ -156,7 +157,7 @@ def evaluate(
     seed_0, seed_1, ...), `names` what they are called in the tables. The PCC of a scorer is the
     mean over its seeds; its interval is a 95 % percentile bootstrap of that mean, resampling
     utterances, and, more honest for new speakers, resampling speakers. Children are those of
-    `age_group`.
+    the scales of `data`, which may say that nobody is told apart by age.
 
     Writes into the directory `out`: results.csv (a row a scorer), groups.csv (PCC by age group and
     gender), errors.csv (worst errors), ceiling.csv (one expert, and every scorer,
@@ -166,12 +167,13 @@ def evaluate(
     """
     if len(scorers) != len(names):
         raise InputError(f"{len(scorers)} scorers, but {len(names)} names")
+    aspect = read_scales(data).chosen(options.aspect, data)
     results, groups, errors = [], [], []
     predicted: dict[str, dict[str, pd.Series]] = {}
     for scorer, name in zip(scorers, names, strict=True):
         table = read_scores(scorer, data)
         results.append(score_row(name, scorer, table, options))
-        predicted[name] = {options.aspect: table.set_index("utterance")["predicted"]}
+        predicted[name] = {aspect: table.set_index("utterance")["predicted"]}
         groups += group_rows(name, table, data)
         errors.append(worst_errors(name, table, data, options.errors))
         log.info("%s: test PCC %.3f", name, results[-1]["pcc"])

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from pyscorer.contract.ctm import FRAME_SHIFT
+from pyscorer.contract.scales import Range
 
 INK, GRID = "#1f2a37", "#e5e7eb"
 COLOURS = ("#2563eb", "#ea580c", "#059669", "#7c3aed", "#db2777", "#64748b")
@@ -77,14 +78,15 @@ def intervals(results: pd.DataFrame, ceiling: float | None) -> str:
         return as_uri(figure)
 
 
-def scatter(table: pd.DataFrame, name: str, pcc: float) -> str:
-    """Predicted against human score, with the mean prediction at each human score."""
+def scatter(table: pd.DataFrame, name: str, pcc: float, own: Range) -> str:
+    """Predicted against human score of a range, with the mean prediction at each human score."""
+    step = _step(own)
     with matplotlib.rc_context(_STYLE):
         figure = _figure(4.6, 4.4)
         axes = figure.subplots()
         human, predicted = table["human"].to_numpy(dtype=float), table["predicted"].to_numpy()
-        jitter = np.random.default_rng(0).uniform(-0.3, 0.3, len(table))
-        axes.plot([0, 10], [0, 10], color="#9ca3af", linewidth=1, linestyle="--")
+        jitter = np.random.default_rng(0).uniform(-0.3, 0.3, len(table)) * step
+        axes.plot(own, own, color="#9ca3af", linewidth=1, linestyle="--")
         axes.scatter(
             human + jitter, predicted, s=8, alpha=min(0.6, 60 / len(table) ** 0.5 / 4),
             color=COLOURS[0], linewidths=0,
@@ -98,8 +100,8 @@ def scatter(table: pd.DataFrame, name: str, pcc: float) -> str:
             markersize=4,
             label="mean",
         )
-        low = min(human.min(), predicted.min()) - 0.5
-        axes.set(xlim=(low, 10.5), ylim=(low, 10.5), xlabel="human score", ylabel="predicted score")
+        ends = min(human.min(), predicted.min()) - step / 2, own[1] + step / 2
+        axes.set(xlim=ends, ylim=ends, xlabel="human score", ylabel="predicted score")
         axes.set_title(f"{name}: PCC {pcc:.3f}", fontsize=11)
         axes.legend(loc="upper left")
         return as_uri(figure, "png")
@@ -121,9 +123,17 @@ def histograms(parts: dict[str, np.ndarray], label: str, bins: np.ndarray) -> st
         return as_uri(figure)
 
 
-def score_histogram(parts: dict[str, np.ndarray], aspect: str) -> str:
+def _step(own: Range) -> float:
+    """Between the scores of a range that are told apart: 1, or a tenth of another range."""
+    span = own[1] - own[0]
+    return 1.0 if 2 < span <= 20 else span / 10
+
+
+def score_histogram(parts: dict[str, np.ndarray], aspect: str, own: Range) -> str:
     """Human scores of each split."""
-    return histograms(parts, f"human {aspect} score", np.arange(-0.5, 11))
+    step = _step(own)
+    bins = np.arange(own[0] - step / 2, own[1] + step, step)
+    return histograms(parts, f"human {aspect} score", bins)
 
 
 def duration_histogram(parts: dict[str, np.ndarray]) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from pyscorer.contract.audio import SAMPLE_RATE, mp3_uri, read_audio
-from pyscorer.contract.datadir import CHILD_BELOW, Aspect, read_data_dir
+from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open, read_table
+from pyscorer.contract.scales import check_same, decimals
 from pyscorer.contract.tables import column_names, read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation import figures
@@ -34,7 +35,9 @@ class ReportOptions:
 
     title: str = option("Pronunciation scoring", "of the page")
     note: str = option("", "which corpus, and which part of it")
-    aspect: Aspect = option("total", "human score that was learnt")
+    aspect: str | None = option(
+        None, "human score that was learnt; default: that which stands for all"
+    )
     synthetic: bool = option(False, "the corpus is generated speech")
 
 
@@ -106,22 +109,25 @@ def report(
     ceiling, predicted against human score, PCC by age group and gender, and the worst errors of the
     scorer that did best on held-out training speakers, with their audio.
     """
+    scales = check_same(train_data, test_data)
+    aspect = scales.chosen(options.aspect, test_data)
+    own = scales.utterance[aspect]
     splits = {"train": (train_data, train_ali), "test": (test_data, test_ali)}
     corpus, alignments = {}, {}
     for name, (data, ali) in splits.items():
         alignments[name], seconds = alignment_statistics(name, ali)
-        corpus[name] = split_statistics(name, data, options.aspect, seconds)
+        corpus[name] = split_statistics(name, data, aspect, seconds)
     tables = {name: _table(name, results) for name in ("results", "groups", "ceiling", "errors")}
     table = tables["results"]
     ceiling = tables["ceiling"]
-    own = ceiling[(ceiling["group"] == "all") & (ceiling["aspect"] == options.aspect)]
-    human = float(own[EXPERT].iloc[0]) if len(own) else None
+    raters = ceiling[(ceiling["group"] == "all") & (ceiling["aspect"] == aspect)]
+    human = float(raters[EXPERT].iloc[0]) if len(raters) else None
     best = headline(table)
     gmm_log = _log(gmm / "log.csv", ["iteration", "log_likelihood"])
     tdnnf_log = _log(tdnnf / "log.csv", ["epoch", "train_objf", "valid_objf"])
     plots = {
         "intervals": figures.intervals(table, human),
-        "scores": figures.score_histogram({k: s.scores for k, s in corpus.items()}, options.aspect),
+        "scores": figures.score_histogram({k: s.scores for k, s in corpus.items()}, aspect, own),
         "durations": figures.duration_histogram({k: a.durations for k, a in alignments.items()}),
         "gmm": figures.curves(
             gmm_log, "iteration", {"log_likelihood": "train"}, "log-likelihood a frame"
@@ -135,7 +141,7 @@ def report(
         ),
     }
     scatters = [
-        figures.scatter(read_scores(scorer, test_data), name, pcc)
+        figures.scatter(read_scores(scorer, test_data), name, pcc, own)
         for scorer, name, pcc in zip(scorers, names, table["pcc"], strict=True)
     ]
     scorer_logs = {
@@ -151,7 +157,9 @@ def report(
         headline=table.loc[best].to_dict(),
         human=human,
         known_speakers=known,
-        child_below=CHILD_BELOW,
+        aspect=aspect,
+        decimals=decimals(own),
+        child_below=scales.child_below,
         results=table.to_dict("records"),
         groups=tables["groups"].to_dict("records"),
         ceiling=ceiling.to_dict("records"),
@@ -174,4 +182,4 @@ def _scorer_curve(path: Path) -> str:
     by_epoch = table.groupby("epoch")[["train_loss", "valid_loss"]]
     mean = by_epoch.mean()[by_epoch.size() * 2 >= by_epoch.size().max()].reset_index()
     lines = {"train_loss": "train", "valid_loss": "held-out speakers"}
-    return figures.curves(mean, "epoch", lines, "squared error of score / 10")
+    return figures.curves(mean, "epoch", lines, "squared error, scores from 0 to 1")

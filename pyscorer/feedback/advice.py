@@ -79,7 +79,7 @@ def _name(phone: str) -> str:
 
 def is_poor(phone: PhoneGrade) -> bool:
     """Whether a learner is told to work on the phone."""
-    return phone.said is not None or phone.probability_wrong >= LIKELY_WRONG
+    return phone.said is not None or (phone.probability_wrong or 0.0) >= LIKELY_WRONG
 
 
 def advise(grade: RecordingGrade, most: int = MOST) -> list[Advice]:
@@ -87,14 +87,15 @@ def advise(grade: RecordingGrade, most: int = MOST) -> list[Advice]:
 
     The cost of a phone is what its poor tokens (`is_poor`) lack of the full score, together.
     """
+    full = grade.scales.phone_range[1]
     cost: defaultdict[str, float] = defaultdict(float)
     said: defaultdict[str, Counter[str]] = defaultdict(Counter)
     words: defaultdict[str, list[str]] = defaultdict(list)
     for word in grade.words:
         for phone in word.phones:
-            if not is_poor(phone) or phone.phone == UNKNOWN_PHONE:
+            if phone.score is None or not is_poor(phone) or phone.phone == UNKNOWN_PHONE:
                 continue
-            cost[phone.phone] += 2 - phone.score.value
+            cost[phone.phone] += full - phone.score.value
             words[phone.phone].append(word.word)
             if phone.said is not None:
                 said[phone.phone][phone.said] += 1

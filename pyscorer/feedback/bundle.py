@@ -18,6 +18,7 @@ from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.files import atomic_directory, check_replaceable
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.recording import Measure
+from pyscorer.contract.scales import Scales
 from pyscorer.errors import InputError
 from pyscorer.feedback.limits import Limits, measure_limits
 from pyscorer.feedback.norms import (
@@ -28,6 +29,7 @@ from pyscorer.feedback.norms import (
     write_norms,
 )
 from pyscorer.grading.grader import TrainedGrader, load_grader
+from pyscorer.grading.intervals import wrong_below
 from pyscorer.grading.score_tables import read_level
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.measures.durations import Durations
@@ -178,9 +180,10 @@ def bundle_grader(
     if learned_gop is not None:
         files[_LEARNED] = learned_gop
     _check_there(files)
+    scales = load_grader(files[_GRADER]).scales
     settings = GraderSettings(
         tuple(log_stay_probabilities(ali, DEEP_SHIFT).tolist()),
-        _wrong_below(grader, options.precision),
+        _wrong_below(grader, scales, options.precision),
         options.layers,
         options.pad,
         measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep),
@@ -211,14 +214,15 @@ def _write_settings(folder: Path, settings: ScorerSettings | GraderSettings) -> 
     (folder / _SETTINGS).write_text(json.dumps(asdict(settings)) + "\n", encoding="utf-8")
 
 
-def _wrong_below(grader: Path, precision: float) -> float:
-    """The threshold of the precision asked for; 0, so that nothing is called wrong, without one."""
+def _wrong_below(grader: Path, scales: Scales, precision: float) -> float:
+    """The threshold of the precision asked for; without one the lowest score."""
     # Here: scikit-learn takes seconds, which whoever scores a recording does without.
     from pyscorer.grading.detection import threshold_for, wrong
 
-    table = read_level(grader, "out_of_fold", "phone", "accuracy")
-    threshold = threshold_for(table["predicted"].to_numpy(), wrong(table), precision)
-    return 0.0 if np.isnan(threshold) else threshold
+    table = read_level(grader, "out_of_fold", "phone", scales.phone_aspect or "")
+    is_wrong = wrong(table, wrong_below(scales.phone_range))
+    threshold = threshold_for(table["predicted"].to_numpy(), is_wrong, precision)
+    return scales.phone_range[0] if np.isnan(threshold) else threshold
 
 
 def load_bundle(model: Path) -> Bundle:
@@ -236,7 +240,7 @@ def load_bundle(model: Path) -> Bundle:
         limits = read_settings(model / _SETTINGS, ScorerSettings).limits
         judge = ScorerJudge(_load_plain(model / _SCORER), limits)
         return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), judge)
-    grader = load_grader(model / _GRADER, whole=True)
+    grader = load_grader(model / _GRADER)
     settings = read_settings(model / _SETTINGS, GraderSettings)
     sources = {source for source, _ in grader.columns}
     layers = settings.layers

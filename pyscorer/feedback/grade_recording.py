@@ -1,6 +1,6 @@
 """New recordings graded: what a grader says of each, and what a learner is told of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from functools import partial
 
@@ -8,9 +8,9 @@ import numpy as np
 
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.phones import ARPABET, PHONES, VOWELS
 from pyscorer.contract.recording import Measured, Recording, RecordingView
+from pyscorer.contract.scales import LEVELS
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import Bundle, GraderJudge
@@ -81,14 +81,22 @@ def _tell(judge: GraderJudge, heard: Heard, predicted: Predicted) -> RecordingGr
     words, segments, view = heard.words, heard.recording.segments, heard.recording.view
     times = timing(*(np.array([getattr(s, n) for s in segments]) for n in _TIMES))
     said, norms = _said(judge, heard.recording, predicted), judge.norms
+    learned = judge.grader.learned
+    columns = {
+        level: {
+            aspect: list(judge.grader.scales.level(level)).index(aspect)
+            for aspect in learned.shown(level)
+        }
+        for level in LEVELS
+    }
     return RecordingGrade(
         text=" ".join(word.word for word in words),
         duration=round(len(heard.samples) / SAMPLE_RATE, 2),
         aspects={
-            name: _score(predicted.utterances, (0, UTTERANCE_ASPECTS.index(name)))
-            for name in ("total", *UTTERANCE_ASPECTS[:-1])
+            name: _score(predicted.utterances, (0, column))
+            for name, column in columns["utterance"].items()
         },
-        words=_words(words, segments, predicted, said, times, view),
+        words=_words(words, segments, predicted, said, times, view, columns),
         transcript=None if view is None else view.hypothesis.lower(),
         pace=Measure(times.pace, *norms.pace),
         pauses=Measure(times.pauses, *norms.pauses),
@@ -97,6 +105,8 @@ def _tell(judge: GraderJudge, heard: Heard, predicted: Predicted) -> RecordingGr
             *strange_words(words),
             *mismatch(judge.limits, heard.fit, heard.recording.words, view, norms.prompt),
         ),
+        scales=learned,
+        readers=norms.readers,
     )
 
 
@@ -137,7 +147,9 @@ def _words(
     said: list[str | None],
     times: Timing,
     view: RecordingView | None,
+    columns: Mapping[str, Mapping[str, int]],
 ) -> tuple[WordGrade, ...]:
+    """`columns`: of the aspects that the grader has learnt, by level."""
     phones: list[list[PhoneGrade]] = [[] for _ in words]
     for i, s in enumerate(segments):
         phones[s.word_index].append(
@@ -145,9 +157,9 @@ def _words(
                 s.phone,
                 round(s.start * FRAME_SHIFT, 2),
                 round(s.length * FRAME_SHIFT, 2),
-                _score(predicted.phones, i),
+                _score(predicted.phones, i) if columns["phone"] else None,
                 said[i],
-                round(float(predicted.probability_wrong[i]), 3),
+                round(float(predicted.probability_wrong[i]), 3) if columns["phone"] else None,
             )
         )
     return tuple(
@@ -155,7 +167,10 @@ def _words(
             word=word.word,
             start=own[0].start,
             duration=round(own[-1].start + own[-1].duration - own[0].start, 2),
-            **{name: _score(predicted.words, (i, k)) for k, name in enumerate(WORD_ASPECTS)},
+            aspects={
+                name: _score(predicted.words, (i, column))
+                for name, column in columns["word"].items()
+            },
             phones=tuple(own),
             pause_before=times.before[i],
             heard=None if view is None else view.words[i].heard,

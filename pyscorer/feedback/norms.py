@@ -13,10 +13,13 @@ from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import atomic_open, read_json
 from pyscorer.contract.pooled import read_segment_table
+from pyscorer.contract.scales import Range, from_unit, read_scales, told
 from pyscorer.errors import InputError
 
-FLUENT = 8.0
-"""Human fluency score from which on a reader counts as fluent: "fluent, no noticeable pauses"."""
+_FLUENCY = "fluency"
+_GOOD = 0.8
+"""Share of the range of a human score from which on a reader is good: 8 of 10 is "fluent, no
+noticeable pauses" in speechocean762."""
 _RANGE = (0.1, 0.9)
 _LONG = 0.95
 _UNLIKE = 0.01
@@ -26,7 +29,7 @@ Settings = TypeVar("Settings")
 
 @dataclass(frozen=True)
 class Norms:
-    """Ranges (10th to 90th percentile) of fluent readers, see `measure_norms`."""
+    """Ranges (10th to 90th percentile) of good readers, see `measure_norms`."""
 
     pace: tuple[FiniteFloat, FiniteFloat]
     """Phones a second, pauses left out."""
@@ -36,6 +39,8 @@ class Norms:
     """Seconds that 5 % of the pauses between words exceed."""
     prompt: FiniteFloat | None
     """Log-probability a token of the text, by the recogniser, that 1 % stay below."""
+    readers: str = "fluent readers"
+    """Who they are."""
 
 
 @dataclass(frozen=True)
@@ -64,29 +69,57 @@ def timing(starts: np.ndarray, lengths: np.ndarray, word_index: np.ndarray) -> T
 
 
 def measure_norms(data: Path, pool: Path, view: Path | None = None) -> Norms:
-    """What recordings of `data` are like; pace and pauses of those scored fluent (FLUENT or more).
+    """What recordings of `data` are like; pace and pauses of those scored fluent.
 
-    `pool` is the pooled directory of the TDNN-F for `data`, `view` the output of
-    recogniser_view. Raises InputError if nobody reads fluently, as there is then nothing to compare
-    a learner with.
+    They are those whose aspect `fluency` lies from 0.8 of its range on; where nobody scored
+    fluency, the like of the score that stands for all; where nobody scored utterances, all of them.
+    `pool` is the pooled directory of the TDNN-F for `data`, `view` the output of recogniser_view.
+    Raises InputError if nobody reads so well, as there is then nothing to compare a learner with.
     """
-    scores = read_labels(data, "utterance").set_index("utterance")["fluency"]
-    fluent = set(scores.index[scores >= FLUENT])
+    readers, name, own, scores = _scores_of_readers(data)
+    good = set(scores.index[scores >= from_unit(_GOOD, own)])
     table = read_segment_table(pool)
     read = [
         timing(*(group[name].to_numpy() for name in ("start", "length", "word_index")))
         for key, group in table.groupby("utterance", sort=True)
-        if key in fluent
+        if key in good or not name
     ]
     if not read:
-        raise InputError(f"{data}: no utterance has a fluency of {FLUENT:g}: no norm of pace")
+        raise InputError(
+            f"{data}: no utterance has a {name} of {from_unit(_GOOD, own):g} ({told(own)}) or "
+            "more: no norm of pace"
+        )
     gaps = [gap for t in read for gap in t.before[1:] if gap > 0]
     return Norms(
         _quantiles([t.pace for t in read]),
         _quantiles([t.pauses for t in read]),
         round(float(np.quantile(gaps, _LONG)) if gaps else 0.5, 2),
         _prompt_norm(view / "utterances.csv") if view is not None else None,
+        readers,
     )
+
+
+def _scores_of_readers(data: Path) -> tuple[str, str, Range, pd.Series]:
+    """What good readers are called, the score that tells them ("": none does), range and values."""
+    nobody: tuple[str, str, Range, pd.Series] = (
+        "other readers",
+        "",
+        (0, 1),
+        pd.Series(dtype=float),
+    )
+    ranges = read_scales(data).utterance
+    if not ranges or not (data / "utterance_scores.csv").exists():
+        return nobody
+    table = read_labels(data, "utterance").set_index("utterance")
+    if _FLUENCY in ranges and table[_FLUENCY].notna().any():
+        return "fluent readers", _FLUENCY, ranges[_FLUENCY], table[_FLUENCY]
+    scales = read_scales(data)
+    name = scales.overall
+    scores = scales.overall_scores("utterance", table[list(ranges)].to_numpy(dtype=float))
+    if np.isnan(scores).all():
+        return nobody
+    own = ranges[name or next(iter(ranges))]
+    return "good readers", name or "mean score", own, pd.Series(scores, table.index)
 
 
 def _prompt_norm(table: Path) -> float:

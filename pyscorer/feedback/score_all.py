@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS
+from pyscorer.contract.scales import Scales
 from pyscorer.errors import InputError, attempt, unless_failed
 from pyscorer.feedback.bundle import Bundle, GraderJudge, load_bundle
 from pyscorer.feedback.journal import Row
@@ -137,16 +137,17 @@ def _row(work: _Work, task: Task, outcome: RecordingGrade | Scored | Exception) 
         "duration": grade.duration if grade else "",
     }
     if isinstance(work.bundle.judge, GraderJudge):
-        row |= _grades(grade if isinstance(grade, RecordingGrade) else None)
+        learned = work.bundle.judge.grader.learned
+        row |= _grades(grade if isinstance(grade, RecordingGrade) else None, learned)
     else:
         row["score"] = grade.score if isinstance(grade, Scored) else ""
     row["warnings"] = " ".join(grade.warnings) if grade else ""
     return row
 
 
-def _grades(grade: RecordingGrade | None) -> Row:
+def _grades(grade: RecordingGrade | None, learned: Scales) -> Row:
     row: Row = {}
-    for aspect in UTTERANCE_ASPECTS[::-1]:
+    for aspect in learned.shown("utterance"):
         for end in ("value", "low", "high"):
             name = aspect if end == "value" else f"{aspect}_{end}"
             row[name] = getattr(grade.aspects[aspect], end) if grade else ""

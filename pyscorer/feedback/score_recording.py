@@ -8,6 +8,7 @@ import numpy as np
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.recording import one_pooled
+from pyscorer.contract.scales import Range, told
 from pyscorer.feedback.bundle import Bundle, ScorerJudge
 from pyscorer.feedback.listen import listen
 from pyscorer.feedback.quality import mismatch
@@ -33,11 +34,15 @@ class Scored:
     """The answer for one recording."""
 
     score: float
-    """Of the utterance, 0 to 10."""
+    """Of the utterance."""
     duration: float
     """Seconds of the recording."""
     phones: list[PhoneLine]
     warnings: tuple[str, ...] = ()
+    aspect: str = "total"
+    """What is scored."""
+    range: Range = (0.0, 10.0)
+    """Lowest and highest score."""
 
 
 @one_thread()
@@ -64,7 +69,8 @@ def score_samples(bundle: Bundle, judge: ScorerJudge, samples: np.ndarray, text:
         for s, value in zip(recording.segments, log_posteriors, strict=True)
     ]
     warnings = mismatch(judge.limits, heard.fit, recording.words)
-    return Scored(round(score, 3), round(len(samples) / SAMPLE_RATE, 2), lines, warnings)
+    seconds = round(len(samples) / SAMPLE_RATE, 2)
+    return Scored(round(score, 3), seconds, lines, warnings, scorer.aspect, scorer.range)
 
 
 def scored_json(result: Scored) -> str:
@@ -76,7 +82,7 @@ def as_table(result: Scored) -> str:
     """The score, a line a phone (times in seconds), and warnings."""
     width = max(len("word"), *(len(p.word) for p in result.phones))
     lines = [
-        f"score {result.score:.2f}",
+        f"score {result.score:.2f} ({result.aspect}, {told(result.range)})",
         f"{'phone':<6}{'word':<{width}}  {'start':>6}  {'duration':>8}  {'log-posterior':>13}",
     ]
     for p in result.phones:

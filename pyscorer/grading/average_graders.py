@@ -8,10 +8,10 @@ import pandas as pd
 from pydantic import NonNegativeFloat
 
 from pyscorer.contract.files import atomic_open
+from pyscorer.contract.scales import LEVELS, check_same, write_scales
 from pyscorer.errors import InputError
-from pyscorer.grading.grader import TOPS
 from pyscorer.grading.intervals import fit_interval
-from pyscorer.grading.score_tables import ASPECTS, LEVELS, read_levels
+from pyscorer.grading.score_tables import read_levels
 from pyscorer.options import option
 
 _VALUES = ["predicted", "low", "high"]
@@ -31,17 +31,18 @@ def average_graders(graders: list[Path], out: Path, options: AveragingOptions) -
     into `out`, with predictive intervals fitted anew to the averaged out-of-fold scores, by the
     prediction alone. Seeds are averaged in their order; of more seeds the last are left out there.
 
-    Raises InputError for tables that are not of the same units.
+    Raises InputError for tables that are not of the same units, or of other scales.
     """
+    scales = [check_same(graders[0], grader) for grader in graders][0]
     weights = np.array(options.weights or [1.0] * len(graders))
     if len(weights) != len(graders):
         raise InputError(f"{len(weights)} weights, but {len(graders)} graders")
-    for level, top in zip(LEVELS, TOPS, strict=True):
+    for level in LEVELS:
         train, test = (
             _averaged([path / f"{name}_{level}.csv" for path in graders], weights / weights.sum())
             for name in ("out_of_fold", "scores")
         )
-        for aspect in ASPECTS[level]:
+        for aspect, own in scales.level(level).items():
             mine = train["aspect"] == aspect
             if not mine.any():  # nobody scored it
                 continue
@@ -50,11 +51,12 @@ def average_graders(graders: list[Path], out: Path, options: AveragingOptions) -
             for table in (train, test):
                 chosen = table["aspect"] == aspect
                 values = table.loc[chosen, "predicted"].to_numpy()
-                low, high = interval.around(values, np.zeros(len(values)), top)
+                low, high = interval.around(values, np.zeros(len(values)), own)
                 table.loc[chosen, "low"], table.loc[chosen, "high"] = low.round(4), high.round(4)
         for name, table in (("out_of_fold", train), ("scores", test)):
             with atomic_open(out / f"{name}_{level}.csv") as stream:
                 table.to_csv(stream, index=False, lineterminator="\n", float_format="%.6g")
+    write_scales(out, scales)
 
 
 def _averaged(paths: list[Path], weights: np.ndarray) -> pd.DataFrame:

@@ -29,7 +29,7 @@ class Scaling:
     """NaN where nobody gave a score, likewise of words and utterances."""
     word_scores: torch.Tensor
     utterance_scores: torch.Tensor
-    """2 x 2 x UTTERANCE_ASPECTS."""
+    """2 x 2 x aspects."""
     spans: tuple[tuple[str, int], ...]
     """Of the phones' inputs, see `GraderInputs`."""
     bases: dict[str, torch.Tensor]
@@ -147,7 +147,7 @@ class Targets:
     phones: torch.Tensor
     words: torch.Tensor
     utterances: torch.Tensor
-    """Utterances x 2 x UTTERANCE_ASPECTS."""
+    """Utterances x 2 x aspects."""
 
 
 def targets_of(labels: Labels, scaling: Scaling) -> Targets:
@@ -165,7 +165,7 @@ def targets_of(labels: Labels, scaling: Scaling) -> Targets:
 
 
 def human_scale(grades: Grades, scaling: Scaling) -> Grades:
-    """Standardised scores -> 0..2 (phones) and 0..10, not cut to the scale.
+    """Standardised scores -> those of people, not cut to their ranges.
 
     An aspect that nobody scored is NaN.
     """

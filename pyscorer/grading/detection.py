@@ -16,15 +16,14 @@ from pyscorer.contract.phones import PHONES
 from pyscorer.contract.pooled import read_columns, read_pooled
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
-from pyscorer.grading.intervals import WRONG
 
 _CURVE_POINTS = 200
 _PLACE = ["utterance", "word_index", "phone_index"]
 
 
-def wrong(table: pd.DataFrame) -> np.ndarray:
-    """Which phones of a table of scores the experts judged wrong (mean score below 1)."""
-    return (table["human"] < WRONG).to_numpy()
+def wrong(table: pd.DataFrame, below: float) -> np.ndarray:
+    """Which phones of a table of scores the experts judged wrong (mean score below `below`)."""
+    return (table["human"] < below).to_numpy()
 
 
 def threshold_for(predicted: np.ndarray, is_wrong: np.ndarray, precision: float) -> float:
@@ -40,13 +39,13 @@ def threshold_for(predicted: np.ndarray, is_wrong: np.ndarray, precision: float)
 
 
 def detection_rows(
-    test: pd.DataFrame, train: pd.DataFrame, precisions: tuple[float, ...]
+    test: pd.DataFrame, train: pd.DataFrame, precisions: tuple[float, ...], below: float
 ) -> list[dict[str, Any]]:
     """Detection at each wanted precision: thresholds from `train` (out of fold), all else on test.
 
     The areas under the ROC curve and the precision-recall curve stand in every row.
     """
-    is_wrong, predicted = wrong(test), test["predicted"].to_numpy()
+    is_wrong, predicted = wrong(test, below), test["predicted"].to_numpy()
     areas = {
         "phones": len(test),
         "wrong": int(is_wrong.sum()),
@@ -55,7 +54,7 @@ def detection_rows(
     }
     rows = []
     for wanted in precisions:
-        threshold = threshold_for(train["predicted"].to_numpy(), wrong(train), wanted)
+        threshold = threshold_for(train["predicted"].to_numpy(), wrong(train, below), wanted)
         flagged = predicted <= threshold
         hits = int((flagged & is_wrong).sum())
         precision, recall = hits / max(flagged.sum(), 1), hits / is_wrong.sum()
@@ -74,9 +73,9 @@ def detection_rows(
     return rows
 
 
-def curve_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+def curve_rows(table: pd.DataFrame, below: float) -> list[dict[str, Any]]:
     """Points of the ROC and the precision-recall curve, thinned."""
-    is_wrong, low = wrong(table), -table["predicted"].to_numpy()
+    is_wrong, low = wrong(table, below), -table["predicted"].to_numpy()
     false_alarms, hits, _ = roc_curve(is_wrong, low)
     precision, recall, _ = precision_recall_curve(is_wrong, low)
     rows = []
@@ -105,14 +104,14 @@ def read_rivals(learned_gop: Path) -> pd.DataFrame:
 
 
 def confusion_rows(
-    test: pd.DataFrame, rivals: pd.DataFrame, threshold: float
+    test: pd.DataFrame, rivals: pd.DataFrame, threshold: float, below: float
 ) -> list[dict[str, Any]]:
     """The confusions among phones flagged at `threshold` whose rival is likelier, frequent first.
 
     `wrong`: how many of them the experts judged wrong as well.
     """
     table = test.merge(rivals, on=_PLACE, validate="one_to_one")
-    table["wrong"] = wrong(table)
+    table["wrong"] = wrong(table, below)
     said = table[(table["predicted"] <= threshold) & (table["ratio"] < 0)]
     groups = said.groupby(["phone", "rival"])["wrong"].agg(["size", "sum"]).reset_index()
     groups.columns = pd.Index(["phone", "said", "count", "wrong"])

@@ -11,6 +11,7 @@ import pandas as pd
 from pydantic import Field
 
 from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.scales import LEVELS, Scales, check_same
 from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError
 from pyscorer.evaluation.ceiling import ceiling_rows
@@ -24,7 +25,8 @@ from pyscorer.grading.detection import (
     read_rivals,
     wrong,
 )
-from pyscorer.grading.score_tables import ASPECTS, LEVELS, read_level
+from pyscorer.grading.intervals import wrong_below
+from pyscorer.grading.score_tables import read_level
 from pyscorer.options import option
 
 log = logging.getLogger(__name__)
@@ -97,9 +99,9 @@ def result_row(
     }
 
 
-def summary(results: list[dict[str, Any]]) -> str:
+def summary(results: list[dict[str, Any]], scales: Scales) -> str:
     """The PCC of every ensemble as a Markdown table, a grader a row; empty where not scored."""
-    columns = [(level, aspect) for level in LEVELS for aspect in ASPECTS[level]]
+    columns = [(level, aspect) for level in LEVELS for aspect in scales.level(level)]
     cells: dict[tuple[str, str, str], str] = defaultdict(lambda: "")
     cells |= {(r["grader"], r["level"], r["aspect"]): f"{r['pcc']:.3f}" for r in results}
     names = list(dict.fromkeys(r["grader"] for r in results))
@@ -134,13 +136,14 @@ def evaluate_grader(
     """
     if len(graders) != len(names):
         raise InputError(f"{len(graders)} graders, but {len(names)} names")
+    scales = [check_same(data, grader) for grader in graders][0]
     results: list[dict[str, Any]] = []
     groups: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     predicted: dict[str, dict[str, pd.Series]] = {name: {} for name in names}
     for name, grader in zip(names, graders, strict=True):
         for level in LEVELS:
-            for aspect in ASPECTS[level]:
+            for aspect in scales.level(level):
                 test, train = (
                     read_level(grader, t, level, aspect) for t in ("scores", "out_of_fold")
                 )
@@ -160,20 +163,20 @@ def evaluate_grader(
         if not any(r["grader"] == name for r in results):
             raise InputError(f"{grader}: nothing that it predicts was scored in the test split")
         for r in results:
-            if (r["grader"], r["level"], r["aspect"]) == (name, "utterance", "total"):
-                log.info("%s: test PCC of utterance total %.3f", name, r["pcc"])
+            if (r["grader"], r["level"], r["aspect"]) == (name, "utterance", scales.overall):
+                log.info("%s: test PCC of utterance %s %.3f", name, r["aspect"], r["pcc"])
     tables = {
         "results": results,
         "groups": groups,
         "speakers": others,
         "ceiling": ceiling_rows(data, predicted),
-        **_detection(graders[0], options, learned_gop, truth),
+        **_detection(graders[0], scales, options, learned_gop, truth),
     }
     with atomic_directory(out) as part:
         for file, rows in tables.items():
             if rows:
                 write_rows(part / f"{file}.csv", rows)
-        (part / "summary.md").write_text(summary(results), encoding="utf-8")
+        (part / "summary.md").write_text(summary(results, scales), encoding="utf-8")
 
 
 def _others_row(test: pd.DataFrame, train: pd.DataFrame) -> dict[str, Any]:
@@ -187,22 +190,27 @@ def _others_row(test: pd.DataFrame, train: pd.DataFrame) -> dict[str, Any]:
 
 
 def _detection(
-    grader: Path, options: GraderEvaluation, learned_gop: Path | None, truth: Path | None
+    grader: Path,
+    scales: Scales,
+    options: GraderEvaluation,
+    learned_gop: Path | None,
+    truth: Path | None,
 ) -> dict[str, list[dict[str, Any]]]:
-    test, train = (read_level(grader, t, "phone", "accuracy") for t in ("scores", "out_of_fold"))
-    if any(table.empty or wrong(table).mean() in (0, 1) for table in (test, train)):
+    aspect, below = scales.phone_aspect or "", wrong_below(scales.phone_range)
+    test, train = (read_level(grader, t, "phone", aspect) for t in ("scores", "out_of_fold"))
+    if any(table.empty or wrong(table, below).mean() in (0, 1) for table in (test, train)):
         log.warning("%s: phones not scored, or all right or all wrong: nothing to detect", grader)
         return {}
     tables = {
-        "detection": detection_rows(test, train, options.precisions),
-        "curves": curve_rows(test),
+        "detection": detection_rows(test, train, options.precisions, below),
+        "curves": curve_rows(test, below),
     }
     if learned_gop is None:
         return tables
     wanted = options.diagnosis_precision
-    threshold = detection_rows(test, train, (wanted,))[0]["threshold"]
+    threshold = detection_rows(test, train, (wanted,), below)[0]["threshold"]
     rivals = read_rivals(learned_gop)
-    tables["confusions"] = confusion_rows(test, rivals, threshold)
+    tables["confusions"] = confusion_rows(test, rivals, threshold, below)
     if truth is not None:
         tables["diagnosis"] = diagnosis_rows(test, rivals, truth, threshold)
     return tables

@@ -1,11 +1,15 @@
 """The training of one grader."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
 
+from pyscorer.contract.files import shown
+from pyscorer.contract.scales import Scales
+from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Targets
 from pyscorer.grading.network import Grader, GraderConfig, Grades
 from pyscorer.options import option
@@ -14,6 +18,8 @@ from pyscorer.scoring.fit import fit, in_pieces, one_cycle
 _PREDICTION_BATCH = 128
 _SORTED_TOGETHER = 8
 """Batches whose utterances are sorted by length together."""
+_SELDOM = ("utterance.completeness=0.3", "word.stress=0.15")
+"""Completeness is 10 for nearly all, stress is wrong in 1 % of the words."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +33,59 @@ class FitOptions:
     word_dropout: float = option(0.15, "share of words left out", ge=0, lt=1)
     phone_weight: float = option(1.0, "of the phones in the loss", ge=0)
     word_weight: float = option(1.0, "of the words in the loss", ge=0)
+    overall_weight: float = option(
+        1.5, "of the utterance aspect that stands for all, among the others", ge=0
+    )
+    aspect_weights: tuple[str, ...] = option(
+        _SELDOM, "level.aspect=weight where it is not 1, as for scores that hardly differ"
+    )
     averaged: float = option(0.98, "decay of the average of weights", ge=0, lt=1)
 
 
-ASPECT_WEIGHTS = torch.tensor([1.0, 0.3, 1.0, 1.0, 1.5])
-"""Of UTTERANCE_ASPECTS in the loss; completeness is 10 for nearly all."""
-WORD_WEIGHTS = torch.tensor([1.0, 0.15, 1.0])
-"""Of WORD_ASPECTS; stress is wrong in 1 % of the words."""
+class LossWeights(NamedTuple):
+    """Of the aspects of utterances and of words among each other, then of two levels."""
+
+    utterances: torch.Tensor
+    words: torch.Tensor
+    phone: float
+    word: float
 
 
-def grader_loss(
-    grades: Grades, targets: Grades, phone_weight: float, word_weight: float
-) -> torch.Tensor:
+def loss_weights(options: FitOptions, scales: Scales) -> LossWeights:
+    """What `options` say of the aspects of `scales`.
+
+    Raises InputError for what is no weight, and of an aspect that is none; those of the default may
+    be of aspects that the scales lack.
+    """
+    weights = {level: dict.fromkeys(scales.level(level), 1.0) for level in ("utterance", "word")}
+    if scales.overall:
+        weights["utterance"][scales.overall] = options.overall_weight
+    for entry in options.aspect_weights:
+        name, _, number = entry.partition("=")
+        level, _, aspect = name.partition(".")
+        try:
+            weight = float(number)
+        except ValueError:
+            weight = -1.0
+        if not (0 <= weight < float("inf") and level in weights and aspect):
+            raise InputError(
+                f"aspect_weights: {shown(entry)} is not utterance.aspect=weight or "
+                "word.aspect=weight, with a weight from 0 on"
+            )
+        if aspect in weights[level]:
+            weights[level][aspect] = weight
+        elif entry not in _SELDOM:
+            known = ", ".join(f"{level}.{a}" for level, own in weights.items() for a in own)
+            raise InputError(f"aspect_weights: no {shown(name)} among the scores: {known}")
+
+    def tensor(values: Sequence[float]) -> torch.Tensor:
+        return torch.tensor(values, dtype=torch.float32)
+
+    utterance, word = (tensor([*own.values()]) for own in weights.values())
+    return LossWeights(utterance, word, options.phone_weight, options.word_weight)
+
+
+def grader_loss(grades: Grades, targets: Grades, weights: LossWeights) -> torch.Tensor:
     """Mean squared error of standardised scores where there is one, summed over the levels."""
 
     def error(x: torch.Tensor, y: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
@@ -47,9 +94,9 @@ def grader_loss(
         return squared.sum() / (known * weights).sum().clamp(min=1)
 
     return (
-        error(grades.utterances, targets.utterances, ASPECT_WEIGHTS)
-        + word_weight * error(grades.words, targets.words, WORD_WEIGHTS)
-        + phone_weight * error(grades.phones, targets.phones, torch.ones(()))
+        error(grades.utterances, targets.utterances, weights.utterances)
+        + weights.word * error(grades.words, targets.words, weights.words)
+        + weights.phone * error(grades.phones, targets.phones, torch.ones(()))
     )
 
 
@@ -80,6 +127,7 @@ def fit_grader(
     targets: Targets,
     train: np.ndarray,
     seed: list[int],
+    scales: Scales,
 ) -> tuple[Grader, list[dict[str, float]]]:
     """Train on the utterances at the indices `train`; the log has the loss of each epoch.
 
@@ -89,7 +137,7 @@ def fit_grader(
     """
     torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1)[0]))
     shuffle = np.random.default_rng(seed)
-    grader = Grader(config)
+    grader, weights = Grader(config), loss_weights(options, scales)
     count = max(1, len(train) // options.batch_size)
     total = options.epochs * (count + 1)
     steps = one_cycle(grader, options.learning_rate, options.weight_decay, total, clip=1.0)
@@ -109,7 +157,7 @@ def fit_grader(
             targets.words[word_rows],
             targets.utterances[torch.from_numpy(chosen)],
         )
-        return grader_loss(grader(batch), wanted, options.phone_weight, options.word_weight)
+        return grader_loss(grader(batch), wanted, weights)
 
     def averaging() -> None:
         average.update_parameters(grader)

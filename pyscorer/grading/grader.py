@@ -1,17 +1,23 @@
 """A trained grader as a file, and its scores for new utterances."""
 
-import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.pooled import select
 from pyscorer.contract.recording import Recording, one_pooled
+from pyscorer.contract.scales import (
+    LEVELS,
+    SPEECHOCEAN,
+    Range,
+    Scales,
+    make_scales,
+    scales_content,
+)
 from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Scaling, human_scale
@@ -21,9 +27,6 @@ from pyscorer.grading.grader_trees import PHONE_SHARE, WORD_SHARE
 from pyscorer.grading.intervals import Calibration, Interval
 from pyscorer.grading.network import Grader, GraderConfig
 from pyscorer.scoring.trees import Trees
-
-TOPS = (10.0, 10.0, 2.0)
-"""Highest scores of utterances, words and phones."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ class Module:
     """The fold of the seed's deal whose speakers it did not learn from."""
     network: Grader
     trees: tuple[Trees, ...] = ()
-    """Of phones, then of each of WORD_ASPECTS; none: the network alone."""
+    """Of phones, then of each aspect of words; none: the network alone."""
 
 
 @dataclass(frozen=True)
@@ -50,22 +53,28 @@ class TrainedGrader:
     scaling: Scaling
     config: GraderConfig
     modules: tuple[Module, ...]
+    scales: Scales
+    """Of the data that it was trained on."""
     intervals: tuple[tuple[Interval, ...], ...] = ()
     """Of the aspects of utterances, of words, and of phones; empty before they are fitted."""
     calibration: Calibration | None = None
 
     @property
-    def unlearned(self) -> list[str]:
-        """What nobody scored for it to learn, as `fluency` or `word stress`: its scores are NaN."""
-        means = self.scaling.utterance_scores[0, 0], self.scaling.word_scores[0]
-        names = UTTERANCE_ASPECTS, [f"word {aspect}" for aspect in WORD_ASPECTS]
-        lacking = [
-            name
-            for level, own in zip(names, means, strict=True)
-            for name, mean in zip(level, own.tolist(), strict=True)
-            if math.isnan(mean)
-        ]
-        return lacking + ["phone accuracy"] * bool(self.scaling.phone_scores[0].isnan())
+    def learned(self) -> Scales:
+        """The scales without the aspects that nobody scored for it to learn: those are NaN."""
+        scaling = self.scaling
+        means = scaling.utterance_scores[0, 0], scaling.word_scores[0], scaling.phone_scores[:1]
+        utterance, word, phone = (
+            {
+                aspect: own
+                for (aspect, own), unknown in zip(
+                    self.scales.level(level).items(), mean.isnan().tolist(), strict=False
+                )
+                if not unknown
+            }
+            for level, mean in zip(LEVELS, means, strict=True)
+        )
+        return replace(self.scales, utterance=utterance, word=word, phone=phone)
 
 
 @dataclass(frozen=True)
@@ -87,18 +96,18 @@ class Predicted:
     """What a grader says of a set of utterances; NaN of what nobody scored for it to learn."""
 
     utterances: Levels
-    """Utterances x UTTERANCE_ASPECTS."""
+    """Utterances x aspects."""
     words: Levels
-    """Words x WORD_ASPECTS."""
+    """Words x aspects."""
     phones: Levels
     probability_wrong: np.ndarray
-    """Of each phone: that the mean of the experts' scores is below 1."""
+    """Of each phone: that the mean of the experts' scores is below the middle of the range."""
 
 
 def scores_of(
-    module: Module, batches: Batches, utterances: np.ndarray, scaling: Scaling
+    module: Module, batches: Batches, utterances: np.ndarray, scaling: Scaling, scales: Scales
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores of these utterances, within the scales: utterances x 5, words x 3, phones.
+    """Scores of these utterances, within `scales`: utterances and words x aspects, phones.
 
     The score of an utterance is the mean of the two that the network learns: the published one and
     the experts' mean. Those of words and phones are weighted means of the network's and the trees'.
@@ -108,12 +117,15 @@ def scores_of(
     if module.trees:
         chosen = select(batches.pooled, utterances)
         tables = batches.tables[0][chosen.phones], batches.tables[1][chosen.words]
-        by_trees = np.stack([trees(tables[1]) for trees in module.trees[1:]], axis=1)
         phones = _mixed(phones, module.trees[0](tables[0]), PHONE_SHARE)
-        words = _mixed(words, by_trees, WORD_SHARE)
-    parts = grades.utterances.mean(dim=1).numpy(), words, phones
-    cut = [part.clip(0, top) for part, top in zip(parts, TOPS, strict=True)]
-    return cut[0], cut[1], cut[2]
+        if of_words := module.trees[1:]:
+            by_trees = np.stack([trees(tables[1]) for trees in of_words], axis=1)
+            words = _mixed(words, by_trees, WORD_SHARE)
+    return (
+        grades.utterances.mean(dim=1).numpy().clip(*scales.bounds("utterance")),
+        words.clip(*scales.bounds("word")),
+        phones.clip(*scales.phone_range),
+    )
 
 
 def _mixed(network: np.ndarray, trees: np.ndarray, share: float) -> np.ndarray:
@@ -124,7 +136,7 @@ def _mixed(network: np.ndarray, trees: np.ndarray, share: float) -> np.ndarray:
 def module_scores(
     grader: TrainedGrader, raw: RawInputs
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores by every module: modules x utterances x 5, modules x words x 3, modules x phones.
+    """Scores by every module: modules x utterances x aspects, likewise words, modules x phones.
 
     As `scores_of`. Raises InputError for other columns than it was trained on.
     """
@@ -135,7 +147,7 @@ def module_scores(
     everything = np.arange(len(raw.pooled.keys))
     levels: tuple[list[np.ndarray], ...] = ([], [], [])
     for module in grader.modules:
-        scores = scores_of(module, batches, everything, grader.scaling)
+        scores = scores_of(module, batches, everything, grader.scaling, grader.scales)
         for level, part in zip(levels, scores, strict=True):
             level.append(part)
     return np.stack(levels[0]), np.stack(levels[1]), np.stack(levels[2])
@@ -143,15 +155,25 @@ def module_scores(
 
 def predict_scores(grader: TrainedGrader, raw: RawInputs) -> Predicted:
     """Mean over the modules, with intervals by their spread."""
-    levels = [
-        with_intervals(by_module.mean(axis=0), by_module.std(axis=0), intervals, top)
-        for by_module, intervals, top in zip(
-            module_scores(grader, raw), grader.intervals, TOPS, strict=True
-        )
-    ]
+    levels = ensemble_levels(grader, module_scores(grader, raw))
     if grader.calibration is None:
         raise ValueError("a grader without calibration")
     return Predicted(levels[0], levels[1], levels[2], grader.calibration(levels[2].value))
+
+
+def ensemble_levels(grader: TrainedGrader, by_module: Sequence[np.ndarray]) -> list[Levels]:
+    """Of the levels of `module_scores` the means, with intervals by their spread."""
+    return [
+        with_intervals(scores.mean(axis=0), scores.std(axis=0), intervals, ranges)
+        for scores, intervals, ranges in zip(
+            by_module, grader.intervals, ranges_of(grader.scales), strict=True
+        )
+    ]
+
+
+def ranges_of(scales: Scales) -> list[list[Range]]:
+    """Of the columns that a grader predicts, by level; phones have one in any case."""
+    return [[*scales.utterance.values()], [*scales.word.values()], [scales.phone_range]]
 
 
 def predict_each(grader: TrainedGrader, raws: Sequence[RawInputs]) -> list[Predicted]:
@@ -175,12 +197,15 @@ def _split(rows: np.ndarray, counts: Sequence[int]) -> list[np.ndarray]:
 
 
 def with_intervals(
-    value: np.ndarray, spread: np.ndarray, intervals: Sequence[Interval], top: float
+    value: np.ndarray, spread: np.ndarray, intervals: Sequence[Interval], ranges: Sequence[Range]
 ) -> Levels:
     """Levels of predictions, rows x aspects (or rows, with one interval)."""
     if value.ndim == 1:
-        return Levels(value, *intervals[0].around(value, spread, top))
-    ends = [i.around(value[:, k], spread[:, k], top) for k, i in enumerate(intervals)]
+        return Levels(value, *intervals[0].around(value, spread, ranges[0]))
+    if not intervals:
+        return Levels(value, value, value)
+    each = zip(value.T, spread.T, intervals, ranges, strict=True)
+    ends = [interval.around(own, its, scale) for own, its, interval, scale in each]
     low, high = (np.stack(end, axis=1) for end in zip(*ends, strict=True))
     return Levels(value, low, high)
 
@@ -209,23 +234,14 @@ def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> N
         ],
         "intervals": [[asdict(i) for i in level] for level in grader.intervals],
         "calibration": asdict(grader.calibration) if grader.calibration else None,
+        "scales": scales_content(grader.scales),
     }
     save_weights(path, content)
 
 
-def load_grader(path: Path, whole: bool = False) -> TrainedGrader:
-    """Read model.pt of train_grader.
-
-    Raises InputError if it is missing or damaged, and with `whole` if there is a score that it did
-    not learn.
-    """
-    grader = load_weights(path, "a grader", "train_grader", _grader_of)
-    if whole and grader.unlearned:
-        raise InputError(
-            f"{path}: no recording can be graded with it, as nobody scored "
-            f"{', '.join(grader.unlearned)} in the data that it was trained on"
-        )
-    return grader
+def load_grader(path: Path) -> TrainedGrader:
+    """Read model.pt of train_grader. Raises InputError if it is missing or damaged."""
+    return load_weights(path, "a grader", "train_grader", _grader_of)
 
 
 def _grader_of(content: dict[str, Any]) -> TrainedGrader:
@@ -243,6 +259,7 @@ def _grader_of(content: dict[str, Any]) -> TrainedGrader:
         Scaling(**content["scaling"]),
         config,
         tuple(modules),
+        make_scales(content["scales"], "scales") if "scales" in content else SPEECHOCEAN,
         tuple(tuple(Interval(**i) for i in level) for level in content["intervals"]),
         Calibration(**calibration) if calibration else None,
     )

@@ -29,7 +29,7 @@ def tree_inputs(inputs: GraderInputs) -> tuple[np.ndarray, np.ndarray]:
 def fit_grader_trees(
     tables: tuple[np.ndarray, np.ndarray], labels: Labels, train: Selection, seed: int
 ) -> tuple[Trees, ...]:
-    """Trees of the phones, then of each of WORD_ASPECTS, from `tree_inputs` of the train part."""
+    """Trees of the phones, then of each aspect of words, from `tree_inputs` of the train part."""
     phones, words = tables[0][train.phones], tables[1][train.words]
     targets = labels.words[train.words].T
     return (

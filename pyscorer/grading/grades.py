@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pyscorer.contract.scales import SPEECHOCEAN, Scales
+
 
 @dataclass(frozen=True)
 class Score:
@@ -14,7 +16,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Measure:
-    """Something measured, and the range from the 10th to the 90th percentile of fluent readers."""
+    """Something measured, and the range from the 10th to the 90th percentile of good readers."""
 
     value: float
     low: float
@@ -29,24 +31,23 @@ class PhoneGrade:
     """ARPAbet, as the word's pronunciation has it."""
     start: float
     duration: float
-    score: Score
-    """Accuracy, 0 to 2."""
+    score: Score | None
+    """How right it is; None: the grader has not learnt it, and nothing is called wrong."""
     said: str | None
     """The phone that was heard instead, where this one is judged wrong and a rival is likelier."""
-    probability_wrong: float
-    """That the mean of the experts' scores is below 1."""
+    probability_wrong: float | None
+    """That the mean of the experts' scores is below the middle of the range; None with `score`."""
 
 
 @dataclass(frozen=True)
 class WordGrade:
-    """One word of the text; times in seconds, scores 0 to 10."""
+    """One word of the text; times in seconds."""
 
     word: str
     start: float
     duration: float
-    accuracy: Score
-    stress: Score
-    total: Score
+    aspects: dict[str, Score]
+    """What the grader has learnt of words; that which stands for all comes first."""
     phones: tuple[PhoneGrade, ...]
     pause_before: float
     """Seconds of silence between the word before and this one; 0 for the first word."""
@@ -64,7 +65,7 @@ class RecordingGrade:
     duration: float
     """Seconds."""
     aspects: dict[str, Score]
-    """total, accuracy, completeness, fluency, prosodic: 0 to 10."""
+    """What the grader has learnt of utterances; that which stands for all comes first."""
     words: tuple[WordGrade, ...]
     transcript: str | None
     """What the recogniser heard without being told the text; None: not asked."""
@@ -73,6 +74,10 @@ class RecordingGrade:
     pauses: Measure
     """Share of the time from the first word to the last that is silent, 0 to 1."""
     long_pause: float
-    """Seconds from which on a pause between words is long: fluent readers make 1 in 20 longer."""
+    """Seconds from which on a pause between words is long: good readers make 1 in 20 longer."""
     warnings: tuple[str, ...] = ()
     """What the reader of the grade has to know to trust it or not."""
+    scales: Scales = SPEECHOCEAN
+    """The aspects that the grader has learnt, with their ranges."""
+    readers: str = "fluent readers"
+    """Whom pace and pauses are held against."""

@@ -4,10 +4,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyscorer.contract.scales import Range, from_unit
+
 LEVEL = 0.9
 """Share of the human scores that an interval should hold."""
-WRONG = 1.0
-"""A phone scored below this was mispronounced."""
+_WRONG = 0.5
+"""A phone scored below this share of the range was mispronounced."""
+
+
+def wrong_below(own: Range) -> float:
+    """The score below which a phone was mispronounced: the middle of the range."""
+    return from_unit(_WRONG, own)
 
 
 @dataclass(frozen=True)
@@ -25,13 +32,13 @@ class Interval:
     high: float
 
     def around(
-        self, predicted: np.ndarray, spread: np.ndarray, top: float
+        self, predicted: np.ndarray, spread: np.ndarray, own: Range
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper ends, within 0..`top`."""
+        """Lower and upper ends, within the range `own` of the scores."""
         scale = np.maximum(_terms(predicted, spread) @ np.array(self.weights), self.floor)
         return (
-            np.clip(predicted + self.low * scale, 0, top),
-            np.clip(predicted + self.high * scale, 0, top),
+            np.clip(predicted + self.low * scale, *own),
+            np.clip(predicted + self.high * scale, *own),
         )
 
 
@@ -69,8 +76,8 @@ class Calibration:
         return np.interp(predicted, self.scores, self.probabilities)
 
 
-def fit_calibration(predicted: np.ndarray, human: np.ndarray) -> Calibration:
-    """Isotonic regression of "the experts' mean is below WRONG" on out-of-fold predictions.
+def fit_calibration(predicted: np.ndarray, human: np.ndarray, own: Range) -> Calibration:
+    """Isotonic regression of "the experts' mean is `wrong_below`" on out-of-fold predictions.
 
     Where nobody scored a phone, every probability is NaN.
     """
@@ -80,5 +87,5 @@ def fit_calibration(predicted: np.ndarray, human: np.ndarray) -> Calibration:
     if not known.any():
         return Calibration([0.0], [np.nan])
     line = IsotonicRegression(increasing=False, out_of_bounds="clip")
-    line.fit(predicted[known].astype(float), (human[known] < WRONG).astype(float))
+    line.fit(predicted[known].astype(float), (human[known] < wrong_below(own)).astype(float))
     return Calibration(list(map(float, line.X_thresholds_)), list(map(float, line.y_thresholds_)))

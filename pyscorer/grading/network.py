@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.pooled import PHONE_NAMES
+from pyscorer.contract.scales import SPEECHOCEAN
 
 _PLACES = 4
 """Beginning, middle, end of a word, the only phone of it."""
@@ -36,6 +36,10 @@ class GraderConfig:
     """Of the inputs' columns, by utterance."""
     source_dropout: float = 0.1
     """Of whole sources, by utterance."""
+    word_aspects: int = len(SPEECHOCEAN.word)
+    """Scores of a word."""
+    utterance_aspects: int = len(SPEECHOCEAN.utterance)
+    """Scores of an utterance."""
 
 
 class Batch(NamedTuple):
@@ -63,9 +67,9 @@ class Grades(NamedTuple):
     phones: torch.Tensor
     """Phones."""
     words: torch.Tensor
-    """Words x WORD_ASPECTS."""
+    """Words x aspects."""
     utterances: torch.Tensor
-    """Utterances x 2 x UTTERANCE_ASPECTS: the published scores, and the experts' means."""
+    """Utterances x 2 x aspects: the published scores, and the experts' means."""
 
 
 def _waves(length: int, width: int) -> torch.Tensor:
@@ -202,13 +206,13 @@ class Grader(nn.Module):
         self.phone_head = _head(width, config, 1)
         self.word_input = nn.Linear(width + _MOMENTS + config.words, width)
         self.words_in_context = Context(config, 1)
-        self.word_head = _head(width, config, len(WORD_ASPECTS))
+        self.word_head = _head(width, config, config.word_aspects)
         self.phone_pooling, self.word_pooling = Pooling(config), Pooling(config)
         self.utterance_input = nn.Sequential(
             nn.Linear(max(config.utterances, 1), width), nn.GELU(), nn.Dropout(config.dropout)
         )
-        moments = _MOMENTS * (1 + len(WORD_ASPECTS))
-        self.utterance_head = _head(3 * width + moments, config, 2 * len(UTTERANCE_ASPECTS))
+        moments = _MOMENTS * (1 + config.word_aspects)
+        self.utterance_head = _head(3 * width + moments, config, 2 * config.utterance_aspects)
 
     def forward(self, batch: Batch) -> Grades:
         """The standardised scores of a batch."""
@@ -239,7 +243,7 @@ class Grader(nn.Module):
             ],
             dim=1,
         )
-        utterance_scores = self.utterance_head(u).unflatten(1, (2, len(UTTERANCE_ASPECTS)))
+        utterance_scores = self.utterance_head(u).unflatten(1, (2, self.config.utterance_aspects))
         return Grades(phone_scores.squeeze(1), word_scores, utterance_scores)
 
     def _columns_dropped(self, x: torch.Tensor) -> torch.Tensor:

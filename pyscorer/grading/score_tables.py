@@ -6,17 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.labels import Labels, word_starts
 from pyscorer.contract.pooled import PHONE_NAMES, PooledSet
+from pyscorer.contract.scales import LEVELS
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.grading.grader import Levels
 from pyscorer.scoring.statistics import utterance_of_phone
-
-LEVELS = ("utterance", "word", "phone")
-ASPECTS = {"utterance": UTTERANCE_ASPECTS, "word": WORD_ASPECTS, "phone": ["accuracy"]}
 
 
 def write_levels(
@@ -52,8 +49,10 @@ def write_levels(
     for level, (owner, places), wanted, scores, seeds in zip(
         LEVELS, units, human, levels, by_seed, strict=True
     ):
-        tables = []
-        for i, aspect in enumerate(ASPECTS[level]):
+        names = ["utterance", "speaker", *places, "aspect", "human", "predicted", "low", "high"]
+        names += [f"seed_{s}" for s in range(len(seeds))]
+        tables = [pd.DataFrame(columns=names)] if not labels.scales.level(level) else []
+        for i, aspect in enumerate(labels.scales.level(level)):
             columns = {"utterance": np.array(pooled.keys)[owner], "speaker": labels.speakers[owner]}
             columns |= places
             columns |= {"aspect": np.full(len(owner), aspect), "human": wanted[:, i]}

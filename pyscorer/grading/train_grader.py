@@ -10,17 +10,19 @@ import numpy as np
 
 from pyscorer.contract.labels import Labels, read_grades
 from pyscorer.contract.pooled import PooledSet, select
+from pyscorer.contract.scales import check_same, write_scales
 from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.grading.batches import Batches, Scaling, Targets, scaling_of, targets_of
-from pyscorer.grading.fit_grader import FitOptions, fit_grader
+from pyscorer.grading.fit_grader import FitOptions, fit_grader, loss_weights
 from pyscorer.grading.grader import (
-    TOPS,
     Levels,
     Module,
     TrainedGrader,
+    ensemble_levels,
     module_scores,
+    ranges_of,
     save_grader,
     scores_of,
     with_intervals,
@@ -98,6 +100,8 @@ def load_training_data(data: Path, paths: SourcePaths, options: GraderOptions) -
         dropout=options.dropout,
         column_dropout=options.column_dropout,
         source_dropout=options.source_dropout,
+        word_aspects=len(labels.scales.word),
+        utterance_aspects=len(labels.scales.utterance),
     )
     batches, targets = Batches(inputs, scaling), targets_of(labels, scaling)
     return TrainingData(raw, inputs, labels, norms, scaling, batches, targets, config)
@@ -152,22 +156,22 @@ class _Work:
 def _fit(work: _Work, place: Place) -> _Fitted:
     data, options, fit, seed, fold = work.data, work.options, work.fit, place.seed, place.fold
     train, held_out = parts_of(data.labels, options, seed, fold)
-    network, curve = fit_grader(data.config, fit, data.batches, data.targets, train, [seed, fold])
+    network, curve = fit_grader(
+        *(data.config, fit, data.batches, data.targets, train, [seed, fold], data.labels.scales)
+    )
     trees: tuple[Trees, ...] = ()
     if options.trees:
         chosen = select(data.inputs.pooled, train)
         trees = fit_grader_trees(data.batches.tables, data.labels, chosen, 100 * seed + fold)
     module = Module(seed, fold, network, trees)
-    scores = scores_of(module, data.batches, held_out, data.scaling)
+    scores = scores_of(module, data.batches, held_out, data.scaling, data.labels.scales)
     pcc = pcc_of(scores, data.labels, data.inputs.pooled, held_out)
     return _Fitted(module, scores, curve, pcc)
 
 
 def _told(f: _Fitted) -> str:
-    return (
-        f"seed {f.module.seed} fold {f.module.fold}: held-out PCC total {f.pcc['total']:.3f}, "
-        f"word {f.pcc['word_total']:.3f}, phone {f.pcc['phone']:.3f}"
-    )
+    values = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in f.pcc.items())
+    return f"seed {f.module.seed} fold {f.module.fold}: held-out PCC {values}"
 
 
 def pcc_of(
@@ -176,25 +180,38 @@ def pcc_of(
     pooled: PooledSet,
     utterances: np.ndarray,
 ) -> dict[str, float]:
-    """PCC of the total scores of these utterances and their words, and of the phones.
+    """PCC of the scores that stand for all of these utterances and their words, and of the phones.
 
-    Of those that were scored; NaN where none was.
+    By name, as `total`, `word_total`, `phone`; `overall` where no aspect stands for all and the
+    mean does. Of those that were scored; NaN where none was.
     """
-    chosen = select(pooled, utterances)
+    chosen, scales = select(pooled, utterances), labels.scales
 
     def of_known(predicted: np.ndarray, human: np.ndarray) -> float:
         known = ~np.isnan(human)
         return pearson(predicted[known], human[known])
 
+    def of_level(level: str, predicted: np.ndarray, human: np.ndarray) -> float:
+        if name := scales.overall_of(level):
+            at = list(scales.level(level)).index(name)
+            return of_known(predicted[:, at], human[:, at])
+        # The mean of the same aspects on both sides.
+        both = np.where(np.isnan(human), np.nan, predicted)
+        return of_known(*(scales.overall_scores(level, each) for each in (both, human)))
+
     return {
-        "total": of_known(scores[0][:, -1], labels.utterances[utterances, -1]),
-        "word_total": of_known(scores[1][:, -1], labels.words[chosen.words, -1]),
+        scales.overall or "overall": of_level(
+            "utterance", scores[0], labels.utterances[utterances]
+        ),
+        f"word_{scales.overall_of('word') or 'overall'}": of_level(
+            "word", scores[1], labels.words[chosen.words]
+        ),
         "phone": of_known(scores[2], labels.phones[chosen.phones]),
     }
 
 
 OutOfFold = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Scores of the train split by seed: seeds x utterances x 5, x words x 3, x phones."""
+"""Scores of the train split by seed: seeds x utterances x aspects, likewise words, x phones."""
 
 
 def _collect(data: TrainingData, fitted: Sequence[_Fitted], options: GraderOptions) -> OutOfFold:
@@ -217,13 +234,15 @@ def _calibrated(
     human = (labels.utterances, labels.words, labels.phones[:, None])
     intervals: list[tuple[Interval, ...]] = []
     levels = []
-    for by_seed, wanted, top in zip(out_of_fold, human, TOPS, strict=True):
+    for by_seed, wanted, ranges in zip(out_of_fold, human, ranges_of(labels.scales), strict=True):
         value, spread = by_seed.mean(axis=0), by_seed.std(axis=0)
-        columns = zip(*(x.reshape(len(x), -1).T for x in (value, spread)), wanted.T, strict=True)
+        columns = zip(*(x.reshape(wanted.shape).T for x in (value, spread)), wanted.T, strict=True)
         fitted = tuple(fit_interval(*column) for column in columns)
         intervals.append(fitted)
-        levels.append(with_intervals(value, spread, fitted, top))
-    calibration: Calibration = fit_calibration(levels[2].value, labels.phones)
+        levels.append(with_intervals(value, spread, fitted, ranges))
+    calibration: Calibration = fit_calibration(
+        levels[2].value, labels.phones, labels.scales.phone_range
+    )
     return replace(grader, intervals=tuple(intervals), calibration=calibration), levels
 
 
@@ -247,11 +266,13 @@ def train_grader(
     Writes out/scores_utterance.csv, scores_word.csv and scores_phone.csv (test: the unit, aspect,
     human, predicted, low, high, seed_0, ...), out_of_fold_*.csv (the same for train; seed s by the
     graders of its deal that did not learn from the speaker), modules.csv (held-out PCC of each
-    grader), train_log.csv, and model.pt last.
+    grader), train_log.csv, scales.json, and model.pt last.
 
-    Raises InputError for sources that are not of the same phones, utterances or words without
-    scores, or too few speakers for the folds.
+    Raises InputError for sources that are not of the same phones, splits of different scales,
+    utterances or words without scores, or too few speakers for the folds.
     """
+    scales = check_same(train_data, test_data)
+    loss_weights(fit, scales)  # before the work
     data = load_training_data(train_data, paths.split("train"), options)
     work = _Work(data, options, fit)
     members = places(range(options.seed, options.seed + options.seeds), options.folds)
@@ -260,7 +281,7 @@ def train_grader(
         data.raw.columns,
         "durations" in (options.sources or SOURCES),
         *(data.norms, data.scaling, data.config),
-        tuple(f.module for f in fitted),
+        *(tuple(f.module for f in fitted), scales),
     )
     out_of_fold = _collect(data, fitted, options)
     grader, levels = _calibrated(grader, out_of_fold, data.labels)
@@ -273,10 +294,7 @@ def train_grader(
     by_seed = tuple(
         np.stack([level[seeds == s].mean(axis=0) for s in np.unique(seeds)]) for level in by_module
     )
-    levels = [
-        with_intervals(level.mean(axis=0), level.std(axis=0), intervals, top)
-        for level, intervals, top in zip(by_module, grader.intervals, TOPS, strict=True)
-    ]
+    levels = ensemble_levels(grader, by_module)
     write_levels(out, "scores", test.pooled, test_labels, levels, by_seed)
     write_rows(
         out / "modules.csv",
@@ -288,4 +306,5 @@ def train_grader(
     )
     parameters = sum(p.numel() for p in Grader(data.config).parameters())
     log.info("%d graders of %d parameters", len(fitted), parameters)
+    write_scales(out, scales)
     save_grader(grader, out / "model.pt", asdict(options) | asdict(fit))

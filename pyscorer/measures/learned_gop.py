@@ -17,6 +17,7 @@ from pyscorer.contract.labels import read_grades
 from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, write_columns
 from pyscorer.contract.recording import Recording
+from pyscorer.contract.scales import from_unit
 from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.errors import InputError
 from pyscorer.options import option
@@ -38,7 +39,7 @@ class LearnedGopOptions:
     """How the classifier is trained."""
 
     well_pronounced: float = option(
-        1.7, "human score (0..2) from which a phone is learned from", ge=0, le=2
+        0.85, "share of the range of phone scores from which a phone is learned from", ge=0, le=1
     )
     folds: int = option(5, "speaker-disjoint folds, one network each", ge=2)
     hidden: int = option(256, "units of the hidden layer", ge=1)
@@ -105,11 +106,11 @@ def train_learned_gop(
     folds = speaker_folds(*(labels.speakers, labels.overall, options.folds, options.seed)).repeat(
         pooled.phone_counts
     )
-    learned = _train(pooled, labels.phones, folds, options)
+    good = labels.phones >= from_unit(options.well_pronounced, labels.scales.phone_range)
+    learned = _train(pooled, good, folds, options)
     posteriors = np.empty((len(folds), len(ARPABET)), np.float32)
     for fold in range(options.folds):
         posteriors[folds == fold] = learned.log_posteriors(pooled.features[folds == fold], fold)
-    good = labels.phones >= options.well_pronounced
     right = posteriors.argmax(axis=1) == pooled.phones - 1
     log.info(
         "of %d phones pronounced well, %.1f %% are recognised; of %d others %.1f %%",
@@ -203,12 +204,13 @@ def _network(inputs: int, hidden: int, dropout: float) -> nn.Sequential:
 
 @one_thread()
 def _train(
-    pooled: PooledSet, scores: np.ndarray, folds: np.ndarray, options: LearnedGopOptions
+    pooled: PooledSet, well: np.ndarray, folds: np.ndarray, options: LearnedGopOptions
 ) -> LearnedGop:
+    """A network a fold, of the phones that are pronounced `well` (a mask) in the other folds."""
     mean = torch.from_numpy(pooled.features.mean(axis=0))
     scale = torch.from_numpy(pooled.features.std(axis=0) + 1e-3)
     # Phone 0 is that of unknown words.
-    good = (scores >= options.well_pronounced) & (pooled.phones > 0)
+    good = well & (pooled.phones > 0)
     networks = []
     for fold in range(options.folds):
         rows = np.flatnonzero(good & (folds != fold))
@@ -217,7 +219,8 @@ def _train(
         if len(absent):
             raise InputError(
                 f"phone {ARPABET[absent[0]]} is nowhere scored {options.well_pronounced} or more "
-                "in the training part of a fold; give more utterances, fewer folds or a lower score"
+                "(as a share of the range) in the training part of a fold; give more utterances, "
+                "fewer folds or a lower share"
             )
         torch.manual_seed(options.seed + fold)
         network = _network(len(mean), options.hidden, options.dropout).train()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pyscorer.config import GENERATED, Run, manifests_folder, resolve_run, settle
-from pyscorer.corpora.manifests import MANIFESTS, Manifest, load_manifest
+from pyscorer.corpora.manifests import Manifest, load_manifest
 from pyscorer.corpora.sources import note, recordings, sources
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
@@ -15,8 +15,7 @@ from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
 from pyscorer.planning.speech import Speech, with_encoder
-
-RECIPES = MANIFESTS.parent / "kaldi_recipes"
+from pyscorer.shipped import RECIPES
 
 
 @dataclass(frozen=True)

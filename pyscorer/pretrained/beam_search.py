@@ -80,11 +80,13 @@ def beam_search(
             best = _extend(beams[i], values[rows.start : rows.stop], ids[rows.start : rows.stop])
             going: list[tuple[int, Candidate]] = []
             for parent, candidate in best:
+                if len(going) == beam:
+                    break
                 if candidate.tokens[-1] == end:
                     found[i].append(Candidate(candidate.tokens[:-1], candidate.log_probabilities))
                 elif len(candidate.tokens) == limits[i]:
                     found[i].append(candidate)
-                elif len(going) < beam:
+                else:
                     going.append((parent, candidate))
             if len(found[i]) < beam and going:
                 going += [(going[0][0], nothing)] * (beam - len(going))

@@ -41,7 +41,7 @@ class TranscribeOptions:
         0.6, "probability of silence above which a transcript must be likely", ge=0, le=1
     )
     unlikely: float = option(
-        -1.0, "mean log-probability of a token below which it is not, and nothing was said"
+        -0.5, "mean log-probability of a token below which it is not, and nothing was said"
     )
     batch: int = option(16, "recordings that are decoded together", ge=1)
     jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
@@ -149,7 +149,10 @@ def _hear(
 
 
 def _is_silence(search: Search, options: TranscribeOptions) -> bool:
-    """Whisper's rule: it says that nobody speaks, and does not believe its own transcript."""
+    """Whisper's rule: it says that nobody speaks, and does not believe its own transcript.
+
+    Its threshold of -1 lets pass the "you" that it hears in silence, at -0.8.
+    """
     return search.no_speech > options.no_speech and search.candidates[0].mean < options.unlikely
 
 

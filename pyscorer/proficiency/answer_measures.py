@@ -17,7 +17,7 @@ from pyscorer.contract.phones import PHONE_ID, UNKNOWN_PHONE, VOWELS
 from pyscorer.contract.recording import Measured, Recording, RecordingView
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
-from pyscorer.evaluation.word_errors import count_errors
+from pyscorer.evaluation.word_errors import count_errors, disagreement
 from pyscorer.measures.gop import GMM_MEASURES, POSTERIOR_MEASURES
 from pyscorer.proficiency.answer_fluency import fluency
 
@@ -189,8 +189,8 @@ def describe_answer(answer: HeardAnswer) -> dict[str, float]:
     """The raw figures of one answer, by name; those that it has none of are left out.
 
     Of every answer: FLAGS, seconds, words, prompt_words, words_to_prompt (log ratio of their
-    numbers), and second_words and disagreement (word error rate of one transcript against the
-    other, by the longer) where another recogniser heard it. Of one in which something was heard:
+    numbers), and second_words, agreement and disagreement (a rate, at most 1) where another
+    recogniser heard it. Of one in which something was heard:
     `answer_fluency.fluency`, spread of word durations and confidences, unsure (share of words of a
     confidence below UNSURE), `nbest` figures. Of one that is aligned: phones, spread of each column
     of `phone_table`, low_1, low_2, low_4 (share of phones whose log posterior ratio is below that),
@@ -207,7 +207,11 @@ def describe_answer(answer: HeardAnswer) -> dict[str, float]:
         "words_to_prompt": math.log((len(words) + 1) / (len(prompt) + 1)),
     }
     if answer.second is not None:
-        figures |= _disagreement([w.label for w in words], answer.second.split())
+        second = answer.second.split()
+        compared = disagreement([w.label for w in words], second)
+        figures["second_words"] = float(len(second))
+        figures["agreement"] = compared.agreement
+        figures["disagreement"] = min(compared.rate, 1.0)
     if not words:
         return figures
     confidence = _confidences(answer)
@@ -237,16 +241,6 @@ def _aligned(recording: Recording, seconds: float) -> dict[str, float]:
             figures[name] = float(ratio[chosen].mean())
     figures["worst_word"] = float(word_means(recording, ratio[:, None]).min())
     return figures | (_view(recording.view) if recording.view is not None else {})
-
-
-def _disagreement(one: list[str], two: list[str]) -> dict[str, float]:
-    first, second = ([word.casefold() for word in words] for words in (one, two))
-    longest = max(len(first), len(second))
-    errors = count_errors(first, second).errors
-    return {
-        "second_words": float(len(second)),
-        "disagreement": errors / longest if longest else 0.0,
-    }
 
 
 def _nbest(decoded: Decoded) -> dict[str, float]:

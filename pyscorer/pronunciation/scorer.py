@@ -8,9 +8,16 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pyscorer.contract.datadir import Aspect
 from pyscorer.contract.pooled import PooledSet
-from pyscorer.contract.scores import SCALE
+from pyscorer.contract.scales import (
+    SPEECHOCEAN,
+    Range,
+    Scales,
+    from_unit,
+    make_scales,
+    scales_content,
+    to_unit,
+)
 from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.options import option
@@ -26,7 +33,7 @@ _PREDICTION_BATCH = 256
 class ScorerOptions:
     """What the scoring module reads, and how it is trained."""
 
-    aspect: Aspect = option("total", "human score to learn")
+    aspect: str | None = option(None, "human score to learn; default: that which stands for all")
     deep: bool = option(True, "read the deep features")
     extras: tuple[str, ...] = option((), "extra inputs, by name in columns.txt")
     attention: bool = option(True, "off: averaging alone")
@@ -91,6 +98,18 @@ class TrainedScorer:
     """Of the columns; likewise deviation."""
     deviation: torch.Tensor
     modules: tuple[ScorerModule, ...]
+    scales: Scales = SPEECHOCEAN
+    """Of the data that it was trained on."""
+
+    @property
+    def aspect(self) -> str:
+        """What it scores."""
+        return self.scales.chosen(self.options.aspect, "scorer")
+
+    @property
+    def range(self) -> Range:
+        """Of its scores."""
+        return self.scales.utterance[self.aspect]
 
     def loaded(self) -> list[ScoringModule]:
         """The modules, ready to predict."""
@@ -102,20 +121,25 @@ class TrainedScorer:
         return modules
 
 
-def predict(module: ScoringModule, batches: Batches, utterances: np.ndarray) -> np.ndarray:
-    """Scores 0..10 of the utterances at these indices."""
+def predict(
+    module: ScoringModule, batches: Batches, utterances: np.ndarray, own: Range
+) -> np.ndarray:
+    """Scores, of the range `own`, of the utterances at these indices."""
     module.eval()
     with torch.no_grad():
         pieces = in_pieces(utterances, _PREDICTION_BATCH)
-        return np.concatenate([module(batches.take(p)).numpy() for p in pieces]) * SCALE
+        shares = np.concatenate([module(batches.take(p)).numpy() for p in pieces])
+        return from_unit(shares, own)
 
 
-def held_out_row(epoch: Epoch, predicted: np.ndarray, human: np.ndarray) -> dict[str, float]:
-    """A row of train_log.csv: losses of scores / 10, and PCC on the fold held out."""
+def held_out_row(
+    epoch: Epoch, predicted: np.ndarray, human: np.ndarray, own: Range
+) -> dict[str, float]:
+    """A row of train_log.csv: losses of shares of the range, and PCC on the fold held out."""
     return {
         "epoch": epoch.number,
         "train_loss": epoch.loss,
-        "valid_loss": mean_squared_error(predicted, human) / SCALE**2,
+        "valid_loss": mean_squared_error(predicted, human) / (own[1] - own[0]) ** 2,
         "valid_pcc": pearson(predicted, human),
     }
 
@@ -127,12 +151,13 @@ def train_module(
     config: ModuleConfig,
     options: ScorerOptions,
     place: Place,
+    own: Range,
     start: dict[str, torch.Tensor] | None = None,
 ) -> Trained:
     """Train one module on the first of `parts` (indices), keep its best epoch on the second.
 
-    `targets` are scores 0..10 of all utterances, `start` the weights to go on from. Loss: mean
-    squared error to target / 10. AdamW with one cycle of the learning rate.
+    `targets` are scores of the range `own` of all utterances, `start` the weights to go on from.
+    Loss: mean squared error of shares of the range. AdamW with one cycle of the learning rate.
     """
     torch.manual_seed(1000 * place.seed + place.fold)
     shuffle = np.random.default_rng([place.seed, place.fold])
@@ -143,7 +168,7 @@ def train_module(
     count = -(-len(train) // options.batch_size)
     epochs = max(options.epochs, -(-options.min_steps // count))
     steps = one_cycle(module, options.learning_rate, options.weight_decay, epochs * count)
-    wanted = torch.from_numpy(targets / SCALE)
+    wanted = torch.from_numpy(to_unit(targets, own))
 
     def loss(chosen: np.ndarray) -> torch.Tensor:
         words = batches.pooled.word_counts[chosen].sum()
@@ -152,7 +177,8 @@ def train_module(
 
     best, curve = Best([module], options.patience), []
     for epoch in fit(module, steps, epochs, shuffled(shuffle, train, count), loss):
-        curve.append(held_out_row(epoch, predict(module, batches, valid), targets[valid]))
+        said = predict(module, batches, valid, own)
+        curve.append(held_out_row(epoch, said, targets[valid], own))
         if best.stop(epoch.number, curve[-1]["valid_loss"]):
             break
     return Trained(place, best.epoch, best.states[0], curve)
@@ -169,6 +195,7 @@ def save_scorer(path: Path, scorer: TrainedScorer) -> None:
         "modules": [
             asdict(m.place) | {"state": m.state, "acoustic": m.acoustic} for m in scorer.modules
         ],
+        "scales": scales_content(scorer.scales),
     }
     save_weights(path, content)
 
@@ -188,13 +215,16 @@ def _scorer_of(content: dict[str, Any]) -> TrainedScorer:
             ScorerModule(Place(m["seed"], m["fold"]), m["state"], m["acoustic"])
             for m in content["modules"]
         ),
+        make_scales(content["scales"], "scales") if "scales" in content else SPEECHOCEAN,
     )
-    scorer.loaded()  # weights that do not fit are found here
+    scorer.loaded(), scorer.range  # weights and aspects that do not fit are found here
     return scorer
 
 
 def predict_all(scorer: TrainedScorer, pooled: PooledSet) -> np.ndarray:
-    """Scores 0..10 by every module: utterances x modules."""
+    """Scores, of the scorer's range, by every module: utterances x modules."""
     batches = Batches(pooled, scorer.mean.numpy(), scorer.deviation.numpy())
     everything = np.arange(len(pooled.keys))
-    return np.stack([predict(m, batches, everything) for m in scorer.loaded()], axis=1)
+    return np.stack(
+        [predict(m, batches, everything, scorer.range) for m in scorer.loaded()], axis=1
+    )

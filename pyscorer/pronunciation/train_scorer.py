@@ -1,6 +1,6 @@
 """Training of the scoring module over speaker-disjoint folds and several seeds."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from pyscorer.contract.pooled import (
     read_targets,
     select_columns,
 )
+from pyscorer.contract.scales import Range, Scales, check_same, read_scales
 from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
@@ -59,7 +60,7 @@ class TrainingData:
     pooled: PooledSet
     """The utterances of the train split, then their copies, then spliced ones."""
     targets: np.ndarray
-    """Utterances and copies x folds: scores 0..10 that the module of a held-out fold learns."""
+    """Utterances and copies x folds: scores that the module of a held-out fold learns."""
     folds: np.ndarray
     """Of utterances and copies."""
     scores: np.ndarray
@@ -72,6 +73,13 @@ class TrainingData:
     config: ModuleConfig
     start: dict[Place, dict[str, torch.Tensor]]
     """First weights by seed and held-out fold; empty: drawn at random."""
+    scales: Scales
+    aspect: str
+
+    @property
+    def range(self) -> Range:
+        """Of the scores."""
+        return self.scales.utterance[self.aspect]
 
     def parts(self, fold: int) -> tuple[np.ndarray, np.ndarray]:
         """Indices to train on, copies included, and held out, without copies."""
@@ -84,7 +92,9 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
     pool = sources.pool
     columns = select_columns(pool, read_columns(pool), options.deep, options.extras)
     pooled = read_pooled(pool, columns)
-    scores, speakers = read_targets(sources.data, options.aspect, pooled.keys)
+    scales = read_scales(sources.data)
+    aspect = scales.chosen(options.aspect, sources.data)
+    scores, speakers = read_targets(sources.data, aspect, pooled.keys)
     folds = speaker_folds(speakers, scores, options.folds)
     mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
     targets = np.repeat(scores[:, None], options.folds, axis=1)
@@ -107,7 +117,8 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
         mean, deviation = model.mean.numpy(), model.deviation.numpy()
     batches = Batches(pooled, mean, deviation)
     return TrainingData(
-        pooled, targets, folds, scores, speakers, columns, mean, deviation, batches, config, start
+        *(pooled, targets, folds, scores, speakers, columns, mean, deviation, batches, config),
+        *(start, scales, aspect),
     )
 
 
@@ -152,7 +163,7 @@ def _train(work: tuple[TrainingData, ScorerOptions], place: Place) -> Trained:
     data, options = work
     return train_module(
         *(data.batches, data.targets[:, place.fold], data.parts(place.fold), data.config, options),
-        *(place, data.start.get(place)),
+        *(place, data.range, data.start.get(place)),
     )
 
 
@@ -168,14 +179,16 @@ def train_and_test(
     sources: Sources, test_data: Path, test_pool: Path, out: Path, options: ScorerOptions, name: str
 ) -> None:
     """Train all modules of a scorer, predict the test split, write what `train_scorer` says."""
+    check_same(sources.data, test_data)
     data = load_training_data(sources, options)
+    options = replace(options, aspect=data.aspect)
     trained = fit_all(_train, (data, options), options.places(), options.jobs, name, told)
     scorer = TrainedScorer(
         *(options, data.config, data.columns),
         *(torch.from_numpy(data.mean), torch.from_numpy(data.deviation)),
-        tuple(ScorerModule(t.place, t.state) for t in trained),
+        *(tuple(ScorerModule(t.place, t.state) for t in trained), data.scales),
     )
-    test = read_test(test_data, test_pool, data.columns, options.aspect)
+    test = read_test(test_data, test_pool, data.columns, data.aspect)
     predicted = (predict_all(scorer, data.pooled), predict_all(scorer, test[0]))
     write_results(scorer, trained, data, test, predicted, out)
 
@@ -204,8 +217,9 @@ def train_scorer(
     out/modules.csv (seed, fold, best epoch, held-out, train and test PCC) and
     out/train_log.csv.
 
-    Raises InputError for a column that is not there, an utterance without a score, a `start` of
-    other columns, folds or seeds, or too few speakers for the folds.
+    Raises InputError for a column or an aspect that is not there, splits of different scales, an
+    utterance without a score, a `start` of other columns, folds or seeds, or too few speakers for
+    the folds.
     """
     sources = Sources(train_data, train_pool, start)
     if start is not None and any(m.acoustic for m in load_scorer(start / "model.pt").modules):

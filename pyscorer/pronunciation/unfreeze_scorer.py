@@ -12,7 +12,7 @@ from torch.nn import functional
 from pyscorer.chain.acoustic_model import SUBSAMPLING, load_model
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.pooled import PooledSet, places_within, read_segment_table
-from pyscorer.contract.scores import SCALE
+from pyscorer.contract.scales import check_same, from_unit, to_unit
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.parallel import one_thread
@@ -144,7 +144,7 @@ def train_together(
 ) -> Trained:
     """Train `module` and `layers` on the utterances outside the fold; keep the best epoch.
 
-    Loss: mean squared error to target / 10. AdamW without decay of the acoustic layers; both
+    Loss: mean squared error of shares of the range. AdamW without decay of the acoustic layers; both
     learning rates fall to zero along a cosine. Both are left with the weights of the epoch with the
     best loss on the fold.
     """
@@ -152,7 +152,7 @@ def train_together(
     shuffle = np.random.default_rng([place.seed, place.fold, 1])
     train, valid = data.parts(place.fold)
     targets = data.targets[:, place.fold]
-    wanted = torch.from_numpy(targets / SCALE)
+    wanted = torch.from_numpy(to_unit(targets, data.range))
     normal = (torch.from_numpy(data.mean), torch.from_numpy(data.deviation))
     # The "features" are the phones' own numbers: they say which phones a batch has.
     numbers = np.arange(len(data.pooled.phones))[:, None]
@@ -183,12 +183,12 @@ def train_together(
         with torch.no_grad():
             parts = np.array_split(valid, -(-len(valid) // 64))
             scores = [module(features(batches.take(part), part)).numpy() for part in parts]
-        return SCALE * np.concatenate(scores)
+        return from_unit(np.concatenate(scores), data.range)
 
     steps = cosine(optimiser, options.epochs * count, clip=1.0)
     best, curve = Best([module, layers]), []
     for epoch in fit(module, steps, options.epochs, shuffled(shuffle, train, count), loss):
-        curve.append(held_out_row(epoch, held_out(), targets[valid]))
+        curve.append(held_out_row(epoch, held_out(), targets[valid], data.range))
         best.stop(epoch.number, curve[-1]["valid_loss"])
     best.restore()
     return Trained(place, best.epoch, best.states[0], curve, best.states[1])
@@ -205,7 +205,7 @@ def _unfreeze(work: _Work, index: int) -> Unfrozen:
     for pooled, frames in ((work.data.pooled, work.frames), (work.test, work.test_frames)):
         moved = replace(pooled, features=frames.everything(layers))
         batches = Batches(moved, work.data.mean, work.data.deviation)
-        scores.append(predict(module, batches, np.arange(len(moved.keys))))
+        scores.append(predict(module, batches, np.arange(len(moved.keys)), work.data.range))
     return Unfrozen(trained, *scores)
 
 
@@ -236,12 +236,13 @@ def unfreeze_scorer(
     Raises InputError for a `start` that reads more than deep features, activations that lack an
     utterance, or layers that cannot be cut there.
     """
+    check_same(train_data, test_data)
     first = load_scorer(start / "model.pt")
     scorer = replace(first.options, one_fold=options.one_fold)
     data = load_training_data(Sources(train_data, train_pool, start, synthetic), scorer)
     if data.columns != [f"deep_{i}" for i in range(len(data.columns))]:
         raise InputError("only modules that read the deep features alone can be unfrozen")
-    test = read_test(test_data, test_pool, data.columns, scorer.aspect)
+    test = read_test(test_data, test_pool, data.columns, data.aspect)
     work = _Work(
         data=data,
         frames=FramePool(train_pool, train_lower, data.pooled, options.upper),
@@ -260,7 +261,9 @@ def unfreeze_scorer(
     trained = [u.trained for u in done]
     modules = tuple(ScorerModule(t.place, t.state, t.acoustic) for t in trained)
     alone = options.one_fold or first.options.one_fold
-    model = replace(first, options=replace(scorer, one_fold=alone), modules=modules)
+    model = replace(
+        first, options=replace(scorer, one_fold=alone), modules=modules, scales=data.scales
+    )
     on_train, on_test = (
         np.stack([getattr(u, name) for u in done], axis=1) for name in ("on_train", "on_test")
     )

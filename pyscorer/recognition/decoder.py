@@ -120,8 +120,9 @@ class Recogniser:
             return []
         (best,) = kaldifst.lattice_to_nbest(lattice, 1.0, 1.0, 1)
         path = path_of(best)
-        sure = confidences(path, emissions(lattice))
-        spans = [replace(s, confidence=c) for s, c in zip(self._spans(path), sure, strict=True)]
+        spans = self._spans(path)
+        sure = confidences(path.words, spans, emissions(lattice))
+        spans = [replace(span, confidence=c) for span, c in zip(spans, sure, strict=True)]
         others = [
             t for t in best_transcripts(lattice, self._options.nbest) if t.words != path.words
         ]

@@ -4,7 +4,6 @@ import heapq
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import kaldifst
 import numpy as np
@@ -28,15 +27,16 @@ class Transcript:
 class LatticePath(Transcript):
     """One way through a lattice."""
 
-    emitted: tuple[int, ...]
-    """Row of scores at which the graph wrote each word: any of those of the word."""
     labels: tuple[int, ...]
     """Transition-id of each row of scores."""
 
 
 @dataclass(frozen=True)
 class Emission:
-    """A word that a lattice writes at a row of scores, and its share of the mass of all paths."""
+    """A word that a lattice writes at a row of scores, and its share of the mass of all paths.
+
+    The row is any of those of the word: the first, or that at which it is the only one left.
+    """
 
     word: int
     row: int
@@ -128,14 +128,9 @@ def path_of(lattice: kaldifst.Lattice) -> LatticePath:
     """The path that a lattice without branches is."""
     arcs, _ = _read(lattice)
     *_, weight = kaldifst.get_linear_symbol_sequence(lattice)
-    words, emitted, labels = [], [], list[int]()
-    for arc in arcs:
-        if arc.label:
-            labels.append(arc.label)
-        if arc.word:
-            words.append(arc.word)
-            emitted.append(max(len(labels) - 1, 0))
-    return LatticePath(tuple(words), weight.value1, weight.value2, tuple(emitted), tuple(labels))
+    words = tuple(arc.word for arc in arcs if arc.word)
+    labels = tuple(arc.label for arc in arcs if arc.label)
+    return LatticePath(words, weight.value1, weight.value2, labels)
 
 
 def emissions(lattice: kaldifst.Lattice) -> list[Emission]:
@@ -167,18 +162,27 @@ def emissions(lattice: kaldifst.Lattice) -> list[Emission]:
     return found
 
 
-def confidences(path: LatticePath, said: Sequence[Emission]) -> list[float]:
+def confidences(
+    words: Sequence[int], spans: Sequence[Segment], said: Sequence[Emission]
+) -> list[float]:
     """For each word of a path, the share of all paths' mass that has this word there.
 
-    There: nearer to where this path writes the word than to where it writes the words beside it,
-    which does not ask for the very same alignment.
+    `spans` are the words' rows of scores. There: between the middle of the word before it and that
+    of the word behind it, which does not ask for the very same alignment, nor for the same place
+    within the word at which the graph writes it.
     """
-    bounds = [0.0, *((a + b) / 2 for a, b in pairwise(path.emitted)), math.inf]
-    cells = np.searchsorted(bounds, [one.row for one in said], side="right") - 1
-    shares = [0.0] * len(path.words)
-    for one, cell in zip(said, cells.tolist(), strict=True):
-        if one.word == path.words[cell]:
-            shares[cell] += one.posterior
+    middles = [span.start + span.length / 2 for span in spans]
+    shares = [0.0] * len(words)
+    for one in said:
+        near = [
+            (abs(one.row - middle), i)
+            for i, (word, middle) in enumerate(zip(words, middles, strict=True))
+            if word == one.word
+            and (i == 0 or middles[i - 1] <= one.row)
+            and (i + 1 == len(middles) or one.row < middles[i + 1])
+        ]
+        if near:
+            shares[min(near)[1]] += one.posterior
     return [min(1.0, share) for share in shares]
 
 

@@ -9,9 +9,19 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
-from pyscorer.contract.datadir import Aspect
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, read_targets
-from pyscorer.contract.scores import SCALE, write_rows
+from pyscorer.contract.scales import (
+    SPEECHOCEAN,
+    Range,
+    Scales,
+    check_same,
+    from_unit,
+    make_scales,
+    read_scales,
+    scales_content,
+    to_unit,
+)
+from pyscorer.contract.scores import write_rows
 from pyscorer.contract.segments import DURATION_COLUMNS
 from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.errors import InputError
@@ -42,7 +52,7 @@ class BaselineOptions:
     measures: tuple[str, ...] = option(
         ("lpp", "gmm_gop"), "columns that are the GOP, by name in columns.txt"
     )
-    aspect: Aspect = option("total", "human score to learn")
+    aspect: str | None = option(None, "human score to learn; default: that which stands for all")
     seeds: int = option(5, "seeds from `seed` on, each with all folds", ge=1)
     seed: int = option(0, "the first", ge=0)
     folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
@@ -79,6 +89,13 @@ class Baseline:
     """See `statistics.duration_norms`."""
     models: tuple[Regressor, ...]
     """In the order of the options' places."""
+    scales: Scales
+    """Of the data that it was trained on."""
+
+    @property
+    def range(self) -> Range:
+        """Of its scores."""
+        return self.scales.utterance[self.scales.chosen(self.options.aspect, "baseline")]
 
 
 @dataclass(frozen=True)
@@ -120,13 +137,16 @@ def load_training_set(data: Path, pool: Path, options: BaselineOptions) -> Train
     """Read the columns that `options` ask for, the scores, and deal the speakers into folds."""
     columns = columns_of(pool, options)
     pooled = read_pooled(pool, list(columns))
-    scores, speakers = read_targets(data, options.aspect, pooled.keys)
+    scales = read_scales(data)
+    aspect = scales.chosen(options.aspect, data)
+    scores, speakers = read_targets(data, aspect, pooled.keys)
     folds = speaker_folds(speakers, scores, options.folds)
     norms = np.zeros((0, 2))
     if options.kind == "trees":
         norms = duration_norms(pooled, pooled.features[:, len(options.measures)])
     mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
-    blank = Baseline(options, columns, mean, deviation, norms, ())
+    options = replace(options, aspect=aspect)
+    blank = Baseline(options, columns, mean, deviation, norms, (), scales)
     inputs = np.zeros(0) if options.kind == "blstm" else tree_inputs(blank, pooled)[1]
     return TrainingSet(pooled, scores, speakers, folds, blank, inputs)
 
@@ -162,7 +182,7 @@ def fit_regressor(train: TrainingSet, held_out: np.ndarray, seed: int, fold: int
             options.weight_decay,
         )
         normal = (train.blank.mean, train.blank.deviation)
-        targets = train.scores / SCALE
+        targets = to_unit(train.scores, train.blank.range)
         return fit_blstm(train.pooled, normal, targets, held_out, config, training, [seed, fold])
 
 
@@ -171,7 +191,7 @@ def _fit(train: TrainingSet, place: Place) -> Regressor:
 
 
 def predict_baseline(baseline: Baseline, pooled: PooledSet) -> np.ndarray:
-    """Scores 0..10 by every regressor: utterances x regressors.
+    """Scores, of the baseline's range, by every regressor: utterances x regressors.
 
     The features of `pooled` are the columns `baseline.columns`.
     """
@@ -180,8 +200,9 @@ def predict_baseline(baseline: Baseline, pooled: PooledSet) -> np.ndarray:
 
     def scores(model: Regressor) -> np.ndarray:
         if isinstance(model, FittedBlstm):
-            return SCALE * model.predict(pooled, (baseline.mean, baseline.deviation))
-        return np.clip(model(inputs), 0, SCALE)
+            shares = model.predict(pooled, (baseline.mean, baseline.deviation))
+            return from_unit(shares, baseline.range)
+        return np.clip(model(inputs), *baseline.range)
 
     return np.stack([scores(model) for model in baseline.models], axis=1)
 
@@ -196,6 +217,7 @@ def save_baseline(path: Path, baseline: Baseline) -> None:
             {"trees": model.as_tensor()} if isinstance(model, Trees) else asdict(model)
             for model in baseline.models
         ],
+        "scales": scales_content(baseline.scales),
     } | {name: torch.from_numpy(array) for name, array in arrays.items()}
     save_weights(path, content)
 
@@ -219,6 +241,7 @@ def _baseline_of(content: dict[str, Any]) -> Baseline:
         content["deviation"].numpy(),
         content["norms"].numpy(),
         models,
+        make_scales(content["scales"], "scales") if "scales" in content else SPEECHOCEAN,
     )
 
 
@@ -243,15 +266,17 @@ def train_baseline(
     on its speaker; not with `one_fold`), out/single_scores.csv (test: seed s by its regressor of
     fold s alone) and out/modules.csv (seed, fold, held-out, test and train PCC and MSE).
 
-    Raises InputError for a column that is not there, an utterance without a score, or too few
-    speakers for the folds.
+    Raises InputError for a column or an aspect that is not there, splits of different scales, an
+    utterance without a score, or too few speakers for the folds.
     """
+    check_same(train_data, test_data)
     train = load_training_set(train_data, train_pool, options)
+    options = train.blank.options
     members = options.places()
     models = fit_all(_fit, train, members, options.jobs, "train_baseline")
     baseline = replace(train.blank, models=tuple(models))
     test = read_pooled(test_pool, list(columns_of(test_pool, options)))
-    human, test_speakers = read_targets(test_data, options.aspect, test.keys)
+    human, test_speakers = read_targets(test_data, str(options.aspect), test.keys)
     on_train, on_test = predict_baseline(baseline, train.pooled), predict_baseline(baseline, test)
     learnt = Split(train.pooled.keys, train.speakers, train.scores)
     heard = Split(test.keys, test_speakers, human)

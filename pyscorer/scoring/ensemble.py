@@ -61,7 +61,7 @@ class Split:
     keys: list[str]
     speakers: np.ndarray
     scores: np.ndarray
-    """0..10."""
+    """In their own units."""
 
 
 def by_seed(predicted: np.ndarray, members: Sequence[Place]) -> np.ndarray:

@@ -8,9 +8,9 @@ from typing import Any
 from unittest import mock
 
 import yaml
-from bad_input import tried
+from bad_input import command, tried
 
-from pyscorer.config import MANIFESTS, flags
+from pyscorer.config import flags
 from pyscorer.contract.files import atomic_directory, read_yaml
 from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
@@ -31,7 +31,7 @@ def planned(environment: dict[str, str] | None = None, **config: Any) -> str:
 
 def speechocean762(root: Path) -> Path:
     """What tells that the corpus is there."""
-    for name in load_manifest("speechocean762", MANIFESTS).required:
+    for name in load_manifest("speechocean762").required:
         (root / "speechocean762" / name).parent.mkdir(parents=True, exist_ok=True)
         (root / "speechocean762" / name).touch()
     return root
@@ -222,6 +222,31 @@ def replaced(out: Path) -> str:
     finally:
         assert sorted(Path.cwd().rglob("*")) == there
     return "replaced"
+
+
+@tried(J, "a new project in the folder of another, or with files of these names")
+def project_twice(folder: Path) -> str:
+    command("init", "mine")
+    return command("init", "mine")
+
+
+@tried(J, "a new project in a folder with other files")
+def project_beside(folder: Path) -> str:
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").touch()
+    command("init", "mine")
+    return f"{len(list((folder / 'mine').iterdir())) - 1} files and folders beside them"
+
+
+@tried(J, "a new project below a file")
+def project_in_file(folder: Path) -> str:
+    (folder / "mine").touch()
+    return command("init", "mine/project")
+
+
+@tried(J, "a new project on a corpus that pyscorer does not know")
+def project_on_unknown(folder: Path) -> str:
+    return command("init", "mine", "--corpus", "timit")
 
 
 @tried(K, "a file name in another script, on an ASCII console")

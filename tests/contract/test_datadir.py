@@ -8,13 +8,13 @@ from pyscorer.contract.datadir import (
     DataDir,
     Span,
     Utterance,
-    age_group,
     read_data_dir,
     read_labels,
     read_wav,
     write_data_dir,
 )
 from pyscorer.contract.phones import strip_stress
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon, write_lexicon
 
@@ -94,7 +94,7 @@ def test_an_empty_score_is_masked_and_the_word_null_is_a_word(tmp_path):
     ],
 )
 def test_age_groups(age: str | None, group: str) -> None:
-    assert age_group(age) == group
+    assert SPEECHOCEAN.age_group(age) == group
 
 
 def spans():
@@ -133,7 +133,7 @@ def test_a_command_is_refused_when_it_is_to_be_read(tmp_path):
     ("row", "fault"),
     [
         ("a,7,10,6,8,11", ":2: a: total 11 is out of range 0..10"),
-        ("a,7,10,6,8,x", ":2: a: total is 'x', not a number"),
+        ("a,7,10,6,8,x", ":2: a: total is 'x', not a number in 0..10"),
         ("a,7,10,6,8,7\na,7,10,6,8,7", ":3: a: duplicate row"),
         ("a,7,10,6,8", ":2: 5 cells where the header has 6"),
     ],

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pyscorer.contract.datadir import age_group
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.contract.phones import ARPABET, strip_stress
 from pyscorer.corpora.mispronunciation import (
     RULES,
@@ -48,7 +48,7 @@ def test_default_speakers_are_balanced_and_both_splits_hold_all_skills():
     for split in ("train", "test"):
         group = [s for s in speakers if s.split == split]
         assert sum(s.gender == "f" for s in group) == len(group) / 2
-        assert sum(age_group(str(s.age)) == "child" for s in group) == len(group) / 2
+        assert sum(SPEECHOCEAN.age_group(str(s.age)) == "child" for s in group) == len(group) / 2
         assert min(s.skill for s in group) < 0.1 and max(s.skill for s in group) > 0.9
 
 

@@ -107,8 +107,12 @@ def test_colours_follow_the_scores(grade: RecordingGrade) -> None:
     def score(value: float) -> Score:
         return Score(value, 0, 10)
 
-    assert [word_level(score(v)) for v in (9.5, 8.5, 7.0, 4.0)] == ["a", "b", "c", "d"]
-    assert [aspect_level(score(v)) for v in (9, 8, 6, 4)] == ["a", "b", "c", "d"]
+    own = (0.0, 10.0)
+    assert [word_level(score(v), own) for v in (9.5, 8.5, 7.0, 4.0)] == ["a", "b", "c", "d"]
+    assert [aspect_level(score(v), own) for v in (9, 8, 6, 4)] == ["a", "b", "c", "d"]
+    # The same steps are the same shares of another range.
+    assert [word_level(score(v), (1, 5)) for v in (4.6, 4.59, 4.2, 3.6, 3.59)] == list("abbcd")
+    assert [aspect_level(score(v), (-1, 1)) for v in (0.7, 0.4, 0.0, -0.1)] == list("abcd")
     phone = replace(grade.words[0].phones[0], said=None)
     chances = (0.05, 0.2, 0.3, 0.6)
     levels = [phone_level(replace(phone, probability_wrong=p)) for p in chances]

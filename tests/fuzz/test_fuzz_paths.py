@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mutations import fresh, fuzz, mutated, survives
 
-from pyscorer.config import MANIFESTS, SCHEMA, settle
+from pyscorer.config import SCHEMA, settle
 from pyscorer.contract.files import read_yaml
-from pyscorer.corpora.manifests import load_manifest
+from pyscorer.corpora.manifests import MANIFESTS, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.paths import expanded, unusable
 from pyscorer.planning.plan import make_plan

@@ -43,7 +43,7 @@ def test_a_score_of_one_is_not_wrong_and_precision_is_reached_at_the_highest_thr
 
 def test_detection_takes_its_threshold_from_train_and_counts_on_test() -> None:
     test = phones([0.15, 0.35, 0.45, 0.3], [0.0, 2.0, 0.0, 0.0])
-    row = detection_rows(test, TABLE, (0.7,))[0]
+    row = detection_rows(test, TABLE, (0.7,), 1.0)[0]
     assert row["threshold"] == pytest.approx(0.4)
     assert (row["flagged"], row["wrong"]) == (3, 3)
     assert row["precision"] == pytest.approx(2 / 3)
@@ -53,9 +53,9 @@ def test_detection_takes_its_threshold_from_train_and_counts_on_test() -> None:
 
 def test_a_perfect_detector_has_areas_of_one() -> None:
     perfect = phones([0, 0, 2, 2], [0.0, 0.0, 2.0, 2.0])
-    row = detection_rows(perfect, perfect, (1.0,))[0]
+    row = detection_rows(perfect, perfect, (1.0,), 1.0)[0]
     assert row["roc_area"] == 1 and row["pr_area"] == 1 and row["f1"] == 1
-    assert {r["curve"] for r in curve_rows(perfect)} == {"roc", "pr"}
+    assert {r["curve"] for r in curve_rows(perfect, 1.0)} == {"roc", "pr"}
 
 
 def rivals(names: list[str], ratios: list[float]) -> pd.DataFrame:
@@ -65,7 +65,7 @@ def rivals(names: list[str], ratios: list[float]) -> pd.DataFrame:
 
 def test_confusions_are_of_flagged_phones_whose_rival_is_likelier() -> None:
     seen = rivals(["S", "D", "S", "T", "L", "R"], [-1, -1, -1, 1, -1, -1])
-    rows = confusion_rows(TABLE, seen, 0.4)
+    rows = confusion_rows(TABLE, seen, 0.4, 1.0)
     assert rows == [
         {"phone": "TH", "said": "S", "count": 2, "wrong": 1},
         {"phone": "DH", "said": "D", "count": 1, "wrong": 1},

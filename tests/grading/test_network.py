@@ -9,8 +9,16 @@ import torch
 from made_corpus import make_utterances
 
 from pyscorer.contract.labels import Labels
+from pyscorer.contract.scales import SPEECHOCEAN, make_scales
+from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, human_scale, scaling_of, targets_of
-from pyscorer.grading.fit_grader import FitOptions, fit_grader, grader_loss, predict
+from pyscorer.grading.fit_grader import (
+    FitOptions,
+    fit_grader,
+    grader_loss,
+    loss_weights,
+    predict,
+)
 from pyscorer.grading.grader import Module, scores_of
 from pyscorer.grading.grader_inputs import RawInputs, assemble, norms_of
 from pyscorer.grading.network import Grader, GraderConfig, Grades
@@ -67,7 +75,37 @@ def test_unscored_phones_are_masked() -> None:
     nothing = torch.full((2, 2, 5), math.nan)
     silent = Grades(torch.tensor([0.0, math.nan]), torch.full((1, 3), math.nan), nothing)
     grades = Grades(torch.tensor([1.0, 9.0]), torch.ones(1, 3), torch.ones(2, 2, 5))
-    assert grader_loss(grades, silent, 1.0, 1.0) == pytest.approx(1.0)
+    weights = loss_weights(FitOptions(), SPEECHOCEAN)
+    assert grader_loss(grades, silent, weights) == pytest.approx(1.0)
+
+
+def test_aspects_weigh_in_the_loss_as_the_options_say() -> None:
+    weights = loss_weights(FitOptions(), SPEECHOCEAN)
+    assert weights.utterances.tolist() == pytest.approx([1, 0.3, 1, 1, 1.5])
+    assert weights.words.tolist() == pytest.approx([1, 0.15, 1])
+    ranges = {"flow": [1, 5], "range": [-1, 1]}
+    own = make_scales({"utterance": ranges, "word": {"clarity": [0, 100]}}, "x")
+    plain = loss_weights(FitOptions(), own)
+    assert plain.utterances.tolist() == [1, 1] and plain.words.tolist() == [1]
+    options = FitOptions(aspect_weights=("utterance.range=0.5", "word.clarity=2"))
+    weights = loss_weights(options, own)
+    assert weights.utterances.tolist() == [1, 0.5] and weights.words.tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    ("entry", "fault"),
+    [
+        ("word.flow=1", "no word.flow among the scores: utterance.flow"),
+        ("flow=1", "is not utterance.aspect=weight"),
+        ("utterance.flow=-1", "is not utterance.aspect=weight"),
+        ("utterance.flow", "is not utterance.aspect=weight"),
+        ("phone.accuracy=1", "is not utterance.aspect=weight"),
+    ],
+)
+def test_a_weight_of_nothing_is_refused(entry: str, fault: str) -> None:
+    own = make_scales({"utterance": {"flow": [1, 5]}}, "x")
+    with pytest.raises(InputError, match=f"aspect_weights: .*{fault}"):
+        loss_weights(FitOptions(aspect_weights=(entry,)), own)
 
 
 def test_standardised_scores_return_to_their_own_scale() -> None:
@@ -103,10 +141,13 @@ def test_learns_what_the_inputs_tell_about_speakers_not_heard() -> None:
     config = GraderConfig(inputs.spans, inputs.words.shape[1], inputs.utterances.shape[1], width=16)
     heard, new = np.arange(120), np.arange(120, 160)
     options = FitOptions(epochs=12, batch_size=12, learning_rate=5e-3, averaged=0.9)
-    grader, curve = fit_grader(config, options, batches, targets, heard, [0, 0])
-    again, _ = fit_grader(config, options, batches, targets, heard, [0, 0])
+    grader, curve = fit_grader(config, options, batches, targets, heard, [0, 0], labels.scales)
+    again, _ = fit_grader(config, options, batches, targets, heard, [0, 0], labels.scales)
     grades = predict(grader, batches, new)
-    pcc = pcc_of(scores_of(Module(0, 0, grader), batches, new, scaling), labels, raw.pooled, new)
+    pcc = pcc_of(
+        scores_of(Module(0, 0, grader), batches, new, scaling, labels.scales),
+        *(labels, raw.pooled, new),
+    )
     assert pcc["total"] > 0.9 and pcc["word_total"] > 0.8 and pcc["phone"] > 0.8
     assert curve[-1]["train_loss"] < curve[0]["train_loss"]
     assert torch.equal(grades.utterances, predict(again, batches, new).utterances)

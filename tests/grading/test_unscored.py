@@ -73,13 +73,20 @@ def test_an_aspect_that_nobody_scored(corpus: Path, caplog: pytest.LogCaptureFix
         assert "total" not in aspects(out, "utterance", name)
     results = pd.read_csv(corpus / "results/results.csv")
     assert len(results) == 4 + 2 + 1 and results["pcc"].notna().all()
-    predicted = predict_scores(
-        load_grader(out / "model.pt"), read_inputs(paths(corpus).split("test"))
-    )
+    grader = load_grader(out / "model.pt")
+    predicted = predict_scores(grader, read_inputs(paths(corpus).split("test")))
     assert np.isnan(predicted.words.value[:, 1]).all() and np.isnan(predicted.words.low[:, 1]).all()
     assert np.isfinite(predicted.words.value[:, [0, 2]]).all()
-    with pytest.raises(InputError, match="nobody scored total, word stress in the data"):
-        load_grader(out / "model.pt", whole=True)
+    assert list(grader.learned.word) == ["accuracy", "total"]
+    assert "total" not in grader.learned.utterance and grader.learned.overall is None
+
+
+def test_utterances_without_a_table_are_not_learned(corpus: Path) -> None:
+    for split in ("train", "test"):
+        for level in ("utterance", "rater"):
+            (corpus / "data" / split / f"{level}_scores.csv").unlink()
+    out = trained(corpus)
+    assert aspects(out, "utterance") == [] and len(aspects(out, "word")) == 3
 
 
 @pytest.mark.parametrize("table", ["without", "empty"])

@@ -1,11 +1,15 @@
 """Words of a text and their pronunciations."""
 
+import subprocess
+import sys
+from ast import literal_eval
+
 import pytest
 
 from pyscorer.contract.phones import strip_stress
 from pyscorer.corpora.sample_text import STRESSED_LEXICON
 from pyscorer.errors import InputError
-from pyscorer.lexicon.words import guess_pronunciations, text_words
+from pyscorer.lexicon.words import TranscriptReader, guess_pronunciations, text_words
 
 LEXICON = {w: [("T",)] for w in ("I", "CAN'T", "O'CLOCK", "T-SHIRT", "RED")}
 
@@ -71,3 +75,29 @@ def test_a_contracted_and_is_not_the_letter() -> None:
 def test_what_is_too_long_for_a_word_is_refused() -> None:
     with pytest.raises(InputError, match="more than 50 letters"):
         text_words("a" * 1000, {})
+
+
+def test_a_transcript_has_the_lexicons_words_and_others_in_its_letters() -> None:
+    heard = TranscriptReader(LEXICON)
+    assert heard.words("Red t-shirt, i can't blicket. x5") == [
+        *("RED", "T-SHIRT", "I", "CAN'T", "BLICKET", "X5")
+    ]
+    small = TranscriptReader({"red": [("R", "EH", "D")]})
+    assert small.words("Red Blicket t-shirt") == ["red", "blicket", "t", "shirt"]
+    assert TranscriptReader({}).words("Red Blicket t-shirt.") == ["red", "blicket", "t-shirt"]
+    assert heard.words("") == []
+
+
+def test_pronunciations_of_a_transcript_leave_out_what_has_none() -> None:
+    words = TranscriptReader(LEXICON).pronounced("red <unk> blicket 你好 [noise]")
+    assert [(w.word, w.guessed) for w in words] == [("RED", False), ("BLICKET", True)]
+    assert words[0].variants == (("T",),) and words[1].variants == guess_pronunciations("blicket")
+
+
+def test_a_guess_depends_on_the_word_alone() -> None:
+    words = "read lead record wuhan colour schedule nguyen blicket".split()  # noqa: SIM905
+    asked = "import sys; from pyscorer.lexicon.words import guess_pronunciations as guess; "
+    asked += "print({word: guess(word) for word in sys.argv[1:]})"
+    orders = (words, words[::-1])
+    said = [subprocess.check_output([sys.executable, "-c", asked, *order]) for order in orders]
+    assert literal_eval(said[0].decode()) == literal_eval(said[1].decode())

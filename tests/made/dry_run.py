@@ -69,8 +69,10 @@ class Planned:
         return re.findall(r"^Shell command: (.*)$", self.text, re.MULTILINE)
 
 
-def dry_run(folder: Path, *targets: str, fails: bool = False, **config: Any) -> Planned:
-    """Plan `targets` for the generated sample, with `config` over the default one.
+def dry_run(
+    folder: Path, *targets: str, fails: bool = False, project: Path = ROOT, **config: Any
+) -> Planned:
+    """Plan `targets` for the generated sample, with `config` over the default one of `project`.
 
     `work_root` and `results_root` are `folder/work` and `folder/results`; on PATH are
     `folder/bin`, the environment's programs and the system's.
@@ -79,7 +81,7 @@ def dry_run(folder: Path, *targets: str, fails: bool = False, **config: Any) -> 
     path = os.pathsep.join([str(folder / "bin"), str(SCRIPTS), "/usr/bin", "/bin"])
     done = subprocess.run(
         [SCRIPTS / "snakemake", "--dry-run", "--cores", "1", *targets, "--configfile", written],
-        cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False,
+        cwd=project, env=os.environ | {"PATH": path}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode != 0) == fails, done.stdout[-5000:] + done.stderr[-5000:]
     return Planned(done.returncode, done.stdout + done.stderr)

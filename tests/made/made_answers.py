@@ -54,7 +54,8 @@ def answer(
     """An aligned answer, `tail` frames of silence after it; what is not given is drawn."""
     rng = np.random.default_rng(seed)
     phones, words = timed(spoken)
-    segments = phone_segments(key, phones, words)
+    after = [Segment("SIL", phones[-1].end, tail)] if tail else []
+    segments = phone_segments(key, [*phones, *after], words)
     frames, size = phones[-1].end + tail, len(phones)
     ratio = np.array(gop) if len(gop) else -rng.gamma(1.0, 1.0, size)
     extras = np.zeros((size, len(EXTRAS)))
@@ -101,10 +102,13 @@ def drawn(key: str, seed: int, worse: float = 0.0, **others: object) -> HeardAns
     return answer(key, spoken, gop, sure, [("other words", -1.5)], seed, **others)
 
 
-def view_of(answer: HeardAnswer) -> RecordingView:
-    """A recogniser's view of its transcript."""
+def viewed(answer: HeardAnswer) -> HeardAnswer:
+    """The answer with a recogniser's view of its transcript."""
+    if answer.recording is None:
+        return answer
     words = tuple(WordView(-1.5, 2, -1.0, -0.25, True) for _ in answer.decoded.words)
-    return RecordingView(words, answer.decoded.transcript, 0.0, -0.5, -0.75)
+    view = RecordingView(words, answer.decoded.transcript, 0.0, -0.5, -0.75)
+    return replace(answer, recording=replace(answer.recording, view=view))
 
 
 def write_answers(root: Path, answers: Iterable[HeardAnswer]) -> AnswerFolders:
@@ -113,7 +117,7 @@ def write_answers(root: Path, answers: Iterable[HeardAnswer]) -> AnswerFolders:
     folders = AnswerFolders(
         *(root / name for name in ("data", "decoded", "ali", "gop", "pool", "pool_encoded")),
         second=root / "second" if found[0].second is not None else None,
-        view=root / "view",
+        view=root / "view" if any(a.recording and a.recording.view for a in found) else None,
     )
     folders.recordings.mkdir(parents=True)
     write_table(folders.recordings / "utt2dur", {a.key: f"{a.seconds:.3f}" for a in found})
@@ -146,7 +150,8 @@ def write_answers(root: Path, answers: Iterable[HeardAnswer]) -> AnswerFolders:
         columns = next(iter(aligned.values())).measured[name].columns
         rows = [(k, list(r.segments), r.measured[name].matrix) for k, r in aligned.items()]
         write_pooled(folder, columns, rows)
-    _write_views(root / "view", aligned)
+    if folders.view:
+        _write_views(folders.view, aligned)
     return folders
 
 
@@ -163,8 +168,7 @@ def _write_views(folder: Path, aligned: dict[str, Recording]) -> None:
         utterances.writerow(["utterance", *whole])
         for key, recording in aligned.items():
             view = recording.view
-            if view is None:
-                continue
+            assert view is not None
             for i, word in enumerate(view.words):
                 cells = [getattr(word, name) for name in fields]
                 words.writerow([key, i, *cells, int(word.heard)])

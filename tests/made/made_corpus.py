@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS, WORD_ASPECTS
 from pyscorer.contract.files import write_table
 from pyscorer.contract.labels import Labels
 from pyscorer.contract.phones import ARPABET, PHONES
 from pyscorer.contract.pooled import make_pooled, write_pooled
+from pyscorer.contract.scales import SPEECHOCEAN, Scales, from_unit, write_scales
 from pyscorer.contract.segments import DURATION_COLUMNS, PhoneSegment, durations
 from pyscorer.grading.grader_inputs import RawInputs
 from pyscorer.pretrained.view_columns import VIEW_OF_UTTERANCE, VIEW_OF_WORD, RecogniserView
@@ -19,7 +19,7 @@ MEASURES = ("lpp", "gop")
 
 
 def make_utterances(
-    speakers: int, each: int = 4, seed: int = 0
+    speakers: int, each: int = 4, seed: int = 0, scales: Scales = SPEECHOCEAN
 ) -> tuple[RawInputs, Labels, dict[str, list[PhoneSegment]]]:
     """Utterances of 2 to 5 words of 1 to 4 phones; each speaker has a skill, which `lpp` tells."""
     generator = np.random.default_rng(seed)
@@ -58,13 +58,19 @@ def make_utterances(
     starts = np.flatnonzero(pooled.phone_index == 0)
     word = np.add.reduceat(good, starts) / np.diff([*starts, len(good)])
     whole = np.array([good[utterance == i].mean() for i in range(len(segments))])
-    scores = np.round(10 * whole)[:, None] + np.zeros(len(UTTERANCE_ASPECTS))
+
+    def scored(shares: np.ndarray, level: str) -> np.ndarray:
+        ranges = scales.level(level).values()
+        columns = [from_unit(shares, own) for own in ranges]
+        return np.array(columns, np.float32).reshape(len(ranges), len(shares)).T.copy()
+
     labels = Labels(
-        scores.astype(np.float32),
-        (10 * whole[:, None] + np.zeros(len(UTTERANCE_ASPECTS))).astype(np.float32),
-        np.repeat(np.round(10 * word)[:, None], len(WORD_ASPECTS), axis=1).astype(np.float32),
-        (2 * good).astype(np.float32),
+        scored(np.round(10 * whole) / 10, "utterance"),
+        scored(whole, "utterance"),
+        scored(np.round(10 * word) / 10, "word"),
+        scored(good, "phone")[:, 0] if scales.phone else np.full(len(good), np.nan, np.float32),
         np.array(owner),
+        scales,
     )
     view = RecogniserView()
     each = np.log(word + 0.1)
@@ -81,16 +87,20 @@ def make_utterances(
     return RawInputs(replace(pooled, features=features), tuple(columns)), labels, segments
 
 
-def write_corpus(folder: Path, split: str, speakers: int, seed: int) -> None:
+def write_corpus(
+    folder: Path, split: str, speakers: int, seed: int, scales: Scales = SPEECHOCEAN
+) -> None:
     """folder/data/split with its label tables, folder/gop/split and folder/recogniser/split."""
-    raw, labels, segments = make_utterances(speakers, seed=seed)
+    raw, labels, segments = make_utterances(speakers, seed=seed, scales=scales)
     p, keys = raw.pooled, raw.pooled.keys
     data = folder / "data" / split
     write_table(data / "utt2spk", dict(zip(keys, labels.speakers, strict=True)))
-    tables = {"utterance": pd.DataFrame(labels.utterances, columns=UTTERANCE_ASPECTS)}
+    write_scales(data, scales)
+    names, (low, high) = list(scales.utterance), scales.bounds("utterance")
+    tables = {"utterance": pd.DataFrame(labels.utterances, columns=names)}
     tables["utterance"].insert(0, "utterance", keys)
     raters = [
-        pd.DataFrame((labels.raters + shift).clip(0, 10), columns=UTTERANCE_ASPECTS).assign(
+        pd.DataFrame((labels.raters + shift).clip(low, high), columns=names).assign(
             utterance=keys, rater=number
         )
         for number, shift in enumerate((-0.3, 0.3))
@@ -99,18 +109,21 @@ def write_corpus(folder: Path, split: str, speakers: int, seed: int) -> None:
     owner = np.repeat(keys, p.word_counts)
     starts = np.flatnonzero(p.phone_index == 0)
     places = {"utterance": owner, "word_index": p.word_index[starts], "word": "X"}
-    tables["word"] = pd.DataFrame(places).join(pd.DataFrame(labels.words, columns=WORD_ASPECTS))
+    tables["word"] = pd.DataFrame(places).join(
+        pd.DataFrame(labels.words, columns=list(scales.word))
+    )
     tables["phone"] = pd.DataFrame(
         {
             "utterance": np.repeat(keys, p.phone_counts),
             "word_index": p.word_index,
             "phone_index": p.phone_index,
             "phone": [PHONES[i + 2] for i in p.phones],
-            "accuracy": labels.phones,
+            scales.phone_aspect or "accuracy": labels.phones,
         }
     )
     for name, table in tables.items():
-        table.to_csv(data / f"{name}_scores.csv", index=False)
+        if scales.level(name):
+            table.to_csv(data / f"{name}_scores.csv", index=False)
     ends = np.cumsum(p.phone_counts)
     own = p.features[:, : len(DURATION_COLUMNS) + len(MEASURES)]
     rows = zip(keys, segments.values(), np.split(own, ends[:-1]), strict=True)

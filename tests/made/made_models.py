@@ -13,14 +13,9 @@ from pyscorer.alignment.train_gmm import GmmOptions, train_gmm
 from pyscorer.chain.acoustic_model import AcousticModel, save_model
 from pyscorer.chain.export import ExportOptions, export
 from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
-from pyscorer.contract.datadir import (
-    UTTERANCE_ASPECTS,
-    WORD_ASPECTS,
-    DataDir,
-    Utterance,
-    write_data_dir,
-)
+from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.contract.phones import PHONES, strip_stress
+from pyscorer.contract.scales import LEVELS, SPEECHOCEAN, Scales, write_scales
 from pyscorer.corpora.sample_text import STRESSED_LEXICON
 from pyscorer.feedback.bundle import BundleGraderOptions, bundle_grader
 from pyscorer.grading.fit_grader import FitOptions
@@ -62,21 +57,22 @@ def write_recordings(root: Path) -> None:
     )
 
 
-def write_scores(data: Path, pooled: Path) -> None:
+def write_scores(data: Path, pooled: Path, scales: Scales = SPEECHOCEAN) -> None:
     """Scores at random, fluency 9, for the units of a pooled directory."""
+    write_scales(data, scales)
     draw = np.random.default_rng(0)
     units = pd.read_csv(pooled / "segments.csv", dtype=str).drop(columns=["start", "length"])
     words = units[["utterance", "word_index"]].drop_duplicates().assign(word="X")
     keys = words[["utterance"]].drop_duplicates()
-    for level, table, aspects, top in (
-        ("utterance", keys, UTTERANCE_ASPECTS, 10),
-        ("word", words, WORD_ASPECTS, 10),
-        ("phone", units, ["accuracy"], 2),
-    ):
-        scores = {a: draw.integers(0, top + 1, len(table)) for a in aspects} | (
-            {"fluency": 9} if level == "utterance" else {}
-        )
-        table.assign(**scores).to_csv(data / f"{level}_scores.csv", index=False)
+    for level, table in zip(LEVELS, (keys, words, units), strict=True):
+        scores = {
+            aspect: draw.integers(low, high + 1, len(table))
+            for aspect, (low, high) in scales.level(level).items()
+        }
+        if level == "utterance" and "fluency" in scores:
+            scores["fluency"][:] = 9
+        if scores:
+            table.assign(**scores).to_csv(data / f"{level}_scores.csv", index=False)
 
 
 def align_recordings(root: Path, iterations: int, gaussians: int) -> None:
@@ -91,7 +87,7 @@ def align_recordings(root: Path, iterations: int, gaussians: int) -> None:
     align(data, root / "mfcc13", lexicon, root / "gmm", root / "ali", AlignOptions(jobs=1))
 
 
-def make_models(root: Path) -> None:
+def make_models(root: Path, scales: Scales = SPEECHOCEAN) -> None:
     """From recordings to root/bundle; the TDNN-F is random, so scores mean nothing."""
     align_recordings(root, iterations=4, gaussians=120)
     data, ali, deep = root / "data", root / "ali", root / "deep"
@@ -103,7 +99,7 @@ def make_models(root: Path) -> None:
     for split in ("train", "test"):
         pool(data, ali, deep, root / "pool" / split)
         gop(data, ali, deep, root / "gop" / split, root / "gmm", root / "mfcc13")
-    write_scores(data, root / "pool/train")
+    write_scores(data, root / "pool/train", scales)
     train_grader(
         *(data, data, root / "grader"),
         SourcePaths(tdnnf=root / "pool", gop=root / "gop"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pyscorer.contract.archives import read_matrices
-from pyscorer.contract.datadir import UTTERANCE_ASPECTS
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.contract.files import write_table
 from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import read_columns, read_pooled, write_pooled
@@ -52,7 +52,9 @@ def write_corpus(folder: Path, speakers: int = 6, each: int = 3) -> tuple[Path, 
     write_pooled(pool, [*(f"deep_{i}" for i in range(12)), "log_duration"], rows)
     write_table(data / "utt2spk", owners)
     tables = {
-        "utterance": pd.DataFrame({"utterance": [*owners]} | dict.fromkeys(UTTERANCE_ASPECTS, 8.0)),
+        "utterance": pd.DataFrame(
+            {"utterance": [*owners]} | dict.fromkeys(SPEECHOCEAN.utterance, 8.0)
+        ),
         "word": pd.DataFrame(
             [(u, w, "X", 8.0, 10.0, 8.0) for u, w, *_ in phones],
             columns=["utterance", "word_index", "word", "accuracy", "stress", "total"],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_answers import SHORT, drawn, silence, view_of
+from made_answers import SHORT, drawn, silence, viewed
 
 from pyscorer.errors import InputError
 from pyscorer.proficiency.answer_encoder import KINDS, SEQUENCES, AnswerEncoder
@@ -121,9 +121,7 @@ def test_long_sequences_are_cut_with_a_warning(caplog: pytest.LogCaptureFixture)
 
 def test_what_training_answers_have_is_asked_of_every_other() -> None:
     def more(answer: HeardAnswer) -> HeardAnswer:
-        recording = answer.recording
-        viewed = recording and replace(recording, view=view_of(answer))
-        return replace(answer, second="w1", recording=viewed)
+        return viewed(replace(answer, second="w1"))
 
     encoder, _ = fit(list(map(more, TRAIN)))
     assert {"disagreement", "view_word_mean"} <= set(encoder.names)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_answers import drawn, silence, write_answers
+from made_answers import drawn, silence, viewed, write_answers
 
 from pyscorer.contract.classes import ACCEPTED, write_classes
 from pyscorer.contract.decoded import TEXT
@@ -27,7 +27,7 @@ def answers(split: str, number: int) -> list[HeardAnswer]:
     return [
         silence(f"{split}{i:03}", second="")
         if i % 10 == 9
-        else drawn(f"{split}{i:03}", 1000 * len(split) + i, worse=i % 2, second="w1 w2")
+        else viewed(drawn(f"{split}{i:03}", 1000 * len(split) + i, worse=i % 2, second="w1 w2"))
         for i in range(number)
     ]
 
@@ -39,7 +39,7 @@ class Made:
     answers: tuple[list[HeardAnswer], list[HeardAnswer]]
 
     def options(self) -> dict[str, list[Path]]:
-        names = ("recordings", "decoded", "ali", "gop", "pool", "pool_encoded", "second")
+        names = ("recordings", "decoded", "ali", "gop", "pool", "pool_encoded", "second", "view")
         return {name: [getattr(f, name) for f in self.folders] for name in names}
 
     def run(self, out: Path, **changed: object) -> None:
@@ -92,6 +92,7 @@ def test_archives_give_the_answers_that_were_written(made: Made) -> None:
         assert (read.recording is None) == (written.recording is None)
         if read.recording is not None and written.recording is not None:
             assert read.recording.segments == written.recording.segments
+            assert read.recording.view == written.recording.view
             for name, measured in written.recording.measured.items():
                 np.testing.assert_allclose(
                     read.recording.measured[name].matrix, measured.matrix, rtol=1e-6
@@ -139,7 +140,7 @@ def test_inputs_of_a_second_run_are_the_same(made: Made, features: Path, tmp_pat
 
 
 def test_a_folder_too_few_is_named(made: Made, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="--pool: 1 folders.*name two"):
+    with pytest.raises(InputError, match=r"--pool: 1 folders.*name two"):
         made.run(tmp_path / "out", pool=[made.folders[0].pool])
 
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from made_answers import answer, silence, view_of
+from made_answers import answer, silence, viewed
 
 from pyscorer.contract.ctm import Segment
 from pyscorer.contract.decoded import Alternative, Decoded
@@ -109,14 +109,14 @@ def test_alternatives() -> None:
 
 
 @pytest.mark.parametrize(
-    ("second", "expected"),
-    [("CAT SAT TEA", 0), ("cat sat", 1 / 3), ("", 1), ("cat sat tea and cake too", 1 / 2)],
+    ("second", "agreement", "rate"),
+    [("CAT SAT TEA", 1, 0), ("cat mat", 1 / 3, 2 / 3), ("", 0, 1), ("cat sat tea " * 3, 1, 1)],
 )
-def test_disagreement_of_recognisers_is_by_the_longer_transcript(
-    second: str, expected: float
+def test_disagreement_of_recognisers_is_a_rate_of_at_most_1(
+    second: str, agreement: float, rate: float
 ) -> None:
     found = describe_answer(answer("u", SPOKEN, GOPS, second=second))
-    assert found["disagreement"] == pytest.approx(expected)
+    assert (found["agreement"], found["disagreement"]) == pytest.approx((agreement, rate))
     assert found["second_words"] == len(second.split())
 
 
@@ -132,12 +132,7 @@ def test_no_figure_knows_a_word() -> None:
 
 
 def test_a_view_of_the_transcript() -> None:
-    one = answer("u", SPOKEN, GOPS)
-    assert one.recording is not None
-    viewed = Recording(
-        "u", one.recording.segments, 240, view=view_of(one), measured=one.recording.measured
-    )
-    found = describe_answer(HeardAnswer(one.decoded, 2.4, one.prompt, viewed))
+    found = describe_answer(viewed(answer("u", SPOKEN, GOPS)))
     assert found["view_word_mean"] == -0.75  # -1.5 of two tokens
     assert (found["view_margin_min"], found["view_difference"]) == (-0.25, 0.25)
 
@@ -147,7 +142,7 @@ def test_of_silence_nothing_is_claimed_but_that_nothing_was_heard() -> None:
     assert found.pop("words_to_prompt") == pytest.approx(-math.log(4))
     assert found == {
         **{"heard": 0, "aligned": 0, "seconds": 2, "words": 0, "prompt_words": 3},
-        **{"second_words": 0, "disagreement": 0},
+        **{"second_words": 0, "agreement": 1, "disagreement": 0},
     }
 
 

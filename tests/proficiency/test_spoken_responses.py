@@ -1,4 +1,4 @@
-"""Responses of data directories: what is read and refused, and runs on two, four and five classes."""
+"""Responses of data directories: what is read and refused; runs on two, four and five classes."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -10,7 +10,10 @@ from pyscorer.chain.acoustic_model import AcousticModel, save_model
 from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
 from pyscorer.chain.tree import ContextTree, monophone_tree, write_tree
 from pyscorer.contract.archives import write_archive
+from pyscorer.contract.ctm import Segment
+from pyscorer.contract.decoded import read_decoded
 from pyscorer.contract.phones import PHONE_ID, PHONES
+from pyscorer.corpora.spoken_call import PromptUnit, write_grammar
 from pyscorer.errors import InputError
 from pyscorer.evaluation.word_errors import WordErrors, count_errors
 from pyscorer.kaldi.tree_file import write_kaldi_tree
@@ -211,9 +214,79 @@ def test_the_stage_writes_transcripts_alternatives_and_errors(run, tmp_path: Pat
     assert rows["a-1"]["wer"] == "0.0000"
     assert rows["a-2"] | {"words": "2", "deletions": "1", "wer": "0.5000"} == rows["a-2"]
     assert rows["TOTAL"]["wer"] == "0.3333"
-    with (tmp_path / "out" / "nbest.csv").open() as stream:
-        ranks = [(row["utterance"], row["rank"]) for row in csv.DictReader(stream)]
-    assert ranks[0] == ("a-1", "1") and ("a-2", "1") in ranks
+    for decoded in read_decoded(tmp_path / "out"):
+        assert decoded.alternatives[0].words == ("BEE",)
+        (bee,) = decoded.words
+        # All 15 frames of 10 ms, three a row of scores; nothing else is likely.
+        assert (bee.start, bee.end) == (0, 15)
+        assert bee.confidence == pytest.approx(1, abs=0.01)
+
+
+def test_a_data_directory_without_text_has_transcripts_and_no_errors(run, tmp_path: Path):
+    decode(*run, DecodeOptions(jobs=1))
+    data = run[0]
+    (data / "text").rename(data / "prompts")
+    decode(*run, DecodeOptions(nbest=1, jobs=1))
+    assert (tmp_path / "out" / "hyp.text").read_text() == "a-1 BEE\na-2 BEE\n"
+    assert not (tmp_path / "out" / "wer.csv").exists()
+    (bee,) = next(iter(read_decoded(tmp_path / "out"))).words
+    assert bee == Segment("BEE", 0, 15, None)
+
+
+def test_an_utterance_in_which_nothing_fits_has_no_words(run, tmp_path: Path, caplog):
+    write_archive(
+        run[1] / "feats.scp", [(k, np.zeros((n, 40))) for k, n in (("a-1", 15), ("a-2", 2))]
+    )
+    decode(*run, DecodeOptions(jobs=1))
+    assert (tmp_path / "out" / "hyp.text").read_text() == "a-1 BEE\na-2\n"
+    assert "1 utterances without any word: a-2" in caplog.text
+
+
+def test_words_have_the_times_of_their_phones_and_the_doubt_between_homophones(folder: Path):
+    recogniser = Recogniser(folder / "graph", SearchOptions(nbest=4, lattice_beam=20))
+    best, other, *_ = recogniser.decode(scores("SIL S IY SIL DH AH S IY", frames=3))
+    assert [(s.label, s.start, s.end) for s in best.spans] == [
+        ("SEE", 3, 9), ("THE", 12, 18), ("SEA", 18, 24),
+    ]  # fmt: skip
+    # Only homophones compete, by the language model alone.
+    found = recogniser.decode(scores("SIL S IY SIL DH AH S IY", frames=3))
+    mass = {one.words: np.exp(one.score - best.score) for one in found}
+    assert all(set(words) <= {"SEE", "SEA", "THE"} for words in mass)
+    for place, span in enumerate(best.spans):
+        share = sum(m for words, m in mass.items() if words[place] == span.label)
+        assert span.confidence == pytest.approx(share / sum(mass.values()), abs=0.02)
+    assert other.spans == ()
+
+
+def test_a_graph_whose_lexicon_is_of_another_is_refused(folder: Path, tmp_path: Path):
+    for file in (folder / "graph").iterdir():
+        (tmp_path / file.name).symlink_to(file)
+    (tmp_path / "lexicon.txt").unlink()
+    (tmp_path / "lexicon.txt").write_text("BEE B IY\nSEE S IY\n")
+    with pytest.raises(InputError, match=r"its lexicon\.txt or phones\.int is of another graph"):
+        Recogniser(tmp_path).decode(scores("S IY DH AH B IY"))
+    (tmp_path / "phones.int").unlink()
+    (tmp_path / "phones.int").write_text("0\n1\n")
+    with pytest.raises(InputError, match=r"phones\.int: not of the pdfs\.int beside it"):
+        Recogniser(tmp_path).decode(scores("B IY"))
+
+
+def test_a_grammar_and_several_texts_teach_the_language_model(folder: Path, tmp_path: Path):
+    (tmp_path / "more").write_text("u9 bee\n")
+    (tmp_path / "grammar.csv").write_text("prompt,response\nLieblingstier?,The sheep\n")
+    arguments = [tmp_path / "more", folder / "text"], folder / "lexicon.txt", folder / "tree.json"
+    with pytest.raises(InputError, match=r"1 words are not in .*: SHEEP; .*guess them"):
+        decoding_graph(*arguments, tmp_path / "graph", grammar=tmp_path / "grammar.csv")
+    guess = GraphOptions(unknown_words="guess")
+    decoding_graph(*arguments, tmp_path / "graph", guess, tmp_path / "grammar.csv")
+    assert "SHEEP SH IY P\n" in (tmp_path / "graph" / "lexicon.txt").read_text()
+    recogniser = Recogniser(tmp_path / "graph")
+    assert words(recogniser, "DH AH SH IY P") == ["THE SHEEP"]
+    (known,) = recogniser.decode(scores("DH AH SH IY P"))
+    write_grammar(tmp_path / "grammar.xml", {"Tier?": PromptUnit("animal", ("the sheep", "sheep"))})
+    decoding_graph(*arguments, tmp_path / "xml", guess, tmp_path / "grammar.xml")
+    (more,) = Recogniser(tmp_path / "xml").decode(scores("DH AH SH IY P"))
+    assert more.words == known.words and more.score != known.score
 
 
 def test_a_graph_of_another_tree_stops_the_stage(run, tmp_path: Path):

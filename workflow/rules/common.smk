@@ -1,6 +1,13 @@
-"""The run that the configuration stands for, and what every rule shares. No stage logic here."""
+"""The run that the configuration stands for, and what every rule shares. No stage logic here.
 
+In a project these rules are a module, and Snakemake fills in commands with names of the project's
+own Snakefile: a command takes all that it says from its rule (`params`), but for `RECIPES`, which a
+project's Snakefile imports.
+"""
+
+import os
 import sys
+import sysconfig
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +18,9 @@ from pyscorer.planning import commands
 from pyscorer.planning.commands import files, folders, in_one
 from pyscorer.planning.graders import recogniser
 from pyscorer.planning.plan import RECIPES, make_plan, tree_files
+
+# Commands call the `pyscorer` of the environment that Snakemake runs in, activated or not.
+os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
 
 try:
     for file in workflow.configfiles:

@@ -45,6 +45,7 @@ rule validate:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
     params:
+        results=RESULTS,
         folders=folders("data", out=0),
         options=options("validate"),
     threads: workflow.cores
@@ -54,7 +55,7 @@ rule validate:
         BENCHMARKS / "validate" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer validate {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
-        " --report {RESULTS:q}/faults.{wildcards.corpus:q}.{wildcards.split:q}.csv"
+        " --report {params.results:q}/faults.{wildcards.corpus:q}.{wildcards.split:q}.csv"
         " {params.options} 2>&1 | tee {log:q}"
 
 

@@ -21,6 +21,7 @@ rule decoding_graph:
     output:
         directory(WORK / "decoding_graph"),
     params:
+        tree=TREE,
         options=options("decoding_graph", base=HEARING.graph_options),
     log:
         LOGS / "decoding_graph.log",
@@ -28,7 +29,7 @@ rule decoding_graph:
         BENCHMARKS / "decoding_graph.tsv"
     shell:
         "pyscorer decoding_graph --lexicon {input.lexicon:q}"
-        " --tree {TREE:q} --out {output:q} {params.options} 2>&1 | tee {log:q}"
+        " --tree {params.tree:q} --out {output:q} {params.options} 2>&1 | tee {log:q}"
 
 
 # Three decoders that write the same files, each into its own folder; `proficiency.speech` chooses.
@@ -124,12 +125,14 @@ rule export_kaldi:
         made=TREE_MADE,
     output:
         directory(RESULTS / "kaldi"),
+    params:
+        graphs=TREE.parent,
     log:
         LOGS / "export_kaldi.log",
     benchmark:
         BENCHMARKS / "export_kaldi.tsv"
     shell:
-        "pyscorer export_kaldi --model {input.model:q} --graphs {TREE.parent:q} --out {output:q}"
+        "pyscorer export_kaldi --model {input.model:q} --graphs {params.graphs:q} --out {output:q}"
         " 2>&1 | tee {log:q}"
 
 

@@ -29,11 +29,12 @@ rule kaldi_lang:
     output:
         [DATA / name for name in ("L.fst", "topo", "topo.chain", "text.int", "spk2utt", "wav.scp")],
     params:
+        canonical=CANONICAL,
         folders=folders("data", out=0),
     log:
         LOGS / "kaldi" / "lang.{split}.log",
     shell:
-        "pyscorer kaldi_lang {params.folders} --lexicon {input.lexicon:q} {CANONICAL}"
+        "pyscorer kaldi_lang {params.folders} --lexicon {input.lexicon:q} {params.canonical}"
         " 2>&1 | tee {log:q}"
 
 
@@ -46,12 +47,13 @@ rule kaldi_shards:
         expand(K / "shards" / "{split}" / "{shard}.{kind}", shard=SHARDS, kind=["scp", "spk2utt", "learn"], allow_missing=True),
         K / "shards" / "{split}" / "heldout.learn",
     params:
+        jobs=ENGINE["jobs"],
         folders=folders("lang", out=0),
         heldout=lambda w: KALDI.heldout(w.split),
     log:
         LOGS / "kaldi" / "shards.{split}.log",
     shell:
-        "pyscorer kaldi_shards {params.folders} --jobs {ENGINE[jobs]} --heldout {params.heldout}"
+        "pyscorer kaldi_shards {params.folders} --jobs {params.jobs} --heldout {params.heldout}"
         " 2>&1 | tee {log:q}"
 
 
@@ -60,11 +62,12 @@ rule kaldi_features:
         K / "shards" / "{split}" / "{shard}.scp",
     output:
         K / "{kind}" / "{split}" / "{shard}.scp",
+    params:
+        stem=subpath(output[0], strip_suffix=".scp"),
     log:
         LOGS / "kaldi" / "features.{split}.{kind}.{shard}.log",
     shell:
-        "{RECIPES:q}/features.sh {wildcards.kind} {input:q}"
-        " {K:q}/{wildcards.kind}/{wildcards.split:q}/{wildcards.shard} 2>&1 | tee {log:q}"
+        "{RECIPES:q}/features.sh {wildcards.kind} {input:q} {params.stem:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_cmvn:
@@ -102,12 +105,13 @@ rule kaldi_alignment:
     wildcard_constraints:
         split="(?!train-sp)[^/]+",  # the copies of paper1 have their originals' alignments
     params:
+        canonical=CANONICAL,
         folders=folders("data", out=0),
     log:
         LOGS / "kaldi" / "alignment.{split}.log",
     shell:
         "pyscorer kaldi_alignment {params.folders} --lexicon {input.lexicon:q}"
-        " --lengths {input.lengths:q} {CANONICAL} 2>&1 | tee {log:q}"
+        " --lengths {input.lengths:q} {params.canonical} 2>&1 | tee {log:q}"
 
 
 rule import_kaldi_gmm:

@@ -19,12 +19,14 @@ rule kaldi_lattices:
     output:
         CHAIN / "lattices" / "{shard}.gz",
     params:
+        data=TRAIN,
+        mfcc=TRAIN_MFCC,
         view=transforms,
         script="lattices.sh",
     log:
         LOGS / "kaldi" / "lattices.{shard}.log",
     shell:
-        "{params.view} {RECIPES:q}/{params.script} {TRAIN:q} {TRAIN:q} {TRAIN_MFCC:q}"
+        "{params.view} {RECIPES:q}/{params.script} {params.data:q} {params.data:q} {params.mfcc:q}"
         " {input.shard:q} {input.model:q} {input.by:q} {output:q} 2>&1 | tee {log:q}"
 
 
@@ -51,13 +53,16 @@ rule kaldi_chain_graphs:
     output:
         [CHAIN / name for name in ("tree", "0.trans_mdl", "phone_lm.fst", "den.fst", "normalization.fst")],
     params:
+        data=TRAIN,
+        out=subpath(output[0], parent=True),
+        leaves=ENGINE["num_leaves"],
         alignments=in_one("ali"),
     log:
         LOGS / "kaldi" / "chain_graphs.log",
     shell:
-        "{RECIPES:q}/chain_graphs.sh {TRAIN:q} {ENGINE[num_leaves]} {input.model:q}"
+        "{RECIPES:q}/chain_graphs.sh {params.data:q} {params.leaves} {input.model:q}"
         " {params.alignments:q}"
-        " {CHAIN:q} {input.stats:q} 2>&1 | tee {log:q}"
+        " {params.out:q} {input.stats:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_network:
@@ -65,11 +70,14 @@ rule kaldi_network:
         CHAIN / "0.trans_mdl",
     output:
         CHAIN / "0.raw",
+    params:
+        network=ENGINE["network"],
+        seed=config["seed"],
     log:
         LOGS / "kaldi" / "network.log",
     shell:
-        "pyscorer kaldi_network --transitions {input:q} --network {ENGINE[network]}"
-        " --seed {config[seed]} --out {output:q} 2>&1 | tee {log:q}"
+        "pyscorer kaldi_network --transitions {input:q} --network {params.network}"
+        " --seed {params.seed} --out {output:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_egs:
@@ -84,11 +92,15 @@ rule kaldi_egs:
         CHAIN / "egs" / "{part}.cegs",
     wildcard_constraints:
         part=r"heldout|\d+",
+    params:
+        graphs=subpath(input.graphs, parent=True),
+        context=KALDI.context,
+        seed=config["seed"],
     log:
         LOGS / "kaldi" / "egs.{part}.log",
     shell:
-        "{RECIPES:q}/egs.sh {CHAIN:q} {input.model:q} {input.lattices:q} {input.feats:q}"
-        " {input.learn:q} {input.cmvn:q} {KALDI.context} {config[seed]} {output:q}"
+        "{RECIPES:q}/egs.sh {params.graphs:q} {input.model:q} {input.lattices:q} {input.feats:q}"
+        " {input.learn:q} {input.cmvn:q} {params.context} {params.seed} {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -102,6 +114,8 @@ rule kaldi_train:
     wildcard_constraints:
         iteration=r"[1-9]\d*",
     params:
+        minibatch=ENGINE["minibatch"],
+        gpu=ENGINE["gpu"],
         shift=lambda w: KALDI.shift(w.iteration),
         rate=lambda w: KALDI.learning_rate(w.iteration),
         seed=lambda w: config["seed"] + int(w.iteration),
@@ -112,7 +126,7 @@ rule kaldi_train:
         LOGS / "kaldi" / "train.{iteration}.log",
     shell:
         "{RECIPES:q}/train_chain.sh {input.den:q} {input.egs:q} {params.shift} {params.rate}"
-        " {ENGINE[minibatch]} {params.seed} {ENGINE[gpu]} {input.network:q} {output:q}"
+        " {params.minibatch} {params.seed} {params.gpu} {input.network:q} {output:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -129,6 +143,10 @@ rule kaldi_combine:
         CHAIN / "model" / "final.mdl",
         CHAIN / "model" / "tree",
     params:
+        data=subpath(input.phones, parent=True),
+        out=subpath(output[0], parent=True),
+        gpu=ENGINE["gpu"],
+        seed=config["seed"],
         egs=in_one("egs"),
     resources:
         gpu=GPU,
@@ -136,9 +154,9 @@ rule kaldi_combine:
         LOGS / "kaldi" / "combine.log",
     shell:
         "{{ {RECIPES:q}/combine_chain.sh {input.den:q} {params.egs:q} {input.heldout:q}"
-        " {input.transitions:q} {ENGINE[gpu]} {config[seed]} {output[0]:q} {input.networks:q};"
-        " cp {input.tree:q} {output[1]:q}; cp {TRAIN:q}/phones.txt {CHAIN:q}/model;"
-        " cp {RECIPES:q}/conf/mfcc40.conf {CHAIN:q}/model/mfcc.conf; }} 2>&1 | tee {log:q}"
+        " {input.transitions:q} {params.gpu} {params.seed} {output[0]:q} {input.networks:q};"
+        " cp {input.tree:q} {output[1]:q}; cp {params.data:q}/phones.txt {params.out:q};"
+        " cp {RECIPES:q}/conf/mfcc40.conf {params.out:q}/mfcc.conf; }} 2>&1 | tee {log:q}"
 
 
 rule kaldi_model:
@@ -165,6 +183,7 @@ rule kaldi_compute:
     wildcard_constraints:
         node="prefinal-l|output-xent",
     params:
+        gpu=ENGINE["gpu"],
         stem=subpath(output[0], strip_suffix=".scp"),
     resources:
         gpu=GPU,
@@ -172,7 +191,7 @@ rule kaldi_compute:
         LOGS / "kaldi" / "compute.{split}.{node}.{shard}.log",
     shell:
         "{RECIPES:q}/export.sh {input.model:q} {input.feats:q} {input.cmvn:q} {wildcards.node}"
-        " {ENGINE[gpu]} {params.stem:q} 2>&1 | tee {log:q}"
+        " {params.gpu} {params.stem:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_posteriors:

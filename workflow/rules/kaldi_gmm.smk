@@ -20,11 +20,15 @@ rule kaldi_mono_init:
     output:
         K / "mono" / "0.mdl",
         K / "mono" / "tree",
+    params:
+        data=TRAIN,
+        mfcc=TRAIN_MFCC,
+        out=subpath(output[0], parent=True),
     log:
         LOGS / "kaldi" / "mono_init.log",
     shell:
-        "{RECIPES:q}/mono_init.sh {TRAIN:q} {TRAIN:q} {TRAIN_MFCC:q} {input.shard:q} {K:q}/mono"
-        " 2>&1 | tee {log:q}"
+        "{RECIPES:q}/mono_init.sh {params.data:q} {params.data:q} {params.mfcc:q} {input.shard:q}"
+        " {params.out:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_graphs:
@@ -51,10 +55,13 @@ rule kaldi_align_equal:
         graphs=K / "mono" / "graphs" / ACOUSTIC / "{shard}.gz",
     output:
         K / "mono" / "start" / "{shard}.gz",
+    params:
+        data=TRAIN,
+        mfcc=TRAIN_MFCC,
     log:
         LOGS / "kaldi" / "align_equal.{shard}.log",
     shell:
-        "{RECIPES:q}/align_equal.sh {TRAIN:q} {TRAIN_MFCC:q} {input.shard:q} {input.graphs:q}"
+        "{RECIPES:q}/align_equal.sh {params.data:q} {params.mfcc:q} {input.shard:q} {input.graphs:q}"
         " {output:q} 2>&1 | tee {log:q}"
 
 
@@ -127,12 +134,14 @@ rule kaldi_accumulate:
     output:
         temp(K / "{system}" / "acc" / "{iteration}.{shard}"),
     params:
+        data=TRAIN,
+        mfcc=TRAIN_MFCC,
         view=transforms,
         script="acc_gmm.sh",
     log:
         LOGS / "kaldi" / "acc.{system}.{iteration}.{shard}.log",
     shell:
-        "{params.view} {RECIPES:q}/{params.script} {TRAIN:q} {TRAIN_MFCC:q} {input.shard:q}"
+        "{params.view} {RECIPES:q}/{params.script} {params.data:q} {params.mfcc:q} {input.shard:q}"
         " {input.ali:q} {input.model:q} {output:q} 2>&1 | tee {log:q}"
 
 
@@ -178,11 +187,13 @@ rule kaldi_tri_init:
     wildcard_constraints:
         system="tri|lda|sat",
     params:
+        data=TRAIN,
+        leaves=ENGINE["tri_leaves"],
         out=subpath(output[0], parent=True),
     log:
         LOGS / "kaldi" / "tri_init.{system}.log",
     shell:
-        "{RECIPES:q}/tri_init.sh {TRAIN:q} {ENGINE[tri_leaves]} {params.out:q} {input:q}"
+        "{RECIPES:q}/tri_init.sh {params.data:q} {params.leaves} {params.out:q} {input:q}"
         " 2>&1 | tee {log:q}"
 
 

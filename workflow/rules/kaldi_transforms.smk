@@ -111,6 +111,7 @@ rule kaldi_adapt:
     output:
         K / "sat" / "adapted" / "{split}" / "{shard}",
     params:
+        retry=WIDEST,
         view=transforms,
         data=subpath(input.lang, parent=True),
         mfcc=subpath(input.cmvn, parent=True),
@@ -119,6 +120,6 @@ rule kaldi_adapt:
     shell:
         "{{ export {params.view};"
         " {RECIPES:q}/align_gmm.sh {params.data:q} {params.mfcc:q} {input.shard:q} {input.graphs:q}"
-        " {input.model:q} 10 {WIDEST} {output:q}.gz;"
+        " {input.model:q} 10 {params.retry} {output:q}.gz;"
         " {RECIPES:q}/fmllr.sh {params.data:q} {params.mfcc:q} {input.shard:q} {input.spk2utt:q}"
         " {output:q}.gz {input.model:q} {output:q}; }} 2>&1 | tee {log:q}"

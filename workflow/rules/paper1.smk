@@ -21,6 +21,7 @@ rule transition_gop:
     output:
         WORK / "transition_gop" / CORPUS / "{split}" / "phones.scp",
     params:
+        tree=TREE,
         folders=folders("data", "ali", "reference", "feats", out=0),
     threads: workflow.cores
     log:
@@ -28,7 +29,7 @@ rule transition_gop:
     benchmark:
         BENCHMARKS / "transition_gop" / "{split}.tsv"
     shell:
-        "pyscorer transition_gop {params.folders} --model {input.model:q} --tree {TREE:q}"
+        "pyscorer transition_gop {params.folders} --model {input.model:q} --tree {params.tree:q}"
         " --jobs {threads} 2>&1 | tee {log:q}"
 
 
@@ -164,7 +165,11 @@ rule quote:
     """The tables of the run, copied into the document that explains them."""
     input:
         RESULTS / "paper1" / "paper1.html",
+    params:
+        results=RESULTS,
+        document=RECIPES.parent / "docs" / "pronunciation.md",
     log:
         LOGS / "quote.log",
     shell:
-        "pyscorer quote --results {RESULTS:q} --document {RECIPES.parent:q}/docs/pronunciation.md 2>&1 | tee {log:q}"
+        "pyscorer quote --results {params.results:q} --document {params.document:q}"
+        " 2>&1 | tee {log:q}"

@@ -90,6 +90,7 @@ rule evaluate:
         RESULTS / "tables" / "ceiling.csv",
         RESULTS / "tables" / "errors.csv",
     params:
+        names=NAMES,
         folders=folders("data", "scorers", out=0),
         options=options("evaluate"),
     log:
@@ -97,7 +98,8 @@ rule evaluate:
     benchmark:
         BENCHMARKS / "evaluate.tsv"
     shell:
-        "pyscorer evaluate {params.folders} --names {NAMES:q} {params.options} 2>&1 | tee {log:q}"
+        "pyscorer evaluate {params.folders} --names {params.names:q} {params.options}"
+        " 2>&1 | tee {log:q}"
 
 
 rule report:
@@ -110,6 +112,7 @@ rule report:
     output:
         RESULTS / "report.html",
     params:
+        names=NAMES,
         folders=folders(
             *("train_data", "test_data", "train_ali", "test_ali"),
             *("gmm", "tdnnf", "scorers", "results"),
@@ -120,7 +123,7 @@ rule report:
     benchmark:
         BENCHMARKS / "report.tsv"
     shell:
-        "pyscorer report {params.folders} --names {NAMES:q} --out {output:q} {params.options}"
+        "pyscorer report {params.folders} --names {params.names:q} --out {output:q} {params.options}"
         " 2>&1 | tee {log:q}"
 
 
