@@ -286,9 +286,9 @@ def _panel(judge: Judge, answer: Mapping[str, Inputs] | None) -> tuple[Panel, li
 
 def _unknown(judge: Judge, prompt: str) -> str:
     near = close_prompts(judge.prompts, prompt)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(f'“{p}”' for p in near)}?" if near else ""
     where = "the grammar" if judge.encoders.grammar else "the training responses"
-    return f"The prompt {shown(prompt)} is not in {where}{hint}"
+    return f"The prompt “{shown(prompt)}” is not in {where}{hint}"
 
 
 def _too_long(judge: Judge, prompt: str, words: Sequence[str]) -> list[str]:

@@ -163,7 +163,7 @@ def test_a_response_longer_than_its_prompt_could_want_is_doubted(model: JudgeMod
 def test_a_prompt_that_is_not_known_is_judged_by_its_words(model: JudgeModel, wav: Path) -> None:
     _, found = judge_file(model, wav, "Say how the wether is")
     assert not found.judgement.known_prompt and found.judgement.experts
-    assert f"did you mean {WEATHER}" in found.judgement.warnings[-1]
+    assert f"did you mean “{WEATHER}”" in found.judgement.warnings[-1]
     _, other = judge_file(model, wav, WEATHER.upper() + "!")
     assert other.judgement.known_prompt and other.judgement.prompt == WEATHER
 
