@@ -26,6 +26,8 @@ try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # Snakemake takes the last of two same keys
     PLAN = make_plan(config)
+    if workflow.is_main_process:
+        PLAN.corpora.note_changes()
 except InputError as error:
     sys.exit(f"error: {error}")
 
@@ -33,7 +35,6 @@ config.update(PLAN.config)
 RUN = PLAN.run
 if workflow.is_main_process:
     print(f"run {RUN.name}: {RUN.note}", file=sys.stderr)
-    PLAN.corpora.note_changes()
 
 WORK, RESULTS, CORPUS = RUN.work, RUN.results, RUN.corpus
 LOGS, BENCHMARKS = WORK / "logs", WORK / "benchmarks"
