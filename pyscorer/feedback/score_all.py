@@ -36,6 +36,8 @@ from pyscorer.grading.grades import RecordingGrade
 from pyscorer.options import option
 
 _SCORED = "scored"
+_COLUMNS = {"wav", "name", "status", "error", "duration", "pace", "pauses", "warnings"}
+"""Of the summary beside those of scores; an aspect of such a name is called `pauses_score`."""
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ def _grades(grade: RecordingGrade | None, learned: Scales) -> Row:
     row: Row = {}
     for aspect in learned.shown("utterance"):
         for end in ("value", "low", "high"):
-            name = aspect if end == "value" else f"{aspect}_{end}"
+            named = f"{aspect}_score" if aspect in _COLUMNS else aspect
+            name = named if end == "value" else f"{named}_{end}"
             row[name] = getattr(grade.aspects[aspect], end) if grade else ""
     row["pace"] = round(grade.pace.value, 2) if grade else ""
     row["pauses"] = round(grade.pauses.value, 3) if grade else ""
