@@ -222,13 +222,15 @@ def read_targets(data: Path, aspect: str, keys: list[str]) -> tuple[np.ndarray, 
     own = scales.utterance[scales.chosen(aspect, data)]
     table = read_labels(data, "utterance").set_index("utterance")[aspect]
     if table.isna().all():
-        raise InputError(f"{data}: nobody gave {aspect} scores; choose another aspect")
+        raise InputError(
+            f"{data}: nobody gave {aspect} scores ({told(own)}); choose another aspect"
+        )
     speakers = read_table(data / "utt2spk")
     for key in keys:
         if key not in table.index or pd.isna(table[key]):
             raise InputError(
-                f"{data}/utterance_scores.csv: no {aspect} score ({told(own)}) of utterance "
-                f"{shown(key)}"
+                f"{data}/utterance_scores.csv: no {aspect} score of utterance {shown(key)}: give "
+                f"one from {told(own)}"
             )
         if key not in speakers:
             raise InputError(f"{data}/utt2spk: lacks utterance {key}")

@@ -25,6 +25,8 @@ Range = tuple[FiniteFloat, FiniteFloat]
 """The lowest and the highest score."""
 LEVELS = ("utterance", "word", "phone")
 
+_COLUMNS = {"utterance", "word", "phone", "rater", "word_index", "phone_index"}
+"""Of label tables: no aspect may have the name of one."""
 Numbers = TypeVar("Numbers", float, np.ndarray)
 
 
@@ -166,6 +168,8 @@ def make_scales(content: Mapping[str, object], place: str) -> Scales:
         for aspect, (low, high) in scales.level(level).items():
             if low >= high:
                 raise InputError(f"{place}: {level} {aspect}: {low:g} to {high:g} is no range")
+            if aspect in _COLUMNS:
+                raise InputError(f"{place}: {level} {aspect}: the name of a column; name it anew")
     if scales.overall_aspect and scales.overall_aspect not in scales.utterance:
         raise InputError(f"{place}: overall_aspect {scales.overall_aspect} is no utterance aspect")
     return scales
@@ -189,14 +193,17 @@ def scales_content(scales: Scales) -> dict[str, Any]:
     return content
 
 
-def check_same(one: Path, other: Path) -> Scales:
-    """The scales that two directories have both. Raises InputError where they differ."""
-    mine, theirs = read_scales(one), read_scales(other)
-    for level in LEVELS:
-        if [*mine.level(level).items()] != [*theirs.level(level).items()]:
-            own, others = (
-                ", ".join(f"{name} {told(r)}" for name, r in scales.level(level).items()) or "none"
-                for scales in (mine, theirs)
-            )
-            raise InputError(f"{other}: {level} scores: {others}, where {one} has: {own}")
+def check_same(first: Path, *others: Path) -> Scales:
+    """The scales that all of these directories have. Raises InputError where they differ."""
+    mine = read_scales(first)
+    for other in others:
+        theirs = read_scales(other)
+        for level in LEVELS:
+            if [*mine.level(level).items()] != [*theirs.level(level).items()]:
+                found, wanted = _told(theirs, level), _told(mine, level)
+                raise InputError(f"{other}: {level} scores: {found}, where {first} has: {wanted}")
     return mine
+
+
+def _told(scales: Scales, level: str) -> str:
+    return ", ".join(f"{name} {told(own)}" for name, own in scales.level(level).items()) or "none"

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,7 @@ _LONG = 0.95
 _UNLIKE = 0.01
 
 Settings = TypeVar("Settings")
+Readers = Literal["fluent readers", "good readers", "other readers"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Norms:
     """Seconds that 5 % of the pauses between words exceed."""
     prompt: FiniteFloat | None
     """Log-probability a token of the text, by the recogniser, that 1 % stay below."""
-    readers: str = "fluent readers"
+    readers: Readers = "fluent readers"
     """Who they are."""
 
 
@@ -99,9 +100,9 @@ def measure_norms(data: Path, pool: Path, view: Path | None = None) -> Norms:
     )
 
 
-def _scores_of_readers(data: Path) -> tuple[str, str, Range, pd.Series]:
+def _scores_of_readers(data: Path) -> tuple[Readers, str, Range, pd.Series]:
     """What good readers are called, the score that tells them ("": none does), range and values."""
-    nobody: tuple[str, str, Range, pd.Series] = (
+    nobody: tuple[Readers, str, Range, pd.Series] = (
         "other readers",
         "",
         (0, 1),

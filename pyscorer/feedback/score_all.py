@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 SUMMARY = "summary.csv"
 _DONE = ".summary.jsonl"
+_COLUMNS = {"wav", "name", "status", "error", "duration", "pace", "pauses", "warnings"}
+"""Of the summary beside those of scores; an aspect of such a name is called `pauses_score`."""
 _BATCH = 16
 """Recordings that are graded together at most."""
 _PARTS = 8
@@ -210,7 +212,8 @@ def _grades(grade: RecordingGrade | None, learned: Scales) -> Row:
     row: Row = {}
     for aspect in learned.shown("utterance"):
         for end in ("value", "low", "high"):
-            name = aspect if end == "value" else f"{aspect}_{end}"
+            named = f"{aspect}_score" if aspect in _COLUMNS else aspect
+            name = named if end == "value" else f"{named}_{end}"
             row[name] = getattr(grade.aspects[aspect], end) if grade else ""
     row["pace"] = round(grade.pace.value, 2) if grade else ""
     row["pauses"] = round(grade.pauses.value, 3) if grade else ""

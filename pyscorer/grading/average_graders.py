@@ -33,7 +33,7 @@ def average_graders(graders: list[Path], out: Path, options: AveragingOptions) -
 
     Raises InputError for tables that are not of the same units, or of other scales.
     """
-    scales = [check_same(graders[0], grader) for grader in graders][0]
+    scales = check_same(*graders)
     weights = np.array(options.weights or [1.0] * len(graders))
     if len(weights) != len(graders):
         raise InputError(f"{len(weights)} weights, but {len(graders)} graders")

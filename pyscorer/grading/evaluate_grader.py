@@ -136,7 +136,7 @@ def evaluate_grader(
     """
     if len(graders) != len(names):
         raise InputError(f"{len(graders)} graders, but {len(names)} names")
-    scales = [check_same(data, grader) for grader in graders][0]
+    scales = check_same(data, *graders)
     results: list[dict[str, Any]] = []
     groups: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []

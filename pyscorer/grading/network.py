@@ -1,6 +1,7 @@
 """The grader: one hierarchical network for the scores of phones, words and utterances."""
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -174,14 +175,16 @@ class Pooling(nn.Module):
 
 
 def _head(inputs: int, config: GraderConfig, outputs: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.LayerNorm(inputs),
-        nn.Dropout(config.dropout),
-        nn.Linear(inputs, config.width),
-        nn.GELU(),
-        nn.Dropout(config.dropout),
-        nn.Linear(config.width, outputs),
-    )
+    with warnings.catch_warnings():  # of a level that is not scored: no outputs
+        warnings.filterwarnings("ignore", "Initializing zero-element tensors")
+        return nn.Sequential(
+            nn.LayerNorm(inputs),
+            nn.Dropout(config.dropout),
+            nn.Linear(inputs, config.width),
+            nn.GELU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.width, outputs),
+        )
 
 
 class Grader(nn.Module):

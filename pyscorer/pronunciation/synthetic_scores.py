@@ -73,8 +73,8 @@ def synthetic_scores(
     utterances are made up of every one of the train split, of words of its speaker: unlabelled
     speech without end, whose GOP is known.
 
-    Writes out/scores.csv: utterance, fold, without_0, without_1, ... (of the aspect's range), and with `splices`
-    out/splices.csv: utterance, source, word_index.
+    Writes out/scores.csv: utterance, fold, without_0, without_1, ... (in the units of the human
+    scores), and with `splices` out/splices.csv: utterance, source, word_index.
 
     Raises InputError for a column that is not there, an utterance without a score, and a copy whose
     original is not in `train_data`.

@@ -144,9 +144,9 @@ def train_together(
 ) -> Trained:
     """Train `module` and `layers` on the utterances outside the fold; keep the best epoch.
 
-    Loss: mean squared error of shares of the range. AdamW without decay of the acoustic layers; both
-    learning rates fall to zero along a cosine. Both are left with the weights of the epoch with the
-    best loss on the fold.
+    Loss: mean squared error of shares of the range. AdamW without decay of the acoustic layers;
+    both learning rates fall to zero along a cosine. Both are left with the weights of the epoch
+    with the best loss on the fold.
     """
     torch.manual_seed(1000 * place.seed + place.fold)
     shuffle = np.random.default_rng([place.seed, place.fold, 1])

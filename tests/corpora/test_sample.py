@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import soundfile
 
-from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.contract.phones import ARPABET, strip_stress
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.corpora.mispronunciation import (
     RULES,
     Delivery,

@@ -12,6 +12,7 @@ from pyscorer.alignment.features import FeatureOptions, features
 from pyscorer.cli import main
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.datadir import read_data_dir, read_labels, read_wav
+from pyscorer.contract.scales import make_scales, read_scales, write_scales
 from pyscorer.corpora.validate import ValidateOptions, validate
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon
@@ -228,8 +229,8 @@ def test_lexicon_lines(data):
     [
         ("utterance", "a2,8,", "a2,11,", 3, "accuracy 11 is out of range 0..10"),
         ("utterance", "b1,8,10.0", "b1,8,-1", 4, "completeness -1 is out of range 0..10"),
-        ("utterance", "b1,8,10.0", "b1,8,nan", 4, "completeness is 'nan', not a number"),
-        ("utterance", "b1,8,10.0", "b1,8,good", 4, "completeness is 'good', not a number"),
+        ("utterance", "b1,8,10.0", "b1,8,nan", 4, "completeness is 'nan', not a number in 0..10"),
+        ("utterance", "b1,8,10.0", "b1,8,good", 4, "completeness is 'good', not a number in 0..10"),
         ("phone", "a1,0,0,G,2.0", "a1,0,0,G,2.1", 2, "accuracy 2.1 is out of range 0..2"),
         ("phone", "a1,0,0,G", "a1,0,0,K", 2, "phone K, canonical has G"),
         ("phone", "a1,0,1,OW", "a1,0,2,OW", 3, "phone_index 2, canonical has 2 phones"),
@@ -531,3 +532,68 @@ def test_what_models_would_hear_wrongly(data, samples, fault):
 def test_levels_are_measured_without_the_offset(data):
     _write_wav(data.parent / "a1.wav", 0.1 + _TONE)
     assert _run(data)[1] == []
+
+
+OWN = make_scales(
+    {"utterance": {"flow": [1, 5]}, "word": {"clarity": [0, 100]}, "child_below": None}, "own"
+)
+
+
+def _own(data: Path) -> None:
+    """Scales of the data directory's own, and labels by them."""
+    write_scales(data, OWN)
+    (data / "utterance_scores.csv").write_text(
+        "utterance,flow\n" + "".join(f"{k},2.5\n" for k in KEYS)
+    )
+    words = "".join(f"{k},0,GO,80\n{k},1,YOU,\n" for k in KEYS)
+    (data / "word_scores.csv").write_text("utterance,word_index,word,clarity\n" + words)
+    (data / "phone_scores.csv").unlink()
+
+
+def test_labels_are_checked_by_the_scales_beside_them_which_come_along(data):
+    _own(data)
+    out, report = _run(data)
+    assert report == [] and read_scales(out) == OWN
+    assert list(read_labels(out, "utterance")["flow"]) == [2.5] * 3
+    assert list(read_labels(out, "word")["clarity"].dropna()) == [80] * 3
+    _change(data / "utterance_scores.csv", "a2,2.5", "a2,0.5")
+    _change(data / "word_scores.csv", "b1,0,GO,80", "b1,0,GO,101")
+    assert _faults_again(data) == [
+        ("utterance_scores.csv", 3, "a2", "flow 0.5 is out of range 1..5"),
+        ("word_scores.csv", 6, "b1", "clarity 101 is out of range 0..100"),
+    ]
+
+
+def _faults_again(data: Path) -> list[tuple[str, int, str, str]]:
+    shutil.rmtree(data.parent / "valid")
+    return _faults(data)
+
+
+def test_scores_of_a_level_without_aspects_are_told_and_left_out(data):
+    phones = (data / "phone_scores.csv").read_text()
+    _own(data)
+    (data / "phone_scores.csv").write_text(phones)
+    wanted = "scores of a level of which scales.json names no aspect: left out"
+    assert _faults(data) == [("phone_scores.csv", 0, "", wanted)]
+    out, report = _run(data, drop_faulty=True)
+    assert [row["action"] for row in report] == ["repaired"]
+    assert not (out / "phone_scores.csv").exists() and len(read_data_dir(out).utterances) == 3
+
+
+def test_scales_that_are_none_are_a_fault(data):
+    (data / "scales.json").write_text('{"utterance": {"flow": [5, 1]}}')
+    assert _faults(data) == [("scales.json", 0, "", "utterance flow: 5 to 1 is no range")]
+    with pytest.raises(InputError, match="dropping cannot mend"):
+        _run(data, drop_faulty=True)
+
+
+@pytest.mark.parametrize(("gender", "right"), [("nonbinary", True), ("女", True), ("a b", False)])
+def test_a_gender_is_any_one_word(data, gender, right):
+    (data / "spk2gender").write_text(f"a {gender}\nb m\n")
+    if right:
+        out, _ = _run(data)
+        assert read_data_dir(out).speakers["a"]["gender"] == gender
+    else:
+        assert _faults(data) == [
+            ("spk2gender", 1, "", f"gender is {gender!r}: write one word, or leave the line out")
+        ]

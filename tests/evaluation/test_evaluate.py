@@ -11,6 +11,7 @@ import soundfile
 
 from pyscorer.contract.ctm import Segment, write_ctm
 from pyscorer.contract.files import write_table
+from pyscorer.contract.scales import make_scales, write_scales
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import EvaluateOptions, evaluate
 from pyscorer.evaluation.metrics import pearson
@@ -195,6 +196,22 @@ def test_the_report_is_self_contained_and_has_the_tables_numbers(reported: Path,
     assert "http" not in re.sub(r'"data:[^"]*"', "", page)
     assert page.count("<audio") == 3
     assert len(page) < 10e6
+
+
+def test_the_report_of_another_aspect_and_range(run: Path) -> None:
+    own = make_scales({"utterance": {"flow": [1, 5]}, "child_below": None}, "own")
+    for split in ("train", "test"):
+        data = run / "data" / split
+        for level in ("utterance", "rater"):
+            table = pd.read_csv(data / f"{level}_scores.csv")
+            table["flow"] = 1 + 0.4 * table.pop("total")
+            table.to_csv(data / f"{level}_scores.csv", index=False)
+        write_scales(data, own)
+        (data / "spk2gender").write_text("a woman\nb man\nc woman\n")
+    page = re.sub(r"\s+", " ", run_report(run))
+    assert "Agreement with the human flow score" in page and "<th>mean flow score</th>" in page
+    assert "Children are below" not in page and "children / adults" not in page
+    assert "man 1, unknown 3, woman 2" in page and "gender: woman" in page
 
 
 def test_text_in_the_report_is_escaped(page: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pyscorer.contract.pooled import write_pooled
+from pyscorer.contract.scales import make_scales, write_scales
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
 from pyscorer.feedback.norms import Norms, measure_norms, read_norms, timing, write_norms
@@ -71,3 +72,20 @@ def test_norms_come_back_from_their_file(tmp_path: Path) -> None:
     (tmp_path / "norms.json").write_text('{"pace": 3}')
     with pytest.raises(InputError, match="bundle again"):
         read_norms(tmp_path / "norms.json")
+
+
+def test_where_nobody_scored_fluency_good_readers_are_the_norm(tmp_path: Path) -> None:
+    write_readers(tmp_path, [9, 8, 3])
+    own = make_scales({"utterance": {"flow": [1, 5], "range": [-1, 1]}}, "own")
+    write_scales(tmp_path, own)
+    # Shares of flow and range: 1 and .7, 1 and .6, 0 and 0; 0.8 of the range on the mean is good.
+    rows = "u0,5,0.4\nu1,5,0.2\nu2,1,-1\n"
+    (tmp_path / "utterance_scores.csv").write_text(f"utterance,flow,range\n{rows}")
+    norms = measure_norms(tmp_path, tmp_path)
+    assert norms.readers == "good readers" and norms.pace[0] > 100 / 6
+    (tmp_path / "utterance_scores.csv").write_text("utterance,flow,range\nu2,1,-1\n")
+    with pytest.raises(InputError, match=r"no utterance has a mean score of 4\.2 \(1 to 5\)"):
+        measure_norms(tmp_path, tmp_path)
+    (tmp_path / "utterance_scores.csv").unlink()
+    norms = measure_norms(tmp_path, tmp_path)
+    assert norms.readers == "other readers" and norms.pace[0] < 100 / 6

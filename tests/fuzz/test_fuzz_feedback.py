@@ -90,5 +90,5 @@ def numbers(found: object) -> Iterator[float]:
     if isinstance(found, dict | list | tuple):
         for part in found.values() if isinstance(found, dict) else found:
             yield from numbers(part)
-    elif found is not None:
+    elif isinstance(found, float | int):
         yield float(found)

@@ -10,10 +10,10 @@ from hypothesis import given
 from mutations import fresh, fuzz, mutated, survives
 
 from pyscorer.contract.datadir import read_data_dir, read_labels
-from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.contract.files import read_json, read_table, read_text, read_yaml
 from pyscorer.contract.markup import read_xml
 from pyscorer.contract.pooled import read_pooled, write_pooled
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.contract.tables import read_frame, read_rows
 from pyscorer.corpora import speechocean762

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from made_corpus import write_corpus
 
+from pyscorer.contract.scales import LEVELS, make_scales
 from pyscorer.errors import InputError
 from pyscorer.grading.average_graders import AveragingOptions, average_graders
 from pyscorer.grading.evaluate_grader import GraderEvaluation, evaluate_grader
@@ -101,6 +102,41 @@ def test_no_words_and_no_phones(corpus: Path, table: str) -> None:
         load_grader(out / "model.pt"), read_inputs(paths(corpus).split("test"))
     )
     assert np.isnan(predicted.probability_wrong).all()
+
+
+@pytest.mark.parametrize("level", ["utterance", "word", "phone"])
+def test_scales_of_one_level_alone(tmp_path: Path, level: str) -> None:
+    own = make_scales({"utterance": {}} | {level: {"clarity": [1, 5]}}, "own")
+    write_corpus(tmp_path, "train", speakers=6, seed=1, scales=own)
+    write_corpus(tmp_path, "test", speakers=4, seed=2, scales=own)
+    out = trained(tmp_path, trees=True)
+    assert [aspects(out, each) for each in LEVELS] == [
+        ["clarity"] if each == level else [] for each in LEVELS
+    ]
+    grader = load_grader(out / "model.pt")
+    predicted = predict_scores(grader, read_inputs(paths(tmp_path).split("test")))
+    values = {"utterance": predicted.utterances, "word": predicted.words, "phone": predicted.phones}
+    assert ((values[level].value >= 1) & (values[level].value <= 5)).all()
+    assert grader.learned == own
+    assert np.isfinite(predicted.probability_wrong).all() == (level == "phone")
+
+
+def test_a_phone_is_wrong_below_the_middle_of_its_range(tmp_path: Path) -> None:
+    write_corpus(tmp_path, "train", speakers=6, seed=1)
+    write_corpus(tmp_path, "test", speakers=4, seed=2)
+    usual = trained(tmp_path)
+    detected = pd.read_csv(tmp_path / "results/detection.csv")
+    own = make_scales({"utterance": {"total": [0, 10]}, "phone": {"right": [-1, 1]}}, "own")
+    other = tmp_path / "other"
+    write_corpus(other, "train", speakers=6, seed=1, scales=own)
+    write_corpus(other, "test", speakers=4, seed=2, scales=own)
+    trained(other)
+    moved = pd.read_csv(other / "results/detection.csv")
+    # The same phones are wrong: those below 1 of 0..2, and below 0 of -1..1.
+    assert list(moved["wrong"]) == list(detected["wrong"]) and detected["wrong"][0] > 0
+    assert aspects(usual, "phone") == ["accuracy"] and aspects(other / "grader", "phone") == [
+        "right"
+    ]
 
 
 def test_phones_that_are_all_right_leave_nothing_to_detect(corpus: Path) -> None:

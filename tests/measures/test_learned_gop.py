@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from pyscorer.contract.archives import read_matrices
-from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.contract.files import write_table
 from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import read_columns, read_pooled, write_pooled
 from pyscorer.contract.recording import Measured, pooled_recordings
+from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
 from pyscorer.measures.learned_gop import (
