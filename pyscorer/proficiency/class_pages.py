@@ -56,8 +56,13 @@ def _figure(row: pd.Series, name: str) -> str:
     return f"{row[name]:.3f}{spread} [{row[f'{name}_low']:.3f}, {row[f'{name}_high']:.3f}]"
 
 
+COMPARED = ("d_full", "auc", "accuracy", "f1", "pcc", "kappa", "log_loss")
+"""Metrics whose comparisons are shown; the table holds those of all."""
+
+
 def shown_comparisons(comparisons: pd.DataFrame) -> pd.DataFrame:
     """The comparisons as text."""
+    comparisons = comparisons[comparisons["metric"].isin(COMPARED)]
     return pd.DataFrame(
         {
             "model": comparisons["model"],

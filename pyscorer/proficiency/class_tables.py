@@ -21,7 +21,7 @@ from pyscorer.proficiency.edits import closest, marked
 from pyscorer.proficiency.pairs import PairTable, average_members
 from pyscorer.proficiency.proficiency_html import write_plot
 from pyscorer.proficiency.systems import SystemKey, Systems
-from pyscorer.proficiency.task import CRITERIA, Rule
+from pyscorer.proficiency.task import CRITERIA
 
 SMOOTHING = 0.5
 """What every count of D_full gets in resamples (`decisions.metrics_of`)."""
@@ -51,13 +51,6 @@ class Measured:
         }
 
 
-def rules(systems: Systems, key: SystemKey) -> list[Rule]:
-    """The rule of every seed of a system."""
-    row = systems.row(key)
-    seeds = row["thresholds"] or [None] * len(row["validation"])
-    return [Rule(systems.classes, float(row["gross"]), threshold) for threshold in seeds]
-
-
 def measure(
     systems: Systems, scores: Mapping[str, NDArray], labels: NDArray, weights: NDArray
 ) -> dict[SystemKey, Measured]:
@@ -67,7 +60,7 @@ def measure(
     for i, key in enumerate(systems.keys):
         posteriors = scores.get(f"{i}.posteriors")
         seeds, resampled = [], []
-        for seed, rule in enumerate(rules(systems, key)):
+        for seed, rule in enumerate(systems.seed_rules(key)):
             said = None if posteriors is None else posteriors[seed]
             decisions = Decisions.of_scores(rule, scores[f"{i}.test"][seed], said)
             seeds.append(metrics_of(decisions, labels, once))
@@ -127,11 +120,11 @@ def compare(systems: Systems, measured: Mapping[SystemKey, Measured]) -> pd.Data
     final = systems.final
     against = rivals(systems)
     ablated = [row["base"] for row in systems.rows if row["table"] > 3]
-    against |= {f"itself {base}": SystemKey(base) for base in ablated}
+    pairs = [*against.items(), *(("itself", SystemKey(base)) for base in ablated)]
     rows = [
         {"model": final.shown, "against": role, "which": rival.shown, "metric": metric}
         | measured[final].difference(measured[rival], metric)
-        for role, rival in against.items()
+        for role, rival in pairs
         for metric in METRICS[systems.classes.kind]
         if metric in measured[rival].seeds
     ]
@@ -153,7 +146,7 @@ def explain(
     """
     references = fbk.tokenise_grammar(grammar)
     names = table.classes.names
-    rule = rules(systems, systems.final)[0]
+    rule = systems.seed_rules(systems.final)[0]
     scores, decided = rule.score(posteriors), rule.decide(posteriors)
     rows = []
     speakers = table.speakers[len(table.train) :]

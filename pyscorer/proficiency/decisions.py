@@ -9,7 +9,7 @@ from pyscorer.contract.classes import Classes, Kind
 from pyscorer.evaluation import class_metrics
 from pyscorer.evaluation.acceptance import GROSS_WEIGHT, d_full_of
 from pyscorer.proficiency.combine import normalise_outputs
-from pyscorer.proficiency.task import Rule, nearest_levels
+from pyscorer.proficiency.task import Rule
 
 _CALIBRATION = ("log_loss", "brier", "calibration_error")
 METRICS: dict[Kind, tuple[str, ...]] = {
@@ -43,7 +43,7 @@ class Decisions:
         there are any.
         """
         ordinal = rule.classes.ordinal
-        decided = nearest_levels(scores) if ordinal else np.where(rule.accepts(scores), 0, 1)
+        decided = rule.levels(scores) if ordinal else np.where(rule.accepts(scores), 0, 1)
         said = None if posteriors is None else normalise_outputs(posteriors)
         return cls(rule.classes, scores, decided, said)
 

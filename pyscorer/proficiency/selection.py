@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 import numpy as np
@@ -22,7 +22,7 @@ from pyscorer.proficiency.architectures import Group
 from pyscorer.proficiency.combine import other_rows
 from pyscorer.proficiency.decisions import Decisions, metrics_of
 from pyscorer.proficiency.pairs import PairTable
-from pyscorer.proficiency.task import CRITERIA, Rule
+from pyscorer.proficiency.task import CRITERIA, Rule, equipercentile_cuts
 
 GROSS_WEIGHTS = (1.0, 1.5, 2.0, GROSS_WEIGHT)
 """What a wrong meaning may weigh in a system's score, chosen on validation rows.
@@ -59,8 +59,8 @@ class Validation:
 class Choice:
     """What validation rows chose for a system.
 
-    gross: weight of a wrong meaning in the score. thresholds (none of levels), metrics: one a seed;
-    value: mean over seeds of what chooses (the first of `CRITERIA`): of D_full the exams'
+    gross: weight of a wrong meaning in the score. thresholds, of levels cuts, and metrics: one a
+    seed; value: mean over seeds of what chooses (the first of `CRITERIA`): of D_full the exams'
     (geometric) mean, else the metric itself.
     """
 
@@ -68,6 +68,7 @@ class Choice:
     thresholds: list[float]
     metrics: list[dict[str, float]]
     value: float
+    cuts: list[tuple[float, ...]] = field(default_factory=list)
 
     def mean(self, metric: str) -> float:
         """Mean of a metric over seeds."""
@@ -136,24 +137,26 @@ def choose(
 
 
 def choose_scores(scores: NDArray, validation: Validation, gross: float = GROSS_WEIGHT) -> Choice:
-    """Choose a threshold a seed: seeds x training rows scores, out of fold."""
+    """Choose a threshold, of levels cuts, a seed: seeds x training rows scores, out of fold."""
     scores = scores[:, validation.rows]
     if validation.classes.kind == "language_meaning":
         return _by_d_full(scores, validation, gross)
-    thresholds: list[float] = []
-    if not validation.classes.ordinal:
-        right, weights = validation.labels == 0, validation.weights
-        thresholds = [balanced_threshold(s, right, weights) for s in scores]
+    classes, labels, weights = validation.classes, validation.labels, validation.weights
+    thresholds, cuts = list[float](), list[tuple[float, ...]]()
+    if classes.ordinal:
+        cuts = [equipercentile_cuts(s, labels, weights, len(classes.names)) for s in scores]
+        rules = [Rule(classes, gross, cuts=of_seed) for of_seed in cuts]
+    else:
+        thresholds = [balanced_threshold(s, labels == 0, weights) for s in scores]
+        rules = [Rule(classes, gross, threshold) for threshold in thresholds]
     metrics = []
-    for seed, score in enumerate(scores):
-        threshold = thresholds[seed] if thresholds else None
-        decisions = Decisions.of_scores(Rule(validation.classes, gross, threshold), score)
-        found = metrics_of(decisions, validation.labels, validation.weights[None])
+    for rule, score in zip(rules, scores, strict=True):
+        found = metrics_of(Decisions.of_scores(rule, score), labels, weights[None])
         metrics.append({name: float(values[0]) for name, values in found.items()})
-    first = CRITERIA[validation.classes.kind][0]
+    first = CRITERIA[classes.kind][0]
     # A constant score has no kappa, and is worth nothing.
     value = float(np.mean([np.nan_to_num(row[first]) for row in metrics]))
-    return Choice(gross, thresholds, metrics, value)
+    return Choice(gross, thresholds, metrics, value, cuts)
 
 
 def _by_d_full(scores: NDArray, validation: Validation, gross: float) -> Choice:

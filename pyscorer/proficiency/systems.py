@@ -60,10 +60,20 @@ class Systems:
         return self.rows[self.keys.index(key)]
 
     def rule(self, key: SystemKey) -> Rule:
-        """How a system's posteriors are decided; its threshold is the mean over seeds."""
+        """How a system's posteriors are decided; threshold or cuts are the mean over seeds."""
         row = self.row(key)
-        threshold = None if self.classes.ordinal else float(np.mean(row["thresholds"]))
-        return Rule(self.classes, float(row["gross"]), threshold)
+        gross = float(row["gross"])
+        if self.classes.ordinal:
+            return Rule(self.classes, gross, cuts=tuple(np.mean(row["cuts"], axis=0).tolist()))
+        return Rule(self.classes, gross, float(np.mean(row["thresholds"])))
+
+    def seed_rules(self, key: SystemKey) -> list[Rule]:
+        """The rule of every seed of a system."""
+        row = self.row(key)
+        gross = float(row["gross"])
+        if self.classes.ordinal:
+            return [Rule(self.classes, gross, cuts=tuple(cuts)) for cuts in row["cuts"]]
+        return [Rule(self.classes, gross, threshold) for threshold in row["thresholds"]]
 
     @property
     def expert(self) -> SystemKey:

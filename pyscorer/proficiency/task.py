@@ -22,7 +22,7 @@ CRITERIA: dict[Kind, tuple[str, ...]] = {
 
 d_full: mean D_full of exams (`evaluation.acceptance`), whose threshold has the highest of all.
 auc: area under the ROC curve of the score; the threshold is that of the highest balanced accuracy.
-kappa: quadratic weighted kappa of the levels decided.
+kappa: quadratic weighted kappa of the levels decided, whose cuts are equipercentile.
 """
 
 
@@ -31,12 +31,14 @@ class Rule:
     """How posteriors become a score and a class.
 
     gross: how often a wrong meaning counts, where there is one. threshold: scores from here on are
-    accepted; None for levels.
+    accepted; None for levels. cuts: of levels, the expected levels from which on the second, the
+    third ... is decided; without cuts the nearest is.
     """
 
     classes: Classes
     gross: float = GROSS_WEIGHT
     threshold: float | None = None
+    cuts: tuple[float, ...] = ()
 
     def score(self, posteriors: NDArray) -> NDArray:
         """... x c posteriors (any positive scale) -> ... scores.
@@ -65,22 +67,45 @@ class Rule:
         accepted: NDArray[np.bool_] = scores >= self.threshold
         return accepted
 
+    def levels(self, scores: NDArray) -> NDArray[np.int64]:
+        """The level of each expected level."""
+        cuts = self.cuts or [level + 0.5 for level in range(len(self.classes.names) - 1)]
+        return np.searchsorted(np.asarray(cuts), scores, side="right").astype(np.int64)
+
     def decide(self, posteriors: NDArray) -> NDArray[np.int64]:
         """... x c posteriors -> ... class numbers.
 
-        Class 0 from the threshold on, else the likeliest of the others; the level that is nearest
-        to the expected one, the higher of two.
+        Class 0 from the threshold on, else the likeliest of the others; the level whose cut the
+        expected one reaches last.
         """
         score = self.score(posteriors)
         if self.classes.ordinal:
-            return nearest_levels(score)
+            return self.levels(score)
         others = 1 + posteriors[..., 1:].argmax(axis=-1)
         return np.where(self.accepts(score), 0, others).astype(np.int64)
 
 
-def nearest_levels(scores: NDArray) -> NDArray[np.int64]:
-    """The level nearest to each expected level, the higher of two."""
-    return np.floor(scores + 0.5).astype(np.int64)
+def equipercentile_cuts(
+    scores: NDArray, labels: NDArray, weights: NDArray, classes: int
+) -> tuple[float, ...]:
+    """The cuts that decide each level for as many responses as people gave it to.
+
+    Equipercentile linking (Kolen & Brennan 2014) of expected levels to levels: a network that errs
+    towards the middle still gives the outer ones. Midway between neighbouring scores; a level that
+    nobody was given is not decided.
+    """
+    order = np.argsort(scores, kind="stable")
+    ordered, below = scores[order], np.cumsum(weights[order])
+    cuts = []
+    for level in range(1, classes):
+        lower = int(np.searchsorted(below, weights[labels < level].sum() + 1e-9, side="right"))
+        if lower == 0:
+            cuts.append(0.0)
+        elif lower == len(ordered):
+            cuts.append(float(classes))  # beyond every expected level
+        else:
+            cuts.append(float((ordered[lower - 1] + ordered[lower]) / 2))
+    return tuple(cuts)
 
 
 def told_apart(classes: Classes) -> tuple[tuple[int, ...], ...]:

@@ -296,6 +296,7 @@ def _write(part: Path, systems: list[System], options: MixtureOptions, table: Pa
                 "members": list(system.members),
                 "gross": system.choice.gross,
                 "thresholds": system.choice.thresholds,
+                "cuts": system.choice.cuts,
                 "validation": system.choice.metrics,
                 "validation_value": system.choice.value,
             }

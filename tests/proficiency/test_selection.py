@@ -76,12 +76,15 @@ def test_two_classes_are_chosen_by_auc_and_their_threshold_by_balanced_accuracy(
     assert choice.mean("balanced_accuracy") == pytest.approx(0.9)
 
 
-def test_levels_are_chosen_by_kappa_and_have_no_threshold():
+def test_levels_are_chosen_by_kappa_and_have_cuts():
     validation = validation_of(LEVELS, [0, 1, 2, 0, 1, 2])
     right = np.eye(3)[[0, 1, 2, 0, 1, 2]]
-    choice = choose(np.stack([right, np.full((6, 3), 1 / 3)]), validation)
-    # The second seed always says the middle one: kappa 0.
-    assert choice.thresholds == [] and choice.value == pytest.approx(0.5)
+    timid = (right + 4) / 13  # the expected levels are 12 / 13, 1 and 14 / 13
+    choice = choose(np.stack([right, timid, np.full((6, 3), 1 / 3)]), validation)
+    assert choice.thresholds == [] and choice.cuts[0] == pytest.approx((0.5, 1.5))
+    assert choice.cuts[1] == pytest.approx((12.5 / 13, 13.5 / 13))
+    # The last seed says the same of all: kappa 0.
+    assert choice.value == pytest.approx(2 / 3)
     with pytest.raises(InputError, match="all of one level"):
         validation_of(LEVELS, [1, 1, 1, 1])
     with pytest.raises(InputError, match="all right or all wrong"):
