@@ -28,6 +28,8 @@ _WINDOW = 10.0
 """Seconds; on shorter windows Whisper runs away, or hears nothing. Longer ones go up by a half."""
 _ENCODED = 4
 """Recordings that are encoded together."""
+_BEFORE = 5
+"""Frames of 10 ms before sound is loud in which a word may have begun."""
 _TOKENS, _SPARE = 8, 5
 """Tokens of a second of speech, at most, and of any recording besides."""
 
@@ -139,12 +141,25 @@ def _hear(
         best = [list(one.candidates[0].tokens) for one in found]
         states = [math.ceil(len(s) / SAMPLE_RATE / FRAME_SHIFT) for s in recordings]
         bounds = token_bounds(recogniser, memories, best, states)
+    for own, mel, length in zip(bounds, mels.numpy(), states, strict=True):
+        own[0] = max(0, min(_onset(mel[: 2 * length]) // 2, own[1] - 1))
     return [
         Decoded("", ())
         if _is_silence(search, options)
         else _decoded(recogniser, search, own, reader)
         for search, own in zip(found, bounds, strict=True)
     ]
+
+
+def _onset(mel: np.ndarray) -> int:
+    """The frame of 10 ms at which sound begins: half way from the quietest to the loudest.
+
+    The decoder looks at the first word's end more than at its beginning, and never at the silence
+    before it.
+    """
+    level = mel.mean(axis=1)
+    loud = level > (level.min() + level.max()) / 2
+    return max(0, int(loud.argmax()) - _BEFORE)
 
 
 def _is_silence(search: Search, options: TranscribeOptions) -> bool:

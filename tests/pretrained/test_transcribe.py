@@ -140,10 +140,12 @@ def test_speech_is_heard_where_and_as_it_was_said(real: Recogniser):
     phones = ["OW P AH N", "DH AH", "W IH N D OW"]
     said = [mnemonics(word.split(), 0 if word != "DH AH" else None) for word in phones]
     speech = synthesise(Voice("en-us+f3", 50, 1.0), said, 140, 50)
-    samples = np.concatenate([speech, np.zeros(2 * SAMPLE_RATE, np.float32)])
+    silence = np.zeros(SAMPLE_RATE, np.float32)
+    samples = np.concatenate([silence, speech, silence, silence])
     lexicon = {word: [("T",)] for word in ("OPEN", "THE", "WINDOW")}
     (heard,) = hear_recordings(real, [samples], TranscriptReader(lexicon))
     assert heard.transcript == "OPEN THE WINDOW"
-    assert heard.words[-1].end <= 100 * len(speech) / SAMPLE_RATE + 30
+    assert heard.words[0].start == pytest.approx(100, abs=10)
+    assert heard.words[-1].end <= 100 + 100 * len(speech) / SAMPLE_RATE + 30
     assert all(0.2 < word.confidence <= 1 for word in heard.words)
     assert [word.start for word in heard.words] == sorted(word.start for word in heard.words)
