@@ -26,7 +26,7 @@ def nothing_at_hand(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def judging(experts: list[str], **sections) -> Judging:
     config = copy.deepcopy(SAMPLE)
     speech = config["proficiency"]["speech"] | sections.pop("speech", {})
-    config["proficiency"] |= {"experts": dict.fromkeys(experts, {}), "speech": speech}
+    config["proficiency"] |= {"experts": {name: {} for name in experts}, "speech": speech}
     return Judging(make_plan(config | sections).speech, Path("work/answers/encoder"))
 
 
