@@ -27,6 +27,7 @@ from pyscorer.recognition.lattice import (
     confidences,
     emissions,
     path_of,
+    read_lattice,
     word_spans,
 )
 
@@ -121,11 +122,10 @@ class Recogniser:
         (best,) = kaldifst.lattice_to_nbest(lattice, 1.0, 1.0, 1)
         path = path_of(best)
         spans = self._spans(path)
-        sure = confidences(path.words, spans, emissions(lattice))
+        whole = read_lattice(lattice)
+        sure = confidences(path.words, spans, emissions(whole))
         spans = [replace(span, confidence=c) for span, c in zip(spans, sure, strict=True)]
-        others = [
-            t for t in best_transcripts(lattice, self._options.nbest) if t.words != path.words
-        ]
+        others = [t for t in best_transcripts(whole, self._options.nbest) if t.words != path.words]
         return [
             self._hypothesis(path, spans),
             *map(self._hypothesis, others[: self._options.nbest - 1]),

@@ -4,6 +4,7 @@ import heapq
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import kaldifst
 import numpy as np
@@ -43,32 +44,45 @@ class Emission:
     posterior: float
 
 
-@dataclass(frozen=True)
-class _Arc:
+class Arc(NamedTuple):
+    """An arc of a lattice; one object for each of 100,000, hence no dataclass."""
+
     source: int
     target: int
     label: int
+    """Transition-id; 0: no row of scores."""
     word: int
+    """0: none."""
     cost: float
     graph: float
     """The part of the cost that is the graph's."""
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """What of the decoder's lattice is looked at."""
+
+    arcs: list[Arc]
+    """Each after all those that lead to its source; the first leaves the first state."""
+    final: dict[int, float]
+    """Cost of ending in a state."""
 
 
 _Costs = dict[int, tuple[float, float]]
 """State -> cost of reaching it, and the part of it that is the graph's."""
 
 
-def best_transcripts(lattice: kaldifst.Lattice, count: int) -> list[Transcript]:
+def best_transcripts(lattice: Lattice, count: int) -> list[Transcript]:
     """The best `count` transcripts of a lattice, the best first.
 
     A lattice holds many alignments of one transcript, hundreds of which may be better than the best
     one of the next. So beginnings of transcripts are gone through, not paths: an A* search whose
     estimate of the rest is the cost of the best way to the end.
     """
-    arcs, final = _read(lattice)
+    arcs, final = lattice.arcs, lattice.final
     if not arcs:
         return []
-    leaving: dict[int, list[_Arc]] = {}
+    leaving: dict[int, list[Arc]] = {}
     for arc in arcs:
         leaving.setdefault(arc.source, []).append(arc)
     order = {state: i for i, state in enumerate([*leaving, *(final.keys() - leaving.keys())])}
@@ -99,7 +113,7 @@ def best_transcripts(lattice: kaldifst.Lattice, count: int) -> list[Transcript]:
 
 
 def _next_words(
-    costs: _Costs, leaving: dict[int, list[_Arc]], order: dict[int, int], final: dict[int, float]
+    costs: _Costs, leaving: dict[int, list[Arc]], order: dict[int, int], final: dict[int, float]
 ) -> tuple[_Costs, dict[int, _Costs]]:
     """From states with costs, without a word: ends of the lattice; states behind each next word."""
     ends: _Costs = {}
@@ -126,19 +140,19 @@ def _next_words(
 
 def path_of(lattice: kaldifst.Lattice) -> LatticePath:
     """The path that a lattice without branches is."""
-    arcs, _ = _read(lattice)
+    arcs = read_lattice(lattice).arcs
     *_, weight = kaldifst.get_linear_symbol_sequence(lattice)
     words = tuple(arc.word for arc in arcs if arc.word)
     labels = tuple(arc.label for arc in arcs if arc.label)
     return LatticePath(words, weight.value1, weight.value2, labels)
 
 
-def emissions(lattice: kaldifst.Lattice) -> list[Emission]:
+def emissions(lattice: Lattice) -> list[Emission]:
     """Every word of a lattice, by the forward-backward algorithm over its paths.
 
     The mass of a path is exp of minus its cost: graph and scaled acoustic cost, as in the search.
     """
-    arcs, final = _read(lattice)
+    arcs, final = lattice.arcs, lattice.final
     if not final:
         return []
     forward = {arcs[0].source if arcs else 0: 0.0}
@@ -230,10 +244,10 @@ def _with_pause(said: list[int], at: int, silence: int) -> Iterator[int]:
         yield at + 1
 
 
-def _read(lattice: kaldifst.Lattice) -> tuple[list[_Arc], dict[int, float]]:
-    """Arcs, each after all those that lead to its source, and costs of final states."""
+def read_lattice(lattice: kaldifst.Lattice) -> Lattice:
+    """Read a lattice of kaldi-decoder."""
     lines = lattice.to_str(show_weight_one=True, fst_field_separator=" ").splitlines()
-    arcs: dict[int, list[_Arc]] = {}
+    arcs: dict[int, list[Arc]] = {}
     entering: dict[int, int] = {}
     final = {}
     for fields in map(str.split, lines):
@@ -244,7 +258,7 @@ def _read(lattice: kaldifst.Lattice) -> tuple[list[_Arc], dict[int, float]]:
             final[state] = graph + acoustic
             continue
         target, label, word = map(int, fields[1:4])
-        arcs[state].append(_Arc(state, target, label, word, graph + acoustic, graph))
+        arcs[state].append(Arc(state, target, label, word, graph + acoustic, graph))
         entering[target] = entering.get(target, 0) + 1
     ready = [state for state in list(arcs)[:1] if not entering.get(state)]
     ordered = []
@@ -254,7 +268,7 @@ def _read(lattice: kaldifst.Lattice) -> tuple[list[_Arc], dict[int, float]]:
             entering[arc.target] -= 1
             if not entering[arc.target]:
                 ready.append(arc.target)
-    return ordered, final
+    return Lattice(ordered, final)
 
 
 def _add(one: float, two: float) -> float:

@@ -15,6 +15,7 @@ from pyscorer.recognition.lattice import (
     confidences,
     emissions,
     path_of,
+    read_lattice,
     word_spans,
 )
 
@@ -56,17 +57,19 @@ def test_a_confidence_is_the_share_of_the_paths_that_have_the_word_there(three):
     path = best_path(three)
     assert (path.words, path.labels) == ((A, B), (7, 7))
     spans = [Segment("A", 0, 1), Segment("B", 1, 1)]
-    assert confidences(path.words, spans, emissions(three)) == pytest.approx([0.8, 0.7], abs=1e-4)
+    assert confidences(path.words, spans, emissions(read_lattice(three))) == pytest.approx(
+        [0.8, 0.7], abs=1e-4
+    )
 
 
 def test_posteriors_are_those_of_the_paths_summed_whatever_the_mass_is(three):
-    found = {(one.word, one.row): 0.0 for one in emissions(three)}
-    for one in emissions(three):
+    found = {(one.word, one.row): 0.0 for one in emissions(read_lattice(three))}
+    for one in emissions(read_lattice(three)):
         found[one.word, one.row] += one.posterior
     expected = {(A, 0): 0.8, (D, 0): 0.2, (B, 1): 0.7, (C, 1): 0.3}
     assert found == pytest.approx(expected, abs=1e-4)
     half = lattice((0, 1, 7, A, 0.4), (0, 1, 7, D, 0.1), final=1)
-    found = confidences((A,), [Segment("A", 0, 1)], emissions(half))
+    found = confidences((A,), [Segment("A", 0, 1)], emissions(read_lattice(half)))
     assert found == pytest.approx([0.8], abs=1e-4)
 
 
@@ -78,9 +81,9 @@ def test_alignments_of_one_transcript_count_together():
         (0, 6, 7, D, 0.2), (6, 2, 7, 0, 1.0),
         final=5,
     )  # fmt: skip
-    found = confidences((A,), [Segment("A", 0, 1)], emissions(made))
+    found = confidences((A,), [Segment("A", 0, 1)], emissions(read_lattice(made)))
     assert found == pytest.approx([0.8], abs=1e-4)
-    transcripts = best_transcripts(made, 5)
+    transcripts = best_transcripts(read_lattice(made), 5)
     assert [t.words for t in transcripts] == [(A,), (D,)]
     # The costs of the best alignment, not of all.
     assert transcripts[0].graph + transcripts[0].acoustic == pytest.approx(-math.log(0.3), abs=1e-4)
@@ -105,16 +108,16 @@ def test_a_repeated_word_counts_where_it_is_nearest():
 
 def test_a_word_written_without_a_row_of_its_own_is_said_before_it():
     made = lattice((0, 1, 7, 0, 1.0), (1, 2, 0, A, 1.0), (2, 3, 7, B, 1.0), final=3)
-    assert {(one.word, one.row) for one in emissions(made)} == {(A, 0), (B, 1)}
+    assert {(one.word, one.row) for one in emissions(read_lattice(made))} == {(A, 0), (B, 1)}
 
 
 def test_transcripts_come_in_order_with_the_costs_of_graph_and_sound(three):
-    found = best_transcripts(three, 2)
+    found = best_transcripts(read_lattice(three), 2)
     assert [one.words for one in found] == [(A, B), (A, C)]
     for one, probability in zip(found, (0.5, 0.3), strict=True):
         assert one.graph == pytest.approx(-math.log(probability) / 2, abs=1e-4)
         assert one.acoustic == pytest.approx(-math.log(probability) / 2, abs=1e-4)
-    assert [one.words for one in best_transcripts(three, 9)][2:] == [(D, B)]
+    assert [one.words for one in best_transcripts(read_lattice(three), 9)][2:] == [(D, B)]
 
 
 def test_transcripts_are_those_of_all_paths_drawn():
@@ -130,7 +133,7 @@ def test_transcripts_are_those_of_all_paths_drawn():
     for path in kaldifst.lattice_to_nbest(made, 1.0, 1.0, 100_000):
         *_, words, weight = kaldifst.get_linear_symbol_sequence(path)
         drawn.setdefault(tuple(words), weight.value1 + weight.value2)
-    found = best_transcripts(made, 30)
+    found = best_transcripts(read_lattice(made), 30)
     assert len({one.words for one in found}) == 30
     costs = [one.graph + one.acoustic for one in found]
     assert costs == pytest.approx(sorted(drawn.values())[:30], abs=1e-3)
@@ -139,7 +142,7 @@ def test_transcripts_are_those_of_all_paths_drawn():
 
 def test_a_sentence_without_words_is_a_transcript():
     made = lattice((0, 1, 7, 0, 0.9), (0, 1, 7, A, 0.1), final=1)
-    assert [one.words for one in best_transcripts(made, 5)] == [(), (A,)]
+    assert [one.words for one in best_transcripts(read_lattice(made), 5)] == [(), (A,)]
     assert best_path(made).words == ()
 
 
