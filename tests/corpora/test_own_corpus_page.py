@@ -27,7 +27,7 @@ def recordings(folder: Path) -> str:
     of its first recording.
     """
     made = folder.parent / "made"
-    generate(made, SampleOptions(speakers=15, natives=2, utterances=4), jobs=1)
+    generate(made, SampleOptions(speakers=21, natives=2, utterances=6), jobs=1)
     columns = next(csv.reader([TABLE.splitlines()[0]]))
     texts = []
     folder.mkdir()
