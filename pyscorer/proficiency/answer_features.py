@@ -13,7 +13,7 @@ from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency.answer_archives import AnswerFolders, read_answers
 from pyscorer.proficiency.answer_fitting import fit_answers
-from pyscorer.proficiency.answer_measures import HeardAnswer
+from pyscorer.proficiency.answer_measures import DEEP, STATES, HeardAnswer
 from pyscorer.proficiency.pairs import UNSEEN, load_data
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,9 @@ class AnswerOptions:
     """What the acoustic inputs are made of."""
 
     components: int = option(
-        64, "directions of deep features and of states that are kept, of most variance", ge=1
+        16, "directions of deep features that are kept, of most variance", ge=1
     )
+    state_components: int = option(64, "the same of an encoder's states", ge=1)
     longest: int = option(60, "words of a sequence, at most", ge=1)
 
 
@@ -75,7 +76,8 @@ def answer_features(
             yield from read_answers(folders, wanted)
 
     training = {key for key, fold in zip(keys, table.folds, strict=True) if fold != UNSEEN}
-    encoder, inputs = fit_answers(answers, keys, training, options.components, options.longest)
+    kept = {DEEP: options.components, STATES: options.state_components}
+    encoder, inputs = fit_answers(answers, keys, training, kept, options.longest)
     log.info("%d figures of %d answers; kinds: %s", len(encoder.names), len(keys), [*inputs])
     with atomic_directory(out) as part:
         for kind, found in inputs.items():

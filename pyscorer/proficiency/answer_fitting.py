@@ -1,7 +1,7 @@
 """Fitting of what encodes answers, in two passes over them, by the training answers alone."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -38,17 +38,18 @@ def fit_answers(
     answers: Callable[[], Iterable[HeardAnswer]],
     keys: Sequence[str],
     training: Collection[str],
-    components: int,
+    kept: Mapping[str, int],
     longest: int,
 ) -> tuple[AnswerEncoder, dict[str, Inputs]]:
     """The encoder, and the inputs of the answers `keys` by kind, in this order.
 
     `answers` gives them, in any order, each time it is called: once for what is usual of phones and
-    the directions of most variance, of the `training` answers, and once to encode all. Held are the
-    inputs alone. Raises InputError for answers that lack what others have, and where no training
-    answer was heard and aligned.
+    the directions of most variance, of the `training` answers, and once to encode all. `kept` says
+    how many directions, by measure; sequences end after `longest` words. Held are the inputs alone.
+    Raises InputError for answers that lack what others have, and where no training answer was heard
+    and aligned.
     """
-    encoder = _usual(answers(), training, components, longest)
+    encoder = _usual(answers(), training, kept, longest)
     place = {key: i for i, key in enumerate(keys)}
     rows: list[Raw] = [{}] * len(keys)
     cut = 0
@@ -67,7 +68,7 @@ def fit_answers(
 
 
 def _usual(
-    answers: Iterable[HeardAnswer], training: Collection[str], components: int, longest: int
+    answers: Iterable[HeardAnswer], training: Collection[str], kept: Mapping[str, int], longest: int
 ) -> AnswerEncoder:
     """The encoder without its scales."""
     names: dict[str, None] = {}
@@ -101,10 +102,7 @@ def _usual(
             "no training answer was heard and aligned, so there is nothing for acoustic experts to "
             "learn from"
         )
-    projections = {
-        name: found.projection(0 if name == PHONES else components)
-        for name, found in moments.items()
-    }
+    projections = {name: found.projection(kept.get(name, 0)) for name, found in moments.items()}
     return AnswerEncoder(tuple(names), tuple(word_names), projections, {}, longest, second, view)
 
 

@@ -61,17 +61,17 @@ EXPERTS: dict[str, Architecture] = {
     "FFN-JOINED": Architecture("joined", (64,), dropout=0.3, epochs=15, weight_decay=1e-3),
     "TREES": Architecture("joined", (), trees=100, members=8),
     "FFN-ACOUSTIC": Architecture(
-        "acoustic", (32,), dropout=0.4, epochs=30, weight_decay=1e-2, group="acoustic"
+        "acoustic", (32,), dropout=0.4, epochs=15, weight_decay=1e-2, group="acoustic"
     ),
     "TREES-ACOUSTIC": Architecture("acoustic", (), trees=200, members=8, group="acoustic"),
     "LSTM-DEEP": Architecture(
-        "deep_words", (32, 16), True, dropout=0.4, epochs=12, weight_decay=1e-2, group="acoustic"
+        "deep_words", (32,), True, dropout=0.4, epochs=15, weight_decay=1e-2, group="acoustic"
     ),
     "FFN-STATES": Architecture(
-        "states", (32,), dropout=0.5, epochs=30, weight_decay=1e-2, group="acoustic"
+        "states", (32,), dropout=0.5, epochs=12, weight_decay=1e-2, group="acoustic"
     ),
     "LSTM-STATES": Architecture(
-        "states_words", (32, 16), True, dropout=0.4, epochs=12, weight_decay=1e-2, group="acoustic"
+        "states_words", (64,), True, dropout=0.5, epochs=8, weight_decay=1e-2, group="acoustic"
     ),
 }
 """Expert -> default architecture.

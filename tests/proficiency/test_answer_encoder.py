@@ -13,20 +13,21 @@ from made_answers import SHORT, drawn, silence, viewed
 from pyscorer.errors import InputError
 from pyscorer.proficiency.answer_encoder import KINDS, SEQUENCES, AnswerEncoder
 from pyscorer.proficiency.answer_fitting import fit_answers
-from pyscorer.proficiency.answer_measures import FLAGS, STATES, HeardAnswer
+from pyscorer.proficiency.answer_measures import DEEP, FLAGS, STATES, HeardAnswer
 from pyscorer.proficiency.answer_projection import FEWEST, Moments
 from pyscorer.proficiency.expert_features import Inputs
 
 TRAIN = [drawn(f"train{i:02}", i, worse=i % 3 / 2) for i in range(30)] + [silence("train30")]
+KEPT = {DEEP: 2, STATES: 2}
 TEST = [drawn(f"test{i}", 100 + i) for i in range(5)] + [silence("test5")]
 
 
 def fit(
-    answers: Sequence[HeardAnswer], components: int = 2, longest: int = 60
+    answers: Sequence[HeardAnswer], longest: int = 60
 ) -> tuple[AnswerEncoder, dict[str, Inputs]]:
     training = {a.key for a in answers if a.key.startswith("train")}
     keys = [a.key for a in answers]
-    return fit_answers(lambda: reversed(answers), keys, training, components, longest)
+    return fit_answers(lambda: reversed(answers), keys, training, KEPT, longest)
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +153,7 @@ def test_nothing_is_learnt_where_nothing_was_heard() -> None:
 def test_an_answer_that_no_folder_has_is_named() -> None:
     training = {a.key for a in TRAIN}
     with pytest.raises(InputError, match="1 answers are not there, first gone"):
-        fit_answers(lambda: TRAIN, [*training, "gone"], training, 2, 60)
+        fit_answers(lambda: TRAIN, [*training, "gone"], training, KEPT, 60)
 
 
 def test_what_is_read_encodes_as_what_was_written(fitted, tmp_path: Path) -> None:
