@@ -116,7 +116,7 @@ class Decoder:
 
 
 def write_decoder(out: Path, decoder: Which, options: Any) -> None:
-    """Write `decoder.json`: of `options` (a dataclass) what the transcripts depend on."""
+    """Write `decoder.json`: of `options`, a dataclass, those that transcripts depend on."""
     found = {k: v for k, v in asdict(options).items() if k not in ("jobs", "batch")}
     with atomic_open(out / DECODER) as stream:
         json.dump(asdict(Decoder(decoder, found)), stream, indent=1)

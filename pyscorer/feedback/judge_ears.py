@@ -124,7 +124,7 @@ def load_ears(model: Path) -> Ears | None:
     """
     if not (model / SETTINGS).exists():
         return None
-    settings = read_settings(model / SETTINGS, EarSettings)
+    settings = read_settings(model / SETTINGS, EarSettings, "run judge_model again")
     lexicon = model / LEXICON
     reader = TranscriptReader(read_lexicon(lexicon) if lexicon.exists() else {})
     acoustic = load_model(model / TDNNF) if (model / TDNNF).exists() else None

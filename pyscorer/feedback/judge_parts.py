@@ -154,7 +154,7 @@ def _copy_decoder(
         graph = _need(paths.graph, "graph", why)
         if not graph.is_dir():
             raise InputError(f"--graph {graph}: no such folder; run decoding_graph")
-        shutil.copytree(graph, part / GRAPH)
+        shutil.copytree(graph, part / GRAPH, ignore=shutil.ignore_patterns("lm.arpa", ".*"))
     else:
         _copy_model(_need(model, flag, why), folder)
 

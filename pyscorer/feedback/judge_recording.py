@@ -15,12 +15,13 @@ from pyscorer.feedback.judge_bundle import JudgeModel, load_judge_model
 from pyscorer.feedback.judge_ears import UNSURE_SHARE, Ears
 from pyscorer.feedback.judge_forms import Judged, as_json, as_text, mean_confidence
 from pyscorer.feedback.judge_page import as_page
-from pyscorer.feedback.quality import read_recording
+from pyscorer.feedback.quality import LONGEST, read_recording
 from pyscorer.feedback.score import check_outputs
 from pyscorer.parallel import one_thread
 from pyscorer.proficiency.judge import Judge, judge_response, resolved
 
 Form = Literal["text", "json", "html"]
+_TOO_LONG = f"a response lasts {LONGEST:.0f} s at most: cut out the part that answers the prompt"
 _NOTHING = (
     "No word was recognised: the recording may be of another language, or too quiet, or have no "
     "speech in it."
@@ -81,7 +82,7 @@ def judge_typed(model: JudgeModel, prompt: str, response: str) -> Judged:
 def judge_file(model: JudgeModel, path: Path, prompt: str) -> tuple[np.ndarray, Judged]:
     """Samples at 16 kHz and judgement of a file; what is wrong is an InputError naming it."""
     ears = _ears(model)
-    samples, warnings = read_recording(path)
+    samples, warnings = read_recording(path, _TOO_LONG)
     with naming(path):
         judged = judge_samples(model.judge, ears, samples, prompt)
     judgement = judged.judgement

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from pyscorer.proficiency.expert_features import Inputs, encode
 from pyscorer.proficiency.judgement import ACCEPT, REJECT, Judgement, Opinion
 from pyscorer.proficiency.mixture import apply_gate, concatenate, gate_sizes
 from pyscorer.proficiency.networks import Network
+from pyscorer.proficiency.read_prompts import read_aloud, with_prompt
 from pyscorer.proficiency.systems import SystemKey, Systems, load_systems
 from pyscorer.proficiency.task import Rule
 from pyscorer.proficiency.train_expert import predict
@@ -88,6 +89,11 @@ class Judge:
     best: Panel
     text: Panel | None
     """The best panel without acoustic experts; None where nothing is known of one."""
+
+    @cached_property
+    def read_aloud(self) -> bool:
+        """Whether prompts are read aloud: a new one is then its own accepted response."""
+        return read_aloud(self.encoders.grammar)
 
     @property
     def prompts(self) -> Mapping[str, Any]:
@@ -204,6 +210,8 @@ def judge_response(
         raise InputError("the prompt is empty")
     panel, warnings = _panel(judge, answer)
     prompt = resolved(judge, prompt)
+    if judge.read_aloud and prompt not in judge.prompts:
+        judge = replace(judge, encoders=with_prompt(judge.encoders, prompt))
     known = prompt in judge.prompts
     if not known:
         warnings.append(_unknown(judge, prompt))
@@ -286,9 +294,9 @@ def _panel(judge: Judge, answer: Mapping[str, Inputs] | None) -> tuple[Panel, li
 
 def _unknown(judge: Judge, prompt: str) -> str:
     near = close_prompts(judge.prompts, prompt)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(f'“{p}”' for p in near)}?" if near else ""
     where = "the grammar" if judge.encoders.grammar else "the training responses"
-    return f"The prompt {shown(prompt)} is not in {where}{hint}"
+    return f"The prompt “{shown(prompt)}” is not in {where}{hint}"
 
 
 def _too_long(judge: Judge, prompt: str, words: Sequence[str]) -> list[str]:

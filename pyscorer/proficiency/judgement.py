@@ -36,7 +36,7 @@ class Judgement:
     threshold: float | None
     """Scores from here on are accepted; None for levels."""
     known_prompt: bool
-    """Whether the grammar has the prompt."""
+    """Whether the grammar has the prompt; without a grammar, the training responses."""
     edits: tuple[Edit, ...] = ()
     """From the closest accepted response to this one."""
     posteriors: tuple[float, ...] = ()
@@ -77,7 +77,7 @@ class Judgement:
         if self.classes.ordinal and self.posteriors:
             lines.append(by_class(self.classes, self.posteriors))
         if not self.known_prompt:
-            lines.append("the prompt is not in the grammar: judged by its words alone")
+            lines.append("the prompt is not known: judged by its words alone")
         elif not self.closest_accepted:
             lines.append("no accepted response of the prompt is known")
         else:

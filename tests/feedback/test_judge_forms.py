@@ -27,7 +27,7 @@ def test_text_of_levels_has_the_posterior_of_each() -> None:
     assert as_text(levelled()).splitlines() == [
         "B1 (expected level 1.64, from 0 to 2)",
         "A1 0.060, A2 0.240, B1 0.700",
-        "the prompt is not in the grammar: judged by its words alone",
+        "the prompt is not known: judged by its words alone",
         "fbk1: 1.700, credit 0.900",
     ]
 
@@ -66,7 +66,7 @@ def test_the_page_of_a_level_shows_the_posterior_of_each_and_escapes_text() -> N
     assert "Tell me &lt;about&gt; it" in found
     assert "<span>A2</span>" in found and "0.24" in found
     assert "<th>A1</th><th>A2</th><th>B1</th>" in found
-    assert "grammar lacks the prompt" in found
+    assert "does not know the prompt" in found
 
 
 def test_the_page_asks_for_nothing_outside_it() -> None:

@@ -1,5 +1,6 @@
 """`judge_model`: what is gathered, and what is asked for."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from made_models import TEXTS, speak
 
 from pyscorer.contract.classes import ACCEPTED
 from pyscorer.errors import InputError
+from pyscorer.feedback.judge_bundle import load_judge_model
 from pyscorer.feedback.judge_ears import load_ears
 from pyscorer.feedback.judge_model import judge_model, text_system
 from pyscorer.feedback.judge_parts import EarPaths, JudgeModelOptions, gather_ears, only
@@ -129,3 +131,25 @@ def test_an_encoder_for_some_kinds_has_nothing_of_others(root: Path) -> None:
     assert only(replace(whole, second=True), ["acoustic"]).second
     with pytest.raises(InputError, match="no inputs states"):
         only(whole, ["states"])
+
+
+LATER = {"graph/lexicon.txt", "graph/phones.int", "graph/phones.txt"}
+"""What is not read before a word is heard."""
+
+
+def test_a_damaged_part_is_named(root: Path, tmp_path: Path) -> None:
+    for path in sorted(p for p in (root / "model").rglob("*") if p.is_file()):
+        name = path.relative_to(root / "model")
+        if str(name) in LATER:
+            continue
+        for number, content in enumerate((b"", b"PK\3\4 damaged", path.read_bytes()[:40])):
+            model = tmp_path / f"{number}-{'-'.join(name.parts)}"
+            shutil.copytree(root / "model", model)
+            (model / name).write_bytes(content)
+            try:
+                load_judge_model(model)
+            except InputError as error:
+                assert name.stem in str(error) or name.parent.name in str(error), error
+            else:
+                raise AssertionError(f"{name}: loaded, as {content!r}")
+            shutil.rmtree(model)

@@ -14,11 +14,17 @@ from made_models import TEXTS, speak
 from pyscorer.cli import main
 from pyscorer.contract.ctm import Segment
 from pyscorer.contract.decoded import Decoded
+from pyscorer.corpora.spoken_call import PromptUnit
 from pyscorer.errors import InputError
 from pyscorer.feedback.judge_bundle import JudgeModel, load_judge_model
 from pyscorer.feedback.judge_ears import Ears
 from pyscorer.feedback.judge_recording import judge_file, judge_samples, judge_typed
+from pyscorer.proficiency.expert_features import encode
+from pyscorer.proficiency.fbk import tokenise_grammar
+from pyscorer.proficiency.joined import prompt_words
+from pyscorer.proficiency.judge import Judge, judge_response
 from pyscorer.proficiency.pairs import load_data
+from pyscorer.proficiency.read_prompts import with_prompt
 
 WEATHER, NORTH, DOG = PROMPTS
 
@@ -163,9 +169,32 @@ def test_a_response_longer_than_its_prompt_could_want_is_doubted(model: JudgeMod
 def test_a_prompt_that_is_not_known_is_judged_by_its_words(model: JudgeModel, wav: Path) -> None:
     _, found = judge_file(model, wav, "Say how the wether is")
     assert not found.judgement.known_prompt and found.judgement.experts
-    assert f"did you mean {WEATHER}" in found.judgement.warnings[-1]
+    assert f"did you mean “{WEATHER}”" in found.judgement.warnings[-1]
     _, other = judge_file(model, wav, WEATHER.upper() + "!")
     assert other.judgement.known_prompt and other.judgement.prompt == WEATHER
+
+
+def reading(model: JudgeModel, *prompts: str) -> Judge:
+    """The judge, as if its prompts were read aloud."""
+    grammar = {p: PromptUnit(p.lower(), (p.lower(),)) for p in prompts}
+    encoders = model.judge.encoders
+    references = tokenise_grammar(grammar)
+    parts = replace(encoders.parts, words=prompt_words(references))
+    own = replace(encoders, grammar=grammar, references=references, parts=parts)
+    return replace(model.judge, encoders=own)
+
+
+def test_a_new_prompt_to_be_read_aloud_is_its_own_accepted_response(model: JudgeModel) -> None:
+    new = "The men ran north"
+    judge = reading(model, "The dog ran", "I think")
+    assert judge.read_aloud and not model.judge.read_aloud
+    found = judge_response(judge, new, "the men ran")
+    assert found.marked == "the men ran [-north]" and found.known_prompt
+    assert not any("not in" in warning for warning in found.warnings)
+    two = with_prompt(judge.encoders, new), reading(model, "The dog ran", "I think", new).encoders
+    for kind in ("fbk", "units"):
+        values = [encode(e, kind, [new], ["the men ran"]).values for e in two]
+        assert np.array_equal(*values), "as if it had been among them from the beginning"
 
 
 def test_words_that_do_not_fit_the_recording_are_judged_without_its_sounds(

@@ -215,7 +215,7 @@ def test_judge_model_replaces_nothing_but_its_own(run, tmp_path):
 def test_an_unknown_prompt_is_named(run, capsys):
     judge(run / "model", "Frag: einen Te\n", response="i want a tea")
     said = capsys.readouterr().out
-    assert "warning: The prompt Frag: einen Te is not in the grammar; did you mean" in said
+    assert "warning: The prompt “Frag: einen Te” is not in the grammar; did you mean" in said
     assert "Frag: einen Tee" in said
 
 
