@@ -207,8 +207,8 @@ def test_the_acoustic_model_may_be_trained_on_other_corpora(root):
 
 
 def test_a_corpus_without_a_manifest_is_an_error_that_names_the_known_ones(root):
-    with pytest.raises(InputError, match=r"no manifest of corpus l2arctic.*speechocean762"):
-        resolve_run(changed(corpora_root=str(root), corpus="l2arctic"))
+    with pytest.raises(InputError, match=r"no manifest of corpus timit.*speechocean762"):
+        resolve_run(changed(corpora_root=str(root), corpus="timit"))
 
 
 def test_flags_spell_every_kind_of_value():
@@ -342,3 +342,24 @@ def test_values_that_only_yaml_has_are_named_by_their_key():
 
 def test_a_text_that_begins_with_a_dash_is_no_flag():
     assert flags({"note": "-x", "pad": -1, "path": Path("-p")}) == "--note=-x --pad -1 --path=-p"
+
+
+def test_an_own_corpus_is_found_in_the_folder_of_manifests_and_is_never_fetched(root):
+    (root / "manifests").mkdir()
+    (root / "manifests" / "mine.yaml").write_text(
+        "name: mine\ntable: my.csv\ncolumns: {audio: file, text: text}\n"
+        "splits: {train: {speakers: 0.5}, test: {speakers: rest}}\n"
+    )
+    config = changed(corpora_root=str(root), manifests=str(root / "manifests"), corpus="mine") | {
+        "prepare": {"speakers": 0}
+    }
+    with pytest.raises(InputError, match=r"my.csv: no such file; manifest .*mine.yaml names it"):
+        resolve_run(config)
+    (root / "manifests" / "my.csv").touch()
+    run = resolve_run(settle(config))
+    assert run.name == "mine" and run.sources == {"mine": Source(root, fetch=False)}
+    assert run.acoustic == ("mine/train",)
+    with pytest.raises(InputError, match="no manifest of corpus mine"):
+        resolve_run(config | {"manifests": None})
+    with pytest.raises(InputError, match=r"manifests: .*no such folder"):
+        resolve_run(config | {"manifests": str(root / "absent")})

@@ -168,6 +168,8 @@ def _check(path: Path, content: Mapping[str, Any]) -> None:
     for fault in faults:
         where = "".join(f"[{part!r}]" for part in fault.absolute_path) or "top level"
         said = shown(fault.message, 300)
+        if isinstance(fault.instance, bool) and fault.validator == "type":
+            said = f"{fault.instance}: put it in quotes (YAML takes yes, no, on and off for that)"
         if fault.validator == "anyOf":
             said = "what is it? `reader`, or `table` with `columns`, or `data` is needed"
         elif fault.schema is False:  # of which jsonschema does not tell the path

@@ -16,7 +16,10 @@ from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 from pyscorer.options import option
 
-_HELP = "# A manifest of your own corpus; docs/own-corpus.md explains it. Look it through: where it says\n# CHECK, the table did not tell.\n"  # noqa: E501
+_HEAD = (
+    "# A manifest of your own corpus; docs/own-corpus.md explains it. Look it through: where it",
+    "# says CHECK, the table did not tell.",
+)
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,17 @@ def new_corpus(
     directories = _data_directories(data) if data else {}
     lines = list(_manifest_lines(name, table, folder, directories, guesses, out))
     with atomic_open(out) as stream:
-        stream.write(_HELP + "\n".join(lines) + "\n")
+        stream.writelines(f"{line}\n" for line in (*_HEAD, *lines))
     try:
         load_manifest(name, out.parent)
     except InputError as error:
         print(f"CHECK: it is no manifest yet: {error}")
     for line in _told(guesses):
         print(line)
-    print(f"written: {out}. Look it through, then: pyscorer prepare --corpus {name} --split train "
-          f"--manifests {out.parent} --out DIR")  # fmt: skip
+    print(
+        f"written: {out}. Look it through, then: pyscorer prepare --corpus {name} --split train "
+        f"--manifests {out.parent} --out DIR"
+    )
 
 
 def _guesses(table: Path, folder: Path) -> Guesses:
@@ -169,5 +174,7 @@ def _short(value: float) -> float | int:
 
 def _inline(value: Any) -> str:
     """A value as YAML in one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6, sort_keys=False)  # noqa: E501  # fmt: skip
+    text = yaml.safe_dump(
+        value, default_flow_style=True, allow_unicode=True, width=10**6, sort_keys=False
+    )
     return str(text).removesuffix("\n").removesuffix("\n...")

@@ -133,15 +133,7 @@ def _read_table(manifest: Manifest, own: OwnSource, folder: Path, read: _Read) -
             read.texts[key] = text
         if "split" in columns:
             read.groups[key] = row.get("split")
-        for name, reading in (("age", years), ("gender", gender)):
-            if value := row.read(name, reading, ""):
-                said, line = attributes.setdefault((utterance.speaker, name), (value, row.line))
-                if said != value:
-                    fault = (
-                        f"{name} of {shown(utterance.speaker)} is {value}, {said} in line {line}"
-                    )
-                    row.fault(fault)
-                read.data.speakers.setdefault(utterance.speaker, {})[name] = value
+        _read_attributes(row, utterance.speaker, attributes, read)
         if own.scores:
             read.scores.append({"utterance": key, **row.scores(manifest.scales.utterance)})
         _read_class(row, key, manifest, read)
@@ -150,6 +142,18 @@ def _read_table(manifest: Manifest, own: OwnSource, folder: Path, read: _Read) -
             if key not in lines:
                 faults.found.append(f"{path}: lacks utterance {shown(key)} of the data directory")
     faults.stop()
+
+
+def _read_attributes(
+    row: TableRow, speaker: str, before: dict[tuple[str, str], tuple[str, int]], read: _Read
+) -> None:
+    """Age and gender; `before`: what rows have said of speakers, and their lines."""
+    for name, reading in (("age", years), ("gender", gender)):
+        if value := row.read(name, reading, ""):
+            said, line = before.setdefault((speaker, name), (value, row.line))
+            if said != value:
+                row.fault(f"{name} of {shown(speaker)} is {value}, {said} in line {line}")
+            read.data.speakers.setdefault(speaker, {})[name] = value
 
 
 def _key(row: TableRow, own: OwnSource) -> str:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -71,7 +72,9 @@ def _speakers(
                         f"{rule.share:g} of {len(pool.speakers)} speakers are {number}, and "
                         f"{len(free)} are free"
                     )
-                chosen[name] = set(select_speakers(pool.only(free), number, manifest.seed))
+                # By age and gender alone: else to edit a score would move speakers between splits.
+                spoken = replace(pool.only(free), labels={}, response_labels={})
+                chosen[name] = set(select_speakers(spoken, number, manifest.seed))
             else:
                 chosen[name] = free if rule.rest else pool.speakers
             if not chosen[name]:

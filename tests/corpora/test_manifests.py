@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pyscorer.corpora.download import _wanted
 from pyscorer.corpora.manifests import load_manifest, load_reader
 from pyscorer.errors import InputError
 
@@ -66,3 +67,48 @@ def test_a_reader_that_does_not_exist_is_named(tmp_path):
     manifest = load_manifest("sample", _changed(tmp_path, reader="pyscorer.corpora.nothing"))
     with pytest.raises(InputError, match=r"reader pyscorer\.corpora\.nothing"):
         load_reader(manifest)
+
+
+def test_a_folder_of_ones_own_is_looked_at_before_the_package(tmp_path):
+    _changed(tmp_path, title="another sample")
+    assert load_manifest("sample", tmp_path).title == "another sample"
+    assert load_manifest("librispeech", tmp_path).path == MANIFESTS / "librispeech.yaml"
+
+
+def test_a_manifest_may_change_another(tmp_path):
+    (tmp_path / "part.yaml").write_text(
+        "name: part\nbase: sample\nsplits: {train: {from: train}}\n"
+    )
+    part, base = load_manifest("part", tmp_path), load_manifest("sample", MANIFESTS)
+    assert (part.folder, part.reader, part.scales) == (base.folder, base.reader, base.scales)
+    assert part.splits["train"].sources == ("train",) and list(part.splits) == ["train"]
+    assert part.files == [tmp_path / "part.yaml", MANIFESTS / "sample.yaml"]
+    (tmp_path / "part.yaml").write_text("name: part\nbase: part\nsplits: {}\n")
+    with pytest.raises(InputError, match="base is the manifest itself"):
+        load_manifest("part", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "place"),
+    [
+        ("/abs", "/abs"),
+        ("../x", "{own}/../x"),
+        ("./x", "{own}/x"),
+        ("x", "root/x"),
+        (None, "{own}"),
+    ],
+)
+def test_where_an_own_corpus_lies(tmp_path, folder, place):
+    content = {"name": "own", "table": "t.csv", "columns": {"audio": "a"}, "splits": {"train": {}}}
+    content |= {"folder": folder} if folder else {}
+    (tmp_path / "own.yaml").write_text(yaml.safe_dump(content))
+    manifest = load_manifest("own", tmp_path)
+    assert manifest.place(Path("root")) == Path(place.format(own=tmp_path))
+
+
+def test_archives_of_splits_by_rule_are_those_of_what_they_are_from(tmp_path):
+    rules = "splits: {train: {from: train-clean-100, speakers: 0.5}, test: {from: dev-clean}}"
+    text = f"name: part\nbase: librispeech\n{rules}\ndefault_splits: [test]\n"
+    (tmp_path / "part.yaml").write_text(text)
+    wanted = _wanted(load_manifest("part", tmp_path), ())
+    assert [a.file for a in wanted] == ["dev-clean.tar.gz", "librispeech-lexicon.txt"]

@@ -215,6 +215,14 @@ def test_splits_by_shares_of_speakers_are_apart_and_follow_the_seed(speakers):
     assert any(split_speakers(speakers, rule, seed=seed) != found for seed in (1, 2, 3))
 
 
+def test_to_edit_a_score_moves_no_speaker(speakers):
+    rule = {"train": {"speakers": 0.6}, "test": {"speakers": "rest"}}
+    found = split_speakers(speakers, rule)
+    table = (speakers / "my.csv").read_text()
+    (speakers / "my.csv").write_text(table.replace(",1\n", ",5\n").replace(",2\n", ",1\n"))
+    assert split_speakers(speakers, rule) == found
+
+
 def test_splits_by_lists_of_speakers(speakers):
     (speakers / "test.txt").write_text("s1\ns2\n")
     rule = {
@@ -329,6 +337,42 @@ def test_kaldi_directories_with_a_table_of_scores(tmp_path):
     (tmp_path / "scores.tsv").write_text("utterance\tflu\na2\t4\na1\t3\n")
     with pytest.raises(InputError, match="lacks utterance b1 of the data directory"):
         prepared(tmp_path, **changes)
+
+
+def test_one_kaldi_directory_with_a_rule(tmp_path):
+    for speaker in "abcd":
+        kaldi(tmp_path, speaker, speaker, [f"{speaker}1", f"{speaker}2"])
+    whole = tmp_path / "all"
+    whole.mkdir()
+    for name in ("wav.scp", "utt2spk", "text"):
+        lines = "".join((tmp_path / speaker / name).read_text() for speaker in "abcd")
+        (whole / name).write_text(lines)
+    splits = {"train": {"speakers": 0.75}, "test": {"speakers": "rest"}}
+    changes = {"data": "all", "table": None, "columns": None, "scores": None, "classes": None}
+    outs = [prepared(tmp_path, name, splits=splits, **changes) for name in splits]
+    train, test = (read_table(out / "spk2utt") for out in outs)
+    assert len(train) == 3 and len(test) == 1 and not train.keys() & test.keys()
+    assert not (outs[0] / "utterance_scores.csv").exists() and not (outs[0] / "rows").exists()
+    validated(outs[0])
+
+
+def test_commands_of_a_kaldi_directory_are_left_to_validate(tmp_path):
+    kaldi(tmp_path, "train", "a", ["a1"])
+    (tmp_path / "train/wav.scp").write_text(f"a1 cat {tmp_path}/wav/a1.wav |\n")
+    changes = {"data": "train", "table": None, "columns": None, "scores": None, "classes": None}
+    out = prepared(tmp_path, splits={"train": {}}, **changes)
+    with pytest.raises(InputError, match="a command, not a file"):
+        validated(out)
+    assert read_table(validated(out, allow_commands=True) / "wav.scp")["a1"].endswith(".flac")
+
+
+def test_a_lexicon_of_ones_own_spells_the_texts(folder):
+    (folder / "words.txt").write_text("The dh ah0\nThe DH IY0\ndog D AO1 G\nran R AE1 N\n")
+    out = prepared(folder, "test", lexicon="words.txt")
+    assert read_table(out / "text") == {"one_b": "The dog"}
+    assert (out / "lexicon.txt").read_text().splitlines()[:2] == ["The DH AH", "The DH IY"]
+    with pytest.raises(InputError, match=r"text:2: two: word It's is not in the lexicon \(.*csv:3"):
+        validated(prepared(folder, lexicon="words.txt"))
 
 
 # Words, phones, raters
