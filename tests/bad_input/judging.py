@@ -118,7 +118,7 @@ def _() -> str:
         *("--response", "I think the weather is fine"),
     )
     (told,) = json.loads(said)["warnings"]
-    return told
+    return re.sub(r"not by .*", "not by those that listen.", told)
 
 
 @response("audio that does not decode")
