@@ -192,14 +192,20 @@ def subsets(
     """Name -> experts: (1 or 3 best FBK) x (by each criterion) x (1, 2 or 3 best stand-alone).
 
     Then the 2 and 3 best stand-alone experts without FBK (of all, where there is no FBK network),
-    and all experts; where some hear text and some sound, also all, the 2 and the 3 best of either,
-    and the best, the 2 and the 3 best of both together. Subsets that come out equal are kept once,
-    under the name met first. FBK networks are ranked by the criterion of the name, the stand-alone
-    experts by the first criterion.
+    and all experts. Where some hear text and some sound, all experts and all of either come first,
+    and the 2 and 3 best of either and the best, the 2 and the 3 best of both together last. Subsets
+    that come out equal are kept once, under the name met first. FBK networks are ranked by the
+    criterion of the name, the stand-alone experts by the first criterion.
     """
     best = next(iter(ranking.values()))
     alone = [e for e in best if not is_fbk(e)]
+    of_group = {group: [e for e in best if groups[e] == group] for group in get_args(Group)}
+    both_heard = all(of_group.values())
     found: dict[str, tuple[str, ...]] = {}
+    if both_heard:
+        _add(found, "all experts", tuple(best))
+        for group, members_of in of_group.items():
+            _add(found, f"{group} only", tuple(members_of))
     for criterion, ranked in ranking.items():
         fbk = [e for e in ranked if is_fbk(e)]
         for n_fbk in (1, 3) if fbk else ():
@@ -211,16 +217,13 @@ def subsets(
     for n_alone in (2, 3):
         _add(found, f"{min(n_alone, len(alone))}{without}", tuple(alone[:n_alone]))
     _add(found, "all experts", tuple(best))
-    of_group = {group: [e for e in best if groups[e] == group] for group in get_args(Group)}
-    if not all(of_group.values()):
-        return found
-    for number in (1, 2, 3):
-        both = tuple(e for members in of_group.values() for e in members[:number])
-        _add(found, f"{number} best of text and of sound", both)
-    for group, ranked in of_group.items():
-        _add(found, f"{group} only", tuple(ranked))
+    if both_heard:
+        for number in (1, 2, 3):
+            both = tuple(e for members_of in of_group.values() for e in members_of[:number])
+            _add(found, f"{number} best of text and of sound", both)
         for number in (2, 3):
-            _add(found, f"{number} best {group}", tuple(ranked[:number]))
+            for group, members_of in of_group.items():
+                _add(found, f"{number} best {group}", tuple(members_of[:number]))
     return found
 
 

@@ -46,11 +46,11 @@ def test_without_fbk_networks_the_best_of_all_are_mixed():
 def test_text_and_sound_are_mixed_apart_and_together():
     ranking = {"kappa": ["sound1", "TREES", "FFN-SPM", "sound2"]}
     assert subsets(ranking, GROUPS) == {
-        "2 best": ("sound1", "TREES"),
-        "3 best": ("sound1", "TREES", "FFN-SPM"),
         "all experts": ("sound1", "TREES", "FFN-SPM", "sound2"),
         "text only": ("TREES", "FFN-SPM"),
         "acoustic only": ("sound1", "sound2"),
+        "2 best": ("sound1", "TREES"),
+        "3 best": ("sound1", "TREES", "FFN-SPM"),
     }
 
 

@@ -143,12 +143,21 @@ def test_what_does_not_fit_is_named(spoken):
         prepare(root, replace(paths, test_data=root / "other/data/test"))
 
 
+def write_answers(root: Path) -> None:
+    """Acoustic inputs of every recording, by which it may be told, if not surely."""
+    table, _ = load_data(root / "out")
+    labels = np.concatenate([table.train_labels, table.test_labels])
+    noise = np.random.default_rng(0).normal(size=(table.n_items, 3))
+    (root / "answers").mkdir()
+    np.savez(root / "answers/acoustic.npz", values=(noise + labels[:, None]).astype(np.float16))
+
+
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory) -> dict[str, Path]:
     """Finished runs: accepted or rejected with a grammar, levels without one, and the task's."""
     found = {}
     for name, classes, grammar, experts in (
-        ("accepted", ACCEPTED, True, ("fbk1", "FFN-SPM", "TREES")),
+        ("accepted", ACCEPTED, True, ("fbk1", "TREES", "FFN-ACOUSTIC")),
         ("levels", LEVELS, False, ("FFN-SPM", "FFN-BOW-WC", "TREES")),
         ("task", LANGUAGE_MEANING, True, ("fbk1", "TREES")),
     ):
@@ -159,10 +168,13 @@ def runs(tmp_path_factory) -> dict[str, Path]:
         prepare_responses(root / "out", options, paths_of(root))
         features = FeatureOptions(orders=2, unit_vocabulary=60, kinds=("counts",))
         expert_features(root / "out", root / "features", features)
+        write_answers(root)
         folders = [root / "experts" / expert for expert in experts]
         for expert, folder in zip(experts, folders, strict=True):
             training = ExpertOptions(seeds=2, hidden=(16,), epochs=8, batch=16)
-            train_expert(root / "out", root / "features", expert, folder, training)
+            train_expert(
+                root / "out", root / "features", expert, folder, training, root / "answers"
+            )
         train_mixture(
             root / "out", folders, root / "mixture", MixtureOptions(gate_hidden=(8,), gate_epochs=2)
         )
@@ -206,12 +218,27 @@ def test_the_systems_learn_what_words_tell(runs):
 def test_the_best_mixture_is_taken_apart_and_held_against_its_parts(runs, name):
     systems = load_systems(runs[name] / "mixture")
     ablated = [row["base"] for row in systems.rows if row["table"] == 4]
-    assert ablated == [f"without {m}" for m in systems.best["members"]]
+    members = systems.best["members"]
+    groups = dict.fromkeys(systems.best["groups"][m] for m in members)
+    assert ablated == [
+        f"without {part}" for part in (*members, *(groups if len(groups) > 1 else ()))
+    ]
     compared = pd.read_csv(runs[name] / "tables/comparisons.csv")
     assert ablated == [*compared["which"][compared["against"] == "itself"].unique()]
     assert "its best single expert" in set(compared["against"])
     assert compared["better"].between(0, 1).all()
     assert (compared["low"] <= compared["high"]).all()
+
+
+def test_text_and_sound_are_held_against_each_other(runs):
+    frame = pd.read_csv(runs["accepted"] / "tables/all.csv").set_index("model")
+    assert 0.6 < frame.loc["FFN-ACOUSTIC", "auc"] < 1
+    assert {"mixture: text only", "pseudo-joint: text only"} <= set(frame.index)
+    compared = pd.read_csv(runs["accepted"] / "tables/comparisons.csv")
+    sound = compared[compared["against"] == "the best of sound alone"]
+    assert set(sound["which"]) == {"FFN-ACOUSTIC"}
+    auc = sound[sound["metric"] == "auc"].iloc[0]
+    assert auc["difference"] > 0 and auc["better"] > 0.9
 
 
 def test_every_test_response_is_explained(runs):
@@ -256,16 +283,16 @@ def test_encoders_of_any_classes_come_back_from_their_files(runs, name):
 
 def test_inputs_of_another_folder_stand_in_where_features_have_none(runs, tmp_path):
     root = runs["accepted"]
-    (tmp_path / "units.npz").write_bytes((root / "features/units.npz").read_bytes())
+    (tmp_path / "joined.npz").write_bytes((root / "features/joined.npz").read_bytes())
     (tmp_path / "empty").mkdir()
     options = ExpertOptions(seeds=2, hidden=(16,), epochs=8, batch=16)
     train_expert(
-        root / "out", tmp_path / "empty", "FFN-SPM", tmp_path / "x", options, answers=tmp_path
+        root / "out", tmp_path / "empty", "TREES", tmp_path / "x", options, answers=tmp_path
     )
-    first = np.load(root / "experts/FFN-SPM/outputs.npy")
+    first = np.load(root / "experts/TREES/outputs.npy")
     assert np.array_equal(np.load(tmp_path / "x/outputs.npy"), first)
     small = tmp_path / "small"
     make_spoken(small, ACCEPTED, {"train": 3, "test": 2})
     prepare(small, paths_of(small))
     with pytest.raises(InputError, match=f"inputs of {len(first[0, 0])} responses, .* has 58"):
-        train_expert(small / "out", tmp_path, "FFN-SPM", tmp_path / "y", options)
+        train_expert(small / "out", tmp_path, "TREES", tmp_path / "y", options)
