@@ -22,21 +22,13 @@ rule decoding_graph:
         directory(WORK / "decoding_graph"),
     params:
         tree=TREE,
-<<<<<<< HEAD
-=======
-        sources=files("text", "grammar"),
->>>>>>> corpora
         options=options("decoding_graph", base=HEARING.graph_options),
     log:
         LOGS / "decoding_graph.log",
     benchmark:
         BENCHMARKS / "decoding_graph.tsv"
     shell:
-<<<<<<< HEAD
         "pyscorer decoding_graph --lexicon {input.lexicon:q}"
-=======
-        "pyscorer decoding_graph {params.sources} --lexicon {input.lexicon:q}"
->>>>>>> corpora
         " --tree {params.tree:q} --out {output:q} {params.options} 2>&1 | tee {log:q}"
 
 
