@@ -62,6 +62,7 @@ def as_content(judged: Judged) -> dict[str, Any]:
         "verdict": judgement.verdict,
         "score": round(judgement.score, 4),
         "threshold": judgement.threshold,
+        "cuts": list(judgement.cuts),
         "posteriors": _by_name(names, judgement.posteriors),
         "closest_accepted": judgement.closest_accepted,
         "marked": judgement.marked,

@@ -223,6 +223,7 @@ def judge_response(
         known_prompt=known,
         edits=tuple(alignment[1]),
         warnings=tuple(warnings),
+        cuts=panel.rule.cuts,
     )
     if words:
         return _asked(judge.encoders, panel, judgement, alignment, answer or {})

@@ -43,6 +43,8 @@ class Judgement:
     """Of the classes; none if the experts were not asked."""
     experts: dict[str, Opinion] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    cuts: tuple[float, ...] = ()
+    """Of levels: the expected ones from which on the second, the third ... is given."""
 
     @property
     def accepted(self) -> bool | None:
@@ -63,13 +65,10 @@ class Judgement:
     def verdict(self) -> str:
         """The decision and by how much, in one line."""
         if self.threshold is None:
-            return f"{self.decision} (expected level {self.score:.2f}, from 0 to {self.top})"
+            steps = zip(self.classes.names[1:], self.cuts, strict=False)
+            given = "".join(f"; {name} from {cut:.2f}" for name, cut in steps)
+            return f"{self.decision} (expected level {self.score:.2f}{given})"
         return f"{self.decision} (score {self.score:.3f}, accepted from {self.threshold:.3f})"
-
-    @property
-    def top(self) -> int:
-        """The number of the last class: of the highest level."""
-        return len(self.classes.names) - 1
 
     def text(self) -> str:
         """A few lines for people."""

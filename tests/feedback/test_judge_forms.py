@@ -25,7 +25,7 @@ def test_text_says_what_was_heard_what_is_decided_and_why() -> None:
 
 def test_text_of_levels_has_the_posterior_of_each() -> None:
     assert as_text(levelled()).splitlines() == [
-        "B1 (expected level 1.64, from 0 to 2)",
+        "B1 (expected level 1.64; A2 from 0.50; B1 from 1.60)",
         "A1 0.060, A2 0.240, B1 0.700",
         "the prompt is not known: judged by its words alone",
         "fbk1: 1.700, credit 0.900",

@@ -46,6 +46,6 @@ def levelled() -> Judged:
     experts = {"fbk1": Opinion(1.7, 0.9, (0.05, 0.2, 0.75))}
     judgement = Judgement(
         *(LEVELS, "Tell me <about> it", "it is nice", "B1", 1.64, None),
-        *(False, (), (0.06, 0.24, 0.7), experts),
+        *(False, (), (0.06, 0.24, 0.7), experts, (), (0.5, 1.6)),
     )
     return Judged(judgement)
