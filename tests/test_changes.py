@@ -5,6 +5,7 @@ The plan is looked at, nothing is run: the outputs of a whole run are laid down 
 
 import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,12 +48,20 @@ def lay_down(planned: Planned, when: int) -> None:
         written(path / ".snakemake_timestamp" if path.name in FOLDERS else path, "", when)
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    """The generated corpus of a run that is finished."""
-    planned = dry_run(tmp_path, "proficiency", **SPOKEN)
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Planned]:
+    """Where a run of the generated corpus is finished, and what it did."""
+    root = tmp_path_factory.mktemp("finished")
+    planned = dry_run(root, "proficiency", **SPOKEN)
     lay_down(planned, RUN)
-    work = tmp_path / "work" / "spoken_sample"
+    spoken_corpus(root)
+    assert dry_run(root, "proficiency", **SPOKEN).counts == {}, "there is nothing to do"
+    return root, planned
+
+
+def spoken_corpus(root: Path) -> Path:
+    """The generated corpus as it was before the run, and what `prepare` noted of it."""
+    work = root / "work" / "spoken_sample"
     folder = work / "corpora" / "spoken_sample"
     for split in ("train", "test", "native"):
         wav = written(folder / "wav" / f"{split}.wav", "", RUN - 10)
@@ -65,14 +74,22 @@ def corpus(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def plan(corpus: Path, tmp_path: Path) -> Callable[..., dict[str, int]]:
+def corpus(finished: tuple[Path, Planned]) -> Path:
+    """The corpus of a finished run, in which nothing was edited yet."""
+    root, planned = finished
+    shutil.rmtree(root / "work" / "spoken_sample" / "changes")
+    lay_down(planned, RUN)
+    return spoken_corpus(root)
+
+
+@pytest.fixture
+def plan(finished: tuple[Path, Planned]) -> Callable[..., dict[str, int]]:
     """Rule -> jobs that a run would have now."""
 
     def counts(**config: Any) -> dict[str, int]:
-        found = dry_run(tmp_path, "proficiency", **SPOKEN | config).counts
+        found = dry_run(finished[0], "proficiency", **SPOKEN | config).counts
         return {rule: jobs for rule, jobs in found.items() if rule != "total"}
 
-    assert counts() == {}, "a finished run has nothing to do"
     return counts
 
 
@@ -112,7 +129,7 @@ def test_recordings_need_not_be_watched(corpus, plan):
     assert plan() == BEFORE | HEARD | JUDGED
 
 
-def test_an_edit_is_told_of_once(corpus, plan, tmp_path: Path):
+def test_an_edit_is_told_of_once(corpus, plan, finished):
     edit(corpus / "train" / "response_labels.csv")
-    lay_down(dry_run(tmp_path, "proficiency", **SPOKEN), LATER)
+    lay_down(dry_run(finished[0], "proficiency", **SPOKEN), LATER)
     assert plan() == {}
