@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 ENCODERS := .venv/.encoders
 SNAKEMAKE := PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: run full grading sample test lint docs lock clean
+.PHONY: run full grading spoken acceptance sample test lint docs lock clean
 
 run: $(INSTALLED)  ## The main job: a trained scorer and its report
 	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG))
@@ -17,6 +17,12 @@ full: $(INSTALLED)  ## All of speechocean762
 
 grading: $(ENCODERS)  ## Graders of phones, words and utterances, on all of speechocean762
 	$(SNAKEMAKE) grading --configfile config/grading.yaml
+
+spoken: $(INSTALLED)  ## Proficiency from audio, on a generated spoken corpus
+	$(SNAKEMAKE) proficiency --configfile config/spoken_sample.yaml
+
+acceptance: $(ENCODERS)  ## Read prompts of speechocean762, accepted or not, from audio
+	$(SNAKEMAKE) proficiency --configfile config/acceptance.yaml
 
 sample: $(INSTALLED)  ## The generated sample corpus, whatever corpora are at hand
 	$(SNAKEMAKE) --config corpus=sample

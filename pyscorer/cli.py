@@ -32,7 +32,7 @@ _OUTPUTS = {"out", "report"}
 """Parameters that say where a stage writes; all other paths are read."""
 _RESULTS = {"results"}
 """But for the folder of results, which holds what is written as well."""
-_CAREFUL = {"score", "score_all"}
+_CAREFUL = {"score", "score_all", "judge", "judge_all"}
 """Stages that write beside what they read, and look at each file."""
 
 

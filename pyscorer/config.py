@@ -27,6 +27,8 @@ SCHEMA = SCHEMAS / "config.schema.yaml"
 OPTIONS = SCHEMAS / "options.json"
 """Stage -> option -> its JSON schema, with default and description."""
 SAMPLE = "sample"
+GENERATED = (SAMPLE, "spoken_sample")
+"""Corpora that stage `download` makes up; their native speakers are for the acoustic model."""
 DOWNLOADS = Path("downloads")
 _MOST_VALUES = 100_000
 
@@ -242,15 +244,15 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
         there = _is_there(load_manifest("speechocean762", manifests), config)
         corpus = "speechocean762" if there else SAMPLE
     speakers: int = config["prepare"]["speakers"]
-    if corpus == SAMPLE:
-        name, note = SAMPLE, "the generated sample corpus: SYNTHETIC speech, no human scores"
+    if corpus in GENERATED:
+        name, note = corpus, "the generated sample corpus: SYNTHETIC speech, no human scores"
     elif speakers:
         name = f"{corpus}-{speakers}spk"
         note = f"a part of {corpus}: {speakers} whole speakers a split"
     else:
         name, note = corpus, f"all of {corpus}"
     asked: list[str] = config.get("acoustic_data", [])
-    acoustic = asked or [f"{corpus}/{'native' if corpus == SAMPLE else 'train'}"]
+    acoustic = asked or [f"{corpus}/{'native' if corpus in GENERATED else 'train'}"]
     if asked:
         name += "".join("+" + dataset.replace("/", "-") for dataset in asked)
     note += f"; acoustic model of {', '.join(acoustic)}"
@@ -265,7 +267,7 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
             )
         if manifest.own:
             sources[owner] = Source(_root_of(manifest, config), fetch=False)
-        elif owner == SAMPLE:
+        elif owner in GENERATED:
             sources[owner] = Source(work / "corpora", fetch=True)
         elif _is_there(manifest, config):
             sources[owner] = Source(corpora_root(config), fetch=False)

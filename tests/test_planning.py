@@ -22,6 +22,7 @@ from pyscorer.planning.graders import Graders, recogniser
 from pyscorer.planning.plan import Corpora, kaldi_training, make_plan, tree_files
 from pyscorer.planning.responses import find_responses
 from pyscorer.planning.rows import Rows
+from pyscorer.planning.speech import Speech
 
 DEFAULT = yaml.safe_load((SCHEMA.parents[2] / "config" / "config.yaml").read_text())
 WORK = Path("work/sample")
@@ -304,6 +305,68 @@ def test_folders_of_proficiency_are_not_those_of_the_run():
     section = {"name": "sample", "experts": {"TREES": {}}}
     with pytest.raises(InputError, match=r"proficiency.name: sample is the run's own"):
         make_plan(configured(proficiency=section))
+
+
+def spoken(speech=None, **sections):
+    section = {"name": "r", "experts": {"TREES": {}}, "speech": speech or {}}
+    return configured(
+        corpus="spoken_sample", proficiency=section | sections.pop("proficiency", {}), **sections
+    )
+
+
+def test_what_was_heard_is_a_corpus_of_its_own():
+    plan = make_plan(spoken({"decoder": "whisper", "second": "own", "encoder": "tiny.en"}))
+    assert plan.speech and plan.speech.heard == "heard-spoken_sample"
+    assert plan.config["encode"] == {"model": "tiny.en"}
+    work = Path("work/spoken_sample")
+    answers = plan.speech.answers()
+    assert answers["decoded"][0] == work / "transcribe" / "spoken_sample" / "train" / "hyp.text"
+    assert answers["second"][1] == work / "decode" / "spoken_sample" / "test" / "hyp.text"
+    assert answers["pool_encoded"][0].parent == work / "pool_encoded" / plan.speech.heard / "train"
+    assert "view" not in answers
+    assert plan.responses and "transcribed by whisper" in plan.responses.note
+    assert plan.responses.folders["acoustic_data"] == [
+        work / "data" / "spoken_sample" / "native" / "utt2spk"
+    ]
+    plain = make_plan(spoken()).speech
+    assert plain and not plain.answers().keys() & {"pool_encoded", "second"}
+    assert plain.listens("TREES-ACOUSTIC") and not plain.listens("TREES")
+
+
+def test_a_section_of_the_encoder_may_say_more_of_it():
+    plan = make_plan(spoken({"encoder": "tiny.en"}, encode={"model": "base", "pad": 0.2}))
+    assert plan.config["encode"] == {"model": "base", "pad": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"acoustic_data": ["spoken_sample/native", "spoken_sample/test"]},
+         r"acoustic_data: spoken_sample/test are responses themselves: .*Name a split of other"),
+        ({"proficiency": {"prepare_responses": {"transcripts": ["."]}}},
+         r"prepare_responses.transcripts: the responses are those of corpus spoken_sample"),
+    ],
+)  # fmt: skip
+def test_a_spoken_run_that_cannot_be_is_refused(change, message):
+    with pytest.raises(InputError, match=message):
+        make_plan(spoken(**change))
+
+
+def test_speakers_that_a_model_knows_may_be_allowed():
+    allowed = {"prepare_responses": {"allow_known_speakers": True}}
+    make_plan(spoken(acoustic_data=["spoken_sample/train"], proficiency=allowed))
+    config = spoken(acoustic_data=["spoken_sample/train"], acoustic_model="published.mdl")
+    speech = Speech(config, resolve_run(config))
+    speech.check()
+    assert speech.responses().folders["acoustic_data"] == []
+
+
+def test_two_recognisers_must_be_two(monkeypatch):
+    with pytest.raises(InputError, match=r"speech.second: own is the first decoder already"):
+        make_plan(spoken({"second": "own"}))
+    monkeypatch.setattr("pyscorer.planning.plan.check_binaries", lambda recipes: None)
+    with pytest.raises(InputError, match="engine kaldi: only the torch engine"):
+        make_plan(spoken(engine="kaldi"))
 
 
 def test_a_plan_has_what_the_configuration_has_sections_for():

@@ -5,6 +5,7 @@ import shlex
 import shutil
 from itertools import chain, permutations, product
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -31,6 +32,14 @@ SECTIONS = {
         "unfrozen": {"iiu": {"start": "ii", "synthetic": True}},
     },
     "proficiency": {"name": "responses", "experts": {"fbk1": None, "TREES": {}}},
+}
+SPOKEN = SECTIONS | {
+    "corpus": "spoken_sample",
+    "proficiency": {
+        "name": "responses",
+        "speech": {"decoder": "vosk", "second": "whisper", "encoder": "tiny.en"},
+        "experts": {"TREES": {}, "LSTM-STATES": {}},
+    },
 }
 TARGETS = ("all", "paper1_tables", "grading", "proficiency", "recognition")
 OURS = {"features", "train_gmm", "align", "chain_graphs", "train_tdnnf"}
@@ -190,12 +199,13 @@ def replaces(stage: str) -> bool:
     return "atomic_directory(out)" in path.read_text()
 
 
-@pytest.mark.parametrize("engine", ["torch", "kaldi"])
+@pytest.mark.parametrize(("engine", "sections"), [("torch", SECTIONS), ("kaldi", SECTIONS),
+                                                  ("torch", SPOKEN)])  # fmt: skip
 def test_no_rule_writes_into_a_folder_that_another_replaces(
-    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: str, sections: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("PATH", str(fake_programs(tmp_path / "bin")), prepend=":")
-    rules = parsed(tmp_path, engine=engine, **SECTIONS)
+    rules = parsed(tmp_path, engine=engine, **sections)
     assert {"bundle", "bundle_grader", "train_expert", "finetune_scorer"} <= {r.name for r in rules}
     replaced = {rule.name: [str(p) for p in rule.output if p.is_directory] for rule in rules}
     for rule in rules:
@@ -236,10 +246,11 @@ def test_files_of_the_users_are_inputs(tmp_path: Path, monkeypatch: pytest.Monke
         "scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml", "generic.txt",
     }  # fmt: skip
     assert inputs["expert_features"] == {"vectors.bin", "folds.json"}
-    target = f"{tmp_path}/work/speechocean762-30spk/prepared/speechocean762/train/text"
+    target = f"{tmp_path}/work/speechocean762-30spk/prepared/speechocean762/train/utt2spk"
     planned = dry_run(tmp_path, target, corpus="speechocean762")
     wanted = re.search(r"^rule prepare:\n    input: (.*)$", planned.text, re.MULTILINE)
-    assert wanted and wanted[1].count(str(corpora / "speechocean762")) == 5
+    assert wanted and wanted[1].count(str(corpora / "speechocean762")) == 4  # but not the labels
+    assert f"{tmp_path}/work/speechocean762-30spk/changes/speechocean762/train.spoken" in wanted[1]
 
 
 def test_a_source_without_its_section_stops_the_run_at_its_start(tmp_path: Path):
@@ -268,7 +279,41 @@ def test_proficiency_without_its_corpus_takes_a_sample_and_says_so(
     assert wanted in planned.text
 
 
-@pytest.mark.parametrize("stage", ["export", "average_graders", "bundle_grader"])
+def test_recorded_responses_are_heard_and_go_through_the_stages_as_any_data(tmp_path: Path):
+    planned = dry_run(tmp_path, "proficiency", **SPOKEN)
+    counts = planned.counts
+    wanted = {"decode_vosk": 2, "transcribe": 2, "heard": 2, "pool": 2, "gop": 2, "encode": 2,
+              "pool_encoded": 2, "answer_features": 1, "label": 2, "export_vosk": 1}  # fmt: skip
+    assert {rule: counts.get(rule) for rule in wanted} == wanted
+    assert "decode" not in counts
+    work = tmp_path / "work" / "spoken_sample"
+    (command,) = (c for c in planned.commands if "pyscorer prepare_responses" in c)
+    for flag, folder in (
+        ("--train-data", "labelled/spoken_sample/train"),
+        ("--test-decoded", "decode_vosk/spoken_sample/test"),
+        ("--acoustic-data", "data/spoken_sample/native"),
+        ("--grammar", "corpora/spoken_sample/grammar.csv"),
+    ):
+        assert f"{flag} {work / folder}" in command
+    (command,) = (c for c in planned.commands if "pyscorer answer_features" in c)
+    for flag, folder in (
+        ("--recordings", "data/spoken_sample"),
+        ("--second", "transcribe/spoken_sample"),
+        ("--gop", "gop/heard-spoken_sample"),
+        ("--pool-encoded", "pool_encoded/heard-spoken_sample"),
+    ):
+        assert f"{flag} {work / folder}/train {work / folder}/test" in command
+    trained = {
+        c.split()[c.split().index("--expert") + 1]: c for c in planned.commands if "--expert " in c
+    }
+    assert "--answers" in trained["LSTM-STATES"] and "--answers" not in trained["TREES"]
+    (graph,) = (c for c in planned.commands if "pyscorer decoding_graph" in c)
+    assert f"--text {work}/data/spoken_sample/native/text" in graph and "train/text" not in graph
+
+
+@pytest.mark.parametrize(
+    "stage", ["export", "average_graders", "bundle_grader", "answer_features", "transcribe"]
+)
 def test_rules_pass_their_sections_on(stage: str):
     text = "".join(path.read_text() for path in RULES)
     rule = re.search(rf"^rule {stage}:\n(.*?)(?:\n\n\n|\Z)", text, re.MULTILINE | re.DOTALL)

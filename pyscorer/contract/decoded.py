@@ -3,20 +3,24 @@
 `hyp.text`: the best transcript of every utterance, in Kaldi's form, empty where nothing was heard.
 `words.ctm`: its words with times and, as the sixth column, confidences from 0 to 1. `nbest.csv`:
 utterance, rank, score (natural log, the higher the likelier), words; ranks from 1. All three hold
-the utterances in one order.
+the utterances in one order. `decoder.json`: which recogniser it was, and its options.
 """
 
 import csv
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 from pyscorer.contract.ctm import Segment, ctm_lines, read_ctm
-from pyscorer.contract.files import atomic_open, read_table, shown
+from pyscorer.contract.files import atomic_open, read_json, read_table, shown
 from pyscorer.contract.tables import number, read_rows, whole
 from pyscorer.errors import InputError
 
 TEXT, WORDS, NBEST = "hyp.text", "words.ctm", "nbest.csv"
+DECODER = "decoder.json"
+Which = Literal["own", "vosk", "whisper"]
 COLUMNS = ("utterance", "rank", "score", "words")
 
 
@@ -101,6 +105,29 @@ def read_decoded(folder: Path) -> Iterator[Decoded]:
                 f"{folder / file}: utterance {shown(rest.key)} is not in {TEXT}, or out of order: "
                 "decode again"
             )
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """Which recogniser heard, and how: what it takes to hear a new recording likewise."""
+
+    decoder: Which
+    options: dict[str, int | float]
+
+
+def write_decoder(out: Path, decoder: Which, options: Any) -> None:
+    """Write `decoder.json`: of `options`, a dataclass, those that transcripts depend on."""
+    found = {k: v for k, v in asdict(options).items() if k not in ("jobs", "batch")}
+    with atomic_open(out / DECODER) as stream:
+        json.dump(asdict(Decoder(decoder, found)), stream, indent=1)
+
+
+def read_decoder(folder: Path) -> Decoder:
+    """Read `decoder.json`. Raises InputError if it is missing, or names no recogniser."""
+    found = read_json(folder / DECODER, ["decoder", "options"])
+    if found["decoder"] not in get_args(Which):
+        raise InputError(f"{folder / DECODER}: no recogniser {shown(str(found['decoder']))}")
+    return Decoder(found["decoder"], dict(found["options"]))
 
 
 class _Next:

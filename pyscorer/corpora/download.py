@@ -19,6 +19,7 @@ from pyscorer.corpora.manifests import (
     Archive,
     Manifest,
     check_there,
+    load_generator,
     load_manifest,
     load_reader,
 )
@@ -89,7 +90,7 @@ def is_made(manifest: Manifest) -> bool:
 
 def _generate(manifest: Manifest, root: Path, options: DownloadOptions) -> None:
     # Imported here: the library is loaded only where something is generated.
-    from pyscorer.corpora.sample import SampleOptions, generate, is_generated
+    from pyscorer.corpora.synthesis import SampleOptions, is_generated
 
     size = SampleOptions(
         options.sample_speakers, options.sample_natives, options.sample_utterances, options.seed
@@ -99,7 +100,7 @@ def _generate(manifest: Manifest, root: Path, options: DownloadOptions) -> None:
         print(f"corpus {manifest.name} is already in {folder}, generated with the same options")
         return
     print(f"generating corpus {manifest.name} into {folder}: {size}", flush=True)
-    generate(folder, size, options.jobs)
+    load_generator(manifest)(folder, size, options.jobs)
 
 
 def _wanted(manifest: Manifest, splits: tuple[str, ...]) -> list[Archive]:

@@ -83,6 +83,10 @@ class Manifest:
     folder: str
     required: tuple[str, ...]
     """Paths inside the folder that tell that the corpus is there."""
+    layout: tuple[str, ...]
+    """All paths inside the folder that the manifest tells of."""
+    label_files: tuple[str, ...]
+    """Patterns of those that hold labels alone."""
     sample_rate: int | None
     """Hz; None: any."""
     archives: tuple[Archive, ...]
@@ -191,6 +195,8 @@ def _make_manifest(content: Mapping[str, Any], path: Path, base: Path | None) ->
         licence=content.get("licence", {}).get("name", ""),
         folder=content.get("folder", "."),
         required=tuple(required),
+        layout=(*required, *content.get("layout", {}).get("optional", ())),
+        label_files=tuple(content.get("label_files", ())),
         sample_rate=content.get("sample_rate"),
         archives=tuple(
             Archive(**{**a, "splits": tuple(a.get("splits", ()))})

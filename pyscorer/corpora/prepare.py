@@ -9,6 +9,7 @@ from pyscorer.contract.files import atomic_directory
 from pyscorer.corpora.conversion import with_readable_audio
 from pyscorer.corpora.manifests import Manifest, check_there, corpora_root, load_manifest
 from pyscorer.corpora.part import CorpusPart, write_part
+from pyscorer.corpora.sources import write_recordings
 from pyscorer.corpora.speakers import select_speakers
 from pyscorer.corpora.take_split import take_split
 from pyscorer.errors import InputError
@@ -37,8 +38,8 @@ def prepare(
     `out` gets text, prompts, wav.scp (absolute paths), utt2spk, spk2utt, spk2age, spk2gender,
     canonical, the label tables with scales.json and classes.json, and lexicon.txt, as far as the
     corpus has them. Audio of another rate than 16 kHz is copied at that rate to out/audio. `out`
-    appears whole or not at all. Without `root`, the environment's PYSCORER_CORPORA is taken, else
-    `downloads`.
+    appears whole or not at all. `out/recordings` lists the audio that it was made of. Without
+    `root`, the environment's PYSCORER_CORPORA is taken, else `downloads`.
 
     Raises InputError if the corpus is not there, with what to do, and for inconsistent files.
     """
@@ -54,6 +55,7 @@ def prepare(
     if options.speakers:
         part = whole.only(select_speakers(whole, options.speakers, options.seed))
     with atomic_directory(out) as made:
+        write_recordings(made, (u.audio for u in part.data.utterances.values()))
         if manifest.sample_rate != SAMPLE_RATE:
             part = with_readable_audio(part, made, out, options.jobs)
         write_part(made, part)

@@ -9,7 +9,7 @@ import csv
 import difflib
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -61,7 +61,7 @@ def translation_words(text: str) -> str:
     return transcript_text(re.sub(r"[?|():]", " ", text))
 
 
-def known_prompt(grammar: Grammar, prompt: str) -> str | None:
+def known_prompt(grammar: Collection[str], prompt: str) -> str | None:
     """`prompt` as the grammar has it, whatever its case and punctuation; None if it has none.
 
     Raises InputError for a prompt that differs from several of the grammar by those alone.
@@ -74,7 +74,7 @@ def known_prompt(grammar: Grammar, prompt: str) -> str | None:
     return found[0] if found else None
 
 
-def close_prompts(grammar: Grammar, prompt: str) -> list[str]:
+def close_prompts(grammar: Collection[str], prompt: str) -> list[str]:
     """Up to three prompts of the grammar that look most like `prompt`."""
     return difflib.get_close_matches(plain(prompt), grammar, 3)
 

@@ -220,16 +220,21 @@ def _write_valid(
                         if k in owners and not attribute_fault(name, v)
                     }
                 write_table(folder / name, rows)
-        scales = read_scales(data)
-        write_scales(folder, scales)
-        for level in LABEL_KEYS:
-            name, aspects = f"{level}_scores.csv", [*scales.level(level)]
-            if (data / name).exists() and aspects:
-                _write_labels(data / name, folder / name, aspects, whole)
-        write_responses_of(data, folder, whole)
+        copy_labels(data, folder, whole)
         _write_audio(out, folder, tables, audio, whole)
         write_table(folder / "utt2dur", {k: f"{audio.seconds[k]:.3f}" for k in whole})
         write_lexicon(folder / "lexicon.txt", lexicon)
+
+
+def copy_labels(data: Path, folder: Path, whole: set[str]) -> None:
+    """Copy the labels of the utterances `whole`: score tables, scales, classes, judgements."""
+    scales = read_scales(data)
+    write_scales(folder, scales)
+    for level in LABEL_KEYS:
+        name, aspects = f"{level}_scores.csv", [*scales.level(level)]
+        if (data / name).exists() and aspects:
+            _write_labels(data / name, folder / name, aspects, whole)
+    write_responses_of(data, folder, whole)
 
 
 def _write_audio(

@@ -190,7 +190,7 @@ def bundle_grader(
     )
     with atomic_directory(out) as part:
         _copy(files, part)
-        for model, folder in zip(encoder or (), _encoder_folders(part), strict=False):
+        for model, folder in zip(encoder or (), encoder_folders(part), strict=False):
             shutil.copytree(model_directory(model), folder)
         if recogniser is not None and [recogniser] != encoder:
             shutil.copytree(model_directory(recogniser), part / _RECOGNISER)
@@ -273,7 +273,7 @@ def _load_encoder(
 ) -> tuple[Encoder | None, Recogniser | None]:
     """The encoder, and the recogniser: the bundle's own, or the encoder if that is Whisper."""
     encoder = None
-    encoders = list(itertools.takewhile(Path.exists, _encoder_folders(model)))
+    encoders = list(itertools.takewhile(Path.exists, encoder_folders(model)))
     if encoders or {"encoder", "learned_gop"} & set(sources):
         encoder = load_encoders(encoders or [model / _ENCODER], pad)
     whisper = isinstance(encoder, WhisperEncoder)
@@ -285,7 +285,7 @@ def _load_encoder(
     return encoder, None
 
 
-def _encoder_folders(model: Path) -> Iterator[Path]:
+def encoder_folders(model: Path) -> Iterator[Path]:
     """Where the first, second, ... of the encoders is in a bundle."""
     yield model / _ENCODER
     for number in itertools.count(2):

@@ -1,20 +1,49 @@
 """A new recording through the models, as the pipeline's stages take a corpus."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
 from pyscorer.alignment.align import align_one
 from pyscorer.alignment.features import gmm_features, mfcc
-from pyscorer.chain.acoustic_model import embed_features
-from pyscorer.contract.recording import Frames, Recording, RecordingView
+from pyscorer.alignment.gmm_model import Gmm
+from pyscorer.chain.acoustic_model import AcousticModel, embed_features
+from pyscorer.contract.recording import Frames, Measure, Recording, RecordingView
 from pyscorer.contract.segments import phone_segments
 from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import DEEP_SHIFT, Bundle
 from pyscorer.feedback.likeness import Fit, fit, phone_scores, words_of
 from pyscorer.lexicon.words import TextWord, text_words
+from pyscorer.pretrained.encode import Encoder
 
-_KEY = "recording"
+KEY = "recording"
+"""The utterance that a recording by itself is."""
+
+
+class Models(Protocol):
+    """What a recording goes through, as a Bundle has it."""
+
+    @property
+    def gmm(self) -> Gmm:
+        """Aligns it."""
+
+    @property
+    def acoustic(self) -> AcousticModel:
+        """Gives its deep features and posteriors."""
+
+    @property
+    def encoder(self) -> Encoder | None:
+        """Gives its states, if they are wanted."""
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """Of the encoder."""
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """In this order: one may read what those before it say."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +74,39 @@ def listen(bundle: Bundle, samples: np.ndarray, text: str, guess: bool = True) -
             f"--text: not in the lexicon: {', '.join(unknown)}; add their pronunciations to "
             "lexicon.txt of the model, or use words that it has"
         )
+    recording = measure(bundle, samples, words)
+    embeddings = recording.output("tdnnf").matrix
+    fitting = fit(
+        phone_scores(bundle.acoustic, embeddings), words_of(recording.segments), bundle.lexicon
+    )
+    return Heard(samples, words, recording, fitting)
+
+
+def measure(models: Models, samples: np.ndarray, words: Sequence[TextWord]) -> Recording:
+    """Align `samples` with the words, and measure the phones.
+
+    Raises InputError for a recording that is too short for its words.
+    """
     labels = [str(i) for i in range(len(words))]  # one word may have both a lexicon's and a guess
     lexicon = {label: list(word.variants) for label, word in zip(labels, words, strict=True)}
     for_gmm = gmm_features(mfcc(samples, "mfcc13"))
-    aligned = align_one(bundle.gmm, for_gmm, labels, lexicon)
-    embeddings, posteriors = embed_features(bundle.acoustic, mfcc(samples, "mfcc40"))
+    aligned = align_one(models.gmm, for_gmm, labels, lexicon)
+    embeddings, posteriors = embed_features(models.acoustic, mfcc(samples, "mfcc40"))
     outputs = {
         "tdnnf": Frames(embeddings, DEEP_SHIFT),
         "posteriors": Frames(posteriors, DEEP_SHIFT),
         "gmm_features": Frames(for_gmm),
     }
-    if bundle.encoder is not None:
-        (states,) = bundle.encoder.states([samples], bundle.layers)
-        outputs["encoder"] = Frames(states, bundle.encoder.frame_shift)
-    recording = Recording(
-        _KEY,
-        phone_segments(_KEY, aligned.phones, aligned.words),
+    if models.encoder is not None:
+        (states,) = models.encoder.states([samples], models.layers)
+        outputs["encoder"] = Frames(states, models.encoder.frame_shift)
+    return Recording(
+        KEY,
+        phone_segments(KEY, aligned.phones, aligned.words),
         aligned.phones[-1].end,
         tuple(word.word for word in words),
         outputs,
-    )
-    fitting = fit(
-        phone_scores(bundle.acoustic, embeddings), words_of(recording.segments), bundle.lexicon
-    )
-    return Heard(samples, words, recording.measured_by(*bundle.measures), fitting)
+    ).measured_by(*models.measures)
 
 
 def viewed(bundle: Bundle, heard: Heard, view: RecordingView | None) -> Heard:

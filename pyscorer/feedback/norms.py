@@ -147,7 +147,7 @@ def read_norms(path: Path) -> Norms:
     return read_settings(path, Norms)
 
 
-def read_settings(path: Path, kind: type[Settings]) -> Settings:
+def read_settings(path: Path, kind: type[Settings], again: str = "bundle again") -> Settings:
     """A JSON file as a dataclass of numbers. Raises InputError if it is missing or another."""
     found = read_json(path)
     try:
@@ -155,6 +155,4 @@ def read_settings(path: Path, kind: type[Settings]) -> Settings:
     except ValidationError as error:
         fault = error.errors()[0]
         at = ".".join(map(str, fault["loc"]))
-        raise InputError(
-            f"{path}: not of this version ({at}: {fault['msg']}); bundle again"
-        ) from None
+        raise InputError(f"{path}: not of this version ({at}: {fault['msg']}); {again}") from None

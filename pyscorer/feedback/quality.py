@@ -40,15 +40,15 @@ _FEW, _HALF = 0.25, 0.5
 one whose text the recogniser finds unlikely is warned of."""
 
 
-def read_recording(path: Path) -> tuple[np.ndarray, tuple[str, ...]]:
+def read_recording(path: Path, advice: str = _TOO_LONG) -> tuple[np.ndarray, tuple[str, ...]]:
     """Samples at 16 kHz of a recording to be graded, and warnings.
 
     Raises InputError naming the file if it is missing, unreadable or empty, for what `validate`
     refuses (cut short, channels that cancel each other out, samples that are not numbers or of
-    another scale), and if it is longer than LONGEST, silent, or steady noise. Whether it is speech
-    at all is left to the grader.
+    another scale), and if it is longer than LONGEST (`advice` says what to do about it), silent, or
+    steady noise. Whether it is speech at all is left to the grader.
     """
-    recording = decode(path, LONGEST, _TOO_LONG)
+    recording = decode(path, LONGEST, advice)
     samples = samples_of(path, recording)
     with naming(path):
         warnings = check_samples(samples, recording.full_scale)

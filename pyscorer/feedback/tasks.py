@@ -1,4 +1,4 @@
-"""Which recordings `score_all` scores: of a list, or all in a folder, each with its own name."""
+"""Which recordings a batch is of: of a list, or all in a folder, each with its own name."""
 
 import logging
 import os
@@ -20,19 +20,38 @@ log = logging.getLogger(__name__)
 
 _SYSTEM = {"thumbs.db", "desktop.ini", "__macosx", "$recycle.bin", "system volume information"}
 """Files and folders, in lower case, that systems leave behind; others of them begin with a dot."""
-_TEXT = ".txt"
-_TABLES = {".csv", ".html", ".json", ".textgrid"}
+_TABLES = {".csv", ".html", ".json", ".textgrid", ".tsv"}
 """Endings, in lower case, of lists and of what score_all writes: they are not meant as audio."""
+_TXT = ".txt"
 _FORMULA = ("=", "+", "-", "@")
 """What begins a formula in a spreadsheet, or an option on the command line."""
 
 
 @dataclass(frozen=True)
+class Said:
+    """What is known of a recording beforehand."""
+
+    column: str
+    """Of a list, and the noun for it in messages."""
+    ending: str
+    """Of the file beside the recording that holds it, in lower case."""
+    names: str = ""
+    """Column of a list that names what is written of a recording; else its file does."""
+
+
+TEXT = Said("text", ".txt")
+"""The text that was read aloud."""
+PROMPT = Said("prompt", ".prompt.txt", "id")
+"""What was asked."""
+
+
+@dataclass(frozen=True)
 class Task:
-    """A recording to score."""
+    """A recording to score or judge."""
 
     wav: Path
     text: str
+    """Or the prompt."""
     beside: Path | None = None
     """The file that the text is in."""
     name: str = ""
@@ -41,59 +60,67 @@ class Task:
     """Why it cannot be scored, if that is known beforehand."""
 
 
-def read_manifest(path: Path) -> list[Task]:
-    """The recordings of a CSV with columns wav and text, others ignored.
+def read_manifest(path: Path, said: Said = TEXT, folder: Path | None = None) -> list[Task]:
+    """The recordings of a CSV with columns wav and what was `said`, others ignored.
 
-    Raises InputError if it is none, or names none.
+    Their paths are taken from `folder`, or the CSV's own. Raises InputError if it is none, or names
+    none.
     """
-    rows = read_rows(path, ("wav", "text"))
-    tasks = [_of_row(path, number, row["wav"].strip(), row["text"]) for number, row in rows]
+    rows = read_rows(path, ("wav", said.column))
+    tasks = [_of_row(path, number, row, said, folder or path.parent) for number, row in rows]
     if not tasks:
         raise InputError(f"{path}: no recordings")
-    return _named(tasks)
+    return named(tasks)
 
 
-def _of_row(manifest: Path, number: int, name: str, text: str) -> Task:
-    wav = manifest.parent / name
+def _of_row(manifest: Path, number: int, row: dict[str, str], said: Said, folder: Path) -> Task:
+    name, text, key = row["wav"], row[said.column], row.get(said.names, "")
+    wav = folder / name
     if "\\" in name and _no_file(wav):  # written on Windows
-        wav = manifest.parent / PureWindowsPath(name).as_posix()
+        wav = folder / PureWindowsPath(name).as_posix()
+    place = f"{manifest}:{number}"
     if not name:
-        return Task(manifest, text, fault=f"{manifest}:{number}: no recording in the column wav")
+        return Task(manifest, text, name=key, fault=f"{place}: no recording in the column wav")
     if not text.strip():
-        return Task(wav, text, fault=f"{manifest}:{number}: no text for {shown(name)}")
-    return Task(wav, text, fault=_no_file(wav))
+        fault = f"{place}: no {said.column} for {shown(name)}"
+        return Task(wav, text, name=key, fault=fault)
+    return Task(wav, text, name=key, fault=_no_file(wav))
 
 
-def find_recordings(folder: Path, out: Path | None = None) -> list[Task]:
-    """The recordings in and below a folder, with the text beside each.
+def find_recordings(folder: Path, out: Path | None = None, said: Said = TEXT) -> list[Task]:
+    """The recordings in and below a folder, with what was `said` in a file beside each.
 
-    Passed over are hidden files (of macOS "._me.wav"), what systems leave behind, files of _TABLES
-    and the folder `out`, which has the output of earlier runs. All else is a task: whether a file
-    is audio is seen when it is read. Texts without a recording are named in the log.
+    Passed over are hidden files (of macOS "._me.wav"), what systems leave behind, files of _TABLES,
+    other .txt and the folder `out`, which has the output of earlier runs. All else is a task:
+    whether a file is audio is seen when it is read. Texts without a recording are named in the log.
 
     Raises InputError if there is nothing else.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
     found = _files(folder, out)
-    passed = [path for path in found if _is_hidden(path.name) or path.suffix.lower() in _TABLES]
-    files = sorted(set(found) - set(passed))
+    beside = {p for p in found if p.name.lower().endswith(said.ending) and not _is_hidden(p.name)}
+    others = {*_TABLES, _TXT}
+    passed = [
+        path
+        for path in found
+        if _is_hidden(path.name) or (path.suffix.lower() in others and path not in beside)
+    ]
     texts: defaultdict[tuple[Path, str], list[Path]] = defaultdict(list)
-    for path in files:
-        if path.suffix.lower() == _TEXT:
-            texts[_place(path)].append(path)
-    recordings = [path for path in files if path.suffix.lower() != _TEXT]
+    for path in sorted(beside):
+        texts[_place(path, len(said.ending))].append(path)
+    recordings = sorted(set(found) - set(passed) - beside)
     if not recordings:
         raise InputError(f"{folder}: no audio files in it, or below it")
     if passed:
         names = ", ".join(sorted(shown(path.name) for path in passed)[:5])
         log.info("%s: %d files passed over, as %s", folder, len(passed), names)
-    tasks = [_with_text(path, texts.get(_place(path), [])) for path in recordings]
+    tasks = [_with_text(path, texts.get(_place(path), []), said) for path in recordings]
     for place in map(_place, recordings):
         texts.pop(place, None)
     for alone in texts.values():
-        log.warning("%s: a text without a recording of this name beside it", alone[0])
-    return _named(tasks)
+        log.warning("%s: a %s without a recording of this name beside it", alone[0], said.column)
+    return named(tasks)
 
 
 def _files(folder: Path, out: Path | None) -> list[Path]:
@@ -114,25 +141,26 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.lower() in _SYSTEM
 
 
-def _place(path: Path) -> tuple[Path, str]:
+def _place(path: Path, ending: int = 0) -> tuple[Path, str]:
     """Where a recording and its text meet; macOS and others write accents in two ways."""
-    return path.parent, unicodedata.normalize("NFC", path.stem)
+    stem = path.name[:-ending] if ending else path.stem
+    return path.parent, unicodedata.normalize("NFC", stem)
 
 
-def _with_text(path: Path, texts: Sequence[Path]) -> Task:
+def _with_text(path: Path, texts: Sequence[Path], said: Said) -> Task:
     if fault := _no_file(path):
         return Task(path, "", fault=fault)
     if len(texts) > 1:
         names = " and ".join(text.name for text in texts)
-        return Task(path, "", fault=f"{path}: two texts beside it, {names}: remove one")
+        return Task(path, "", fault=f"{path}: two {said.column}s beside it, {names}: remove one")
     if texts:
         text = attempt(read_text, texts[0])
         if isinstance(text, Exception):
             return Task(path, "", texts[0], fault=str(text))
         return Task(path, text, texts[0])
-    wanted = path.with_suffix(_TEXT)
+    wanted = path.with_suffix(said.ending)
     # What is not audio has no text either: then that it is not audio is told, when it is read.
-    fault = f"{path}: no text: {wanted} is missing" if _is_audio(path) else ""
+    fault = f"{path}: no {said.column}: {wanted} is missing" if _is_audio(path) else ""
     return Task(path, "", fault=fault)
 
 
@@ -152,13 +180,13 @@ def _is_audio(path: Path) -> bool:
     return not isinstance(attempt(soundfile.info, path), Exception)
 
 
-def _named(tasks: Sequence[Task]) -> list[Task]:
+def named(tasks: Sequence[Task]) -> list[Task]:
     """The tasks with names that differ, on file systems that ignore case as well."""
     taken: set[str] = set()
     numbers: Counter[str] = Counter()
     named = []
     for task in tasks:
-        stem = _safe(task.wav.stem)
+        stem = _safe(task.name or task.wav.stem)
         name = stem
         while name.casefold() in taken:
             numbers[stem] += 1

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import SAMPLE, Run, flags, run_seed
+from pyscorer.config import GENERATED, Run, flags, run_seed
 
 Config = Mapping[str, Any]
 
@@ -83,7 +83,7 @@ def train_and_test(run: Run, **names: str) -> dict[str, Path]:
 
 def told(run: Run) -> dict[str, Any]:
     """What a page of results says of the run."""
-    return {"note": run.note} | ({"synthetic": True} if run.corpus == SAMPLE else {})
+    return {"note": run.note} | ({"synthetic": True} if run.corpus in GENERATED else {})
 
 
 def scored(config: Config, run: Run) -> list[Path]:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import Run
+from pyscorer.config import GENERATED, Run
 from pyscorer.planning.commands import Config, existing, stage_section
 
 DECODERS = {"own": "decode", "vosk": "decode_vosk", "whisper": "transcribe"}
-"""Names in `proficiency.speech.decoder` -> the stages; all write the same files."""
+"""Names in `proficiency.speech` -> the stages, each with a folder of its name."""
 _PACKAGED = "tiny.en"
 
 
@@ -25,37 +25,57 @@ class Hearing:
     run: Run
 
     @property
-    def _speech(self) -> dict[str, Any] | None:
+    def speech(self) -> dict[str, Any] | None:
+        """Section `proficiency.speech`; None: nothing is judged, or transcripts are."""
         speech: dict[str, Any] | None = self.config.get("proficiency", {}).get("speech")
         return speech
 
     @property
     def decoder(self) -> str:
         """The stage that recognises."""
-        return DECODERS[(self._speech or {}).get("decoder", "own")]
+        return DECODERS[(self.speech or {}).get("decoder", "own")]
 
     @property
-    def texts(self) -> list[Path]:
-        """What the language model is estimated from, but for the grammar."""
-        read = self.run.acoustic if self._speech is not None else [f"{self.run.corpus}/train"]
-        return [self.run.work / "data" / dataset / "text" for dataset in read]
+    def second(self) -> str | None:
+        """The stage that recognises once more, if any."""
+        named = (self.speech or {}).get("second")
+        return DECODERS[named] if named else None
+
+    @property
+    def data(self) -> list[Path]:
+        """What tells that the data are there whose texts the language model is estimated from."""
+        read = self.run.acoustic if self.speech is not None else [f"{self.run.corpus}/train"]
+        return [self.run.work / "data" / dataset / "utt2spk" for dataset in read]
 
     @property
     def lexicon(self) -> Path:
         """The lexicon of the language model, and of what was heard."""
-        return self.texts[0].with_name("lexicon.txt")
+        return self.data[0].with_name("lexicon.txt")
 
     @property
-    def grammar(self) -> list[Path]:
-        """The reference grammar, if there is one."""
-        if self._speech is None:
-            return []
-        return existing(stage_section(self.config, "prepare_responses").get("grammar"))
+    def grammar(self) -> Path | None:
+        """The reference grammar: the one that is named, or a generated corpus's own."""
+        if self.speech is None:
+            return None
+        named = stage_section(self.config, "prepare_responses").get("grammar")
+        if named is None and self.run.corpus in GENERATED:
+            return self.run.sources[self.run.corpus].root / self.run.corpus / "grammar.csv"
+        return Path(named) if named else None
+
+    @property
+    def grammar_files(self) -> list[Path]:
+        """What tells that the grammar is there, or has changed."""
+        if self.grammar and self.run.sources[self.run.corpus].fetch:
+            return [self.run.work / "downloaded" / self.run.corpus]
+        return existing(self.grammar)
 
     @property
     def graph_options(self) -> dict[str, Any]:
-        """Options of decoding_graph that the configuration may change."""
-        return {} if self._speech is None else {"unknown_words": "guess"}
+        """Options of decoding_graph; of these the configuration may change `unknown_words`."""
+        texts: dict[str, Any] = {"text": [path.with_name("text") for path in self.data]}
+        if self.speech is None:
+            return texts
+        return texts | {"grammar": self.grammar, "unknown_words": "guess"}
 
     @property
     def whisper_options(self) -> dict[str, Any]:

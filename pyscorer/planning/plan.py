@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import SAMPLE, Run, manifests_folder, resolve_run, settle
-from pyscorer.corpora.manifests import load_manifest
-from pyscorer.corpora.own_table import named_files
+from pyscorer.config import GENERATED, Run, manifests_folder, resolve_run, settle
+from pyscorer.corpora.manifests import Manifest, load_manifest
+from pyscorer.corpora.sources import note, recordings, sources
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
-from pyscorer.planning.commands import Config, existing, stage_options
+from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
 from pyscorer.planning.rows import Rows
+from pyscorer.planning.speech import Speech, with_encoder
 from pyscorer.shipped import RECIPES
 
 
@@ -29,13 +30,34 @@ class Corpora:
         source = self.run.sources[corpus]
         if source.fetch:
             return [self.run.work / "downloaded" / corpus]
+        manifest, folder = self._manifest(corpus)
+        named = {
+            file
+            for split in manifest.splits
+            for part in [sources(manifest, folder, split)]
+            for file in (part.spoken.table, *part.labels.files)
+        }
+        return [p for p in map(folder.__truediv__, manifest.required) if p not in named]
+
+    def changes(self, part: str, corpus: str, split: str) -> Path:
+        """The file that tells when what was `spoken` in a split changed, or its `labels`."""
+        return self.run.work / "changes" / corpus / f"{split}.{part}"
+
+    def note_changes(self) -> None:
+        """Write these files anew, of all splits of the run, where something changed."""
+        for corpus in self.run.sources:
+            manifest, folder = self._manifest(corpus)
+            for split in manifest.splits:
+                parts = sources(manifest, folder, split)
+                prepared = self.run.work / "prepared" / corpus / split
+                audio = recordings(prepared) if self.config.get("watch_recordings", True) else []
+                note(self.changes("spoken", corpus, split), parts.spoken, audio)
+                note(self.changes("labels", corpus, split), parts.labels)
+
+    def _manifest(self, corpus: str) -> tuple[Manifest, Path]:
+        """A corpus's manifest, and the folder that it lies in."""
         manifest = load_manifest(corpus, manifests_folder(self.config))
-        folder = manifest.place(source.root)
-        files = [folder / path for path in manifest.required]
-        if manifest.own:
-            # What is missing of it is for `validate` to say.
-            files += existing(*named_files(manifest.own, folder))
-        return files + (manifest.files if manifest.own or manifest.base else [])
+        return manifest, manifest.place(self.run.sources[corpus].root)
 
     def download_options(self, corpus: str) -> dict[str, Any]:
         """The stage's own choice for the corpus that is scored, else the splits that are needed."""
@@ -47,8 +69,12 @@ class Corpora:
 
     def prepare_options(self, corpus: str) -> dict[str, Any]:
         """The number of speakers is a matter of the corpus that is scored, but for the sample."""
-        scored = corpus == self.run.corpus != SAMPLE
+        scored = corpus == self.run.corpus and corpus not in GENERATED
         return self._manifests() | (stage_options(self.config, "prepare") if scored else {})
+
+    def label_options(self) -> dict[str, Any]:
+        """Where manifests are looked for."""
+        return self._manifests()
 
     def _manifests(self) -> dict[str, Any]:
         folder = manifests_folder(self.config)
@@ -84,12 +110,13 @@ class Plan:
     graders: Graders | None
     rows: Rows | None
     responses: Responses | None
+    speech: Speech | None
     kaldi: Training | None
 
 
 def make_plan(config: Config) -> Plan:
     """Check a configuration and settle it. Raises InputError naming what is wrong with it."""
-    config = settle(config)
+    config = with_encoder(settle(config))
     run = resolve_run(config)
     graders = Graders(config, run) if "grading" in config else None
     rows = Rows(config, run) if "paper1" in config else None
@@ -100,6 +127,11 @@ def make_plan(config: Config) -> Plan:
         raise InputError(
             f"proficiency.name: {run.name} is the run's own: one would remove the other's folders"
         )
-    responses = find_responses(config) if "proficiency" in config else None
+    speech = Speech(config, run) if "speech" in config.get("proficiency", {}) else None
+    if speech:
+        speech.check()
+        responses: Responses | None = speech.responses()
+    else:
+        responses = find_responses(config) if "proficiency" in config else None
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
-    return Plan(config, run, Corpora(config, run), graders, rows, responses, kaldi)
+    return Plan(config, run, Corpora(config, run), graders, rows, responses, speech, kaldi)

@@ -1,6 +1,6 @@
 """Section `proficiency`: where the responses come from."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ class Responses:
     """What prepare_responses reads, as far as it is there."""
     feature_files: list[Path]
     """What expert_features reads beside the responses, as far as it is there."""
+    folders: dict[str, list[Path]] = field(default_factory=dict)
+    """Flags of prepare_responses for recorded responses -> files in the folders that they name."""
 
 
 def find_responses(config: Config) -> Responses:

@@ -12,7 +12,7 @@ from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.ctm import FRAME_SHIFT as FRAME
 from pyscorer.contract.ctm import Segment
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
-from pyscorer.contract.decoded import Alternative, Decoded, add_words
+from pyscorer.contract.decoded import Alternative, Decoded, add_words, write_decoder
 from pyscorer.errors import naming_utterances
 from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.lexicon.dictionary import read_lexicon
@@ -72,6 +72,7 @@ def transcribe(
     source = _Source(load_recogniser(model), reader, options)
     tasks = chunks(utterances.values(), options.batch)
     results = shared_map(_transcribe, source, tasks, options.jobs)
+    write_decoder(out, "whisper", options)
     write_heard(out, data, (one for part in results for one in part))
 
 

@@ -23,7 +23,12 @@ def normalise_outputs(outputs: NDArray) -> NDArray:
 
 def class_priors(table: PairTable) -> NDArray:
     """Share of each class among the training rows, at least PRIOR_FLOOR, summing to 1."""
-    shares = np.maximum(table.counts.sum(axis=0) / table.counts.sum(), PRIOR_FLOOR)
+    return shares_of(table.counts.sum(axis=0))
+
+
+def shares_of(counts: NDArray) -> NDArray:
+    """Shares of classes of so many rows each, at least PRIOR_FLOOR, summing to 1."""
+    shares = np.maximum(counts / counts.sum(), PRIOR_FLOOR)
     priors: NDArray = shares / shares.sum()
     return priors
 

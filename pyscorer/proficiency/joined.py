@@ -30,6 +30,8 @@ WORDS = (
 )  # fmt: skip
 REJECTED, WRONG_MEANING = 0.3, 0.15
 """Prior shares of rejected responses and of wrong meanings, worth one training pair."""
+UNKNOWN_RARITY = 6.0
+"""Of a word that no accepted response has."""
 NO_EDIT, NO_MASS = -3.0, 9.0
 """What the features of edits say where there is none: certainly fine, often seen."""
 
@@ -112,7 +114,7 @@ def word_features(words: PromptWords, prompt: str, translation: str, response: s
     share, rarity = words.share.get(prompt, {}), words.rarity
     said = set(response.split())
     missing = {w: s for w, s in share.items() if w not in said}
-    foreign = [rarity.get(w, 6.0) for w in said if w not in share]
+    foreign = [rarity.get(w, UNKNOWN_RARITY) for w in said if w not in share]
     asked = set(translation.split())
     return [
         sum(s * rarity[w] for w, s in sorted(missing.items()) if s > 0.5),

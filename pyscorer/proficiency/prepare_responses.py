@@ -9,6 +9,7 @@ from pyscorer.contract.classes import LANGUAGE_MEANING, Classes, write_classes
 from pyscorer.contract.files import atomic_directory, read_lines, read_table
 from pyscorer.corpora.spoken_call import (
     Grammar,
+    PromptUnit,
     Response,
     close_prompts,
     known_prompt,
@@ -17,6 +18,7 @@ from pyscorer.corpora.spoken_call import (
     write_grammar,
 )
 from pyscorer.errors import InputError
+from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.options import option
 from pyscorer.proficiency.grammar_table import read_any_grammar
 from pyscorer.proficiency.pairs import By, build_pairs, build_rows
@@ -62,6 +64,9 @@ class ResponseOptions:
     )
     allow_known_speakers: bool = option(
         False, "accept recordings of speakers that acoustic_data has as well"
+    )
+    read_prompts: bool = option(
+        False, "prompts are read aloud: without a grammar, each is the one accepted response to it"
     )
 
 
@@ -166,6 +171,10 @@ def _spoken(paths: SpokenPaths, options: ResponseOptions) -> Found:
     train, test, classes = read_spoken(paths)
     check_speakers(train, test, paths, options.allow_shared_speakers, options.allow_known_speakers)
     grammar = read_any_grammar(options.grammar) if options.grammar else {}
+    if options.read_prompts and not grammar:
+        prompts = sorted({r.prompt for r in (*train, *test)})
+        words = {prompt: transcript_text(prompt) for prompt in prompts}
+        grammar = {prompt: PromptUnit(read, (read,)) for prompt, read in words.items()}
     train, test = (_as_in(grammar, rows) for rows in (train, test))
     names = {
         name: folder / "prompts"

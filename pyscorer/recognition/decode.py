@@ -3,11 +3,13 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, chain_scores, load_model
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment
 from pyscorer.contract.datadir import read_data_dir
-from pyscorer.contract.decoded import Alternative, Decoded
+from pyscorer.contract.decoded import Alternative, Decoded, write_decoder
 from pyscorer.errors import InputError, naming
 from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.options import option
@@ -45,6 +47,7 @@ def decode(
             f"{' '.join(missing[:10])}"
         )
     source = _open(model, names, graph, options)
+    write_decoder(out, "own", options)
     write_heard(out, data, shared_map(_decode, source, utterances, options.jobs))
 
 
@@ -71,15 +74,19 @@ def _decode(source: _Source, key: str) -> tuple[Decoded, float]:
     """What was heard, and how long the recording is in seconds."""
     features = source.features[key]
     with naming(f"{source.features.scp}: {key}"):
-        scores = chain_scores(source.model, features)
-    hypotheses = source.recogniser.decode(scores)
+        decoded = hear(source.model, source.recogniser, key, features)
+    return decoded, len(features) * FRAME_SHIFT
+
+
+def hear(model: AcousticModel, recogniser: Recogniser, key: str, features: np.ndarray) -> Decoded:
+    """What was said in one recording, of its MFCC (frames x 40)."""
+    hypotheses = recogniser.decode(chain_scores(model, features))
     spans = hypotheses[0].spans if hypotheses else ()
-    decoded = Decoded(
+    return Decoded(
         key,
         tuple(_in_frames(span, len(features)) for span in spans),
         tuple(Alternative(one.words, one.score) for one in hypotheses),
     )
-    return decoded, len(features) * FRAME_SHIFT
 
 
 def _in_frames(span: Segment, frames: int) -> Segment:

@@ -12,7 +12,7 @@ import numpy as np
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
-from pyscorer.contract.decoded import Alternative, Decoded, add_words
+from pyscorer.contract.decoded import Alternative, Decoded, add_words, write_decoder
 from pyscorer.errors import InputError
 from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.lexicon.dictionary import read_lexicon
@@ -50,6 +50,7 @@ def decode_vosk(
     utterances = read_data_dir(data).utterances.values()
     reader = TranscriptReader(read_lexicon(lexicon) if lexicon else {})
     source = _Source(model, reader, options.nbest)
+    write_decoder(out, "vosk", options)
     write_heard(out, data, shared_map(_decode, source, utterances, options.jobs))
 
 
@@ -84,11 +85,18 @@ def _load(model: Path) -> Any:
 @one_thread()
 def _decode(source: _Source, utterance: Utterance) -> tuple[Decoded, float]:
     samples = read_wav(utterance)
-    recording = np.round(samples * 32768).clip(-32768, 32767).astype("<i2").tobytes()
-    best = _result(source.model, recording, 0)
-    others = _result(source.model, recording, source.nbest) if source.nbest > 1 else {}
-    decoded = as_decoded(utterance.key, best, others, source.reader)
+    decoded = hear_vosk(source.model, utterance.key, samples, source.reader, source.nbest)
     return decoded, len(samples) / SAMPLE_RATE
+
+
+def hear_vosk(
+    model: Path, key: str, samples: np.ndarray, reader: TranscriptReader, nbest: int
+) -> Decoded:
+    """What Vosk hears in one recording (16 kHz); the model is loaded once in each process."""
+    recording = np.round(samples * 32768).clip(-32768, 32767).astype("<i2").tobytes()
+    best = _result(model, recording, 0)
+    others = _result(model, recording, nbest) if nbest > 1 else {}
+    return as_decoded(key, best, others, reader)
 
 
 def _result(model: Path, recording: bytes, alternatives: int) -> dict[str, Any]:

@@ -16,15 +16,9 @@ from pyscorer.corpora.mispronunciation import (
     utterance_scores,
     word_scores,
 )
-from pyscorer.corpora.sample import (
-    SampleOptions,
-    generate,
-    is_generated,
-    make_speakers,
-    plan_speaker,
-    read,
-)
+from pyscorer.corpora.sample import generate, plan_speaker, read
 from pyscorer.corpora.sample_text import SENTENCES, STRESSED_LEXICON
+from pyscorer.corpora.synthesis import SampleOptions, is_generated, make_speakers
 from pyscorer.errors import InputError
 from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
 
@@ -65,8 +59,10 @@ def test_natives_make_no_mistakes_and_are_not_scored(corpus):
     assert not learners & set(part.data.speakers)
     speakers = [s for s in make_speakers(SMALL) if s.split == "native"]
     for utterance in (u for s in speakers for u in plan_speaker(s, SMALL)):
-        assert all(word.said == tuple((p,) for p in word.canonical) for word in utterance.words)
-        assert not any(utterance.delivery.pauses)
+        assert all(
+            word.said == tuple((p,) for p in word.canonical) for word in utterance.spoken.words
+        )
+        assert not any(utterance.spoken.delivery.pauses)
 
 
 def test_a_perfect_speaker_makes_no_mistakes():
@@ -176,7 +172,7 @@ def test_another_seed_gives_another_corpus():
     first, second = (
         plan_speaker(make_speakers(o)[0], o) for o in (SMALL, SampleOptions(12, 2, 2, seed=6))
     )
-    assert [u.words for u in first] != [u.words for u in second]
+    assert [u.spoken.words for u in first] != [u.spoken.words for u in second]
 
 
 def test_human_raters_agree_but_not_fully():

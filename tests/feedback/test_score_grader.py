@@ -16,6 +16,7 @@ from praatio import textgrid
 from pyscorer.cli import main
 from pyscorer.errors import InputError
 from pyscorer.feedback import grade_recording as recording
+from pyscorer.feedback import many
 from pyscorer.feedback import score_all as batch
 from pyscorer.feedback.bundle import Bundle, load_bundle
 from pyscorer.feedback.grade_recording import grade_recording, grade_recordings
@@ -205,8 +206,8 @@ def test_a_batch_skips_bad_files_and_reports_them(
 @pytest.fixture
 def two_batches(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The call, without its output, that scores four recordings in batches of two."""
-    monkeypatch.setattr(batch, "_BATCH", 2)
-    monkeypatch.setattr(batch, "_PARTS", 1)
+    monkeypatch.setattr(many, "_BATCH", 2)
+    monkeypatch.setattr(many, "_PARTS", 1)
     for name in "abcd":
         soundfile.write(tmp_path / f"{name}.wav", speak(TEXTS[2]), 16000)
         (tmp_path / f"{name}.txt").write_text(TEXTS[2])
@@ -247,7 +248,7 @@ def test_what_changed_since_a_kill_is_scored_again_with_its_batch(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "write_rows", killed)  # at the end, when all are scored
+        patch.setattr(many, "write_rows", killed)  # at the end, when all are scored
         assert main([*two_batches, "--out", str(tmp_path / "out")]) == 130
     (tmp_path / "b.txt").write_text(TEXTS[2] + " ")
     graded: list[str] = []

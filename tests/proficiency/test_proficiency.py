@@ -15,20 +15,27 @@ from made_responses import write_responses
 from pyscorer.contract.classes import LANGUAGE_MEANING
 from pyscorer.corpora.spoken_call import write_grammar
 from pyscorer.errors import InputError
+from pyscorer.feedback.judge_model import judge_model
+from pyscorer.feedback.judge_parts import EarPaths, JudgeModelOptions
+from pyscorer.feedback.judge_recording import judge
 from pyscorer.proficiency.build_systems import STRENGTHS
 from pyscorer.proficiency.expert_features import FeatureOptions, expert_features, load_inputs
-from pyscorer.proficiency.judge import judge, judge_model, judge_response, load_judge
+from pyscorer.proficiency.judge import judge_response, load_judge
 from pyscorer.proficiency.pairs import load_data
 from pyscorer.proficiency.prepare_responses import ResponseOptions, prepare_responses
 from pyscorer.proficiency.proficiency_tables import TableOptions, proficiency_tables
 from pyscorer.proficiency.response_file import read_response_file
 from pyscorer.proficiency.sample_responses import make_sample
 from pyscorer.proficiency.systems import load_systems
-from pyscorer.proficiency.task import Rule
 from pyscorer.proficiency.train_expert import ExpertOptions, train_expert
 from pyscorer.proficiency.train_mixture import MixtureOptions, train_mixture
 
 EXPERTS = {"fbk1": 12, "LSTM-W2V-M": 3, "FFN-BOW-TFIDF": 6, "FFN-SPM": 12, "TREES": 1}
+
+
+def gather(*paths) -> None:
+    """judge_model, of transcripts."""
+    judge_model(*paths, EarPaths(), JudgeModelOptions())
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +61,7 @@ def run(tmp_path_factory) -> Path:
     proficiency_tables(
         work / "data", experts, work / "mixture", work / "tables", TableOptions(samples=50)
     )
-    judge_model(work / "features", experts, work / "mixture", work / "model")
+    gather(work / "features", experts, work / "mixture", work / "model")
     return work
 
 
@@ -106,9 +113,8 @@ def test_a_judgement_repeats_what_training_said_of_an_unseen_pair(run):
     fresh = explained[(explained["rows_in_training"] == 0) & (explained["response"] != "")]
     row = fresh.iloc[0]
     found = judge_response(judged, row["prompt"], row["response"])
-    assert found.edits == row["edits"] and set(found.experts) <= set(EXPERTS)
-    rule = Rule(LANGUAGE_MEANING, judged.gross)
-    mixed = rule.score(np.load(run / "mixture" / "mixed.npy").mean(axis=0))
+    assert found.marked == row["edits"] and set(found.experts) <= set(EXPERTS)
+    mixed = judged.best.rule.score(np.load(run / "mixture" / "mixed.npy").mean(axis=0))
     pair = table.index()[row["prompt"], row["response"]]
     assert found.score == pytest.approx(mixed[pair], abs=0.005)
 
@@ -119,7 +125,7 @@ def test_judging_is_fast_and_bears_odd_input(run, capsys):
     start = time.process_time()
     known = judge_response(judged, "Frag: einen Tee", "I want a tea!")
     assert time.process_time() - start < 0.05
-    assert known.known_prompt and known.edits == "i want a tea"
+    assert known.known_prompt and known.marked == "i want a tea"
     empty = judge_response(judged, "Frag: einen Tee", " ...")
     assert not empty.accepted and "empty response" in empty.text()
     unknown = judge_response(judged, "Frag: ein Schiff", "i want a ship")
@@ -127,7 +133,7 @@ def test_judging_is_fast_and_bears_odd_input(run, capsys):
     assert 0 <= unknown.score <= 1
     with pytest.raises(InputError, match="prompt is empty"):
         judge_response(judged, " ", "a tea")
-    judge(run / "model", "Frag: einen Tee", "i want a tea")
+    judge(run / "model", "Frag: einen Tee", response="i want a tea")
     assert "closest accepted response: i want a tea" in capsys.readouterr().out
     with pytest.raises(InputError, match="written by judge_model"):
         load_judge(run / "data")
@@ -201,15 +207,16 @@ def test_judge_model_replaces_nothing_but_its_own(run, tmp_path):
     before = sorted(run.rglob("*"))
     for out in (run / "features", run / "mixture", run / "experts", run):
         with pytest.raises(InputError, match="not such a directory"):
-            judge_model(run / "features", experts, run / "mixture", out)
+            gather(run / "features", experts, run / "mixture", out)
     assert sorted(run.rglob("*")) == before
-    judge_model(run / "features", experts, run / "mixture", run / "model")
+    gather(run / "features", experts, run / "mixture", run / "model")
 
 
-def test_an_unknown_prompt_is_named(run, caplog):
-    judge(run / "model", "Frag: einen Te\n", "i want a tea")
-    assert "the prompt Frag: einen Te\\n is not in the grammar; did you mean" in caplog.text
-    assert "Frag: einen Tee" in caplog.text
+def test_an_unknown_prompt_is_named(run, capsys):
+    judge(run / "model", "Frag: einen Te\n", response="i want a tea")
+    said = capsys.readouterr().out
+    assert "warning: The prompt “Frag: einen Te” is not in the grammar; did you mean" in said
+    assert "Frag: einen Tee" in said
 
 
 def test_what_is_missing_is_named(run, tmp_path):

@@ -47,6 +47,17 @@ def prepare(root: Path, paths: SpokenPaths, **options):
     return load_data(root / "out")
 
 
+def test_a_prompt_that_is_read_aloud_is_its_own_accepted_response(spoken):
+    root, paths = spoken
+    _, grammar = prepare(root, paths, read_prompts=True)
+    assert list(grammar) == sorted(PROMPTS)
+    first = grammar[sorted(PROMPTS)[0]]
+    assert first.responses == (first.translation,) and first.translation.islower()
+    table = root / "grammar.csv"
+    write_grammar_table(table)
+    assert prepare(root, paths, read_prompts=True, grammar=table)[1] == read_any_grammar(table)
+
+
 def test_an_item_is_a_row_and_a_fold_whole_speakers(spoken, caplog):
     root, paths = spoken
     table, grammar = prepare(root, paths)

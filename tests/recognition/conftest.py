@@ -11,7 +11,8 @@ from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
 from pyscorer.chain.schedule import TrainingOptions
 from pyscorer.chain.train_tdnnf import train_tdnnf
 from pyscorer.corpora.prepare import PrepareOptions, prepare
-from pyscorer.corpora.sample import SampleOptions, generate
+from pyscorer.corpora.sample import generate
+from pyscorer.corpora.synthesis import SampleOptions
 from pyscorer.recognition.decoding_graph import decoding_graph
 
 

@@ -1,6 +1,6 @@
 rule features:
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
     output:
         WORK / "{kind}" / "{corpus}" / "{split}" / "feats.scp",
         WORK / "{kind}" / "{corpus}" / "{split}" / "cmvn.scp",
@@ -18,7 +18,7 @@ rule features:
 
 rule train_gmm:
     input:
-        data=WORK / "data" / RUN.acoustic[0] / "text",
+        data=WORK / "data" / RUN.acoustic[0] / "utt2spk",
         lexicon=WORK / "data" / RUN.acoustic[0] / "lexicon.txt",
         feats=WORK / "mfcc13" / RUN.acoustic[0] / "feats.scp",
     output:
@@ -39,7 +39,7 @@ rule train_gmm:
 
 rule align:
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
         feats=WORK / "mfcc13" / "{corpus}" / "{split}" / "feats.scp",
         model=WORK / "gmm" / "final.npz",
@@ -82,7 +82,7 @@ rule chain_graphs:
 
 rule train_tdnnf:
     input:
-        data=[WORK / "data" / dataset / "text" for dataset in RUN.acoustic],
+        data=[WORK / "data" / dataset / "utt2spk" for dataset in RUN.acoustic],
         ali=[WORK / "ali" / dataset / "phones.ctm" for dataset in RUN.acoustic],
         feats=[WORK / "mfcc40" / dataset / "feats.scp" for dataset in RUN.acoustic],
         graphs=WORK / "graphs" / "normalization.fst",

@@ -26,6 +26,8 @@ try:
     for file in workflow.configfiles:
         read_yaml(Path(file))  # Snakemake takes the last of two same keys
     PLAN = make_plan(config)
+    if workflow.is_main_process:
+        PLAN.corpora.note_changes()
 except InputError as error:
     sys.exit(f"error: {error}")
 

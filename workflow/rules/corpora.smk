@@ -19,8 +19,9 @@ rule prepare:
     """A split of the corpus as a Kaldi data directory with label tables."""
     input:
         lambda w: PLAN.corpora.files(w.corpus),
+        changes=lambda w: PLAN.corpora.changes("spoken", w.corpus, w.split),
     output:
-        text=WORK / "prepared" / "{corpus}" / "{split}" / "text",
+        data=WORK / "prepared" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "prepared" / "{corpus}" / "{split}" / "lexicon.txt",
     params:
         folders=folders(out=0),
@@ -38,10 +39,10 @@ rule prepare:
 rule validate:
     """Every fault named; what later stages read."""
     input:
-        data=WORK / "prepared" / "{corpus}" / "{split}" / "text",
+        data=WORK / "prepared" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "prepared" / "{corpus}" / "{split}" / "lexicon.txt",
     output:
-        text=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
     params:
         results=RESULTS,
@@ -56,3 +57,23 @@ rule validate:
         "pyscorer validate {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
         " --report {params.results:q}/faults.{wildcards.corpus:q}.{wildcards.split:q}.csv"
         " {params.options} 2>&1 | tee {log:q}"
+
+
+rule label:
+    """The valid data with the labels of today: to edit one is no reason to align anything again."""
+    input:
+        changes=lambda w: PLAN.corpora.changes("labels", w.corpus, w.split),
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+    output:
+        data=WORK / "labelled" / "{corpus}" / "{split}" / "utt2spk",
+    params:
+        folders=folders("data", out=0),
+        root=lambda w: RUN.sources[w.corpus].root,
+        options=flags(PLAN.corpora.label_options()),
+    log:
+        LOGS / "label" / "{corpus}" / "{split}.log",
+    benchmark:
+        BENCHMARKS / "label" / "{corpus}" / "{split}.tsv"
+    shell:
+        "pyscorer label --corpus {wildcards.corpus:q} --split {wildcards.split:q}"
+        " --root {params.root:q} {params.folders} {params.options} 2>&1 | tee {log:q}"

@@ -3,19 +3,6 @@ from pyscorer.planning.hearing import Hearing
 
 HEARING = Hearing(config, RUN)
 
-if HEARING.decoder == "transcribe":
-
-    ruleorder: transcribe > decode_vosk > decode
-
-elif HEARING.decoder == "decode_vosk":
-
-    ruleorder: decode_vosk > decode > transcribe
-
-else:
-
-    ruleorder: decode > decode_vosk > transcribe
-
-
 ruleorder: heard > validate
 
 
@@ -26,15 +13,14 @@ rule recognition:
 
 rule decoding_graph:
     input:
-        text=HEARING.texts,
+        HEARING.grammar_files,
+        data=HEARING.data,
         lexicon=HEARING.lexicon,
-        grammar=HEARING.grammar,
         made=TREE_MADE,
         arpa=config.get("decoding_graph", {}).get("arpa", []),
     output:
         directory(WORK / "decoding_graph"),
     params:
-        sources=files("text", "grammar"),
         tree=TREE,
         options=options("decoding_graph", base=HEARING.graph_options),
     log:
@@ -42,14 +28,14 @@ rule decoding_graph:
     benchmark:
         BENCHMARKS / "decoding_graph.tsv"
     shell:
-        "pyscorer decoding_graph {params.sources} --lexicon {input.lexicon:q}"
+        "pyscorer decoding_graph --lexicon {input.lexicon:q}"
         " --tree {params.tree:q} --out {output:q} {params.options} 2>&1 | tee {log:q}"
 
 
-# Three decoders that write the same files; `proficiency.speech.decoder` chooses.
+# Three decoders that write the same files, each into its own folder; `proficiency.speech` chooses.
 rule decode:
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
         model=WORK / "tdnnf" / "final.pt",
         graph=WORK / "decoding_graph",
@@ -72,21 +58,21 @@ rule decode:
 
 rule decode_vosk:
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         model=HEARING.vosk_model,
         lexicon=HEARING.lexicon,
     output:
-        WORK / "decode" / "{corpus}" / "{split}" / "hyp.text",
-        WORK / "decode" / "{corpus}" / "{split}" / "words.ctm",
-        WORK / "decode" / "{corpus}" / "{split}" / "nbest.csv",
+        WORK / "decode_vosk" / "{corpus}" / "{split}" / "hyp.text",
+        WORK / "decode_vosk" / "{corpus}" / "{split}" / "words.ctm",
+        WORK / "decode_vosk" / "{corpus}" / "{split}" / "nbest.csv",
     params:
         folders=folders("data", out=0),
         options=options("decode_vosk", base=HEARING.vosk_options),
     threads: workflow.cores
     log:
-        LOGS / "decode" / "{corpus}" / "{split}.log",
+        LOGS / "decode_vosk" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "decode" / "{corpus}" / "{split}.tsv"
+        BENCHMARKS / "decode_vosk" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer decode_vosk {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
         " {params.options} 2>&1 | tee {log:q}"
@@ -94,20 +80,20 @@ rule decode_vosk:
 
 rule transcribe:
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=HEARING.lexicon,
     output:
-        WORK / "decode" / "{corpus}" / "{split}" / "hyp.text",
-        WORK / "decode" / "{corpus}" / "{split}" / "words.ctm",
-        WORK / "decode" / "{corpus}" / "{split}" / "nbest.csv",
+        WORK / "transcribe" / "{corpus}" / "{split}" / "hyp.text",
+        WORK / "transcribe" / "{corpus}" / "{split}" / "words.ctm",
+        WORK / "transcribe" / "{corpus}" / "{split}" / "nbest.csv",
     params:
         folders=folders("data", out=0),
         options=options("transcribe", base=HEARING.whisper_options),
     threads: workflow.cores
     log:
-        LOGS / "decode" / "{corpus}" / "{split}.log",
+        LOGS / "transcribe" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "decode" / "{corpus}" / "{split}.tsv"
+        BENCHMARKS / "transcribe" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer transcribe {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
         " {params.options} 2>&1 | tee {log:q}"
@@ -116,11 +102,11 @@ rule transcribe:
 rule heard:
     """What was heard, as a data directory of its own: heard-<corpus>/<split>."""
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
-        decoded=WORK / "decode" / "{corpus}" / "{split}" / "hyp.text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        decoded=WORK / HEARING.decoder / "{corpus}" / "{split}" / "hyp.text",
         lexicon=HEARING.lexicon,
     output:
-        WORK / "data" / "heard-{corpus}" / "{split}" / "text",
+        WORK / "data" / "heard-{corpus}" / "{split}" / "utt2spk",
         WORK / "data" / "heard-{corpus}" / "{split}" / "lexicon.txt",
     params:
         folders=folders("data", "decoded", out=0),

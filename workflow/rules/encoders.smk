@@ -2,7 +2,7 @@
 rule encode:
     """Deep features of a pretrained encoder, beside those of the run's own acoustic model."""
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
     output:
         WORK / "encoded" / "{corpus}" / "{split}" / "embed.scp",
         WORK / "encoded" / "{corpus}" / "{split}" / "frame_shift",
@@ -21,7 +21,7 @@ rule encode:
 # The stage pool, of the encoder's states.
 use rule pool as pool_encoded with:
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
         deep=WORK / "encoded" / "{corpus}" / "{split}" / "frame_shift",
     output:
@@ -39,7 +39,7 @@ use rule pool as pool_encoded with:
 rule train_learned_gop:
     """A classifier of phones, and its posteriors of the phones that it was trained on."""
     input:
-        data=WORK / "data" / CORPUS / "train" / "text",
+        data=WORK / "labelled" / CORPUS / "train" / "utt2spk",
         pool=WORK / "pool_encoded" / CORPUS / "train" / "phones.scp",
     output:
         WORK / "learned_gop" / "model.pt",
@@ -78,7 +78,7 @@ rule learned_gop:
 rule recogniser_view:
     """How Whisper hears each recording, and how likely it finds its text."""
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
     output:
         WORK / "recogniser_view" / "{corpus}" / "{split}" / "words.csv",
         WORK / "recogniser_view" / "{corpus}" / "{split}" / "utterances.csv",
@@ -98,7 +98,7 @@ rule recogniser_view:
 rule heard_phones:
     """What Whisper heard, phone by phone against the text."""
     input:
-        data=WORK / "data" / "{corpus}" / "{split}" / "text",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
         view=WORK / "recogniser_view" / "{corpus}" / "{split}" / "utterances.csv",
         pool=WORK / "gop" / "{corpus}" / "{split}" / "phones.scp",

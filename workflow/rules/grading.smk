@@ -5,7 +5,7 @@ GRADERS = PLAN.graders
 rule train_grader:
     """One ensemble for all scores, from the sources that it is given."""
     input:
-        **train_and_test(data="data/text"),
+        **train_and_test(data="labelled/utt2spk"),
         sources=lambda w: GRADERS.source_files(w.grader),
     output:
         WORK / "graders" / "{grader}" / "model.pt",
@@ -43,7 +43,7 @@ rule average_graders:
 
 rule evaluate_grader:
     input:
-        data=WORK / "data" / CORPUS / "test" / "text",
+        data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
         graders=[GRADERS.model(name) for name in (*GRADERS.names, *GRADERS.averages)],
         rivals=GRADERS.rivals,
     output:

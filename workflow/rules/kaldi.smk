@@ -24,7 +24,7 @@ ruleorder: import_kaldi_gmm > train_gmm
 
 rule kaldi_lang:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
         lexicon=WORK / "data" / CORPUS / "{split}" / "lexicon.txt",
     output:
         [DATA / name for name in ("L.fst", "topo", "topo.chain", "text.int", "spk2utt", "wav.scp")],
@@ -95,7 +95,7 @@ include: "kaldi_gmm.smk"
 
 rule kaldi_alignment:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
         lexicon=WORK / "data" / CORPUS / "{split}" / "lexicon.txt",
         lengths=K / KALDI.last_gmm / "phones" / "{split}.lengths",
     output:

@@ -12,7 +12,7 @@ rule paper1_tables:
 
 rule transition_gop:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "text",
+        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
         ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         model=WORK / "tdnnf" / "final.pt",
@@ -55,7 +55,7 @@ rule activations:
 rule pretrain_scorer:
     """Stage (ii), acoustic model frozen."""
     input:
-        **train_and_test(data="data/text"),
+        **train_and_test(data="labelled/utt2spk"),
         train_pool=lambda w: ROWS.pool("pretrained", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("pretrained", w.model, ["test"]),
         copies=lambda w: ROWS.pool("pretrained", w.model, ROWS.copies),
@@ -83,7 +83,7 @@ rule pretrain_scorer:
 # Stage (iii), acoustic model frozen: stage train_scorer, mostly with --start.
 use rule train_scorer as finetune_scorer with:
     input:
-        **train_and_test(data="data/text"),
+        **train_and_test(data="labelled/utt2spk"),
         train_pool=lambda w: ROWS.pool("finetuned", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("finetuned", w.model, ["test"]),
         start=lambda w: ROWS.start("finetuned", w.model),
@@ -102,7 +102,7 @@ rule unfreeze_scorer:
     """Stage (ii) or (iii) with the acoustic model's upper layers trained as well."""
     input:
         **train_and_test(
-            data="data/text", pool="pool/phones.scp", lower="activations/lower.scp"
+            data="labelled/utt2spk", pool="pool/phones.scp", lower="activations/lower.scp"
         ),
         acoustic=WORK / "tdnnf" / "final.pt",
         start=lambda w: ROWS.start("unfrozen", w.model),
@@ -143,7 +143,7 @@ rule parameters:
 
 rule paper_tables:
     input:
-        data=WORK / "data" / CORPUS / "test" / "text",
+        data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
         models=[ROWS.directory(name) / "scores.csv" for name in ROWS.names],
         parameters=rules.parameters.output[0],
     output:

@@ -1,9 +1,14 @@
 """Spoken proficiency (Papi et al., Interspeech 2020): Tables 1 to 3 from prompts and transcripts."""
 
+from pyscorer.planning.judging import Judging
+
 PROFICIENCY, RESPONSES = config["proficiency"], PLAN.responses
+SPEECH = PLAN.speech
 P_WORK = Path(config["work_root"]) / PROFICIENCY["name"]
 P_RESULTS = Path(config["results_root"]) / PROFICIENCY["name"]
 P_LOGS, P_BENCHMARKS = P_WORK / "logs", P_WORK / "benchmarks"
+ANSWERS = P_WORK / "answers" / "encoder"
+JUDGING = Judging(SPEECH, ANSWERS)
 EXPERTS = [P_WORK / "experts" / expert / "outputs.npy" for expert in PROFICIENCY["experts"]]
 
 if workflow.is_main_process:
@@ -19,10 +24,11 @@ rule proficiency:
 rule prepare_responses:
     input:
         RESPONSES.files,
+        **RESPONSES.folders,
     output:
         P_WORK / "data" / "folds.json",
     params:
-        folders=folders(out=0),
+        folders=folders(*RESPONSES.folders, out=0),
         options=options("prepare_responses", RESPONSES.options),
     log:
         P_LOGS / "prepare_responses.log",
@@ -53,10 +59,11 @@ rule train_expert:
     input:
         data=rules.prepare_responses.output[0],
         features=rules.expert_features.output[0],
+        answers=lambda w: [ANSWERS] if SPEECH and SPEECH.listens(w.expert) else [],
     output:
         P_WORK / "experts" / "{expert}" / "outputs.npy",
     params:
-        folders=folders("data", "features", out=0),
+        folders=folders("data", "features", "answers", out=0),
         options=lambda w: options("train_expert", PROFICIENCY["experts"][w.expert]),
     resources:
         mem_mb=3000,
@@ -111,13 +118,17 @@ rule judge_model:
         features=rules.expert_features.output[0],
         experts=EXPERTS,
         mixture=rules.train_mixture.output[0],
+        **JUDGING.folders,
+        **JUDGING.files,
     output:
         P_WORK / "model" / "best.json",
     params:
-        folders=folders("features", "experts", "mixture", out=0),
+        folders=folders("features", "experts", "mixture", *JUDGING.folders, out=0),
+        files=files(*JUDGING.files),
+        options=options("judge_model", JUDGING.options),
     log:
         P_LOGS / "judge_model.log",
     benchmark:
         P_BENCHMARKS / "judge_model.tsv"
     shell:
-        "pyscorer judge_model {params.folders} 2>&1 | tee {log:q}"
+        "pyscorer judge_model {params.folders} {params.files} {params.options} 2>&1 | tee {log:q}"

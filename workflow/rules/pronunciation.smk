@@ -1,26 +1,26 @@
 rule pool:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "text",
-        ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
-        deep=WORK / "deep" / CORPUS / "{split}" / "frame_shift",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
+        deep=WORK / "deep" / "{corpus}" / "{split}" / "frame_shift",
     output:
-        WORK / "pool" / CORPUS / "{split}" / "phones.scp",
-        WORK / "pool" / CORPUS / "{split}" / "segments.csv",
-        WORK / "pool" / CORPUS / "{split}" / "columns.txt",
+        WORK / "pool" / "{corpus}" / "{split}" / "phones.scp",
+        WORK / "pool" / "{corpus}" / "{split}" / "segments.csv",
+        WORK / "pool" / "{corpus}" / "{split}" / "columns.txt",
     params:
         folders=folders("data", "ali", "deep", out=0),
         options=options("pool"),
     log:
-        LOGS / "pool" / CORPUS / "{split}.log",
+        LOGS / "pool" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "pool" / CORPUS / "{split}.tsv"
+        BENCHMARKS / "pool" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer pool {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
 rule train_scorer:
     input:
-        **train_and_test(data="data/text", pool="pool/segments.csv"),
+        **train_and_test(data="labelled/utt2spk", pool="pool/segments.csv"),
         start=[],
     output:
         WORK / "scorers" / "{scorer}" / "model.pt",
@@ -41,28 +41,28 @@ rule train_scorer:
 rule gop:
     """Goodness of pronunciation of every phone, for people to read and baselines to learn from."""
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "text",
-        ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
-        reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
-        deep=WORK / "deep" / CORPUS / "{split}" / "frame_shift",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
+        reference=WORK / "ali" / "{corpus}" / "train" / "phones.ctm",
+        deep=WORK / "deep" / "{corpus}" / "{split}" / "frame_shift",
         gmm=WORK / "gmm" / "final.npz",
-        feats=WORK / "mfcc13" / CORPUS / "{split}" / "feats.scp",
+        feats=WORK / "mfcc13" / "{corpus}" / "{split}" / "feats.scp",
     output:
-        WORK / "gop" / CORPUS / "{split}" / "gop.csv",
-        WORK / "gop" / CORPUS / "{split}" / "phones.scp",
+        WORK / "gop" / "{corpus}" / "{split}" / "gop.csv",
+        WORK / "gop" / "{corpus}" / "{split}" / "phones.scp",
     params:
         folders=folders("data", "ali", "reference", "deep", "gmm", "feats", out=0),
     log:
-        LOGS / "gop" / CORPUS / "{split}.log",
+        LOGS / "gop" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "gop" / CORPUS / "{split}.tsv"
+        BENCHMARKS / "gop" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer gop {params.folders} 2>&1 | tee {log:q}"
 
 
 rule train_baseline:
     input:
-        **train_and_test(data="data/text", pool="gop/gop.csv"),
+        **train_and_test(data="labelled/utt2spk", pool="gop/gop.csv"),
     output:
         WORK / "baselines" / "{baseline}" / "scores.csv",
     params:
@@ -82,7 +82,7 @@ NAMES = [*config["scorers"], *config["baselines"]]
 
 rule evaluate:
     input:
-        data=WORK / "data" / CORPUS / "test" / "text",
+        data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
         scorers=commands.scored(config, RUN),
     output:
         RESULTS / "tables" / "results.csv",
@@ -104,7 +104,7 @@ rule evaluate:
 
 rule report:
     input:
-        **train_and_test(data="data/text", ali="ali/phones.ctm"),
+        **train_and_test(data="labelled/utt2spk", ali="ali/phones.ctm"),
         gmm=WORK / "gmm" / "log.csv",
         tdnnf=WORK / "tdnnf" / "final.pt",
         scorers=commands.scored(config, RUN),

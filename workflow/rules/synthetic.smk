@@ -15,10 +15,10 @@ wildcard_constraints:
 rule perturb:
     """Unlabelled speech: the train split at another speed and volume."""
     input:
-        data=WORK / "data" / CORPUS / "train" / "text",
+        data=WORK / "data" / CORPUS / "train" / "utt2spk",
         lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
     output:
-        text=WORK / "data" / CORPUS / "train-sp{speed}" / "text",
+        data=WORK / "data" / CORPUS / "train-sp{speed}" / "utt2spk",
         lexicon=WORK / "data" / CORPUS / "train-sp{speed}" / "lexicon.txt",
     params:
         folders=folders("data", out=0),
@@ -36,7 +36,7 @@ rule perturb:
 rule scale_alignment:
     """The copies' phones are where their originals' are."""
     input:
-        data=WORK / "data" / CORPUS / "train-sp{speed}" / "text",
+        data=WORK / "data" / CORPUS / "train-sp{speed}" / "utt2spk",
         ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
     output:
         WORK / "ali" / CORPUS / "train-sp{speed}" / "phones.ctm",
@@ -52,7 +52,7 @@ rule scale_alignment:
 # Stage gop without the GMM: what the regressor of the synthetic scores reads.
 use rule gop as gop_of_copies with:
     input:
-        data=WORK / "data" / CORPUS / "train-sp{speed}" / "text",
+        data=WORK / "data" / CORPUS / "train-sp{speed}" / "utt2spk",
         ali=WORK / "ali" / CORPUS / "train-sp{speed}" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         deep=WORK / "deep" / CORPUS / "train-sp{speed}" / "frame_shift",
@@ -69,9 +69,9 @@ use rule gop as gop_of_copies with:
 
 rule synthetic_scores:
     input:
-        train_data=WORK / "data" / CORPUS / "train" / "text",
+        train_data=WORK / "labelled" / CORPUS / "train" / "utt2spk",
         train_pool=WORK / "gop" / CORPUS / "train" / "phones.scp",
-        copies_data=[WORK / "data" / CORPUS / copy / "text" for copy in ROWS.copies],
+        copies_data=[WORK / "data" / CORPUS / copy / "utt2spk" for copy in ROWS.copies],
         copies_pool=[WORK / "gop" / CORPUS / copy / "phones.scp" for copy in ROWS.copies],
     output:
         ROWS.synthetic,
