@@ -51,6 +51,7 @@ STAGES = {
     "evaluate_grader": "grading.evaluate_grader",
     "prepare_responses": "proficiency.prepare_responses",
     "expert_features": "proficiency.expert_features",
+    "answer_features": "proficiency.answer_features",
     "train_expert": "proficiency.train_expert",
     "train_mixture": "proficiency.train_mixture",
     "proficiency_tables": "proficiency.proficiency_tables",

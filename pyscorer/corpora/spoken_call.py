@@ -7,7 +7,6 @@ separated with every field in double quotes; the grammar is XML. Two label layou
 
 import csv
 import difflib
-import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
@@ -22,26 +21,23 @@ from pyscorer.contract.markup import read_xml
 from pyscorer.errors import InputError, naming
 from pyscorer.lexicon.normalise import transcript_text
 
-CLASSES = (
-    "language and meaning correct",
-    "language correct, meaning incorrect",
-    "language incorrect, meaning correct",
-    "language and meaning incorrect",
-)
-"""The label combinations, in the order of every network's 4 outputs; only the first is accepted."""
-
 LABEL_COLUMNS = (("language", "meaning"), ("FullyAcceptable", "MeaningAcceptable"))
 LABEL_VALUES = ("correct", "incorrect")
 
 
 @dataclass(frozen=True)
 class Response:
-    """One answer: the prompt, the recogniser's transcript of the answer, its class of `CLASSES`."""
+    """One answer: the prompt, the recogniser's transcript of the answer, the number of its class.
+
+    Of the task the classes are `LANGUAGE_MEANING`.
+    """
 
     id: str
     prompt: str
     recognised: str
     label: int
+    speaker: str = ""
+    """Who gave it; where nobody is named, the id tells (`speaker_of`)."""
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -236,19 +232,3 @@ def write_grammar(path: Path, grammar: Grammar) -> None:
     ElementTree.indent(root)
     with atomic_open(path, "wb") as stream:
         ElementTree.ElementTree(root).write(stream, encoding="utf-8", xml_declaration=True)
-
-
-def write_responses(path: Path, responses: list[Response]) -> None:
-    """Write responses in the training layout (without audio names and human transcripts)."""
-    with atomic_open(path) as stream:
-        writer = csv.writer(stream, delimiter="\t", quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writerow(["Id", "Prompt", "RecResult", "language", "meaning"])
-        for r in responses:
-            language, meaning = LABEL_VALUES[r.label // 2], LABEL_VALUES[r.label % 2]
-            writer.writerow([r.id, r.prompt, r.recognised, language, meaning])
-
-
-def describe(responses: list[Response]) -> str:
-    """A line of counts, for logs."""
-    counts = [sum(r.label == c for r in responses) for c in range(len(CLASSES))]
-    return f"{len(responses)} responses, by class {json.dumps(dict(zip(CLASSES, counts)))}"  # noqa: B905

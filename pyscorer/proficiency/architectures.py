@@ -5,8 +5,11 @@ paper's. Of each LSTM expert, the first hidden layer is recurrent.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pyscorer.errors import InputError
+
+Group = Literal["text", "acoustic"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +20,7 @@ class Architecture:
     modified loss, 1 for plain squared error. paper_input: the input size in the paper, 0 if none.
     trees: if not 0, the expert is a forest of that many trees in place of a network.
     members: how many groups of folds are left out in turn; more of them train on more of the data.
+    group: what it hears of a response, its transcript or its sound; ablations leave out either.
     """
 
     kind: str
@@ -31,6 +35,7 @@ class Architecture:
     paper_input: int = 0
     trees: int = 0
     members: int = 4
+    group: Group = "text"
 
 
 EXPERTS: dict[str, Architecture] = {
@@ -55,10 +60,24 @@ EXPERTS: dict[str, Architecture] = {
     ),
     "FFN-JOINED": Architecture("joined", (64,), dropout=0.3, epochs=15, weight_decay=1e-3),
     "TREES": Architecture("joined", (), trees=100, members=8),
+    "FFN-ACOUSTIC": Architecture(
+        "acoustic", (32,), dropout=0.4, epochs=15, weight_decay=1e-2, group="acoustic"
+    ),
+    "TREES-ACOUSTIC": Architecture("acoustic", (), trees=200, members=8, group="acoustic"),
+    "LSTM-DEEP": Architecture(
+        "deep_words", (32,), True, dropout=0.4, epochs=15, weight_decay=1e-2, group="acoustic"
+    ),
+    "FFN-STATES": Architecture(
+        "states", (32,), dropout=0.5, epochs=12, weight_decay=1e-2, group="acoustic"
+    ),
+    "LSTM-STATES": Architecture(
+        "states_words", (64,), True, dropout=0.5, epochs=8, weight_decay=1e-2, group="acoustic"
+    ),
 }
 """Expert -> default architecture.
 
-FFN-SPM, FFN-JOINED and TREES are our own; LSTM-BERT-DE reads the German prompt.
+FFN-SPM, FFN-JOINED and TREES are our own; LSTM-BERT-DE reads the German prompt. The acoustic ones
+are the future work that the paper names, our own as well: see answer_encoder.KINDS.
 """
 
 

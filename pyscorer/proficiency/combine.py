@@ -6,23 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from pyscorer.evaluation.acceptance import GROSS_WEIGHT
 from pyscorer.proficiency.pairs import PairTable, speaker_of
 
 FLOOR = 1e-4
 """Smallest posterior, so that one expert cannot veto a class."""
 PRIOR_FLOOR = 0.01
 """Smallest prior: one class has a single training row, and dividing by its prior would rule all."""
-
-
-def acceptance_score(outputs: NDArray, gross: float = GROSS_WEIGHT) -> NDArray:
-    """Score of acceptance, in [0, 1], of class posteriors (... x 4, any positive scale).
-
-    The share of class 0 where classes of wrong meaning count `gross` times.
-    """
-    wrong = outputs[..., 2] + gross * (outputs[..., 1] + outputs[..., 3])
-    score: NDArray = outputs[..., 0] / np.maximum(outputs[..., 0] + wrong, 1e-12)
-    return score
 
 
 def normalise_outputs(outputs: NDArray) -> NDArray:
@@ -94,7 +83,7 @@ def other_rows(table: PairTable) -> NDArray:
     As a test speaker's: what the same speaker said before is left out with the row itself.
     """
     own: dict[tuple[str, int], NDArray] = {}
-    keys = [(speaker_of(r.id), int(p)) for r, p in zip(table.train, table.train_rows, strict=True)]
+    keys = [(speaker_of(r), int(p)) for r, p in zip(table.train, table.train_rows, strict=True)]
     for key, label in zip(keys, table.train_labels, strict=True):
         own.setdefault(key, np.zeros(table.counts.shape[1]))[label] += 1
     return table.counts[table.train_rows] - np.array([own[key] for key in keys])

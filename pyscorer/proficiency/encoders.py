@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from pyscorer.contract.characters import plain
+from pyscorer.contract.classes import Classes, check_classes
 from pyscorer.contract.files import atomic_directory, read_json
 from pyscorer.contract.weights import load_arrays
 from pyscorer.corpora.spoken_call import Grammar, PromptUnit
@@ -22,7 +23,7 @@ from pyscorer.errors import InputError
 from pyscorer.proficiency import bert, fbk, joined, ngram, units, vectors
 from pyscorer.proficiency.edits import candidates
 
-FORMAT = "pyscorer proficiency encoders 1"
+FORMAT = "pyscorer proficiency encoders 2"
 TEXT, ARRAYS, UNITS = "text.json", "arrays.npz", "units.model"
 
 
@@ -43,7 +44,9 @@ class Scale:
 class Encoders:
     """All that is needed to encode a new response."""
 
+    classes: Classes
     grammar: Grammar
+    """Empty where there is none."""
     references: fbk.References
     models: fbk.LanguageModels
     scale: dict[str, Scale]
@@ -71,6 +74,7 @@ def save_encoders(folder: Path, encoders: Encoders) -> None:
     """Write the folder, whole."""
     text: dict[str, Any] = {
         "format": FORMAT,
+        "classes": asdict(encoders.classes),
         "grammar": {prompt: asdict(unit) for prompt, unit in encoders.grammar.items()},
         "words": encoders.words,
         "vectors": list(encoders.vectors),
@@ -99,7 +103,9 @@ def save_encoders(folder: Path, encoders: Encoders) -> None:
     for i, (_, counts) in enumerate(encoders.known.values()):
         arrays[f"known.{i}"] = counts
     for part, evidence in encoders.parts.evidence.items():
-        arrays[f"evidence.{part}"] = np.array(list(evidence.values()), np.float64).reshape(-1, 4)
+        arrays[f"evidence.{part}"] = np.array(list(evidence.values()), np.float64).reshape(
+            -1, len(encoders.classes.names)
+        )
     if encoders.bert is not None:
         text["bert"] = {k: v for k, v in vars(encoders.bert).items() if k != "weights"}
         for name, tensor in encoders.bert.weights.items():
@@ -163,6 +169,8 @@ def _read_units(path: Path) -> bytes:
 
 
 def _encoders(text: dict[str, Any], arrays: Mapping[str, NDArray], unit_model: bytes) -> Encoders:
+    found = text["classes"]
+    classes = check_classes(Classes(found["kind"], tuple(found["names"])), TEXT)
     grammar = {
         prompt: PromptUnit(unit["translation"], tuple(unit["responses"]))
         for prompt, unit in text["grammar"].items()
@@ -179,6 +187,7 @@ def _encoders(text: dict[str, Any], arrays: Mapping[str, NDArray], unit_model: b
         for part, keys in text["evidence"].items()
     }
     return Encoders(
+        classes=classes,
         grammar=grammar,
         references=references,
         models=[_ngram_model(m, i, arrays) for i, m in enumerate(text["models"])],
@@ -195,7 +204,7 @@ def _encoders(text: dict[str, Any], arrays: Mapping[str, NDArray], unit_model: b
         unit_model=unit_model,
         unit_tokens=text["unit_tokens"],
         known=known,
-        parts=joined.PartModel(joined.prompt_words(references), evidence),
+        parts=joined.PartModel(classes, joined.prompt_words(references), evidence),
     )
 
 

@@ -1,4 +1,4 @@
-"""Stage `expert_features`: what each expert is fed, for every pair of the table.
+"""Stage `expert_features`: what each expert is fed, for every item of the table.
 
 `fit_encoders` learns whatever the inputs need (vocabularies, vectors, language models) from
 training rows and grammar; `encode` turns any prompt and response into the input of one kind.
@@ -33,6 +33,10 @@ KINDS = (
 """Input kinds; w2v_marked has the end-of-sentence mark between prompt and response.
 
 joined is all that is not a sequence or a bag: FBK, neighbour and evidence features.
+"""
+NEED_GRAMMAR = ("fbk",)
+"""Kinds that are nothing without accepted responses; the others leave out what is compared with
+them.
 """
 
 
@@ -90,16 +94,18 @@ def fit_encoders(
     log.info("closest accepted responses of %d pairs", len(table.prompts))
     alignments = fbk.align_pairs(references, table.prompts, table.responses)
     log.info("language models")
-    generic_models = fbk.train_text_models(generic, options.orders)
+    generic_models = fbk.train_text_models(generic, options.orders) if generic else []
     raw, final = fbk.out_of_fold_features(
         table, references, alignments, generic_models, options.orders
     )
     weights = table.counts.sum(axis=1)
     neighbours = units.out_of_fold_neighbours(table)
     prompts = [english_prompt(grammar, p) for p in table.prompts]
+    edits_of = [edits if grammar else None for _, edits in alignments]
     evidence, parts = joined.out_of_fold_parts(table, prompts, references, alignments)
     everything = np.hstack([raw, neighbours, evidence])
     encoders = Encoders(
+        classes=table.classes,
         grammar=grammar,
         references=references,
         models=generic_models + final,
@@ -132,17 +138,22 @@ def fit_encoders(
     processor = units.load_units(encoders.unit_model)
     found = [
         units.tokens(processor, prompt, response, edits)
-        for prompt, response, (_, edits) in zip(prompts, table.responses, alignments, strict=True)
+        for prompt, response, edits in zip(prompts, table.responses, edits_of, strict=True)
     ]
     vocabulary = bags.choose_vocabulary((sorted(found[i]) for i in training), options.unit_tokens)
     encoders.unit_tokens = {token: i for i, token in enumerate(vocabulary)}
-    inputs = {"fbk": Inputs(encoders.scale["fbk"].standardise(raw))}
+    inputs = {}
+    if grammar:
+        inputs["fbk"] = Inputs(encoders.scale["fbk"].standardise(raw))
     scaled = encoders.scale["units"].standardise(neighbours)
     bag = _token_matrix(found, encoders.unit_tokens)
     inputs["units"] = Inputs(np.hstack([bag, scaled]))
     inputs["joined"] = Inputs(encoders.scale["joined"].standardise(everything))
     for kind in wanted:
-        if kind not in inputs and not (kind.startswith("bert") and encoders.bert is None):
+        without = (kind.startswith("bert") and encoders.bert is None) or (
+            kind in NEED_GRAMMAR and not grammar
+        )
+        if kind not in inputs and not without:
             log.info("inputs: %s", kind)
             inputs[kind] = encode(encoders, kind, table.prompts, table.responses)
     return encoders, inputs
@@ -217,7 +228,7 @@ def encode(
         return Inputs(encoders.scale["fbk"].standardise(raw))
     near = np.array(
         [
-            units.neighbour_features(tuple(w), encoders.known.get(p))
+            units.neighbour_features(tuple(w), encoders.known.get(p), encoders.classes)
             for p, w in zip(prompts, words, strict=True)
         ],
         np.float32,
@@ -231,21 +242,36 @@ def encode(
         return Inputs(encoders.scale["joined"].standardise(everything))
     if kind == "units":
         processor = _processor(encoders.unit_model)
-        found = [units.tokens(processor, e, r, edits) for _, e, r, (_, edits) in triples]
+        found = [
+            units.tokens(processor, e, r, edits if encoders.grammar else None)
+            for _, e, r, (_, edits) in triples
+        ]
         scaled = encoders.scale["units"].standardise(near)
         return Inputs(np.hstack([_token_matrix(found, encoders.unit_tokens), scaled]))
     raise InputError(f"no input kind {kind!r}; known: {', '.join(KINDS)}")
 
 
+def check_grammar(expert: str, kind: str, grammar: Grammar) -> None:
+    """Raises InputError for an expert that needs a grammar where there is none."""
+    if kind in NEED_GRAMMAR and not grammar:
+        raise InputError(
+            f"expert {expert} compares responses with accepted ones, and there is no grammar: "
+            "name one (prepare_responses.grammar: XML, or a table of prompt and response), or "
+            "leave the expert out"
+        )
+
+
 def expert_features(data: Path, out: Path, options: FeatureOptions) -> None:
     """Write out/<kind>.npz for each of `KINDS` and out/encoders/, from a prepared data folder.
 
-    The inputs follow the order of `pairs.build_pairs`. Without a BERT encoder its kinds are left
-    out, with a warning. Raises InputError for a missing or faulty data folder, word2vec file or
-    encoder directory.
+    The inputs follow the order of the table of `pairs.load_data`. Without a BERT encoder its kinds
+    are left out, with a warning; without a grammar those of `NEED_GRAMMAR`. Raises InputError for a
+    missing or faulty data folder, word2vec file or encoder directory.
     """
     table, grammar = load_data(data)
-    generic = [transcript_text(line).split() for _, line in read_lines(data / "generic.txt")]
+    text = data / "generic.txt"
+    lines = read_lines(text) if text.exists() else ()
+    generic = [transcript_text(line).split() for _, line in lines]
     encoders, inputs = fit_encoders(table, grammar, [g for g in generic if g], options)
     with atomic_directory(out) as part:
         for kind, found in inputs.items():

@@ -1,7 +1,9 @@
 """Input of the FBK baseline: 4 standard, 5 reference and 5 features a language model.
 
 Papi et al. 2020, section 2.1, after Gretter et al. 2019. By default 12 models: orders 1 to 4 on
-generic English, on accepted and on rejected training transcripts.
+generic English, on accepted and on rejected training transcripts; of levels, on those of each.
+Where there is no grammar (`References` without responses), what is compared with it is left out:
+the reference features and the words out of vocabulary.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +16,7 @@ from pyscorer.corpora.spoken_call import Grammar
 from pyscorer.proficiency import ngram
 from pyscorer.proficiency.edits import Candidates, Edit, candidates, closest
 from pyscorer.proficiency.pairs import UNSEEN, PairTable
+from pyscorer.proficiency.task import told_apart
 
 FUNCTION_WORDS = frozenset(
     """
@@ -95,10 +98,13 @@ def train_text_models(sentences: Iterable[Sequence[str]], max_order: int) -> Lan
 
 
 def response_models(table: PairTable, rows: NDArray[np.bool_], max_order: int) -> LanguageModels:
-    """Models on accepted, then on rejected transcripts of the training rows of pairs `rows`."""
+    """Models on accepted, then on rejected transcripts of the training rows of items `rows`.
+
+    Of levels, on those of each.
+    """
     models: LanguageModels = []
-    for accepted in (True, False):
-        counts = table.counts[:, 0] if accepted else table.counts[:, 1:].sum(axis=1)
+    for members in told_apart(table.classes):
+        counts = table.counts[:, list(members)].sum(axis=1)
         sentences = (
             table.responses[i].split() for i in np.flatnonzero(rows) for _ in range(int(counts[i]))
         )
@@ -113,12 +119,15 @@ def fbk_features(
     alignments: list,
     models: LanguageModels,
 ) -> NDArray[np.float32]:
-    """N x (9 + 5 models) features of responses."""
+    """N x (9 + 5 models) features of responses; without a grammar 2 + 5 models."""
     rows = []
     for prompt, response, alignment in zip(prompts, responses, alignments, strict=True):
         words = response.split()
         row = standard_features(words, references.vocabulary)
-        row += reference_features(words, alignment, references.words.get(prompt, frozenset()))
+        if references.responses:
+            row += reference_features(words, alignment, references.words.get(prompt, frozenset()))
+        else:
+            row = row[:2]
         for model in models:
             row += ngram.features(model, words)
         rows.append(row)

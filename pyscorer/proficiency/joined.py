@@ -3,8 +3,9 @@
 A pair that never occurred before still has parts that did: the response to other prompts, the
 response with the prompt's own words blanked (a template), the edits that lead to it from the
 closest accepted response, alone and with the word before. For each part, features hold the odds of
-rejection and of a wrong meaning among the training pairs that have it. Six more say which of the
-words that the prompt asks for are missing, and which words came that it does not ask for.
+what may be wrong (`contrasts`) among the training pairs that have it. Six more say which of the
+words that the prompt asks for are missing, and which words came that it does not ask for. Edits and
+these six need a grammar, and are left out where there is none.
 """
 
 import math
@@ -15,22 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pyscorer.contract.classes import Classes
 from pyscorer.proficiency.edits import Edit
 from pyscorer.proficiency.fbk import FUNCTION_WORDS, References
 from pyscorer.proficiency.pairs import UNSEEN, PairTable
 
 PARTS = ("response", "template", "edits", "prompt")
-"""Parts of which a response has one: three features each (see `odds`)."""
+"""Parts of which a response has one: for each the features of `odds`."""
 EDITS = ("edit", "edit_after")
-"""Parts of which it has any number: four features each."""
+"""Parts of which it has any number: of these the worst odds, the first's sum and the least mass."""
 WORDS = (
     "missing", "missing_share", "foreign", "most_foreign", "missing_of_prompt", "accepted_prompts"
 )  # fmt: skip
-NAMES = (
-    *WORDS,
-    *(f"{part}_{name}" for part in PARTS for name in ("odds", "meaning_odds", "mass")),
-    *(f"{part}_{n}" for part in EDITS for n in ("odds", "sum", "meaning_odds", "mass")),
-)
 REJECTED, WRONG_MEANING = 0.3, 0.15
 """Prior shares of rejected responses and of wrong meanings, worth one training pair."""
 NO_EDIT, NO_MASS = -3.0, 9.0
@@ -39,6 +36,43 @@ NO_EDIT, NO_MASS = -3.0, 9.0
 Keys = dict[str, list[Hashable]]
 Evidence = dict[str, dict[Hashable, NDArray[np.float64]]]
 """Part -> key -> class counts of the training pairs that have it, a pair of n rows worth sqrt n."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Classes that are worse than the others, and their prior share."""
+
+    name: str
+    worse: tuple[int, ...]
+    share: float
+
+
+def contrasts(classes: Classes) -> tuple[Contrast, ...]:
+    """Rejection, and a wrong meaning where there is one; of levels, to be below each of them.
+
+    The prior of levels is even.
+    """
+    number = len(classes.names)
+    if classes.ordinal:
+        return tuple(
+            Contrast(f"below_{level}_", tuple(range(level)), level / number)
+            for level in range(1, number)
+        )
+    rejected = Contrast("", tuple(range(1, number)), REJECTED)
+    if not classes.gross:
+        return (rejected,)
+    return (rejected, Contrast("meaning_", classes.gross, WRONG_MEANING))
+
+
+def names(classes: Classes, grammar: bool = True) -> tuple[str, ...]:
+    """The features of a response, in order."""
+    odds_of = [f"{contrast.name}odds" for contrast in contrasts(classes)]
+    of_edits = [odds_of[0], "sum", *odds_of[1:], "mass"]
+    return (
+        *(WORDS if grammar else ()),
+        *(f"{part}_{name}" for part in PARTS for name in (*odds_of, "mass")),
+        *(f"{part}_{name}" for part in EDITS if grammar for name in of_edits),
+    )
 
 
 @dataclass(frozen=True)
@@ -52,6 +86,11 @@ class PromptWords:
     share: dict[str, dict[str, float]]
     rarity: dict[str, float]
     prompts_of: dict[str, int]
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a grammar at all."""
+        return bool(self.share)
 
 
 def prompt_words(references: References) -> PromptWords:
@@ -127,29 +166,33 @@ def collect(keys: Iterable[Keys], counts: NDArray) -> Evidence:
     return {part: dict(known) for part, known in found.items()}
 
 
-def odds(counts: NDArray | None) -> list[float]:
-    """Log odds of rejection and of a wrong meaning, and log(1 + mass), from class counts."""
-    c = np.zeros(4) if counts is None else counts
-    return [
-        math.log((c[1:].sum() + REJECTED) / (c[0] + 1 - REJECTED)),
-        math.log((c[1] + c[3] + WRONG_MEANING) / (c[0] + c[2] + 1 - WRONG_MEANING)),
-        math.log1p(c.sum()),
-    ]
+def odds(counts: NDArray | None, classes: Classes) -> list[float]:
+    """Log odds of every contrast, and log(1 + mass), from class counts."""
+    number = len(classes.names)
+    c = np.zeros(number) if counts is None else counts
+    row = []
+    for contrast in contrasts(classes):
+        worse = list(contrast.worse)
+        rest = [other for other in range(number) if other not in worse]
+        share = contrast.share
+        row.append(math.log((c[worse].sum() + share) / (c[rest].sum() + 1 - share)))
+    return [*row, math.log1p(c.sum())]
 
 
-def evidence_features(evidence: Evidence, keys: Keys) -> list[float]:
-    """Features of `PARTS` and `EDITS`."""
+def evidence_features(
+    evidence: Evidence, keys: Keys, classes: Classes, grammar: bool = True
+) -> list[float]:
+    """Features of `PARTS` and, with a grammar, of `EDITS`."""
     row: list[float] = []
     for part in PARTS:
-        row += odds(evidence[part].get(keys[part][0]))
-    for part in EDITS:
-        of_edits = [odds(evidence[part].get(key)) for key in keys[part]]
-        row += [
-            max((o[0] for o in of_edits), default=NO_EDIT),
-            math.fsum(o[0] for o in of_edits),
-            max((o[1] for o in of_edits), default=NO_EDIT),
-            min((o[2] for o in of_edits), default=NO_MASS),
+        row += odds(evidence[part].get(keys[part][0]), classes)
+    for part in EDITS if grammar else ():
+        of_edits = [odds(evidence[part].get(key), classes) for key in keys[part]]
+        worst = [
+            max((o[at] for o in of_edits), default=NO_EDIT) for at in range(len(contrasts(classes)))
         ]
+        row += [worst[0], math.fsum(o[0] for o in of_edits), *worst[1:]]
+        row.append(min((o[-1] for o in of_edits), default=NO_MASS))
     return row
 
 
@@ -157,16 +200,22 @@ def evidence_features(evidence: Evidence, keys: Keys) -> list[float]:
 class PartModel:
     """All that is needed for the evidence features of a new response."""
 
+    classes: Classes
     words: PromptWords
     evidence: Evidence
 
     def features(
         self, prompt: str, translation: str, response: str, edits: Sequence[Edit]
     ) -> list[float]:
-        """The features `NAMES` of one response."""
+        """The features `names` of one response."""
         keys = part_keys(self.words, prompt, translation, response, edits)
-        row = word_features(self.words, prompt, translation, response)
-        return row + evidence_features(self.evidence, keys)
+        return self.of_keys(keys, prompt, translation, response)
+
+    def of_keys(self, keys: Keys, prompt: str, translation: str, response: str) -> list[float]:
+        """The same, with its keys made."""
+        known = self.words.known
+        row = word_features(self.words, prompt, translation, response) if known else []
+        return row + evidence_features(self.evidence, keys, self.classes, known)
 
 
 def out_of_fold_parts(
@@ -180,13 +229,14 @@ def out_of_fold_parts(
     words = prompt_words(references)
     rows = list(zip(table.prompts, table.responses, alignments, strict=True))
     keys = [part_keys(words, p, t, r, e) for (p, r, (_, e)), t in zip(rows, english, strict=True)]
-    out = np.zeros((len(rows), len(NAMES)), np.float32)
-    model = PartModel(words, {})
+    out = np.zeros((len(rows), len(names(table.classes, words.known))), np.float32)
+    model = PartModel(table.classes, words, {})
     for fold in [*range(table.n_folds), UNSEEN]:
         used = np.flatnonzero((table.folds != fold) & (table.folds != UNSEEN))
-        model = PartModel(words, collect((keys[int(i)] for i in used), table.counts[used]))
+        model = PartModel(
+            table.classes, words, collect((keys[int(i)] for i in used), table.counts[used])
+        )
         for i in np.flatnonzero(table.folds == fold).tolist():
             prompt, response, _ = rows[i]
-            found = word_features(words, prompt, english[i], response)
-            out[i] = found + evidence_features(model.evidence, keys[i])
+            out[i] = model.of_keys(keys[i], prompt, english[i], response)
     return out, model

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from pyscorer.contract.characters import plain
+from pyscorer.contract.classes import LANGUAGE_MEANING
 from pyscorer.contract.files import atomic_directory, check_replaceable, read_json, shown
 from pyscorer.contract.weights import load_tensors
 from pyscorer.corpora.spoken_call import close_prompts, known_prompt
@@ -20,13 +21,14 @@ from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.proficiency import units
 from pyscorer.proficiency.architectures import Architecture
-from pyscorer.proficiency.combine import acceptance_score, normalise_outputs, remember
+from pyscorer.proficiency.combine import normalise_outputs, remember
 from pyscorer.proficiency.edits import closest, marked
 from pyscorer.proficiency.encoders import Encoders, load_encoders
 from pyscorer.proficiency.expert_features import Inputs, encode
 from pyscorer.proficiency.mixture import apply_gate, concatenate, gate_sizes
 from pyscorer.proficiency.networks import Network
 from pyscorer.proficiency.systems import load_systems
+from pyscorer.proficiency.task import Rule
 from pyscorer.proficiency.train_expert import predict
 from pyscorer.proficiency.tree_expert import Forest, apply_forest, load_forest
 
@@ -142,7 +144,7 @@ def load_judge(model: Path) -> Judge:
         state = load_tensors(model / "gate.pt")
         gate = Network(
             next(iter(state.values())).shape[0],
-            gate_sizes(len(members), best["gate_hidden"]),
+            gate_sizes(len(members), 4, best["gate_hidden"]),
             sigmoid=True,
         )
         gate.load_state_dict(state)
@@ -184,7 +186,7 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
     mixed, credits = apply_gate(judge.gate, concatenate(said))
     experts = {
         member.name: {
-            "score": float(acceptance_score(outputs.mean(axis=0), judge.gross)[0]),
+            "score": float(Rule(LANGUAGE_MEANING, judge.gross).score(outputs.mean(axis=0))[0]),
             "credit": float(credits[..., 0, k].mean()),
         }
         for k, (member, outputs) in enumerate(zip(judge.members, said, strict=True))
@@ -197,7 +199,7 @@ def judge_response(judge: Judge, prompt: str, response: str) -> Judgement:
             "score": float(counts[0] / counts.sum()),
             "credit": float(counts.sum() / (counts.sum() + judge.memory)),
         }
-    score = float(acceptance_score(mean, judge.gross))
+    score = float(Rule(LANGUAGE_MEANING, judge.gross).score(mean))
     return Judgement(score >= threshold, score, threshold, known, shown, marked(edits), experts)
 
 
@@ -211,7 +213,7 @@ def judge_model(features: Path, experts: list[Path], mixture: Path, out: Path) -
     check_replaceable(out, "experts", "gate.pt")
     with atomic_directory(out) as part:
         shutil.copytree(features / "encoders", part / "encoders")
-        for name in ("best.json", "systems.json", "gate.pt"):
+        for name in ("best.json", "systems.json", "classes.json", "gate.pt"):
             shutil.copyfile(mixture / name, part / name)
         for member in best["members"]:
             (part / "experts" / member).mkdir(parents=True)

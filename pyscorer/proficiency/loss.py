@@ -1,5 +1,7 @@
 """The loss of Papi et al. 2020, section 2.2.1: squared error, gross false accepts weighted."""
 
+from collections.abc import Sequence
+
 import torch
 
 GROSS_FACTOR = 3.0
@@ -16,15 +18,17 @@ def expert_loss(
     labels: torch.Tensor,
     weights: torch.Tensor,
     gross_factor: float = GROSS_FACTOR,
+    gross: Sequence[int] = (),
 ) -> torch.Tensor:
     """Weighted mean over items, summed over members, of the squared error to the one-hot class.
 
-    outputs: M x B x 4. labels, weights: M x B. An item whose meaning is wrong (classes 1 and 3) and
-    that the member accepts counts `gross_factor` times. The paper's formula prints this condition
-    garbled; its stated aim rules here. The factor is constant in the gradient, as a step is.
+    outputs: M x B x classes. labels, weights: M x B. An item whose meaning is wrong (a class of
+    `gross`) and that the member accepts counts `gross_factor` times. The paper's formula prints
+    this condition garbled; its stated aim rules here. The factor is constant in the gradient, as a
+    step is.
     """
     target = torch.nn.functional.one_hot(labels, outputs.shape[-1]).to(outputs.dtype)
     error = (outputs - target).pow(2).mean(dim=-1)
-    gross = (labels % 2 == 1) & accepts(outputs)
-    factor = torch.where(gross, gross_factor, 1.0).to(outputs.dtype)
+    wrong = torch.isin(labels, torch.tensor(gross, dtype=labels.dtype)) & accepts(outputs)
+    factor = torch.where(wrong, gross_factor, 1.0).to(outputs.dtype)
     return (error * factor * weights).sum(dim=1).div(weights.sum(dim=1).clamp_min(1e-12)).sum()

@@ -30,24 +30,24 @@ class GateOptions:
     seed: int = 1
 
 
-def gate_sizes(k: int, hidden: Sequence[int] = ()) -> tuple[int, ...]:
-    """Layer sizes of the gate of k experts: 4k inputs, hidden layers, k credits.
+def gate_sizes(k: int, classes: int, hidden: Sequence[int] = ()) -> tuple[int, ...]:
+    """Layer sizes of the gate of k experts: classes * k inputs, hidden layers, k credits.
 
     Up to four experts the paper's gate is 4-175-75-90-50-75-4, for five it is
     5-512-126-256-126-126-4: the last layer of the latter does not match its five credits. Ours has
     k outputs always, and as inputs the experts' concatenated outputs.
     """
     chosen = tuple(hidden) or (SMALL_GATE if k <= 4 else LARGE_GATE)
-    return (4 * k, *chosen, k)
+    return (classes * k, *chosen, k)
 
 
 def concatenate(outputs: Sequence[NDArray]) -> NDArray[np.float32]:
-    """k arrays of S x N x 4 -> S x N x 4k."""
+    """k arrays of S x N x c -> S x N x ck."""
     return np.concatenate(outputs, axis=-1).astype(np.float32)
 
 
 def mix(credits: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
-    """z = sum over experts of credit times output: ... x k and ... x 4k -> ... x 4."""
+    """z = sum over experts of credit times output: ... x k and ... x ck -> ... x c."""
     parts = outputs.unflatten(-1, (credits.shape[-1], -1))
     return (credits[..., None] * parts).sum(dim=-2)
 
@@ -55,19 +55,20 @@ def mix(credits: torch.Tensor, outputs: torch.Tensor) -> torch.Tensor:
 def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOptions) -> Network:
     """Train gates for every seed and without every group of folds on out-of-fold expert outputs.
 
-    outputs: seeds x N x 4k. Member s * groups + g sees seed s's outputs and is trained without
+    outputs: seeds x N x ck. Member s * groups + g sees seed s's outputs and is trained without
     group g. The loss is the experts' modified loss on z, which is not scaled to sum 1.
     """
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
     seeds, _, width = outputs.shape
-    k = width // 4
+    classes = table.classes
+    k = width // len(classes.names)
     items = training_items(table, options.weight_power)
     n_groups = min(options.members, table.n_folds)
     groups = table.grouped(n_groups)[items.pairs]
     kept = [np.flatnonzero(groups != g) for g in range(n_groups)]
     members = [group for _ in range(seeds) for group in kept]
-    gate = Network(len(members), gate_sizes(k, options.hidden), sigmoid=True)
+    gate = Network(len(members), gate_sizes(k, len(classes.names), options.hidden), sigmoid=True)
     with torch.no_grad():
         # Start from the plain average of the experts.
         last = gate.layers[-1]
@@ -85,7 +86,7 @@ def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOpti
             z = mix(gate(x), x)
             weight = torch.from_numpy((items.weights[chosen] * real).astype(np.float32))
             labels = torch.from_numpy(items.classes[chosen])
-            loss = expert_loss(z, labels, weight, options.gross_factor)
+            loss = expert_loss(z, labels, weight, options.gross_factor, classes.gross)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -95,7 +96,7 @@ def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOpti
 
 @torch.inference_mode()
 def apply_gate(gate: Network, outputs: NDArray[np.float32]) -> tuple[NDArray, NDArray]:
-    """Mixture and credits of every member: seeds x groups x N x 4 and seeds x groups x N x k."""
+    """Mixture and credits of every member: seeds x groups x N x c and seeds x groups x N x k."""
     seeds = len(outputs)
     members = next(gate.parameters()).shape[0]
     values = torch.from_numpy(outputs).repeat_interleave(members // seeds, dim=0)

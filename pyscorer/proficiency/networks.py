@@ -80,6 +80,7 @@ class Network(nn.Module):
         self.layers = nn.ModuleList(
             BatchedLinear(members, a, b) for a, b in itertools.pairwise(rest)
         )
+        self.n_out = sizes[-1]
         self.dropout = nn.Dropout(dropout)
         self.sigmoid = sigmoid
 

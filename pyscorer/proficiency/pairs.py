@@ -1,36 +1,45 @@
-"""The table of items that all experts share: one row a distinct (prompt, transcript) pair.
+"""The table of items that all experts share: what they are fed, how it was judged, and the folds.
 
-Equal pairs look the same to every expert, so experts compute and train on distinct pairs, weighted
-by how often each class was given to them; this is the same loss as on all rows. Folds are folds of
-pairs, so that no pair is in two folds: a random split of rows would put most held-out rows into
-training as well.
+An item is a distinct (prompt, transcript) pair, where responses are text alone: equal pairs look
+the same to every expert, so experts compute and train on distinct pairs, weighted by how often each
+class was given to them, which is the same loss as on all rows. Folds are folds of pairs, so that no
+pair is in two folds: a random split of rows would put most held-out rows into training as well.
+
+Of recordings an item is a row, since two recordings of one pair differ; folds are folds of
+speakers.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyscorer.contract.classes import LANGUAGE_MEANING, Classes, read_classes
 from pyscorer.contract.files import read_json
-from pyscorer.corpora.spoken_call import CLASSES, Grammar, Response, read_grammar, read_responses
+from pyscorer.corpora.spoken_call import Grammar, Response, read_grammar
 from pyscorer.errors import InputError
+from pyscorer.proficiency.response_file import read_response_file
+from pyscorer.scoring.folds import speaker_folds
 
 UNSEEN = -1
+By = Literal["pair", "row"]
+"""What an item is."""
 
 
-def speaker_of(identifier: str) -> str:
-    """The speaker of a response id: what stands before the first `_`, else the id itself."""
-    return identifier.partition("_")[0]
+def speaker_of(response: Response) -> str:
+    """The speaker that is named, else what stands before the first `_` of the id, else the id."""
+    return response.speaker or response.id.partition("_")[0]
 
 
 @dataclass(frozen=True)
 class PairTable:
-    """Distinct pairs of training and test rows.
+    """Items of training and test rows.
 
-    prompts, responses: N strings. counts: N x 4, training rows of each class. folds: N, the fold
-    of a training pair, UNSEEN for a pair that only the test set has. train_rows, test_rows: index
-    of each row's pair; train_labels, test_labels: each row's class. train, test: the rows.
+    prompts, responses: N strings. counts: N x classes, training rows of each class. folds: N, the
+    fold of a training item, UNSEEN for an item that only the test set has. train_rows, test_rows:
+    index of each row's item; train_labels, test_labels: each row's class. train, test: the rows.
     """
 
     prompts: list[str]
@@ -43,14 +52,31 @@ class PairTable:
     test_rows: NDArray[np.int64]
     train_labels: NDArray[np.int64]
     test_labels: NDArray[np.int64]
+    classes: Classes = LANGUAGE_MEANING
+    by: By = "pair"
+
+    @property
+    def n_items(self) -> int:
+        """N."""
+        return len(self.prompts)
 
     @property
     def n_folds(self) -> int:
         """Number of folds."""
         return int(self.folds.max()) + 1
 
+    @property
+    def keys(self) -> list[str]:
+        """The id of every row, training rows first: by row, of every item."""
+        return [r.id for r in (*self.train, *self.test)]
+
+    @property
+    def speakers(self) -> list[str]:
+        """The speaker of every row, as `keys`."""
+        return [speaker_of(r) for r in (*self.train, *self.test)]
+
     def grouped(self, members: int) -> NDArray[np.int64]:
-        """N: the group of folds that each training pair is in, as `folds`, of at most `members`.
+        """N: the group of folds that each training item is in, as `folds`, of at most `members`.
 
         Folds f, f + members, ... form one group: a network that takes long is trained without a
         group of folds, while features and fast experts leave out one fold at a time.
@@ -59,7 +85,7 @@ class PairTable:
 
     @property
     def test_seen(self) -> NDArray[np.bool_]:
-        """Whether each test row's pair occurs in the training rows."""
+        """Whether each test row's item occurs in the training rows."""
         seen: NDArray[np.bool_] = self.folds[self.test_rows] != UNSEEN
         return seen
 
@@ -70,7 +96,7 @@ class PairTable:
 
 @dataclass(frozen=True)
 class TrainingItems:
-    """Every class that a training pair was given: which pair, which class, and its weight."""
+    """Every class that a training item was given: which item, which class, and its weight."""
 
     pairs: NDArray[np.int64]
     classes: NDArray[np.int64]
@@ -78,7 +104,7 @@ class TrainingItems:
 
 
 def training_items(table: PairTable, power: float) -> TrainingItems:
-    """The items of a table; a pair of n rows weighs n**power, shared by its classes' rows."""
+    """What a table has to learn from; n rows of an item weigh n**power, shared by its classes."""
     pairs, classes = np.nonzero(table.counts)
     rows = table.counts.sum(axis=1)
     weights = table.counts[pairs, classes] * rows[pairs] ** (power - 1)
@@ -96,7 +122,7 @@ def build_pairs(train: list[Response], test: list[Response], n_folds: int, seed:
         raise InputError(f"{n_folds} folds of {len(known)} distinct pairs: need at least 2 folds")
     pairs = known + sorted({r.pair for r in test} - set(known))
     index = {pair: i for i, pair in enumerate(pairs)}
-    counts = np.zeros((len(pairs), len(CLASSES)))
+    counts = np.zeros((len(pairs), len(LANGUAGE_MEANING.names)))
     train_rows = np.array([index[r.pair] for r in train])
     train_labels = np.array([r.label for r in train])
     np.add.at(counts, (train_rows, train_labels), 1)
@@ -116,24 +142,62 @@ def build_pairs(train: list[Response], test: list[Response], n_folds: int, seed:
     )
 
 
+def build_rows(
+    train: list[Response], test: list[Response], classes: Classes, n_folds: int, seed: int
+) -> PairTable:
+    """Every row an item, training rows first; folds of whole speakers, of like classes.
+
+    Raises InputError for fewer speakers than folds.
+    """
+    rows = [*train, *test]
+    labels = np.array([r.label for r in rows], np.int64)
+    counts = np.zeros((len(rows), len(classes.names)))
+    counts[np.arange(len(train)), labels[: len(train)]] = 1
+    folds = np.full(len(rows), UNSEEN)
+    speakers = np.array([speaker_of(r) for r in train])
+    folds[: len(train)] = speaker_folds(speakers, labels[: len(train)], n_folds, seed)
+    return PairTable(
+        prompts=[r.prompt for r in rows],
+        responses=[r.recognised for r in rows],
+        counts=counts,
+        folds=folds,
+        train=train,
+        test=test,
+        train_rows=np.arange(len(train)),
+        test_rows=np.arange(len(train), len(rows)),
+        train_labels=labels[: len(train)],
+        test_labels=labels[len(train) :],
+        classes=classes,
+        by="row",
+    )
+
+
 def load_data(data: Path) -> tuple[PairTable, Grammar]:
-    """Read what `prepare_responses` wrote to `data`."""
+    """Read what `prepare_responses` wrote to `data`; without a grammar it is empty.
+
+    By row the items are the rows of train.csv, then those of test.csv.
+    """
     settings = data / "folds.json"
     if not settings.exists():
         raise InputError(f"{settings}: no such file: run prepare_responses first")
-    options = read_json(settings, ["folds", "seed"])
-    train, test = read_responses(data / "train.csv"), read_responses(data / "test.csv")
-    table = build_pairs(train, test, options["folds"], options["seed"])
-    return table, read_grammar(data / "grammar.xml")
+    options = read_json(settings, ["by", "folds", "seed"])
+    classes = read_classes(data)
+    train, test = (read_response_file(data / f"{s}.csv", classes) for s in ("train", "test"))
+    if options["by"] == "row":
+        table = build_rows(train, test, classes, options["folds"], options["seed"])
+    else:
+        table = build_pairs(train, test, options["folds"], options["seed"])
+    grammar = data / "grammar.xml"
+    return table, read_grammar(grammar) if grammar.exists() else {}
 
 
 def average_members(table: PairTable, outputs: NDArray) -> tuple[NDArray, NDArray]:
     """Out-of-fold and final outputs of an expert from its fold members.
 
     outputs: seeds x groups x N x C, what the member trained without each group of folds
-    (`PairTable.grouped`) says of every pair.
-    Returns (out_of_fold, final), both seeds x N x C: for a training pair the word of the member
-    that never saw it, and for any pair the mean of all members. Pairs that only the test set has
+    (`PairTable.grouped`) says of every item.
+    Returns (out_of_fold, final), both seeds x N x C: for a training item the word of the member
+    that never saw it, and for any item the mean of all members. Items that only the test set has
     get the mean in both.
     """
     final = outputs.mean(axis=1)

@@ -5,23 +5,24 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pyscorer.contract.classes import LANGUAGE_MEANING, Classes, write_classes
 from pyscorer.contract.files import atomic_directory, read_lines, read_table
 from pyscorer.corpora.spoken_call import (
     Grammar,
     Response,
     close_prompts,
-    describe,
     known_prompt,
     missing_prompts,
-    read_grammar,
     read_responses,
     write_grammar,
-    write_responses,
 )
 from pyscorer.errors import InputError
 from pyscorer.options import option
-from pyscorer.proficiency.pairs import build_pairs
+from pyscorer.proficiency.grammar_table import read_any_grammar
+from pyscorer.proficiency.pairs import By, build_pairs, build_rows
+from pyscorer.proficiency.response_file import describe, write_response_file
 from pyscorer.proficiency.sample_responses import make_sample
+from pyscorer.proficiency.spoken_responses import NO_PATHS, SpokenPaths, check_speakers, read_spoken
 
 FILES = ("scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml")
 """Training responses, test responses and grammar in a corpus folder."""
@@ -38,7 +39,9 @@ class ResponseOptions:
     )
     train: Path | None = option(None, "training responses (CSV of the task)")
     test: Path | None = option(None, "test responses (CSV of the task)")
-    grammar: Path | None = option(None, "reference grammar (XML)")
+    grammar: Path | None = option(
+        None, "accepted responses: the task's XML, or a CSV of prompt, response and translation"
+    )
     transcripts: tuple[Path, ...] = option(
         (),
         "Kaldi text of recognised responses by id, such as hyp.text of decode for the "
@@ -49,20 +52,84 @@ class ResponseOptions:
         "generic English, one sentence a line, for the generic language models; "
         "without it the grammar's accepted responses stand in",
     )
-    folds: int = option(5, "folds of distinct (prompt, transcript) pairs", ge=2)
+    folds: int = option(
+        5, "folds of distinct (prompt, transcript) pairs; of recordings, of speakers", ge=2
+    )
     seed: int = option(1, "seed of the folds and of the sample", ge=0)
     allow_missing_prompts: bool = option(False, "accept prompts that the grammar lacks")
+    allow_shared_speakers: bool = option(
+        False, "accept test recordings of speakers that also recorded training responses"
+    )
+    allow_known_speakers: bool = option(
+        False, "accept recordings of speakers that acoustic_data has as well"
+    )
 
 
-def prepare_responses(out: Path, options: ResponseOptions) -> None:
-    """Read, check and write responses: out/{train.csv,test.csv,grammar.xml,generic.txt,folds.json}.
+@dataclass(frozen=True)
+class Found:
+    """Responses as their files have them. names: what to call the files of train and test."""
 
-    The files are those named, else those of the corpus folder (`FILES`); without either a small
-    sample is generated. Raises InputError for a corpus folder that is not there, for faulty files
-    (see pyscorer.corpora.spoken_call), for responses that none of `transcripts` has, for a prompt
-    that the grammar lacks (naming the response) unless allow_missing_prompts is set, and for an id
-    that is in both training and test rows.
+    train: list[Response]
+    test: list[Response]
+    grammar: Grammar
+    names: dict[str, Path]
+    classes: Classes = LANGUAGE_MEANING
+    by: By = "pair"
+
+
+def prepare_responses(out: Path, options: ResponseOptions, spoken: SpokenPaths = NO_PATHS) -> None:
+    """Read, check and write responses: out/{train.csv,test.csv,classes.json,folds.json}, and
+    out/grammar.xml and out/generic.txt where there is a grammar or a generic text.
+
+    Responses are those of the data directories of `spoken`; else those of the files named, else
+    those of the corpus folder (`FILES`); without any a small sample is generated. Raises InputError
+    for a corpus folder that is not there, for faulty files (see pyscorer.corpora.spoken_call and
+    pyscorer.proficiency.spoken_responses), for responses that none of `transcripts` has, for a
+    prompt that the grammar lacks (naming the response) unless allow_missing_prompts is set, for an
+    id that is in both training and test rows, and where nothing was heard in any training response.
     """
+    found = _typed(options) if spoken == NO_PATHS else _spoken(spoken, options)
+    train, test, grammar = found.train, found.test, found.grammar
+    for name, rows in (("train", train), ("test", test)):
+        lacking = missing_prompts(rows, grammar) if grammar else []
+        if lacking and not options.allow_missing_prompts:
+            raise InputError(
+                f"{found.names[name]}: response {lacking[0].id}: prompt {lacking[0].prompt!r} is "
+                f"not in the grammar ({len(lacking)} such prompts)"
+                f"{_close(grammar, lacking[0].prompt)}; add it or set allow_missing_prompts"
+            )
+        for response in lacking:
+            log.warning("%s: prompt %r is not in the grammar", response.id, response.prompt)
+    shared = {r.id for r in train} & {r.id for r in test}
+    if shared:
+        raise InputError(f"{found.names['test']}: id {min(shared)} is also a training response")
+    if not any(r.recognised for r in train):
+        raise InputError(f"{found.names['train']}: no response has a transcript with words")
+    log.info("train: %s", describe(train, found.classes))
+    if found.by == "row":
+        table = build_rows(train, test, found.classes, options.folds, options.seed)
+        log.info("test: %s", describe(test, found.classes))
+    else:
+        table = build_pairs(train, test, options.folds, options.seed)
+        seen = int(table.test_seen.sum())
+        log.info("test: %s; %d of seen pairs", describe(test, found.classes), seen)
+    with atomic_directory(out) as part:
+        write_response_file(part / "train.csv", train, found.classes)
+        write_response_file(part / "test.csv", test, found.classes)
+        write_classes(part, found.classes)
+        if grammar:
+            write_grammar(part / "grammar.xml", grammar)
+        lines = sorted({r for unit in grammar.values() for r in unit.responses})
+        if options.generic_text:
+            lines = [line for _, line in read_lines(options.generic_text)]
+        if lines:
+            (part / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        settings = {"by": found.by, "folds": options.folds, "seed": options.seed}
+        (part / "folds.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def _typed(options: ResponseOptions) -> Found:
+    """Responses of the task's files, or a sample."""
     if options.corpus and not options.corpus.is_dir():
         raise InputError(
             f"prepare_responses.corpus: {options.corpus}: no such folder; without one a sample is "
@@ -78,44 +145,34 @@ def prepare_responses(out: Path, options: ResponseOptions) -> None:
         raise InputError(
             "transcripts need the responses that they are of: give train, test, grammar"
         )
-    if files:
-        log.info("responses: %s", ", ".join(map(str, files)))
-        heard = _transcripts(options.transcripts) if options.transcripts else None
-        train, test = (read_responses(path, heard) for path in files[:2])
-        grammar = read_grammar(files[2])
-        train, test = (_as_in(grammar, rows) for rows in (train, test))
-        names = {"train": files[0], "test": files[1]}
-    else:
+    if not files:
         log.warning("no responses are named: generating a small sample; its figures mean nothing")
         train, test, grammar = make_sample(options.seed)
-        names = {"train": Path("sample"), "test": Path("sample")}
-    for name, rows in (("train", train), ("test", test)):
-        lacking = missing_prompts(rows, grammar)
-        if lacking and not options.allow_missing_prompts:
-            raise InputError(
-                f"{names[name]}: response {lacking[0].id}: prompt {lacking[0].prompt!r} is not in "
-                f"the grammar ({len(lacking)} such prompts){_close(grammar, lacking[0].prompt)}; "
-                "add it or set allow_missing_prompts"
-            )
-        for response in lacking:
-            log.warning("%s: prompt %r is not in the grammar", response.id, response.prompt)
-    shared = {r.id for r in train} & {r.id for r in test}
-    if shared:
-        raise InputError(f"{names['test']}: id {min(shared)} is also a training response")
-    table = build_pairs(train, test, options.folds, options.seed)
-    log.info("train: %s", describe(train))
-    log.info("test: %s; %d of seen pairs", describe(test), int(table.test_seen.sum()))
-    with atomic_directory(out) as part:
-        write_responses(part / "train.csv", train)
-        write_responses(part / "test.csv", test)
-        write_grammar(part / "grammar.xml", grammar)
-        if options.generic_text:
-            lines = [line for _, line in read_lines(options.generic_text)]
-        else:
-            lines = sorted({r for unit in grammar.values() for r in unit.responses})
-        (part / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        settings = {"folds": options.folds, "seed": options.seed}
-        (part / "folds.json").write_text(json.dumps(settings), encoding="utf-8")
+        return Found(train, test, grammar, {"train": Path("sample"), "test": Path("sample")})
+    log.info("responses: %s", ", ".join(map(str, files)))
+    heard = _transcripts(options.transcripts) if options.transcripts else None
+    train, test = (read_responses(path, heard) for path in files[:2])
+    grammar = read_any_grammar(files[2])
+    train, test = (_as_in(grammar, rows) for rows in (train, test))
+    return Found(train, test, grammar, {"train": files[0], "test": files[1]})
+
+
+def _spoken(paths: SpokenPaths, options: ResponseOptions) -> Found:
+    """Responses of data directories."""
+    typed = {"corpus": options.corpus, "train": options.train, "test": options.test}
+    typed["transcripts"] = options.transcripts[0] if options.transcripts else None
+    if given := [f"prepare_responses.{name}" for name, path in typed.items() if path]:
+        raise InputError(f"{given[0]} and data directories are given: which responses are meant?")
+    train, test, classes = read_spoken(paths)
+    check_speakers(train, test, paths, options.allow_shared_speakers, options.allow_known_speakers)
+    grammar = read_any_grammar(options.grammar) if options.grammar else {}
+    train, test = (_as_in(grammar, rows) for rows in (train, test))
+    names = {
+        name: folder / "prompts"
+        for name, folder in (("train", paths.train_data), ("test", paths.test_data))
+        if folder
+    }
+    return Found(train, test, grammar, names, classes, "row")
 
 
 def _as_in(grammar: Grammar, responses: list[Response]) -> list[Response]:

@@ -28,22 +28,32 @@ th:first-child,td:first-child,td.text{text-align:left}img{max-width:100%}
 .scroll{overflow-x:auto}"""
 
 
-def write_plot(path: Path, frame: pd.DataFrame) -> None:
-    """D_full of every system: mean over seeds with its bootstrap interval."""
+PUBLISHED_BEST = 7.38
+"""D_full on the Spoken CALL task's test rows, with a recogniser of its own."""
+
+
+def write_plot(
+    path: Path, frame: pd.DataFrame, metric: str = "d_full", published: float | None = None
+) -> None:
+    """A metric of every system: mean over seeds with its bootstrap interval."""
     rows = frame[frame["table"] > 0].replace([np.inf, -np.inf], np.nan)
-    rows = rows.dropna(subset=["d_full", "d_full_low", "d_full_high"]).sort_values("d_full")
+    bounds = [f"{metric}_low", f"{metric}_high"]
+    rows = rows.dropna(subset=[metric, *bounds]).sort_values(metric)
     figure, axes = plt.subplots(figsize=(9, 1.2 + 0.24 * len(rows)), layout="constrained")
     places = np.arange(len(rows))
-    low, high = rows["d_full"] - rows["d_full_low"], rows["d_full_high"] - rows["d_full"]
-    colours = [{1: "tab:blue", 2: "tab:orange", 3: "tab:green"}[t] for t in rows["table"]]
-    axes.barh(places, rows["d_full"], color=colours, alpha=0.75)
+    low, high = rows[metric] - rows[bounds[0]], rows[bounds[1]] - rows[metric]
+    colours = [("tab:blue", "tab:orange", "tab:green", "tab:grey")[t - 1] for t in rows["table"]]
+    axes.barh(places, rows[metric], color=colours, alpha=0.75)
     axes.errorbar(
-        rows["d_full"], places, xerr=[low.clip(0), high.clip(0)], fmt="none", ecolor="0.3", lw=1
+        rows[metric], places, xerr=[low.clip(0), high.clip(0)], fmt="none", ecolor="0.3", lw=1
     )
     axes.set_yticks(places, rows["model"], fontsize=7)
-    axes.axvline(7.38, color="tab:red", lw=1, ls="--", label="best published, own recogniser")
-    axes.set_xlabel("D_full on the test rows, 95 % bootstrap interval")
-    axes.legend(loc="lower right", fontsize=8)
+    name = "D_full" if metric == "d_full" else metric
+    axes.set_xlabel(f"{name} on the test rows, 95 % bootstrap interval")
+    if published is not None:
+        label = "best published, own recogniser"
+        axes.axvline(published, color="tab:red", lw=1, ls="--", label=label)
+        axes.legend(loc="lower right", fontsize=8)
     with atomic_path(path) as part:
         figure.savefig(part, dpi=130)
     plt.close(figure)
@@ -55,7 +65,8 @@ def _cell(value: Any) -> str:
     return html.escape(str(value))
 
 
-def _table(frame: pd.DataFrame, columns: dict[str, str], text: tuple[str, ...] = ()) -> str:
+def html_table(frame: pd.DataFrame, columns: dict[str, str], text: tuple[str, ...] = ()) -> str:
+    """A table of those columns, with their titles; those of `text` stand to the left."""
     head = "".join(f"<th>{html.escape(title)}</th>" for title in columns.values())
     body = []
     for _, row in frame.iterrows():
@@ -133,14 +144,14 @@ def write_page(
         rows = frame[frame["table"] == number]
         shown = columns if number else {c: columns[c] for c in ("model", "d_full", "d")}
         if len(rows):
-            parts += [f"<h2>{title}</h2>", _table(rows, shown)]
+            parts += [f"<h2>{title}</h2>", html_table(rows, shown)]
     named = {
         "model": "model",
         "against": "against",
         "difference": "difference of D_full",
         "p_not_better": "share of resamples not better",
     }
-    parts += ["<h2>Paired bootstrap</h2>", _table(comparisons, named, ("against",))]
+    parts += ["<h2>Paired bootstrap</h2>", html_table(comparisons, named, ("against",))]
     rejected = explained[explained["decision"] == "reject"]
     parts += [
         f"<h2>Rejected responses: {len(rejected)}</h2>",
@@ -149,6 +160,6 @@ def write_page(
     ]
     hidden = {"decision", "closest_accepted", "edit_cost"}
     shown = {c: c.replace("_", " ") for c in explained.columns if c not in hidden}
-    parts.append(_table(rejected, shown, ("prompt", "response", "edits")))
+    parts.append(html_table(rejected, shown, ("prompt", "response", "edits")))
     with atomic_open(path) as stream:
         stream.write("\n".join(parts))

@@ -16,12 +16,19 @@ from pyscorer.contract.weights import load_array, load_arrays
 from pyscorer.evaluation.acceptance import count_decisions, mean_d_full_interval, paired_bootstrap
 from pyscorer.options import option
 from pyscorer.proficiency import fbk
-from pyscorer.proficiency.combine import acceptance_score
+from pyscorer.proficiency.build_systems import GRAMMAR, VOTE
+from pyscorer.proficiency.class_tables import class_tables
 from pyscorer.proficiency.edits import closest, marked
 from pyscorer.proficiency.pairs import PairTable, average_members, load_data
-from pyscorer.proficiency.proficiency_html import write_markdown, write_page, write_plot
+from pyscorer.proficiency.proficiency_html import (
+    PUBLISHED_BEST,
+    write_markdown,
+    write_page,
+    write_plot,
+)
 from pyscorer.proficiency.systems import SystemKey, Systems, load_systems
-from pyscorer.proficiency.train_mixture import GRAMMAR, VOTE, load_experts
+from pyscorer.proficiency.task import Rule
+from pyscorer.proficiency.train_mixture import load_experts
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +96,7 @@ def system_rows(
             | summarise(yes[:, seen], labels[seen], "seen_")
             | summarise(yes[:, ~seen], labels[~seen], "unseen_")
             | validation
-            | {"exam_d_full": system["validation_d_full"], "gross_weight": system["gross"]}
+            | {"exam_d_full": system["validation_value"], "gross_weight": system["gross"]}
             | {"threshold": float(np.mean(system["thresholds"]))}
         )
     return pd.DataFrame(rows), accepted
@@ -108,6 +115,7 @@ def explanations(
     accepted, score: rows. experts: member -> N x 4 outputs. credits: N x k in the members' order.
     """
     rows = []
+    rule = Rule(table.classes)
     for n, response in enumerate(table.test):
         pair = table.test_rows[n]
         known = references.responses.get(response.prompt)
@@ -126,7 +134,7 @@ def explanations(
             "accepted_in_training": int(table.counts[pair, 0]),
         }
         for k, (name, outputs) in enumerate(experts.items()):
-            row[f"{name} says"] = round(float(acceptance_score(outputs[pair])), 3)
+            row[f"{name} says"] = round(float(rule.score(outputs[pair])), 3)
             row[f"{name} credit"] = round(float(credits[pair, k]), 3)
         rows.append(row)
     return pd.DataFrame(rows)
@@ -139,20 +147,26 @@ def proficiency_tables(
 
     Writes out/table{1,2,3}.csv, out/all.csv, out/comparisons.csv (paired bootstrap of the best
     mixture), out/explanations.csv, out/d_full.png, out/tables.md and out/proficiency.html.
-    Thresholds are those
-    chosen on training rows.
+    Thresholds are those chosen on training rows. Where items are rows, the tables are those of
+    `class_tables`.
     """
     table, grammar = load_data(data)
-    outputs = load_experts(experts)
+    outputs, _ = load_experts(experts)
     systems = load_systems(mixture)
-    best, expert = systems.mixture, systems.expert
-    final = best.remembering
+    best, expert, final = systems.mixture, systems.expert, systems.final
     scores = load_arrays(mixture / "scores.npz", "train_mixture")
+    credits = load_array(mixture / "credits.npy", "train_mixture")[0]
+    if table.by == "row":
+        class_tables(
+            table, grammar, systems, scores, outputs, credits, out, options.samples, options.seed
+        )
+        log.info("best mixture %s; tables in %s", best.shown, out)
+        return
     frame, accepted = system_rows(table, systems, scores, options)
     score = scores[f"{systems.keys.index(final)}.test"][0]
     frame = _with_published(frame, options.paper)
     comparisons = []
-    rivals = [expert, SystemKey(VOTE), SystemKey(GRAMMAR)]
+    rivals = [k for k in (expert, SystemKey(VOTE), SystemKey(GRAMMAR)) if k in accepted]
     pairs = [(best, rival) for rival in rivals]
     pairs += [(final, rival) for rival in (*rivals, expert.remembering, best)]
     english, german = SystemKey("LSTM-BERT"), SystemKey("LSTM-BERT-DE")
@@ -173,7 +187,7 @@ def proficiency_tables(
         accepted[final][0],
         score,
         members,
-        load_array(mixture / "credits.npy", "train_mixture")[0],
+        credits,
     )
     with atomic_directory(out) as part:
         for number in (1, 2, 3):
@@ -181,7 +195,7 @@ def proficiency_tables(
         frame.to_csv(part / "all.csv", index=False)
         pd.DataFrame(comparisons).to_csv(part / "comparisons.csv", index=False)
         explained.to_csv(part / "explanations.csv", index=False)
-        write_plot(part / "d_full.png", frame)
+        write_plot(part / "d_full.png", frame, published=PUBLISHED_BEST)
         write_markdown(part / "tables.md", frame, pd.DataFrame(comparisons))
         write_page(part / "proficiency.html", frame, pd.DataFrame(comparisons), explained, final)
     log.info("best mixture %s; tables in %s", best.shown, out)

@@ -14,11 +14,13 @@ import torch
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
+from pyscorer.contract.classes import Classes
 from pyscorer.contract.files import atomic_directory
 from pyscorer.contract.weights import save_weights
+from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency.architectures import Architecture, architecture
-from pyscorer.proficiency.expert_features import Inputs, load_inputs
+from pyscorer.proficiency.expert_features import Inputs, check_grammar, load_inputs
 from pyscorer.proficiency.loss import expert_loss
 from pyscorer.proficiency.networks import Network
 from pyscorer.proficiency.pairs import TrainingItems, load_data, training_items
@@ -72,6 +74,7 @@ def train_members(
     items: TrainingItems,
     members: list[NDArray[np.int64]],
     shape: Architecture,
+    classes: Classes,
     batch: int,
     seed: int,
     name: str = "",
@@ -80,7 +83,7 @@ def train_members(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     values = torch.from_numpy(inputs.values)
-    sizes = (values.shape[-1], *shape.hidden, 4)
+    sizes = (values.shape[-1], *shape.hidden, len(classes.names))
     network = Network(len(members), sizes, shape.recurrent, shape.dropout)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=shape.learning_rate, weight_decay=shape.weight_decay
@@ -95,7 +98,7 @@ def train_members(
             weight = torch.from_numpy((items.weights[chosen] * real).astype(np.float32))
             outputs = network(x, lengths)
             labels = torch.from_numpy(items.classes[chosen])
-            loss = expert_loss(outputs, labels, weight, shape.gross_factor)
+            loss = expert_loss(outputs, labels, weight, shape.gross_factor, classes.gross)
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0 * len(members) ** 0.5)
@@ -118,14 +121,14 @@ def _take(
 
 @torch.inference_mode()
 def predict(network: Network, inputs: Inputs, batch: int = 512) -> NDArray[np.float32]:
-    """Every member's posteriors of every input: M x N x 4."""
+    """Every member's posteriors of every input: M x N x classes."""
     values = torch.from_numpy(inputs.values)
     members = next(network.parameters()).shape[0]
     number = len(values)
     order = np.arange(number)
     if inputs.lengths is not None:
         order = np.argsort(inputs.lengths, kind="stable")
-    out = np.zeros((members, number, 4), np.float32)
+    out = np.zeros((members, number, network.n_out), np.float32)
     for start in range(0, number, batch):
         rows = order[start : start + batch]
         x, lengths = _take(values, inputs.lengths, rows)
@@ -136,9 +139,9 @@ def predict(network: Network, inputs: Inputs, batch: int = 512) -> NDArray[np.fl
     return out
 
 
-def group_size(n_in: int, shape: Architecture) -> int:
+def group_size(n_in: int, shape: Architecture, classes: int) -> int:
     """How many members are trained together."""
-    sizes = (n_in, *shape.hidden, 4)
+    sizes = (n_in, *shape.hidden, classes)
     parameters = sum(a * b for a, b in itertools.pairwise(sizes))
     if shape.recurrent:
         parameters += 3 * sizes[0] * sizes[1] + 4 * sizes[1] ** 2
@@ -147,38 +150,55 @@ def group_size(n_in: int, shape: Architecture) -> int:
 
 
 def train_expert(
-    data: Path, features: Path, expert: str, out: Path, options: ExpertOptions
+    data: Path,
+    features: Path,
+    expert: str,
+    out: Path,
+    options: ExpertOptions,
+    answers: Path | None = None,
 ) -> None:
     """Train an expert for every seed and without every group of folds.
 
-    Writes out/outputs.npy (seeds x groups x N x 4 float32: what the member trained without that
-    group of folds says of every pair of the table), out/model.pt (the weights of the members) or
-    out/forest.npz, and out/architecture.json. The same seed gives the same result.
+    Inputs of a kind that `features` does not have are those of `answers`.
+    Writes out/outputs.npy (seeds x groups x N x classes float32: what the member trained without
+    that group of folds says of every item of the table), out/model.pt (the weights of the members)
+    or out/forest.npz, and out/architecture.json. The same seed gives the same result.
+    Raises InputError for inputs that are not there, and for an expert that needs a grammar where
+    there is none.
     """
-    table, _ = load_data(data)
+    table, grammar = load_data(data)
     shape = architecture(expert)
     if options.hidden:
         shape = dataclasses.replace(shape, hidden=options.hidden)
     if options.epochs:
         shape = dataclasses.replace(shape, epochs=options.epochs)
-    inputs = load_inputs(features, shape.kind)
+    check_grammar(expert, shape.kind, grammar)
+    inputs = load_inputs(_folder_of(shape.kind, features, answers), shape.kind)
+    if len(inputs.values) != table.n_items:
+        raise InputError(
+            f"{features}: inputs of {len(inputs.values)} responses, {data} has {table.n_items}: "
+            "make them again"
+        )
+    n_classes = len(table.classes.names)
     items = training_items(table, shape.weight_power)
     n_groups = min(shape.members, table.n_folds)
     groups = table.grouped(n_groups)[items.pairs]
     kept = [np.flatnonzero(groups != k) for k in range(n_groups)]
     members = [group for _ in range(options.seeds) for group in kept]
-    size = group_size(inputs.values.shape[-1], shape)
+    size = group_size(inputs.values.shape[-1], shape, n_classes)
     settings = dataclasses.asdict(shape) | {
         "expert": expert,
         "n_in": int(inputs.values.shape[-1]),
         "seeds": options.seeds,
     }
     if shape.trees:
-        forest = train_forest(inputs.values, items, members, shape.trees, 1000 * options.seed)
+        forest = train_forest(
+            inputs.values, items, members, shape.trees, 1000 * options.seed, n_classes
+        )
         found = apply_forest(forest, inputs.values)
         with atomic_directory(out) as part:
             save_forest(part / "forest.npz", forest)
-            _write(part, found.reshape(options.seeds, n_groups, -1, 4), settings)
+            _write(part, found.reshape(options.seeds, n_groups, -1, n_classes), settings)
         return
     outputs, states = [], []
     for number, start in enumerate(range(0, len(members), size)):
@@ -187,16 +207,22 @@ def train_expert(
             items,
             members[start : start + size],
             shape,
+            table.classes,
             options.batch,
             seed=1000 * options.seed + number,
             name=f"{expert} {start + 1}-{min(start + size, len(members))}/{len(members)}",
         )
         outputs.append(predict(network, inputs))
         states.append(network.state_dict())
-    stacked = np.concatenate(outputs).reshape(options.seeds, n_groups, -1, 4)
+    stacked = np.concatenate(outputs).reshape(options.seeds, n_groups, -1, n_classes)
     with atomic_directory(out) as part:
         save_weights(part / "model.pt", states)
         _write(part, stacked, settings)
+
+
+def _folder_of(kind: str, features: Path, answers: Path | None) -> Path:
+    there = (features / f"{kind}.npz").exists() or answers is None
+    return features if there else answers  # type: ignore[return-value]
 
 
 def _write(part: Path, outputs: NDArray, settings: dict[str, Any]) -> None:

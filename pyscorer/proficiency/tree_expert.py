@@ -16,15 +16,13 @@ from pyscorer.contract.weights import load_arrays
 from pyscorer.errors import InputError
 from pyscorer.proficiency.pairs import TrainingItems
 
-CLASSES = 4
-
 
 @dataclass(frozen=True)
 class Forest:
     """M members of T trees: nodes of all trees in one list.
 
     roots: M x T node numbers. feature (-1 at a leaf), threshold (<= goes left), left, right: by
-    node. value: nodes x 4 class shares.
+    node. value: nodes x classes, their shares.
     """
 
     roots: NDArray[np.int32]
@@ -41,6 +39,7 @@ def train_forest(
     members: list[NDArray[np.int64]],
     trees: int,
     seed: int,
+    classes: int,
     leaf: int = 3,
 ) -> Forest:
     """Train a forest a member on its items (numbers into `items`)."""
@@ -56,7 +55,7 @@ def train_forest(
         )
         of_member = []
         for tree in (estimator.tree_ for estimator in forest.estimators_):
-            value = np.zeros((tree.node_count, CLASSES), np.float32)
+            value = np.zeros((tree.node_count, classes), np.float32)
             value[:, forest.classes_] = tree.value[:, 0] / tree.value[:, 0].sum(1, keepdims=True)
             inner = tree.children_left >= 0
             parts.append(
@@ -76,8 +75,8 @@ def train_forest(
 
 
 def apply_forest(forest: Forest, values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Class shares of every member: M x N x 4 of N x D values."""
-    out = np.zeros((len(forest.roots), len(values), CLASSES), np.float32)
+    """Class shares of every member: M x N x classes of N x D values."""
+    out = np.zeros((len(forest.roots), len(values), forest.value.shape[1]), np.float32)
     flat = forest.roots.ravel()
     for n, row in enumerate(values):
         node = flat.copy()

@@ -2,8 +2,8 @@
 
 Recognition and language errors show as edits against the closest accepted response. A bag holds
 the response's units and unit pairs, the prompt's units, and for each edit what was left out, put
-in or said instead, with its neighbour. Nine neighbour features say how close training responses to
-the same prompt were, and how they were judged.
+in or said instead, with its neighbour. Neighbour features say how close training responses to the
+same prompt were, and how they were judged. Without a grammar there are no edits.
 """
 
 import io
@@ -15,13 +15,11 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
+from pyscorer.contract.classes import Classes
 from pyscorer.proficiency.edits import Candidates, Edit, candidates, distances
 from pyscorer.proficiency.pairs import UNSEEN, PairTable
+from pyscorer.proficiency.task import told_apart
 
-NEIGHBOURS = (
-    "accepted_distance", "accepted_count", "rejected_distance", "rejected_count",
-    "near_share_0", "near_share_1", "near_share_2", "near_share_3", "near_mass",
-)  # fmt: skip
 FAR = 10
 """Distance reported where a prompt has no training response of a kind."""
 
@@ -48,12 +46,20 @@ def load_units(model: bytes) -> sentencepiece.SentencePieceProcessor:
 
 
 def tokens(
-    units: sentencepiece.SentencePieceProcessor, prompt: str, response: str, edits: Sequence[Edit]
+    units: sentencepiece.SentencePieceProcessor,
+    prompt: str,
+    response: str,
+    edits: Sequence[Edit] | None,
 ) -> set[str]:
-    """The bag of one response: `prompt` is the prompt in English, edits come from `closest`."""
+    """The bag of one response: `prompt` is the prompt in English, edits come from `closest`.
+
+    edits: None where there is no grammar.
+    """
     pieces = ["<s>", *units.encode(response, out_type=str), "</s>"]
     found = {f"w {p}" for p in pieces} | {f"b {p} {q}" for p, q in itertools.pairwise(pieces)}
     found |= {f"p {p}" for p in units.encode(prompt, out_type=str)}
+    if edits is None:
+        return found
     changed = [e for e in edits if e.reference != e.response]
     found.add(f"edits {min(len(changed), 4)}")
     before = "<s>"
@@ -73,34 +79,45 @@ Known = dict[str, tuple[Candidates, NDArray[np.float64]]]
 
 
 def neighbour_features(
-    response: Sequence[str], known: tuple[Candidates, NDArray[np.float64]] | None
+    response: Sequence[str],
+    known: tuple[Candidates, NDArray[np.float64]] | None,
+    classes: Classes,
 ) -> list[float]:
-    """The `NEIGHBOURS` of a response among training responses of its prompt and their counts."""
-    nearest = [float(FAR), float(FAR)]
-    number = [0.0, 0.0]
-    shares = np.zeros(4)
+    """How near training responses of a prompt are, and how they were judged.
+
+    Of accepted and of rejected ones, or of each level (`task.told_apart`), the distance of the
+    nearest and log(1 + its rows); the share of every class among the near ones, the nearer the
+    more, and log(1 + their mass).
+    """
+    kinds = told_apart(classes)
+    nearest = [float(FAR)] * len(kinds)
+    number = [0.0] * len(kinds)
+    shares = np.zeros(len(classes.names))
     if known is not None:
         texts, counts = known
         far = np.minimum(distances(response, texts), FAR)
         shares = np.exp(-1.5 * far) @ counts
-        for kind, n in enumerate((counts[:, 0], counts[:, 1:].sum(axis=1))):
+        for kind, members in enumerate(kinds):
+            n = counts[:, list(members)].sum(axis=1)
             if n.any():
                 nearest[kind] = float(far[n > 0].min())
                 number[kind] = float(n[far == nearest[kind]].sum())
     mass = shares.sum()
     shares = shares / (mass + 0.3)
-    near = [nearest[0], np.log1p(number[0]), nearest[1], np.log1p(number[1])]
+    near = [v for d, n in zip(nearest, number, strict=True) for v in (d, np.log1p(n))]
     return [float(v) for v in (*near, *shares, np.log1p(mass))]
 
 
 def known_responses(table: PairTable, rows: NDArray[np.bool_]) -> Known:
-    """Training responses and their class counts by prompt."""
-    of_prompt: dict[str, list[int]] = defaultdict(list)
+    """Distinct training responses and their class counts by prompt."""
+    of_prompt: dict[str, dict[str, NDArray[np.float64]]] = defaultdict(dict)
     for i in np.flatnonzero(rows):
-        of_prompt[table.prompts[i]].append(int(i))
+        counts = of_prompt[table.prompts[i]]
+        known = counts.get(table.responses[i])
+        counts[table.responses[i]] = table.counts[i] if known is None else known + table.counts[i]
     return {
-        prompt: (candidates(tuple(table.responses[i].split()) for i in found), table.counts[found])
-        for prompt, found in of_prompt.items()
+        prompt: (candidates(tuple(r.split()) for r in counts), np.stack(list(counts.values())))
+        for prompt, counts in of_prompt.items()
     }
 
 
@@ -114,11 +131,11 @@ def seen_counts(known: Known, prompt: str, response: str) -> NDArray[np.float64]
 
 
 def out_of_fold_neighbours(table: PairTable) -> NDArray[np.float32]:
-    """N x 9: each training pair against the other folds, test pairs against all training pairs."""
-    out = np.zeros((len(table.prompts), len(NEIGHBOURS)), np.float32)
+    """Each training item against the other folds, those of the test against all training items."""
+    out: list[list[float]] = [[]] * table.n_items
     for fold in [*range(table.n_folds), UNSEEN]:
         known = known_responses(table, (table.folds != fold) & (table.folds != UNSEEN))
         for i in np.flatnonzero(table.folds == fold):
             words = tuple(table.responses[i].split())
-            out[i] = neighbour_features(words, known.get(table.prompts[i]))
-    return out
+            out[i] = neighbour_features(words, known.get(table.prompts[i]), table.classes)
+    return np.array(out, np.float32)

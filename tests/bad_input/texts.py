@@ -5,10 +5,12 @@ from pathlib import Path
 
 from bad_input import command, tried
 
+from pyscorer.contract.classes import LANGUAGE_MEANING
 from pyscorer.contract.files import read_table
 from pyscorer.corpora.spoken_call import read_responses
 from pyscorer.lexicon.words import text_words
 from pyscorer.pretrained.recogniser_view import plain_words
+from pyscorer.proficiency.response_file import read_response_file
 
 KIND = "A. text"
 WORDS = (
@@ -127,7 +129,7 @@ def prompts(folder: Path) -> str:
         *("prepare_responses", "--train", "train.csv", "--test", "test.csv", "--grammar", "g.xml"),
         *("--out", "out"),
     )
-    found = read_responses(Path("out/train.csv"))
+    found = read_response_file(Path("out/train.csv"), LANGUAGE_MEANING)
     assert {r.prompt for r in found} == {"Frag: 3 Nächte"}
     return f"prompt {found[0].prompt}, response {found[3].recognised}"
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pyscorer.contract.classes import LANGUAGE_MEANING
 from pyscorer.corpora.spoken_call import (
     missing_prompts,
     read,
@@ -9,9 +10,9 @@ from pyscorer.corpora.spoken_call import (
     read_responses,
     translation_words,
     write_grammar,
-    write_responses,
 )
 from pyscorer.errors import InputError
+from pyscorer.proficiency.response_file import read_response_file, write_response_file
 
 HEADER = '"Id"\t"Prompt"\t"RecResult"\t"language"\t"meaning"\n'
 ROW = '"{}"\t"Frag: Tee"\t"a  Tea"\t"{}"\t"{}"\n'
@@ -116,5 +117,5 @@ def test_real_files_have_the_published_counts(corpora, tmp_path):
     assert (len(train), len(test), len(grammar)) == (12616, 1000, 487)
     assert [sum(r.label == c for r in test) for c in range(4)] == [750, 0, 139, 111]
     assert not missing_prompts(train + test, grammar)
-    write_responses(tmp_path / "again.csv", train)
-    assert read_responses(tmp_path / "again.csv") == train
+    write_response_file(tmp_path / "again.csv", train, LANGUAGE_MEANING)
+    assert read_response_file(tmp_path / "again.csv", LANGUAGE_MEANING) == train

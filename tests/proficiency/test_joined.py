@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from pyscorer.contract.classes import LANGUAGE_MEANING
 from pyscorer.corpora.spoken_call import PromptUnit
 from pyscorer.proficiency import fbk, joined
 from pyscorer.proficiency import tree_expert as trees
@@ -15,6 +16,9 @@ GRAMMAR = {
     "tea": PromptUnit("ask for a tea", ("i want a tea", "a tea please")),
     "map": PromptUnit("ask for a map", ("i want a map",)),
 }
+
+
+NAMES = joined.names(LANGUAGE_MEANING)[len(joined.WORDS) :]
 
 
 def model():
@@ -49,15 +53,15 @@ def test_evidence_of_an_edit_carries_over_to_another_prompt():
     evidence = joined.collect(
         [keys_of("tea", "i wants a tea"), keys_of("tea", "i want a tea")], counts
     )
-    row = joined.evidence_features(evidence, keys_of("map", "i wants a map"))
-    named = dict(zip(joined.NAMES[len(joined.WORDS) :], row, strict=True))
+    row = joined.evidence_features(evidence, keys_of("map", "i wants a map"), LANGUAGE_MEANING)
+    named = dict(zip(NAMES, row, strict=True))
     # Four rejected rows of one pair are worth 2.
     assert named["edit_odds"] == pytest.approx(math.log(2.3 / 0.7))
     assert named["edit_after_sum"] == pytest.approx(math.log(2.3 / 0.7))
     assert named["template_odds"] == pytest.approx(math.log(2.3 / 0.7))
     assert named["response_mass"] == 0 and named["prompt_mass"] == 0
-    clean = joined.evidence_features(evidence, keys_of("map", "i want a map"))
-    assert dict(zip(joined.NAMES[len(joined.WORDS) :], clean, strict=True))["edit_odds"] == -3
+    clean = joined.evidence_features(evidence, keys_of("map", "i want a map"), LANGUAGE_MEANING)
+    assert dict(zip(NAMES, clean, strict=True))["edit_odds"] == -3
 
 
 def test_a_forest_says_what_scikit_learn_says_and_survives_a_file(tmp_path):
@@ -69,7 +73,7 @@ def test_a_forest_says_what_scikit_learn_says_and_survives_a_file(tmp_path):
     weights = rng.random(80) + 0.1
     items = TrainingItems(np.arange(80), classes, weights)
     members = [np.arange(60), np.arange(20, 80)]
-    forest = trees.train_forest(values, items, members, 7, seed=3)
+    forest = trees.train_forest(values, items, members, 7, seed=3, classes=4)
     trees.save_forest(tmp_path / "forest.npz", forest)
     said = trees.apply_forest(trees.load_forest(tmp_path / "forest.npz"), values)
     assert said.shape == (2, 80, 4) and said.sum(axis=-1) == pytest.approx(1.0)

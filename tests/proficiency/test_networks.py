@@ -43,11 +43,17 @@ def test_loss_of_gross_false_accepts_is_three_times_the_squared_error():
     first = (0.7**2 + 0.1**2 + 0.1**2 + 0.9**2) / 4
     second = (0.2**2 + 0.1**2 + 0.1**2 + 0.4**2) / 4
     gross = torch.tensor([[3, 3]])
-    assert expert_loss(outputs, gross, weights).item() == pytest.approx((3 * first + second) / 2)
-    assert expert_loss(outputs, gross, weights, 1.0).item() == pytest.approx((first + second) / 2)
+    assert expert_loss(outputs, gross, weights, gross=(1, 3)).item() == pytest.approx(
+        (3 * first + second) / 2
+    )
+    assert expert_loss(outputs, gross, weights, 1.0, (1, 3)).item() == pytest.approx(
+        (first + second) / 2
+    )
     plain = torch.tensor([[2, 2]])
-    unweighted = expert_loss(outputs, plain, weights, 1.0)
-    assert expert_loss(outputs, plain, weights, 3.0).item() == pytest.approx(unweighted.item())
+    unweighted = expert_loss(outputs, plain, weights, 1.0, (1, 3))
+    assert expert_loss(outputs, plain, weights, 3.0, (1, 3)).item() == pytest.approx(
+        unweighted.item()
+    )
 
 
 def test_loss_gradient_checks_and_weights_are_repetitions():
@@ -56,7 +62,7 @@ def test_loss_gradient_checks_and_weights_are_repetitions():
     labels = torch.randint(0, 4, (2, 6))
     weights = torch.rand(2, 6, dtype=torch.float64)
     assert torch.autograd.gradcheck(
-        lambda z: expert_loss(torch.softmax(z, -1), labels, weights), (logits,)
+        lambda z: expert_loss(torch.softmax(z, -1), labels, weights, gross=(1, 3)), (logits,)
     )
     outputs = torch.softmax(logits[:1, :2], -1).detach()
     twice = torch.cat([outputs[:, :1], outputs], dim=1)
@@ -97,9 +103,9 @@ def test_mixture_is_the_sum_of_credits_times_outputs():
     credits = torch.tensor([[0.25, 0.5]])
     outputs = torch.tensor([[1.0, 0, 0, 0, 0, 0.5, 0, 0.5]])
     assert mix(credits, outputs).tolist() == [[0.25, 0.25, 0, 0.25]]
-    assert gate_sizes(4) == (16, 175, 75, 90, 50, 75, 4)
-    assert gate_sizes(5) == (20, 512, 126, 256, 126, 126, 5)
-    gate = Network(6, gate_sizes(2, [8]), sigmoid=True).eval()
+    assert gate_sizes(4, 4) == (16, 175, 75, 90, 50, 75, 4)
+    assert gate_sizes(5, 4) == (20, 512, 126, 256, 126, 126, 5)
+    gate = Network(6, gate_sizes(2, 4, [8]), sigmoid=True).eval()
     rng = np.random.default_rng(0)
     outputs = rng.dirichlet(np.ones(4), (3, 7, 2)).reshape(3, 7, 8).astype(np.float32)
     mixed, credits = apply_gate(gate, outputs)

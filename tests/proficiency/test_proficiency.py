@@ -10,19 +10,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from made_responses import write_responses
 
-from pyscorer.corpora.spoken_call import read_responses, write_grammar, write_responses
+from pyscorer.contract.classes import LANGUAGE_MEANING
+from pyscorer.corpora.spoken_call import write_grammar
 from pyscorer.errors import InputError
-from pyscorer.proficiency.combine import acceptance_score
+from pyscorer.proficiency.build_systems import STRENGTHS
 from pyscorer.proficiency.expert_features import FeatureOptions, expert_features, load_inputs
 from pyscorer.proficiency.judge import judge, judge_model, judge_response, load_judge
 from pyscorer.proficiency.pairs import load_data
 from pyscorer.proficiency.prepare_responses import ResponseOptions, prepare_responses
 from pyscorer.proficiency.proficiency_tables import TableOptions, proficiency_tables
+from pyscorer.proficiency.response_file import read_response_file
 from pyscorer.proficiency.sample_responses import make_sample
 from pyscorer.proficiency.systems import load_systems
+from pyscorer.proficiency.task import Rule
 from pyscorer.proficiency.train_expert import ExpertOptions, train_expert
-from pyscorer.proficiency.train_mixture import STRENGTHS, MixtureOptions, train_mixture
+from pyscorer.proficiency.train_mixture import MixtureOptions, train_mixture
 
 EXPERTS = {"fbk1": 12, "LSTM-W2V-M": 3, "FFN-BOW-TFIDF": 6, "FFN-SPM": 12, "TREES": 1}
 
@@ -103,7 +107,8 @@ def test_a_judgement_repeats_what_training_said_of_an_unseen_pair(run):
     row = fresh.iloc[0]
     found = judge_response(judged, row["prompt"], row["response"])
     assert found.edits == row["edits"] and set(found.experts) <= set(EXPERTS)
-    mixed = acceptance_score(np.load(run / "mixture" / "mixed.npy").mean(axis=0), judged.gross)
+    rule = Rule(LANGUAGE_MEANING, judged.gross)
+    mixed = rule.score(np.load(run / "mixture" / "mixed.npy").mean(axis=0))
     pair = table.index()[row["prompt"], row["response"]]
     assert found.score == pytest.approx(mixed[pair], abs=0.005)
 
@@ -214,7 +219,7 @@ def test_what_is_missing_is_named(run, tmp_path):
         load_inputs(run / "features", "bert")
     with pytest.raises(InputError, match="no expert 'fbk9'"):
         train_expert(run / "data", run / "features", "fbk9", tmp_path, ExpertOptions())
-    with pytest.raises(InputError, match="at least one FBK network and one other"):
+    with pytest.raises(InputError, match="at least two experts"):
         train_mixture(run / "data", [run / "experts" / "fbk1"], tmp_path / "m", MixtureOptions())
 
 
@@ -251,7 +256,7 @@ def test_transcripts_of_a_recogniser_take_the_place_of_the_files_own(tmp_path):
     )  # fmt: skip
     prepare_responses(tmp_path / "out", options)
     for name, rows in (("train", train), ("test", test)):
-        found = read_responses(tmp_path / "out" / f"{name}.csv")
+        found = read_response_file(tmp_path / "out" / f"{name}.csv", LANGUAGE_MEANING)
         assert [row.recognised for row in found] == [f"i want {name}"] * (len(rows) - 1) + [""]
         assert [(row.id, row.label) for row in found] == [(row.id, row.label) for row in rows]
     with pytest.raises(InputError, match=rf"test\.csv: 20 responses without a.*{test[0].id} "):
@@ -279,7 +284,7 @@ def test_files_say_by_fields_which_system_it_is(run, tmp_path):
     assert shown.tolist() == [key.shown for key in systems.keys]
     compared = pd.read_csv(run / "tables" / "comparisons.csv")["model"]
     assert set(compared) == {systems.mixture.base, f"{systems.mixture.base} + memory"}
-    for name in ("best.json", "systems.json"):
+    for name in ("best.json", "systems.json", "classes.json"):
         shutil.copyfile(run / "mixture" / name, tmp_path / name)
     best = systems.best | {"base": "mixture: of another run"}
     (tmp_path / "best.json").write_text(json.dumps(best))
