@@ -19,17 +19,17 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "own-corpus.md"
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
 COMMANDS = [command for kind, block in BLOCKS if kind == "sh" for command in block.splitlines()]
 (FILE,) = (block for kind, block in BLOCKS if kind == "yaml" and block.startswith("# my.yaml"))
+NEW = "S007U001"
+"""The recording that is the new one: a clear one, as so small an acoustic model knows little."""
 (TABLE,) = (block for kind, block in BLOCKS if kind == "csv")
 
 
-def recordings(folder: Path) -> str:
-    """The corpus that the page begins with, in `folder`, with the columns that it shows; the text
-    of its first recording.
-    """
+def recordings(folder: Path) -> dict[str, str]:
+    """The corpus that the page begins with, in `folder`, with the columns that it shows; texts."""
     made = folder.parent / "made"
     generate(made, SampleOptions(speakers=21, natives=2, utterances=6), jobs=1)
     columns = next(csv.reader([TABLE.splitlines()[0]]))
-    texts = []
+    texts = {}
     folder.mkdir()
     with (folder / "lessons.csv").open("w", newline="") as stream:
         table = csv.DictWriter(stream, columns)
@@ -41,17 +41,17 @@ def recordings(folder: Path) -> str:
                 (folder / "wav").mkdir(exist_ok=True)
                 shutil.copy(made / u.audio, folder / "wav" / f"{key}.wav")
                 known, own = data.speakers[u.speaker], scores.loc[key]
-                texts.append(" ".join(u.words).capitalize() + ".")
-                row = {"file": f"wav/{key}.wav", "speaker": u.speaker, "text": texts[-1]}
+                texts[key] = " ".join(u.words).capitalize()
+                row = {"file": f"wav/{key}.wav", "speaker": u.speaker, "text": f"{texts[key]}."}
                 row |= {"age": known["age"], "sex": known["gender"]}
                 row |= {"fluency": 1 + round(0.4 * own["fluency"], 1), "overall": 10 * own["total"]}
                 table.writerow(row)
-    return texts[0]
+    return texts
 
 
 @pytest.mark.slow
 def test_every_command_of_the_page_works(tmp_path):
-    first = recordings(tmp_path / "recordings")
+    texts = recordings(tmp_path / "recordings")
     scripts = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
     environment.pop("PYSCORER_CORPORA", None)
@@ -60,14 +60,14 @@ def test_every_command_of_the_page_works(tmp_path):
         if command.startswith("cd "):
             folder /= command.removeprefix("cd ")
             (folder / "my.yaml").write_text(FILE)
-            shutil.copy(folder / "recordings/wav/S001U001.wav", folder / "new.wav")
+            shutil.copy(folder / f"recordings/wav/{NEW}.wav", folder / "new.wav")
             continue
         done = subprocess.run(
             *(command,), shell=True, cwd=folder, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
         said[command.split()[1]] = done.stdout
-    assert first == "The dog ran under the bridge.", "the page scores the first recording"
+    assert texts[NEW] in COMMANDS[-1], "the page scores another recording"
     assert (folder / "results/lessons/report.html").stat().st_size > 10_000
     assert "text: text\n" in said["new_corpus"] and "sex: gender\n" in said["new_corpus"]
     assert "overall: score overall, on a scale of 0 to 100" in said["new_corpus"]
