@@ -40,16 +40,15 @@ def test_the_decoder_is_the_configurations_and_our_own_by_default(tmp_path: Path
 
 def test_no_language_model_learns_from_those_who_are_judged(tmp_path: Path):
     run, data = run_of(tmp_path), tmp_path / "work" / "data"
-    assert Hearing({}, run).texts == [data / "sample" / "train" / "text"]
-    assert Hearing({}, run).grammar == [] and Hearing({}, run).graph_options == {}
+    texts = [data / "sample" / "train" / "text"]
+    assert Hearing({}, run).grammar is None and Hearing({}, run).graph_options == {"text": texts}
     grammar = tmp_path / "grammar.xml"
     grammar.write_text("")
     section = {"speech": {}, "prepare_responses": {"grammar": str(grammar)}}
     judged = Hearing({"proficiency": section}, run)
-    assert judged.texts == [data / "native/train/text", data / "sample/acoustic/text"]
+    texts = [data / "native/train/text", data / "sample/acoustic/text"]
     assert judged.lexicon == data / "native/train/lexicon.txt"
-    assert judged.grammar == [grammar]
-    assert judged.graph_options == {"unknown_words": "guess"}
+    assert judged.graph_options == {"text": texts, "grammar": grammar, "unknown_words": "guess"}
 
 
 def test_vosk_is_made_of_the_exported_network(tmp_path: Path):
