@@ -4,9 +4,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from pyscorer.contract.files import atomic_directory, shown
 from pyscorer.errors import InputError
@@ -14,6 +11,7 @@ from pyscorer.options import option
 from pyscorer.proficiency.answer_archives import AnswerFolders, read_answers
 from pyscorer.proficiency.answer_fitting import fit_answers
 from pyscorer.proficiency.answer_measures import DEEP, STATES, HeardAnswer
+from pyscorer.proficiency.expert_features import save_inputs
 from pyscorer.proficiency.pairs import UNSEEN, load_data
 
 log = logging.getLogger(__name__)
@@ -80,11 +78,7 @@ def answer_features(
     encoder, inputs = fit_answers(answers, keys, training, kept, options.longest)
     log.info("%d figures of %d answers; kinds: %s", len(encoder.names), len(keys), [*inputs])
     with atomic_directory(out) as part:
-        for kind, found in inputs.items():
-            arrays: dict[str, Any] = {"values": found.values.astype(np.float16)}
-            if found.lengths is not None:
-                arrays["lengths"] = found.lengths
-            np.savez(part / f"{kind}.npz", **arrays)
+        save_inputs(part, inputs)
         encoder.save(part / "encoder")
 
 

@@ -5,6 +5,7 @@ training rows and grammar; `encode` turns any prompt and response into the input
 """
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -274,12 +275,17 @@ def expert_features(data: Path, out: Path, options: FeatureOptions) -> None:
     generic = [transcript_text(line).split() for _, line in lines]
     encoders, inputs = fit_encoders(table, grammar, [g for g in generic if g], options)
     with atomic_directory(out) as part:
-        for kind, found in inputs.items():
-            arrays: dict[str, Any] = {"values": found.values.astype(np.float16)}
-            if found.lengths is not None:
-                arrays["lengths"] = found.lengths
-            np.savez(part / f"{kind}.npz", **arrays)
+        save_inputs(part, inputs)
         save_encoders(part / "encoders", encoders)
+
+
+def save_inputs(folder: Path, inputs: Mapping[str, Inputs]) -> None:
+    """Write `<kind>.npz` of every kind, in half precision."""
+    for kind, found in inputs.items():
+        arrays: dict[str, Any] = {"values": found.values.astype(np.float16)}
+        if found.lengths is not None:
+            arrays["lengths"] = found.lengths
+        np.savez(folder / f"{kind}.npz", **arrays)
 
 
 def load_inputs(features: Path, kind: str) -> Inputs:
