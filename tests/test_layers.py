@@ -15,6 +15,7 @@ LAYERS = (
     {"chain", "pretrained", "scoring"},
     {"measures", "kaldi", "pronunciation", "grading"},
     {"recognition", "proficiency"},
+    {"answers"},
     {"feedback"},
     {"stages"},
     {"console", "paths"},

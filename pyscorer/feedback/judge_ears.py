@@ -12,6 +12,8 @@ from pydantic import FiniteFloat, NegativeInt, PositiveInt
 
 from pyscorer.alignment.features import mfcc
 from pyscorer.alignment.gmm_model import Gmm
+from pyscorer.answers.answer_encoder import AnswerEncoder
+from pyscorer.answers.answer_measures import DEEP, STATES, HeardAnswer
 from pyscorer.chain.acoustic_model import AcousticModel, load_model
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.decoded import Decoded, Decoder
@@ -30,8 +32,6 @@ from pyscorer.pretrained.recogniser import Recogniser as Whisper
 from pyscorer.pretrained.recogniser import load_recogniser
 from pyscorer.pretrained.recogniser_view import view_recording
 from pyscorer.pretrained.transcribe import TranscribeOptions, hear_recordings
-from pyscorer.proficiency.answer_encoder import AnswerEncoder
-from pyscorer.proficiency.answer_measures import DEEP, STATES, HeardAnswer
 from pyscorer.proficiency.expert_features import Inputs
 from pyscorer.recognition.decode import hear
 from pyscorer.recognition.decode_vosk import VoskOptions, hear_vosk

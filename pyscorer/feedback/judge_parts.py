@@ -9,6 +9,13 @@ from pathlib import Path
 import numpy as np
 from pydantic import NegativeInt, PositiveInt
 
+from pyscorer.answers.answer_encoder import (
+    PHONES,
+    SEQUENCES,
+    VECTORS,
+    AnswerEncoder,
+)
+from pyscorer.answers.answer_measures import STATES
 from pyscorer.contract.decoded import Decoder, read_decoded, read_decoder
 from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import DEEP_SHIFT, encoder_folders
@@ -29,13 +36,6 @@ from pyscorer.feedback.judge_forms import mean_confidence
 from pyscorer.measures.gop import log_stay_probabilities
 from pyscorer.options import option
 from pyscorer.pretrained.packaged import model_directory
-from pyscorer.proficiency.answer_encoder import (
-    PHONES,
-    SEQUENCES,
-    VECTORS,
-    AnswerEncoder,
-)
-from pyscorer.proficiency.answer_measures import STATES
 
 
 @dataclass(frozen=True)

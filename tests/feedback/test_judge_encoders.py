@@ -9,6 +9,7 @@ import soundfile
 from made_judge import SPLITS, made_judge
 from made_whisper import DIM, tiny, write_model, write_tokenizer
 
+from pyscorer.answers.answer_features import AnswerOptions, answer_features
 from pyscorer.contract.decoded import read_decoded
 from pyscorer.feedback.judge_bundle import load_judge_model
 from pyscorer.feedback.judge_ears import load_ears
@@ -19,7 +20,6 @@ from pyscorer.measures.pool import pool
 from pyscorer.pretrained.encode import EncodeOptions, encode
 from pyscorer.pretrained.recogniser_view import ViewOptions, recogniser_view
 from pyscorer.pretrained.transcribe import TranscribeOptions, transcribe
-from pyscorer.proficiency.answer_features import AnswerOptions, answer_features
 from pyscorer.proficiency.pairs import load_data
 from pyscorer.proficiency.train_expert import ExpertOptions, train_expert
 from pyscorer.proficiency.train_mixture import MixtureOptions, train_mixture

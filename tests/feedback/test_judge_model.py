@@ -9,13 +9,13 @@ import pytest
 from made_judge import EXPERTS, made_judge
 from made_models import TEXTS, speak
 
+from pyscorer.answers.answer_encoder import AnswerEncoder
 from pyscorer.contract.classes import ACCEPTED
 from pyscorer.errors import InputError
 from pyscorer.feedback.judge_bundle import load_judge_model
 from pyscorer.feedback.judge_ears import load_ears
 from pyscorer.feedback.judge_model import judge_model, text_system
 from pyscorer.feedback.judge_parts import EarPaths, JudgeModelOptions, gather_ears, only
-from pyscorer.proficiency.answer_encoder import AnswerEncoder
 from pyscorer.proficiency.systems import Systems
 
 

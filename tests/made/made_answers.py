@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from pyscorer.answers.answer_archives import AnswerFolders
+from pyscorer.answers.answer_measures import DEEP, GOP, STATES, HeardAnswer
 from pyscorer.contract.ctm import Segment, write_ctm
 from pyscorer.contract.decoded import Alternative, Decoded, write_decoded
 from pyscorer.contract.files import write_table
@@ -15,8 +17,6 @@ from pyscorer.contract.recording import Measured, Recording, RecordingView, Word
 from pyscorer.contract.segments import DURATION_COLUMNS, phone_segments
 from pyscorer.measures.gop import POSTERIOR_MEASURES
 from pyscorer.measures.pool import EXTRAS
-from pyscorer.proficiency.answer_archives import AnswerFolders
-from pyscorer.proficiency.answer_measures import DEEP, GOP, STATES, HeardAnswer
 
 Spoken = Sequence[tuple[str, int, Sequence[tuple[str, int]]]]
 """Word, frames of silence before it, and its phones with their frames."""

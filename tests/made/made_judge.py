@@ -19,6 +19,7 @@ from made_scorer import learn_alignment
 
 from pyscorer.alignment.align import AlignOptions, align
 from pyscorer.alignment.features import FeatureOptions, features
+from pyscorer.answers.answer_features import AnswerOptions, answer_features
 from pyscorer.chain.acoustic_model import AcousticModel, save_model
 from pyscorer.chain.export import ExportOptions, export
 from pyscorer.chain.tree import CENTRAL, Branch, make_tree, write_tree
@@ -30,7 +31,6 @@ from pyscorer.feedback.judge_model import judge_model
 from pyscorer.feedback.judge_parts import EarPaths, JudgeModelOptions
 from pyscorer.measures.gop import gop
 from pyscorer.measures.pool import pool
-from pyscorer.proficiency.answer_features import AnswerOptions, answer_features
 from pyscorer.proficiency.expert_features import FeatureOptions as TextOptions
 from pyscorer.proficiency.expert_features import expert_features
 from pyscorer.proficiency.prepare_responses import ResponseOptions, prepare_responses

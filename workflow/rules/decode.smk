@@ -43,6 +43,7 @@ rule decode:
         WORK / "decode" / "{corpus}" / "{split}" / "hyp.text",
         WORK / "decode" / "{corpus}" / "{split}" / "words.ctm",
         WORK / "decode" / "{corpus}" / "{split}" / "nbest.csv",
+        WORK / "decode" / "{corpus}" / "{split}" / "decoder.json",
     params:
         folders=folders("data", "feats", out=0),
         options=options("decode"),
@@ -65,6 +66,7 @@ rule decode_vosk:
         WORK / "decode_vosk" / "{corpus}" / "{split}" / "hyp.text",
         WORK / "decode_vosk" / "{corpus}" / "{split}" / "words.ctm",
         WORK / "decode_vosk" / "{corpus}" / "{split}" / "nbest.csv",
+        WORK / "decode_vosk" / "{corpus}" / "{split}" / "decoder.json",
     params:
         folders=folders("data", out=0),
         options=options("decode_vosk", base=HEARING.vosk_options),
@@ -86,6 +88,7 @@ rule transcribe:
         WORK / "transcribe" / "{corpus}" / "{split}" / "hyp.text",
         WORK / "transcribe" / "{corpus}" / "{split}" / "words.ctm",
         WORK / "transcribe" / "{corpus}" / "{split}" / "nbest.csv",
+        WORK / "transcribe" / "{corpus}" / "{split}" / "decoder.json",
     params:
         folders=folders("data", out=0),
         options=options("transcribe", base=HEARING.whisper_options),

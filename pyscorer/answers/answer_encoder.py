@@ -13,10 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscorer.contract.files import atomic_directory, read_json
-from pyscorer.contract.weights import load_arrays
-from pyscorer.errors import InputError, naming
-from pyscorer.proficiency.answer_measures import (
+from pyscorer.answers.answer_measures import (
     DEEP,
     FLAGS,
     STATES,
@@ -30,7 +27,10 @@ from pyscorer.proficiency.answer_measures import (
     word_means,
     word_table,
 )
-from pyscorer.proficiency.answer_projection import Projection
+from pyscorer.answers.projection import Projection
+from pyscorer.contract.files import atomic_directory, read_json
+from pyscorer.contract.weights import load_arrays
+from pyscorer.errors import InputError, naming
 from pyscorer.proficiency.encoders import Scale
 from pyscorer.proficiency.expert_features import Inputs
 from pyscorer.proficiency.vectors import pad

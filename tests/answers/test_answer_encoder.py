@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from made_answers import SHORT, drawn, silence, viewed
 
+from pyscorer.answers.answer_encoder import KINDS, SEQUENCES, AnswerEncoder
+from pyscorer.answers.answer_measures import DEEP, FLAGS, STATES, HeardAnswer
+from pyscorer.answers.fitting import fit_answers
+from pyscorer.answers.projection import FEWEST, Moments
 from pyscorer.errors import InputError
-from pyscorer.proficiency.answer_encoder import KINDS, SEQUENCES, AnswerEncoder
-from pyscorer.proficiency.answer_fitting import fit_answers
-from pyscorer.proficiency.answer_measures import DEEP, FLAGS, STATES, HeardAnswer
-from pyscorer.proficiency.answer_projection import FEWEST, Moments
 from pyscorer.proficiency.expert_features import Inputs
 
 TRAIN = [drawn(f"train{i:02}", i, worse=i % 3 / 2) for i in range(30)] + [silence("train30")]

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyscorer.answers.answer_archives import AnswerFolders, read_answers
+from pyscorer.answers.answer_measures import DEEP, STATES, HeardAnswer
+from pyscorer.answers.fitting import fit_answers
 from pyscorer.contract.files import atomic_directory, shown
 from pyscorer.errors import InputError
 from pyscorer.options import option
-from pyscorer.proficiency.answer_archives import AnswerFolders, read_answers
-from pyscorer.proficiency.answer_fitting import fit_answers
-from pyscorer.proficiency.answer_measures import DEEP, STATES, HeardAnswer
 from pyscorer.proficiency.expert_features import save_inputs
 from pyscorer.proficiency.pairs import UNSEEN, load_data
 

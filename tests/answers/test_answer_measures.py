@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from made_answers import answer, silence, viewed
 
-from pyscorer.contract.ctm import Segment
-from pyscorer.contract.decoded import Alternative, Decoded
-from pyscorer.contract.recording import Recording
-from pyscorer.errors import InputError
-from pyscorer.proficiency.answer_fluency import fluency
-from pyscorer.proficiency.answer_measures import (
+from pyscorer.answers.answer_measures import (
     GOP,
     HeardAnswer,
     describe_answer,
     phone_table,
     word_table,
 )
+from pyscorer.answers.fluency import fluency
+from pyscorer.contract.ctm import Segment
+from pyscorer.contract.decoded import Alternative, Decoded
+from pyscorer.contract.recording import Recording
+from pyscorer.errors import InputError
 
 SPOKEN = [
     ("cat", 30, [("K", 10), ("AE", 20), ("T", 10)]),

@@ -7,15 +7,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pyscorer.errors import InputError, naming
-from pyscorer.proficiency.answer_encoder import (
+from pyscorer.answers.answer_encoder import (
     PHONES,
     SEQUENCES,
     AnswerEncoder,
     Raw,
     relative,
 )
-from pyscorer.proficiency.answer_measures import (
+from pyscorer.answers.answer_measures import (
     DEEP,
     FLAGS,
     STATES,
@@ -27,7 +26,8 @@ from pyscorer.proficiency.answer_measures import (
     states,
     word_table,
 )
-from pyscorer.proficiency.answer_projection import Moments
+from pyscorer.answers.projection import Moments
+from pyscorer.errors import InputError, naming
 from pyscorer.proficiency.encoders import Scale
 from pyscorer.proficiency.expert_features import Inputs
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pyscorer.answers.fluency import fluency
 from pyscorer.contract.decoded import Decoded
 from pyscorer.contract.phones import PHONE_ID, UNKNOWN_PHONE, VOWELS
 from pyscorer.contract.recording import Measured, Recording, RecordingView
@@ -19,7 +20,6 @@ from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
 from pyscorer.evaluation.word_errors import count_errors, disagreement
 from pyscorer.measures.gop import GMM_MEASURES, POSTERIOR_MEASURES
-from pyscorer.proficiency.answer_fluency import fluency
 
 DEEP, GOP, STATES = "tdnnf", "gop", "encoder"
 """Names of the measures that are read: pooled deep features of the TDNN-F with `pool.EXTRAS`, what

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from made_answers import drawn, silence, viewed, write_answers
 
+from pyscorer.answers.answer_archives import AnswerFolders, read_answers
+from pyscorer.answers.answer_encoder import KINDS, SEQUENCES, AnswerEncoder
+from pyscorer.answers.answer_features import AnswerOptions, answer_features
+from pyscorer.answers.answer_measures import HeardAnswer
 from pyscorer.contract.classes import ACCEPTED, write_classes
 from pyscorer.contract.decoded import TEXT
 from pyscorer.corpora.spoken_call import Response
 from pyscorer.errors import InputError
-from pyscorer.proficiency.answer_archives import AnswerFolders, read_answers
-from pyscorer.proficiency.answer_encoder import KINDS, SEQUENCES, AnswerEncoder
-from pyscorer.proficiency.answer_features import AnswerOptions, answer_features
-from pyscorer.proficiency.answer_measures import HeardAnswer
 from pyscorer.proficiency.expert_features import load_inputs
 from pyscorer.proficiency.response_file import write_response_file
 from pyscorer.proficiency.train_expert import ExpertOptions, train_expert

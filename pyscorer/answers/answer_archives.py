@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from pyscorer.answers.answer_measures import DEEP, GOP, STATES, HeardAnswer
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.decoded import read_decoded, read_transcripts
 from pyscorer.contract.files import read_table, shown
@@ -14,7 +15,6 @@ from pyscorer.contract.segments import PhoneSegment, read_segments
 from pyscorer.contract.tables import number, read_frame
 from pyscorer.errors import InputError
 from pyscorer.pretrained.view_columns import VIEW_OF_UTTERANCE
-from pyscorer.proficiency.answer_measures import DEEP, GOP, STATES, HeardAnswer
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What of a spoken answer the acoustic experts hear, of a corpus and of one recording."""
