@@ -11,8 +11,7 @@ from pyscorer.corpora.manifests import Manifest, check_there, corpora_root, load
 from pyscorer.corpora.part import CorpusPart, write_part
 from pyscorer.corpora.sources import write_recordings
 from pyscorer.corpora.speakers import select_speakers
-from pyscorer.corpora.take_split import take_split
-from pyscorer.errors import InputError
+from pyscorer.corpora.take_split import check_split, take_split
 from pyscorer.options import option
 
 
@@ -44,9 +43,7 @@ def prepare(
     Raises InputError if the corpus is not there, with what to do, and for inconsistent files.
     """
     manifest = load_manifest(corpus, options.manifests)
-    if split not in manifest.splits:
-        known = ", ".join(manifest.splits)
-        raise InputError(f"corpus {corpus} has no split {split}; it has: {known}")
+    check_split(manifest, split)  # before it is asked whether the corpus is there
     root = corpora_root(root)
     check_there(manifest, root)
     folder = manifest.place(root)

@@ -12,15 +12,20 @@ from pyscorer.corpora.splits import split_by_rule
 from pyscorer.errors import InputError
 
 
+def check_split(manifest: Manifest, split: str) -> None:
+    """Raises InputError, naming the splits that there are, for one that the manifest lacks."""
+    if split not in manifest.splits:
+        known = ", ".join(manifest.splits)
+        raise InputError(f"corpus {manifest.name} has no split {split}; it has: {known}")
+
+
 def take_split(manifest: Manifest, folder: Path, split: str) -> CorpusPart:
     """A split of the corpus in `folder`.
 
     Raises InputError as its reader, for what rules of the manifest do not fit, and for a class that
     hangs on a score that the corpus does not have.
     """
-    if split not in manifest.splits:
-        known = ", ".join(manifest.splits)
-        raise InputError(f"corpus {manifest.name} has no split {split}; it has: {known}")
+    check_split(manifest, split)
     part = _of_reader(manifest, folder, split) if manifest.reader else _own(manifest, folder, split)
     return _judged(manifest, _prompted(part) if manifest.prompt_is_text else part)
 

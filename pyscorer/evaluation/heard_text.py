@@ -3,11 +3,11 @@
 import csv
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from pyscorer.contract.datadir import read_data_dir
+from pyscorer.contract.datadir import Utterance
 from pyscorer.contract.decoded import Decoded, write_decoded
 from pyscorer.contract.files import atomic_open
 from pyscorer.evaluation.word_errors import WordErrors, count_errors
@@ -16,15 +16,19 @@ from pyscorer.progress import progress_bar
 log = logging.getLogger(__name__)
 
 
-def write_heard(out: Path, data: Path, decoded: Iterable[tuple[Decoded, float]]) -> None:
+def write_heard(
+    out: Path,
+    data: Path,
+    utterances: Mapping[str, Utterance],
+    decoded: Iterable[tuple[Decoded, float]],
+) -> None:
     """Write what was heard of the data directory `data`, streaming: see `contract.decoded`.
 
-    `decoded` gives the utterances in its order, each with its duration in seconds. Where `data` has
-    a text, `out/wer.csv` has words, substitutions, deletions, insertions and word error rate of
-    each utterance, with a row TOTAL at the end; letters are compared whatever their case. Logs the
-    utterances in which nothing was heard, and the speed.
+    `decoded` gives its `utterances` in their order, each with its duration in seconds. Where they
+    have a text, `out/wer.csv` has words, substitutions, deletions, insertions and word error
+    rate of each utterance, with a row TOTAL at the end; letters are compared whatever their case.
+    Logs the utterances in which nothing was heard, and the speed.
     """
-    utterances = read_data_dir(data).utterances
     known = any(utterance.words for utterance in utterances.values())
     (out / "wer.csv").unlink(missing_ok=True)  # of another run
     total, seconds, silent, started = WordErrors(), 0.0, list[str](), time.monotonic()

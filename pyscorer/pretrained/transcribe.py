@@ -73,7 +73,7 @@ def transcribe(
     tasks = chunks(utterances.values(), options.batch)
     results = shared_map(_transcribe, source, tasks, options.jobs)
     write_decoder(out, "whisper", options)
-    write_heard(out, data, (one for part in results for one in part))
+    write_heard(out, data, utterances, (one for part in results for one in part))
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def decode(
         )
     source = _open(model, names, graph, options)
     write_decoder(out, "own", options)
-    write_heard(out, data, shared_map(_decode, source, utterances, options.jobs))
+    write_heard(out, data, utterances, shared_map(_decode, source, utterances, options.jobs))
 
 
 @dataclass(frozen=True)

@@ -47,11 +47,13 @@ def decode_vosk(
     utterance, for a recording that cannot be read.
     """
     _load(model)
-    utterances = read_data_dir(data).utterances.values()
+    utterances = read_data_dir(data).utterances
     reader = TranscriptReader(read_lexicon(lexicon) if lexicon else {})
     source = _Source(model, reader, options.nbest)
     write_decoder(out, "vosk", options)
-    write_heard(out, data, shared_map(_decode, source, utterances, options.jobs))
+    write_heard(
+        out, data, utterances, shared_map(_decode, source, utterances.values(), options.jobs)
+    )
 
 
 @dataclass(frozen=True)

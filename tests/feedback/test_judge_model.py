@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_judge import EXPERTS, made_judge
+from made_judge import EXPERTS, ear_paths, made_judge
 from made_models import TEXTS, speak
 
 from pyscorer.answers.answer_encoder import AnswerEncoder
@@ -26,15 +26,7 @@ def root() -> Path:
 
 @pytest.fixture
 def paths(root: Path) -> EarPaths:
-    return EarPaths(
-        decoded=root / "decode-train",
-        graph=root / "graph",
-        lexicon=root / "lexicon.txt",
-        tdnnf=root / "tdnnf.pt",
-        gmm=root / "gmm",
-        ali=root / "ali-train",
-        answers=root / "answers",
-    )
+    return ear_paths(root)
 
 
 def gather(root: Path, out: Path, ears: EarPaths) -> set[str]:

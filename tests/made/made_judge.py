@@ -155,6 +155,19 @@ def made_judge() -> Path:
     return Path(_KEPT.name)
 
 
+def ear_paths(root: Path) -> EarPaths:
+    """What heard the training responses of the run in `root`."""
+    return EarPaths(
+        decoded=root / "decode-train",
+        graph=root / "graph",
+        lexicon=root / "lexicon.txt",
+        tdnnf=root / "tdnnf.pt",
+        gmm=root / "gmm",
+        ali=root / "ali-train",
+        answers=root / "answers",
+    )
+
+
 def learn_to_judge(root: Path, grammar: bool = True) -> None:
     """From what was heard and measured to root/model."""
     accepted = root / "grammar.csv"
@@ -184,15 +197,7 @@ def learn_to_judge(root: Path, grammar: bool = True) -> None:
     train_mixture(data, folders, root / "mixture", mixture)
     judge_model(
         *(root / "features", folders, root / "mixture", root / "model"),
-        EarPaths(
-            decoded=root / "decode-train",
-            graph=root / "graph",
-            lexicon=root / "lexicon.txt",
-            tdnnf=root / "tdnnf.pt",
-            gmm=root / "gmm",
-            ali=root / "ali-train",
-            answers=root / "answers",
-        ),
+        ear_paths(root),
         JudgeModelOptions(),
     )
 
