@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pyscorer.pronunciation.scorer import ScorerOptions
-from pyscorer.pronunciation.train_scorer import Sources, train_and_test
+from pyscorer.pronunciation.train_scorer import Sources, TestSources, train_and_test
 
 
 def pretrain_scorer(
@@ -16,6 +16,9 @@ def pretrain_scorer(
     options: ScorerOptions,
     copies: list[Path] | None = None,
     splices: Path | None = None,
+    train_frames: Path | None = None,
+    test_frames: Path | None = None,
+    copies_frames: list[Path] | None = None,
 ) -> None:
     """Train the scoring module on synthetic scores: stage (ii) of Lin & Wang 2021, section 2.3.
 
@@ -23,7 +26,8 @@ def pretrain_scorer(
     pooled directories of perturbed copies of the train split. As in train_scorer there is a module
     for each seed and fold. The module of fold k learns column `without_<k>` of the utterances,
     copies and spliced utterances of the other folds, so that nothing derived from the human scores
-    of fold k is in it; the epoch kept is the best by the synthetic scores of fold k.
+    of fold k is in it; the epoch kept is the best by the synthetic scores of fold k. Frames are
+    those of train_scorer; `copies_frames` is parallel to `copies`.
 
     Writes what train_scorer writes; there, go on from it with --start. PCCs are with human scores
     but for `valid_pcc` (and train_log.csv), which is with the synthetic ones.
@@ -31,6 +35,8 @@ def pretrain_scorer(
     Raises InputError for an utterance or copy without a synthetic score, or other folds.
     """
     sources = Sources(
-        train_data, train_pool, synthetic=synthetic, copies=tuple(copies or ()), splices=splices
+        *(train_data, train_pool, None, synthetic, tuple(copies or ()), splices, train_frames),
+        tuple(copies_frames or ()),
     )
-    train_and_test(sources, test_data, test_pool, out, options, "pretrain_scorer")
+    test = TestSources(test_data, test_pool, test_frames)
+    train_and_test(sources, test, out, options, "pretrain_scorer")
