@@ -7,7 +7,7 @@ from typing import Any
 
 from pyscorer.config import Run
 from pyscorer.errors import InputError
-from pyscorer.planning.commands import Config
+from pyscorer.planning.commands import Config, told
 
 _ROW_STAGES = ("pretrained", "finetuned", "unfrozen")
 _ROW_INPUTS = {"deep": "pool", "gop": "gop", "transition_gop": "transition_gop"}
@@ -28,6 +28,9 @@ class Rows:
                     raise InputError(f"paper1.{stage}.{name}.start: no row is called {start}")
                 if stage == "unfrozen" and "start" not in row:
                     raise InputError(f"paper1.{stage}.{name}: needs the row that it starts from")
+        for name in self.config["paper1"].get("only", []):
+            if name not in self.names:
+                raise InputError(f"paper1.only: no row is called {name}")
 
     @property
     def copies(self) -> list[str]:
@@ -50,6 +53,22 @@ class Rows:
         """All rows, in their order."""
         stages = (self.config["paper1"][stage] for stage in _ROW_STAGES)
         return [name for rows in (*stages, self.config["baselines"]) for name in rows]
+
+    @property
+    def shown(self) -> list[str]:
+        """Those that the tables show, in the same order: all, or `only` some."""
+        only = self.config["paper1"].get("only", self.names)
+        return [name for name in self.names if name in only]
+
+    def told(self) -> dict[str, Any]:
+        """What the page of the tables says of the run: as others, and which network it is."""
+        network = self.config["train_tdnnf"].get("network", "paper")
+        if "acoustic_model" in self.config:
+            network = Path(self.config["acoustic_model"]).name
+        elif self.config["engine"] == "kaldi":
+            network = "of Kaldi's programs"
+        said = told(self.run)
+        return said | {"note": f"{said['note']}; network: {network}"}
 
     def directory(self, name: str) -> Path:
         """Folder of the model that a row is made of."""

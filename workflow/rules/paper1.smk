@@ -144,14 +144,14 @@ rule parameters:
 rule paper_tables:
     input:
         data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
-        models=[ROWS.directory(name) / "scores.csv" for name in ROWS.names],
+        models=[ROWS.directory(name) / "scores.csv" for name in ROWS.shown],
         parameters=rules.parameters.output[0],
     output:
         RESULTS / "paper1" / "paper1.html",
     params:
         folders=folders("data", "models", out=0),
-        names=ROWS.names,
-        options=options("paper_tables", base=commands.told(RUN)),
+        names=ROWS.shown,
+        options=options("paper_tables", base=ROWS.told()),
     log:
         LOGS / "paper_tables.log",
     benchmark:
