@@ -107,6 +107,8 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
     config = ModuleConfig(
         len(columns),
         attention=options.attention,
+        nonlinear_input=options.nonlinear_input,
+        residual=options.residual,
         dropout=options.dropout,
         kept_inputs=len([name for name in columns if name in options.extras]),
     )
@@ -151,7 +153,7 @@ def read_start(scorer: Path, columns: list[str], options: ScorerOptions) -> Trai
         raise InputError(f"{path}: no module of seed {lacking[0].seed}, fold {lacking[0].fold}")
     if model.columns != columns:
         raise InputError(f"{path}: reads other columns than are asked for")
-    for name in ("folds", "attention"):
+    for name in ("folds", "attention", "nonlinear_input", "residual", "frame_norm"):
         theirs, mine = getattr(model.options, name), getattr(options, name)
         if theirs != mine:
             raise InputError(f"{path}: trained with {name} {theirs}, not {mine}")
