@@ -10,6 +10,8 @@ from pyscorer.errors import InputError
 from pyscorer.planning.commands import Config, told
 
 _ROW_STAGES = ("pretrained", "finetuned", "unfrozen")
+_PLANNED = ("inputs", "start", "synthetic", "teacher")
+"""Keys of a row that the rules read; the others are options of its stage."""
 _ROW_INPUTS = {"deep": "pool", "gop": "gop", "transition_gop": "transition_gop"}
 
 
@@ -28,6 +30,11 @@ class Rows:
                     raise InputError(f"paper1.{stage}.{name}.start: no row is called {start}")
                 if stage == "unfrozen" and "start" not in row:
                     raise InputError(f"paper1.{stage}.{name}: needs the row that it starts from")
+                teachers = self.config["paper1"].get("teachers", {})
+                if "teacher" in row and row["teacher"] not in teachers:
+                    raise InputError(
+                        f"paper1.{stage}.{name}.teacher: {row['teacher']} is not of paper1.teachers"
+                    )
         for name in self.config["paper1"].get("only", []):
             if name not in self.names:
                 raise InputError(f"paper1.only: no row is called {name}")
@@ -86,13 +93,25 @@ class Rows:
         start = self.config["paper1"][stage][name].get("start")
         return [self.directory(start) / "model.pt"] if start else []
 
+    def taught(self, stage: str, name: str) -> list[Path]:
+        """Synthetic scores, and what utterances are spliced of, by the teacher of a row."""
+        teacher = self.config["paper1"][stage][name].get("teacher", "")
+        return [path.parent / teacher / path.name for path in self.synthetic]
+
     def learned(self, name: str) -> list[Path]:
         """The synthetic scores that an unfrozen row learns, if it does."""
         learns = self.config["paper1"]["unfrozen"][name].get("synthetic")
-        return self.synthetic[:1] if learns else []
+        return self.taught("unfrozen", name)[:1] if learns else []
+
+    def frames(self, stage: str, name: str, splits: Iterable[str]) -> list[Path]:
+        """The deep features by frame of `splits`, if a row reads them (`frame_norm`)."""
+        if not self.options(stage, name).get("frame_norm"):
+            return []
+        folder = self.run.work / "deep" / self.run.corpus
+        return [folder / split / "frame_shift" for split in splits]
 
     def options(self, stage: str, name: str) -> dict[str, Any]:
         """A row's own options of its stage; fine-tuning has a section for all rows besides."""
         shared = self.config["paper1"].get("finetune", {}) if stage == "finetuned" else {}
         row = self.config["paper1"][stage][name]
-        return shared | {k: v for k, v in row.items() if k not in ("inputs", "start", "synthetic")}
+        return shared | {k: v for k, v in row.items() if k not in _PLANNED}

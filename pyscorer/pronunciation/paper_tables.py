@@ -13,6 +13,7 @@ from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import read_scores, seed_columns
 from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson
+from pyscorer.evaluation.published import published
 from pyscorer.evaluation.templates import page_template
 from pyscorer.options import option
 
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 _PCCS = ["train_pcc", "valid_pcc", "held_out_pcc"]
 LAYOUT = Path(__file__).parent / "paper_tables.yaml"
 SETS = ("l2", "l2_train", "speechocean762", "speechocean762_train")
-"""What the paper reports PCC on: test and training sets of its private L2 corpus and of this one."""
+"""Where the paper reports PCC: test and training sets of its own L2 corpus, and of this one."""
 
 _HEADINGS = dict(zip(SETS, ("paper, L2", "L2, train", "paper", "paper, train"), strict=True))
 _OURS = ["test PCC", "sd", "95 % interval", "averaged", "held-out", "train", "difference"]
@@ -71,6 +72,20 @@ def read_model(path: Path, data: Path) -> Model:
     )
 
 
+def _published(number: str, row: dict[str, Any]) -> dict[str, float]:
+    """The paper's PCC of a row on its `SETS`; none of a row that is ours."""
+    if "paper" not in row:
+        return {}
+    if number != "4 and 5":
+        return published("lin2021", number, row["paper"])
+    found = {}
+    for name, table in (("l2", "4"), ("speechocean762", "5")):
+        figures = published("lin2021", table, row["paper"])
+        parts = {name: figures.get("testing"), f"{name}_train": figures.get("training")}
+        found |= {part: value for part, value in parts.items() if value is not None}
+    return found
+
+
 def table_rows(
     layout: dict[str, Any], models: dict[str, Path], data: Path, options: PaperTableOptions
 ) -> list[dict[str, Any]]:
@@ -92,7 +107,9 @@ def table_rows(
     for row in layout["rows"]:
         cells: dict[str, Any] = {"system": row["label"], "model": row["model"]}
         cells["ours"] = "paper" not in row
-        cells |= {f"paper_{name}": value for name, value in _published(layout, row).items()}
+        cells |= {
+            f"paper_{name}": value for name, value in _published(layout["number"], row).items()
+        }
         model = loaded.get(row["model"])
         if model is None:
             rows.append(cells)
@@ -118,11 +135,13 @@ def table_rows(
 
 def parameter_rows(parts: dict[str, int]) -> list[dict[str, Any]]:
     """Table 1: trained parameters of each part; beside the totals those of the paper."""
-    published = {"acoustic model (TDNN-F)": 8165047, "scoring module": 20289}
-    return [
-        {"part": name, "paper": published.get(name), "parameters": int(count)}
-        for name, count in parts.items()
-    ]
+    printed = {"acoustic model (TDNN-F)": "Acoustic model", "scoring module": "scoring module"}
+    rows = []
+    for name, count in parts.items():
+        paper = published("lin2021", "1", printed[name]) if name in printed else {}
+        figures = {"paper": paper.get("parameters"), "parameters": count}
+        rows.append({"part": name} | {k: v if v is None else int(v) for k, v in figures.items()})
+    return rows
 
 
 def _number(value: Any, digits: int = 3) -> str:

@@ -59,13 +59,20 @@ rule pretrain_scorer:
         train_pool=lambda w: ROWS.pool("pretrained", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("pretrained", w.model, ["test"]),
         copies=lambda w: ROWS.pool("pretrained", w.model, ROWS.copies),
-        synthetic=ROWS.synthetic[:1],
-        splices=ROWS.synthetic[1:],
+        synthetic=lambda w: ROWS.taught("pretrained", w.model)[:1],
+        splices=lambda w: ROWS.taught("pretrained", w.model)[1:],
+        train_frames=lambda w: ROWS.frames("pretrained", w.model, ["train"]),
+        test_frames=lambda w: ROWS.frames("pretrained", w.model, ["test"]),
+        copies_frames=lambda w: ROWS.frames("pretrained", w.model, ROWS.copies),
     output:
         WORK / "pretrained" / "{model}" / "model.pt",
         WORK / "pretrained" / "{model}" / "scores.csv",
     params:
-        folders=folders("train_data", "train_pool", "copies", "test_data", "test_pool", out=0),
+        folders=folders(
+            *("train_data", "train_pool", "copies", "test_data", "test_pool"),
+            *("train_frames", "test_frames", "copies_frames"),
+            out=0,
+        ),
         files=files("synthetic", "splices"),
         options=lambda w: options(
             "pretrain_scorer", ROWS.options("pretrained", w.model), base=config["train_scorer"]
@@ -87,6 +94,8 @@ use rule train_scorer as finetune_scorer with:
         train_pool=lambda w: ROWS.pool("finetuned", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("finetuned", w.model, ["test"]),
         start=lambda w: ROWS.start("finetuned", w.model),
+        train_frames=lambda w: ROWS.frames("finetuned", w.model, ["train"]),
+        test_frames=lambda w: ROWS.frames("finetuned", w.model, ["test"]),
     output:
         WORK / "finetuned" / "{model}" / "model.pt",
         WORK / "finetuned" / "{model}" / "scores.csv",
