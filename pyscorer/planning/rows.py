@@ -21,13 +21,33 @@ class Rows:
     run: Run
 
     def check(self) -> None:
-        """Raise InputError for a row that goes on from none."""
+        """Raise InputError for a row that goes on from none, and for what is not unlabelled."""
+        self._check_unlabelled()
         for stage in _ROW_STAGES:
             for name, row in self.config["paper1"][stage].items():
                 if (start := row.get("start", name)) not in self.names:
                     raise InputError(f"paper1.{stage}.{name}.start: no row is called {start}")
                 if stage == "unfrozen" and "start" not in row:
                     raise InputError(f"paper1.{stage}.{name}: needs the row that it starts from")
+
+    def _check_unlabelled(self) -> None:
+        own, corpora = self.run.corpus, dict.fromkeys(d.split("/")[0] for d in self.run.unlabelled)
+        for key, learnt in (
+            ("acoustic_data", self.run.acoustic),
+            ("paper1.unlabelled", self.run.unlabelled),
+        ):
+            if f"{own}/test" in learnt:
+                raise InputError(f"{key}: {own}/test is the test split: nothing learns its audio")
+        if f"{own}/train" in self.run.unlabelled:
+            raise InputError(
+                f"paper1.unlabelled: {own}/train is the train split, which stage (ii) learns "
+                "anyway: leave it out"
+            )
+        if self.config["engine"] == "kaldi" and (others := [c for c in corpora if c != own]):
+            raise InputError(
+                f"paper1.unlabelled: engine kaldi: only splits of {own}, not of {others[0]}; the "
+                "torch engine takes any"
+            )
 
     @property
     def copies(self) -> list[str]:
@@ -61,6 +81,21 @@ class Rows:
         inputs = self.config["paper1"][stage][name].get("inputs", "deep")
         folder = self.run.work / _ROW_INPUTS[inputs] / self.run.corpus
         return [folder / split / "phones.scp" for split in splits]
+
+    def unlabelled(self, stage: str, name: str) -> list[Path]:
+        """The pooled vectors of the unlabelled datasets that a row reads."""
+        inputs = self.config["paper1"][stage][name].get("inputs", "deep")
+        return self.datasets(_ROW_INPUTS[inputs], "phones.scp")
+
+    def datasets(self, folder: str, file: str) -> list[Path]:
+        """A file of each of the unlabelled datasets."""
+        return [self.run.work / folder / dataset / file for dataset in self.run.unlabelled]
+
+    @property
+    def tested(self) -> list[Path]:
+        """What tells whose speech must not be among the unlabelled, if there is any."""
+        test = self.run.work / "data" / self.run.corpus / "test" / "utt2spk"
+        return [test] if self.run.unlabelled else []
 
     def start(self, stage: str, name: str) -> list[Path]:
         """The model that a row goes on from; none: random weights."""

@@ -12,22 +12,22 @@ rule paper1_tables:
 
 rule transition_gop:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
-        ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         model=WORK / "tdnnf" / "final.pt",
         made=TREE_MADE,
-        feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
+        feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
     output:
-        WORK / "transition_gop" / CORPUS / "{split}" / "phones.scp",
+        WORK / "transition_gop" / "{corpus}" / "{split}" / "phones.scp",
     params:
         tree=TREE,
         folders=folders("data", "ali", "reference", "feats", out=0),
     threads: workflow.cores
     log:
-        LOGS / "transition_gop" / "{split}.log",
+        LOGS / "transition_gop" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "transition_gop" / "{split}.tsv"
+        BENCHMARKS / "transition_gop" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer transition_gop {params.folders} --model {input.model:q} --tree {params.tree:q}"
         " --jobs {threads} 2>&1 | tee {log:q}"
@@ -59,13 +59,16 @@ rule pretrain_scorer:
         train_pool=lambda w: ROWS.pool("pretrained", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("pretrained", w.model, ["test"]),
         copies=lambda w: ROWS.pool("pretrained", w.model, ROWS.copies),
+        unlabelled=lambda w: ROWS.unlabelled("pretrained", w.model),
         synthetic=ROWS.synthetic[:1],
         splices=ROWS.synthetic[1:],
     output:
         WORK / "pretrained" / "{model}" / "model.pt",
         WORK / "pretrained" / "{model}" / "scores.csv",
     params:
-        folders=folders("train_data", "train_pool", "copies", "test_data", "test_pool", out=0),
+        folders=folders(
+            *("train_data", "train_pool", "copies", "unlabelled", "test_data", "test_pool"), out=0
+        ),
         files=files("synthetic", "splices"),
         options=lambda w: options(
             "pretrain_scorer", ROWS.options("pretrained", w.model), base=config["train_scorer"]
