@@ -12,6 +12,7 @@ from pyscorer.planning.commands import (
     existing,
     files,
     folders,
+    reference,
     scored,
     stage_options,
     stage_section,
@@ -275,6 +276,51 @@ def test_splices_are_made_where_they_are_asked_for():
     made = rows(splices=2)
     assert [path.name for path in made.synthetic] == ["scores.csv", "splices.csv"]
     assert made.synthetic_options() == {"folds": None, "splices": 2}
+
+
+def test_unlabelled_speech_is_any_dataset_in_place_of_copies():
+    made = rows(speeds=[], unlabelled=["sample/native", "librispeech/dev-clean"])
+    made.check()
+    assert made.copies == []
+    assert made.unlabelled("pretrained", "gop-ii") == [
+        WORK / "gop" / "sample" / "native" / "phones.scp",
+        WORK / "gop" / "librispeech" / "dev-clean" / "phones.scp",
+    ]
+    assert made.tested == [WORK / "data" / "sample" / "test" / "utt2spk"]
+    assert "; unlabelled speech of sample/native, librispeech/dev-clean" in made.run.note
+    # It is measured as the speech that its regressors learnt; all other speech as its own corpus.
+    train = WORK / "ali" / "sample" / "train" / "phones.ctm"
+    assert reference(made.run, "librispeech") == reference(made.run, "sample") == train
+    assert reference(made.run, "heard-sample").parts[-3] == "heard-sample"
+    corpora = Corpora(made.config, made.run)
+    assert corpora.download_options("librispeech") == {"splits": ["dev-clean"]}
+    assert rows().tested == rows().unlabelled("pretrained", "ii") == []
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("sample/test", "paper1.unlabelled: sample/test is the test split: nothing learns its"),
+        ("sample/train", "paper1.unlabelled: sample/train is the train split, which stage"),
+        ("sample/dev", "sample/dev: sample has no split dev: train, test, native"),
+        ("nobody/train", "nobody.yaml: no manifest of corpus nobody"),
+    ],
+)
+def test_what_cannot_be_unlabelled_speech_is_named(named, message):
+    with pytest.raises(InputError, match=message):
+        rows(unlabelled=[named]).check()
+
+
+def test_the_acoustic_model_of_the_rows_does_not_hear_the_test_split():
+    config = rows().config | {"acoustic_data": ["sample/test"]}
+    with pytest.raises(InputError, match="acoustic_data: sample/test is the test split: nothing"):
+        Rows(config, resolve_run(config)).check()
+
+
+def test_the_kaldi_engine_has_the_splits_of_one_corpus():
+    config = rows(unlabelled=["librispeech/dev-clean"]).config | {"engine": "kaldi"}
+    with pytest.raises(InputError, match="engine kaldi: only splits of sample, not of librispeech"):
+        Rows(config, resolve_run(config)).check()
 
 
 @pytest.mark.parametrize(

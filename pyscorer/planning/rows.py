@@ -23,7 +23,8 @@ class Rows:
     run: Run
 
     def check(self) -> None:
-        """Raise InputError for a row that goes on from none."""
+        """Raise InputError for a row that goes on from none, and for what is not unlabelled."""
+        self._check_unlabelled()
         for stage in _ROW_STAGES:
             for name, row in self.config["paper1"][stage].items():
                 if (start := row.get("start", name)) not in self.names:
@@ -38,6 +39,25 @@ class Rows:
         for name in self.config["paper1"].get("only", []):
             if name not in self.names:
                 raise InputError(f"paper1.only: no row is called {name}")
+
+    def _check_unlabelled(self) -> None:
+        own, corpora = self.run.corpus, dict.fromkeys(d.split("/")[0] for d in self.run.unlabelled)
+        for key, learnt in (
+            ("acoustic_data", self.run.acoustic),
+            ("paper1.unlabelled", self.run.unlabelled),
+        ):
+            if f"{own}/test" in learnt:
+                raise InputError(f"{key}: {own}/test is the test split: nothing learns its audio")
+        if f"{own}/train" in self.run.unlabelled:
+            raise InputError(
+                f"paper1.unlabelled: {own}/train is the train split, which stage (ii) learns "
+                "anyway: leave it out"
+            )
+        if self.config["engine"] == "kaldi" and (others := [c for c in corpora if c != own]):
+            raise InputError(
+                f"paper1.unlabelled: engine kaldi: only splits of {own}, not of {others[0]}; the "
+                "torch engine takes any"
+            )
 
     @property
     def copies(self) -> list[str]:
@@ -88,6 +108,21 @@ class Rows:
         folder = self.run.work / _ROW_INPUTS[inputs] / self.run.corpus
         return [folder / split / "phones.scp" for split in splits]
 
+    def unlabelled(self, stage: str, name: str) -> list[Path]:
+        """The pooled vectors of the unlabelled datasets that a row reads."""
+        inputs = self.config["paper1"][stage][name].get("inputs", "deep")
+        return self.datasets(_ROW_INPUTS[inputs], "phones.scp")
+
+    def datasets(self, folder: str, file: str) -> list[Path]:
+        """A file of each of the unlabelled datasets."""
+        return [self.run.work / folder / dataset / file for dataset in self.run.unlabelled]
+
+    @property
+    def tested(self) -> list[Path]:
+        """What tells whose speech must not be among the unlabelled, if there is any."""
+        test = self.run.work / "data" / self.run.corpus / "test" / "utt2spk"
+        return [test] if self.run.unlabelled else []
+
     def start(self, stage: str, name: str) -> list[Path]:
         """The model that a row goes on from; none: random weights."""
         start = self.config["paper1"][stage][name].get("start")
@@ -105,10 +140,15 @@ class Rows:
 
     def frames(self, stage: str, name: str, splits: Iterable[str]) -> list[Path]:
         """The deep features by frame of `splits`, if a row reads them (`frame_norm`)."""
-        if not self.options(stage, name).get("frame_norm"):
-            return []
         folder = self.run.work / "deep" / self.run.corpus
-        return [folder / split / "frame_shift" for split in splits]
+        wanted = self.options(stage, name).get("frame_norm")
+        return [folder / split / "frame_shift" for split in splits] if wanted else []
+
+    def unlabelled_frames(self, name: str) -> list[Path]:
+        """Those of the copies and of other unlabelled speech, if a row of stage (ii) reads them."""
+        wanted = self.options("pretrained", name).get("frame_norm")
+        others = self.datasets("deep", "frame_shift") if wanted else []
+        return [*self.frames("pretrained", name, self.copies), *others]
 
     def options(self, stage: str, name: str) -> dict[str, Any]:
         """A row's own options of its stage; fine-tuning has a section for all rows besides."""

@@ -48,7 +48,7 @@ class Sources:
     synthetic: Path | None = None
     """scores.csv of synthetic_scores: the targets, in place of the human scores."""
     copies: tuple[Path, ...] = ()
-    """Pooled directories of perturbed copies, trained on as well."""
+    """Pooled directories of perturbed copies and of other unlabelled speech, trained on as well."""
     splices: Path | None = None
     """splices.csv: utterances made up of the train split's words, trained on as well."""
 
@@ -58,11 +58,11 @@ class TrainingData:
     """The train split as the modules see it."""
 
     pooled: PooledSet
-    """The utterances of the train split, then their copies, then spliced ones."""
+    """The utterances of the train split, then unlabelled ones, then spliced ones."""
     targets: np.ndarray
     """Utterances and copies x folds: scores that the module of a held-out fold learns."""
     folds: np.ndarray
-    """Of utterances and copies."""
+    """Of all of them; NO_FOLD: trained on by all modules."""
     scores: np.ndarray
     """Human scores of the utterances, without copies."""
     speakers: np.ndarray

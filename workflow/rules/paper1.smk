@@ -12,22 +12,22 @@ rule paper1_tables:
 
 rule transition_gop:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
-        ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         model=WORK / "tdnnf" / "final.pt",
         made=TREE_MADE,
-        feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
+        feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
     output:
-        WORK / "transition_gop" / CORPUS / "{split}" / "phones.scp",
+        WORK / "transition_gop" / "{corpus}" / "{split}" / "phones.scp",
     params:
         tree=TREE,
         folders=folders("data", "ali", "reference", "feats", out=0),
     threads: workflow.cores
     log:
-        LOGS / "transition_gop" / "{split}.log",
+        LOGS / "transition_gop" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "transition_gop" / "{split}.tsv"
+        BENCHMARKS / "transition_gop" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer transition_gop {params.folders} --model {input.model:q} --tree {params.tree:q}"
         " --jobs {threads} 2>&1 | tee {log:q}"
@@ -59,17 +59,18 @@ rule pretrain_scorer:
         train_pool=lambda w: ROWS.pool("pretrained", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("pretrained", w.model, ["test"]),
         copies=lambda w: ROWS.pool("pretrained", w.model, ROWS.copies),
+        unlabelled=lambda w: ROWS.unlabelled("pretrained", w.model),
         synthetic=lambda w: ROWS.taught("pretrained", w.model)[:1],
         splices=lambda w: ROWS.taught("pretrained", w.model)[1:],
         train_frames=lambda w: ROWS.frames("pretrained", w.model, ["train"]),
         test_frames=lambda w: ROWS.frames("pretrained", w.model, ["test"]),
-        copies_frames=lambda w: ROWS.frames("pretrained", w.model, ROWS.copies),
+        copies_frames=lambda w: ROWS.unlabelled_frames(w.model),
     output:
         WORK / "pretrained" / "{model}" / "model.pt",
         WORK / "pretrained" / "{model}" / "scores.csv",
     params:
         folders=folders(
-            *("train_data", "train_pool", "copies", "test_data", "test_pool"),
+            *("train_data", "train_pool", "copies", "unlabelled", "test_data", "test_pool"),
             *("train_frames", "test_frames", "copies_frames"),
             out=0,
         ),

@@ -47,7 +47,7 @@ rule gop:
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
-        reference=WORK / "ali" / "{corpus}" / "train" / "phones.ctm",
+        reference=lambda w: commands.reference(RUN, w.corpus),
         deep=WORK / "deep" / "{corpus}" / "{split}" / "frame_shift",
         gmm=WORK / "gmm" / "final.npz",
         feats=WORK / "mfcc13" / "{corpus}" / "{split}" / "feats.scp",

@@ -1,4 +1,5 @@
-"""Stage (ii) of Lin & Wang: unlabelled copies of the train split, and their synthetic scores."""
+"""Stage (ii) of Lin & Wang: unlabelled speech, that is copies of the train split and datasets that
+the configuration names, and its synthetic scores. Of the test split only the speakers are read."""
 
 ROWS = PLAN.rows
 
@@ -55,10 +56,17 @@ rule synthetic_scores:
         train_pool=WORK / "gop" / CORPUS / "train" / "phones.scp",
         copies_data=[WORK / "data" / CORPUS / copy / "utt2spk" for copy in ROWS.copies],
         copies_pool=[WORK / "gop" / CORPUS / copy / "phones.scp" for copy in ROWS.copies],
+        unlabelled_data=ROWS.datasets("data", "utt2spk"),
+        unlabelled_pool=ROWS.datasets("gop", "phones.scp"),
+        test_data=ROWS.tested,
     output:
         ROWS.synthetic,
     params:
-        folders=folders("train_data", "train_pool", "copies_data", "copies_pool", out=0),
+        folders=folders(
+            *("train_data", "train_pool", "copies_data", "copies_pool"),
+            *("unlabelled_data", "unlabelled_pool", "test_data"),
+            out=0,
+        ),
         options=options("synthetic_scores", base=ROWS.synthetic_options()),
     threads: workflow.cores
     log:
