@@ -172,12 +172,12 @@ rule paper_tables:
 
 
 rule quote:
-    """The tables of the run, copied into the document that explains them."""
+    """The tables of the run, copied into the page that explains them."""
     input:
         RESULTS / "paper1" / "paper1.html",
     params:
         results=RESULTS,
-        document=RECIPES.parent / "docs" / "pronunciation.md",
+        document=RECIPES.parent / "docs" / config["paper1"].get("document", "pronunciation.md"),
     log:
         LOGS / "quote.log",
     shell:
