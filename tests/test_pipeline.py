@@ -103,13 +103,38 @@ ROWS = {
         "min_leaf": 2,
     },
     "pretrain_scorer": {"folds": 3, "epochs": 2, "min_steps": 0, "one_fold": True},
-    "pretrained": {"deep-ii": {}},
+    "teachers": {"simple": {"measures": ["gmm_gop"]}},
+    "pretrained": {"deep-ii": {}, "simple-ii": {"teacher": "simple"}},
     "finetune": {"folds": 3, "epochs": 2, "min_steps": 0, "one_fold": True},
-    "finetuned": {"deep-ii-iii": {"start": "deep-ii"}, "deep-iii": {}},
+    "finetuned": {
+        "deep-ii-iii": {"start": "deep-ii"},
+        "deep-iii": {},
+        "simple-ii-iii": {"start": "simple-ii"},
+    },
     "unfreeze_scorer": {"upper": 2, "epochs": 1},
     "unfrozen": {"deep-iiu": {"start": "deep-ii", "synthetic": True}},
     "paper_tables": {"samples": 20},
 }
+
+
+def test_stage_two_of_the_paper_learns_speech_that_nobody_scored(whole):
+    """Here the sample's native split, in place of copies and splices of the train split."""
+    alone = {"pretrained": {"deep-ii": {}}, "finetuned": {}, "unfrozen": {}}
+    rows = ROWS | alone | {"speeds": [], "splices": 0, "unlabelled": ["sample/native"]}
+    log = finish(whole, "paper1_tables", overlay={"paper1": rows})
+    assert "rule perturb:" not in log.rpartition("Building DAG")[2]
+    work = whole / "work" / "sample"
+    table = pd.read_csv(work / "synthetic" / "scores.csv", dtype={"utterance": str})
+    native, train = (
+        {line.split()[0] for line in (work / "data" / "sample" / split / "text").open()}
+        for split in ("native", "train")
+    )
+    assert set(table["utterance"]) == native | train
+    assert (table["fold"][table["utterance"].isin(native)] == -1).all()
+    assert not (work / "synthetic" / "splices.csv").exists()
+    assert not (work / "labelled" / "sample" / "native").exists(), "its scores are not asked for"
+    page = (whole / "results" / "sample" / "paper1" / "paper1.html").read_text()
+    assert "unlabelled speech of sample/native" in page
 
 
 def test_the_tables_of_the_paper_take_another_corpus_and_a_new_row_runs_alone(whole):
@@ -119,7 +144,10 @@ def test_the_tables_of_the_paper_take_another_corpus_and_a_new_row_runs_alone(wh
     assert "synthetic" in (results / "paper1.html").read_text().lower()
     stages = pd.read_csv(results / "table_4_5.csv")
     done = stages.loc[stages["seeds"].notna(), "model"]
-    assert list(done) == ["deep-ii", "deep-iiu", "deep-ii-iii"]
+    assert list(done) == ["deep-ii-iii", "deep-iiu", "deep-iii", "deep-ii"]
+    choices = pd.read_csv(results / "table_choices.csv")
+    done = choices.loc[choices["seeds"].notna(), "model"]
+    assert list(done) == ["deep-ii-iii", "simple-ii-iii"]
     sizes = pd.read_csv(results / "table_1.csv").set_index("part")
     assert sizes.loc["scoring module", "parameters"] == 20289
     rows = ROWS["unfrozen"] | {"deep-ii-iiiu": {"start": "deep-ii-iii"}}

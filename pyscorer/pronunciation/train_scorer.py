@@ -49,7 +49,7 @@ class Sources:
     synthetic: Path | None = None
     """scores.csv of synthetic_scores: the targets, in place of the human scores."""
     copies: tuple[Path, ...] = ()
-    """Pooled directories of perturbed copies, trained on as well."""
+    """Pooled directories of perturbed copies and of other unlabelled speech, trained on as well."""
     splices: Path | None = None
     """splices.csv: utterances made up of the train split's words, trained on as well."""
     frames: Path | None = None
@@ -72,12 +72,12 @@ class TrainingData:
     """The train split as the modules see it."""
 
     pooled: PooledSet
-    """The utterances of the train split, then their copies, then spliced ones. With `frames` the
+    """The utterances of the train split, then unlabelled ones, then spliced ones. With `frames` the
     features are numbers of phones there."""
     targets: np.ndarray
     """Utterances and copies x folds: scores that the module of a held-out fold learns."""
     folds: np.ndarray
-    """Of utterances and copies."""
+    """Of all of them; NO_FOLD: trained on by all modules."""
     scores: np.ndarray
     """Human scores of the utterances, without copies."""
     speakers: np.ndarray
@@ -148,7 +148,8 @@ def _by_frame(sources: Sources, parts: list[PooledSet]) -> tuple[list[PooledSet]
     """The train split and its copies with numbers of phones for features, and their frames."""
     if len(sources.copies_frames) != len(sources.copies):
         raise InputError(
-            f"{len(sources.copies)} --copies, but {len(sources.copies_frames)} --copies-frames"
+            f"{len(sources.copies)} copies and other unlabelled data, but frames of "
+            f"{len(sources.copies_frames)} (--copies-frames)"
         )
     assert sources.frames is not None
     pools = (sources.pool, *sources.copies)
