@@ -60,6 +60,8 @@ class Run:
     """The report and its tables."""
     note: str
     """What was chosen, for the user to read."""
+    unlabelled: tuple[str, ...] = ()
+    """Datasets (corpus/split) whose speech stage (ii) of the paper's rows learns without scores."""
 
 
 @functools.cache
@@ -256,9 +258,12 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
     if asked:
         name += "".join("+" + dataset.replace("/", "-") for dataset in asked)
     note += f"; acoustic model of {', '.join(acoustic)}"
+    unlabelled = tuple(config.get("paper1", {}).get("unlabelled", ()))
+    if unlabelled:
+        note += f"; unlabelled speech of {', '.join(unlabelled)}"
     work = Path(config["work_root"]) / name
     sources, folders = {}, []
-    for dataset in (f"{corpus}/train", f"{corpus}/test", *acoustic):
+    for dataset in (f"{corpus}/train", f"{corpus}/test", *acoustic, *unlabelled):
         owner, _, split = dataset.partition("/")
         manifest = load_manifest(owner, manifests)
         if split not in manifest.splits:
@@ -283,7 +288,7 @@ def resolve_run(config: Mapping[str, Any]) -> Run:
             raise InputError(f"{key}: {folder} would be written into the corpus {into}")
     if inside(work, results) or inside(results, work):
         raise InputError(f"results_root: {results} and {work} of work_root would mix: name another")
-    return Run(name, corpus, tuple(acoustic), sources, work, results, note)
+    return Run(name, corpus, tuple(acoustic), sources, work, results, note, unlabelled)
 
 
 def run_seed(config: Mapping[str, Any], stage: str) -> dict[str, int]:

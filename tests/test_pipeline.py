@@ -112,6 +112,26 @@ ROWS = {
 }
 
 
+def test_stage_two_of_the_paper_learns_speech_that_nobody_scored(whole):
+    """Here the sample's native split, in place of copies and splices of the train split."""
+    alone = {"pretrained": {"deep-ii": {}}, "finetuned": {}, "unfrozen": {}}
+    rows = ROWS | alone | {"speeds": [], "splices": 0, "unlabelled": ["sample/native"]}
+    log = finish(whole, "paper1_tables", overlay={"paper1": rows})
+    assert "rule perturb:" not in log.rpartition("Building DAG")[2]
+    work = whole / "work" / "sample"
+    table = pd.read_csv(work / "synthetic" / "scores.csv", dtype={"utterance": str})
+    native, train = (
+        {line.split()[0] for line in (work / "data" / "sample" / split / "text").open()}
+        for split in ("native", "train")
+    )
+    assert set(table["utterance"]) == native | train
+    assert (table["fold"][table["utterance"].isin(native)] == -1).all()
+    assert not (work / "synthetic" / "splices.csv").exists()
+    assert not (work / "labelled" / "sample" / "native").exists(), "its scores are not asked for"
+    page = (whole / "results" / "sample" / "paper1" / "paper1.html").read_text()
+    assert "unlabelled speech of sample/native" in page
+
+
 def test_the_tables_of_the_paper_take_another_corpus_and_a_new_row_runs_alone(whole):
     """The sample corpus came in by a manifest and a reader alone; so do its tables."""
     finish(whole, "paper1_tables", overlay={"paper1": ROWS})

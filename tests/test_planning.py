@@ -12,6 +12,7 @@ from pyscorer.planning.commands import (
     existing,
     files,
     folders,
+    reference,
     scored,
     stage_options,
     stage_section,
@@ -198,7 +199,12 @@ def rows(**change):
     section = {
         "speeds": [0.9, 1.1],
         "synthetic_scores": {},
-        "pretrained": {"ii": {}, "gop-ii": {"inputs": "gop", "dropout": 0}},
+        "teachers": {"simple": {"kind": "gbt"}},
+        "pretrained": {
+            "ii": {},
+            "gop-ii": {"inputs": "gop", "dropout": 0},
+            "simple-ii": {"teacher": "simple", "frame_norm": True},
+        },
         "finetune": {"epochs": 3, "min_steps": 0},
         "finetuned": {"iii": {"epochs": 5}, "ii-iii": {"start": "ii"}},
         "unfreeze_scorer": {"upper": 1},
@@ -211,7 +217,7 @@ def rows(**change):
 def test_rows_go_on_from_each_other():
     made = rows()
     made.check()
-    assert made.names == ["ii", "gop-ii", "iii", "ii-iii", "iiu", "trees"]
+    assert made.names == ["ii", "gop-ii", "simple-ii", "iii", "ii-iii", "iiu", "trees"]
     assert made.directory("iii") == WORK / "finetuned" / "iii"
     assert made.directory("trees") == WORK / "baselines" / "trees"
     assert made.start("finetuned", "iii") == []
@@ -232,6 +238,39 @@ def test_options_of_a_row_are_its_own_before_those_of_its_stage():
     assert made.options("unfrozen", "iiu") == {"module_rate": 1}
 
 
+def test_a_row_learns_from_its_own_teacher_and_reads_frames_where_it_says_so():
+    made = rows(splices=1)
+    names = ["scores.csv", "splices.csv"]
+    assert made.taught("pretrained", "ii") == [WORK / "synthetic" / name for name in names]
+    simple = [WORK / "synthetic" / "simple" / name for name in names]
+    assert made.taught("pretrained", "simple-ii") == simple
+    assert made.options("pretrained", "simple-ii") == {"frame_norm": True}
+    assert made.frames("pretrained", "ii", ["train"]) == []
+    frames = WORK / "deep" / "sample" / "train" / "frame_shift"
+    assert made.frames("pretrained", "simple-ii", ["train"]) == [frames]
+
+
+def test_tables_show_all_rows_or_those_asked_for_in_the_order_of_the_configuration():
+    assert rows().shown == rows().names
+    assert rows(only=["trees", "ii"]).shown == ["ii", "trees"]
+
+
+@pytest.mark.parametrize(
+    ("change", "network"),
+    [
+        ({}, "paper"),
+        ({"train_tdnnf": {"network": "medium"}}, "medium"),
+        ({"engine": "kaldi"}, "of Kaldi's programs"),
+        ({"acoustic_model": "/models/final.mdl"}, "final.mdl"),
+    ],
+)
+def test_the_page_of_the_tables_says_which_network_it_is(change, network):
+    made = rows()
+    config = {**made.config, "train_tdnnf": {}} | change
+    told = Rows(config, made.run).told()
+    assert told == {"note": f"{made.run.note}; network: {network}", "synthetic": True}
+
+
 def test_splices_are_made_where_they_are_asked_for():
     assert rows().synthetic == [WORK / "synthetic" / "scores.csv"]
     made = rows(splices=2)
@@ -239,11 +278,61 @@ def test_splices_are_made_where_they_are_asked_for():
     assert made.synthetic_options() == {"folds": None, "splices": 2}
 
 
+def test_unlabelled_speech_is_any_dataset_in_place_of_copies():
+    made = rows(speeds=[], unlabelled=["sample/native", "librispeech/dev-clean"])
+    made.check()
+    assert made.copies == []
+    assert made.unlabelled("pretrained", "gop-ii") == [
+        WORK / "gop" / "sample" / "native" / "phones.scp",
+        WORK / "gop" / "librispeech" / "dev-clean" / "phones.scp",
+    ]
+    assert made.tested == [WORK / "data" / "sample" / "test" / "utt2spk"]
+    assert "; unlabelled speech of sample/native, librispeech/dev-clean" in made.run.note
+    # It is measured as the speech that its regressors learnt; all other speech as its own corpus.
+    train = WORK / "ali" / "sample" / "train" / "phones.ctm"
+    assert reference(made.run, "librispeech") == reference(made.run, "sample") == train
+    assert reference(made.run, "heard-sample").parts[-3] == "heard-sample"
+    corpora = Corpora(made.config, made.run)
+    assert corpora.download_options("librispeech") == {"splits": ["dev-clean"]}
+    assert rows().tested == rows().unlabelled("pretrained", "ii") == []
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ("sample/test", "paper1.unlabelled: sample/test is the test split: nothing learns its"),
+        ("sample/train", "paper1.unlabelled: sample/train is the train split, which stage"),
+        ("sample/dev", "sample/dev: sample has no split dev: train, test, native"),
+        ("nobody/train", "nobody.yaml: no manifest of corpus nobody"),
+    ],
+)
+def test_what_cannot_be_unlabelled_speech_is_named(named, message):
+    with pytest.raises(InputError, match=message):
+        rows(unlabelled=[named]).check()
+
+
+def test_the_acoustic_model_of_the_rows_does_not_hear_the_test_split():
+    config = rows().config | {"acoustic_data": ["sample/test"]}
+    with pytest.raises(InputError, match="acoustic_data: sample/test is the test split: nothing"):
+        Rows(config, resolve_run(config)).check()
+
+
+def test_the_kaldi_engine_has_the_splits_of_one_corpus():
+    config = rows(unlabelled=["librispeech/dev-clean"]).config | {"engine": "kaldi"}
+    with pytest.raises(InputError, match="engine kaldi: only splits of sample, not of librispeech"):
+        Rows(config, resolve_run(config)).check()
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"finetuned": {"a": {"start": "nothing"}}}, "paper1.finetuned.a.start: no row is called"),
         ({"unfrozen": {"a": {}}}, "paper1.unfrozen.a: needs the row that it starts from"),
+        ({"only": ["ii", "a"]}, "paper1.only: no row is called a"),
+        (
+            {"pretrained": {"ii": {"teacher": "a"}}},
+            "paper1.pretrained.ii.teacher: a is not of paper1.teachers",
+        ),
     ],
 )
 def test_a_row_that_goes_on_from_none_is_named(change, message):

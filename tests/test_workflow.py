@@ -63,7 +63,7 @@ def test_every_target_plans_in_a_folder_of_any_name(engine: str, foreign: bool, 
     assert ("import_kaldi" in counts) == foreign
     assert not foreign or not counts.keys() & {"chain_graphs", "kaldi_train", "kaldi_combine"}
     assert engine == "torch" or not counts.keys() & OURS
-    assert counts["perturb"] == counts["scale_alignment"] == counts["gop_of_copies"] == 1
+    assert counts["perturb"] == counts["scale_alignment"] == 1
     assert counts["export" if foreign or engine == "torch" else "kaldi_posteriors"] == 3
 
     assert len(planned.commands) > 50

@@ -81,6 +81,15 @@ def train_and_test(run: Run, **names: str) -> dict[str, Path]:
     return given
 
 
+def reference(run: Run, corpus: str) -> Path:
+    """The alignment whose durations GOP goes by: of the corpus's own train split.
+
+    Unlabelled speech is measured as the run's corpus, whose regressors score it.
+    """
+    owners = {dataset.split("/")[0] for dataset in run.unlabelled}
+    return run.work / "ali" / (run.corpus if corpus in owners else corpus) / "train" / "phones.ctm"
+
+
 def told(run: Run) -> dict[str, Any]:
     """What a page of results says of the run."""
     return {"note": run.note} | ({"synthetic": True} if run.corpus in GENERATED else {})

@@ -63,7 +63,8 @@ class Corpora:
         """The stage's own choice for the corpus that is scored, else the splits that are needed."""
         if corpus == self.run.corpus:
             return self._manifests() | stage_options(self.config, "download")
-        datasets = [dataset.split("/") for dataset in self.run.acoustic]
+        read = dict.fromkeys((*self.run.acoustic, *self.run.unlabelled))
+        datasets = [dataset.split("/") for dataset in read]
         splits = [split for owner, split in datasets if owner == corpus]
         return self._manifests() | {"splits": splits}
 

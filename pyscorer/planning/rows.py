@@ -7,9 +7,11 @@ from typing import Any
 
 from pyscorer.config import Run
 from pyscorer.errors import InputError
-from pyscorer.planning.commands import Config
+from pyscorer.planning.commands import Config, told
 
 _ROW_STAGES = ("pretrained", "finetuned", "unfrozen")
+_PLANNED = ("inputs", "start", "synthetic", "teacher")
+"""Keys of a row that the rules read; the others are options of its stage."""
 _ROW_INPUTS = {"deep": "pool", "gop": "gop", "transition_gop": "transition_gop"}
 
 
@@ -21,13 +23,41 @@ class Rows:
     run: Run
 
     def check(self) -> None:
-        """Raise InputError for a row that goes on from none."""
+        """Raise InputError for a row that goes on from none, and for what is not unlabelled."""
+        self._check_unlabelled()
         for stage in _ROW_STAGES:
             for name, row in self.config["paper1"][stage].items():
                 if (start := row.get("start", name)) not in self.names:
                     raise InputError(f"paper1.{stage}.{name}.start: no row is called {start}")
                 if stage == "unfrozen" and "start" not in row:
                     raise InputError(f"paper1.{stage}.{name}: needs the row that it starts from")
+                teachers = self.config["paper1"].get("teachers", {})
+                if "teacher" in row and row["teacher"] not in teachers:
+                    raise InputError(
+                        f"paper1.{stage}.{name}.teacher: {row['teacher']} is not of paper1.teachers"
+                    )
+        for name in self.config["paper1"].get("only", []):
+            if name not in self.names:
+                raise InputError(f"paper1.only: no row is called {name}")
+
+    def _check_unlabelled(self) -> None:
+        own, corpora = self.run.corpus, dict.fromkeys(d.split("/")[0] for d in self.run.unlabelled)
+        for key, learnt in (
+            ("acoustic_data", self.run.acoustic),
+            ("paper1.unlabelled", self.run.unlabelled),
+        ):
+            if f"{own}/test" in learnt:
+                raise InputError(f"{key}: {own}/test is the test split: nothing learns its audio")
+        if f"{own}/train" in self.run.unlabelled:
+            raise InputError(
+                f"paper1.unlabelled: {own}/train is the train split, which stage (ii) learns "
+                "anyway: leave it out"
+            )
+        if self.config["engine"] == "kaldi" and (others := [c for c in corpora if c != own]):
+            raise InputError(
+                f"paper1.unlabelled: engine kaldi: only splits of {own}, not of {others[0]}; the "
+                "torch engine takes any"
+            )
 
     @property
     def copies(self) -> list[str]:
@@ -51,6 +81,22 @@ class Rows:
         stages = (self.config["paper1"][stage] for stage in _ROW_STAGES)
         return [name for rows in (*stages, self.config["baselines"]) for name in rows]
 
+    @property
+    def shown(self) -> list[str]:
+        """Those that the tables show, in the same order: all, or `only` some."""
+        only = self.config["paper1"].get("only", self.names)
+        return [name for name in self.names if name in only]
+
+    def told(self) -> dict[str, Any]:
+        """What the page of the tables says of the run: as others, and which network it is."""
+        network = self.config["train_tdnnf"].get("network", "paper")
+        if "acoustic_model" in self.config:
+            network = Path(self.config["acoustic_model"]).name
+        elif self.config["engine"] == "kaldi":
+            network = "of Kaldi's programs"
+        said = told(self.run)
+        return said | {"note": f"{said['note']}; network: {network}"}
+
     def directory(self, name: str) -> Path:
         """Folder of the model that a row is made of."""
         stages = (stage for stage in _ROW_STAGES if name in self.config["paper1"][stage])
@@ -62,18 +108,50 @@ class Rows:
         folder = self.run.work / _ROW_INPUTS[inputs] / self.run.corpus
         return [folder / split / "phones.scp" for split in splits]
 
+    def unlabelled(self, stage: str, name: str) -> list[Path]:
+        """The pooled vectors of the unlabelled datasets that a row reads."""
+        inputs = self.config["paper1"][stage][name].get("inputs", "deep")
+        return self.datasets(_ROW_INPUTS[inputs], "phones.scp")
+
+    def datasets(self, folder: str, file: str) -> list[Path]:
+        """A file of each of the unlabelled datasets."""
+        return [self.run.work / folder / dataset / file for dataset in self.run.unlabelled]
+
+    @property
+    def tested(self) -> list[Path]:
+        """What tells whose speech must not be among the unlabelled, if there is any."""
+        test = self.run.work / "data" / self.run.corpus / "test" / "utt2spk"
+        return [test] if self.run.unlabelled else []
+
     def start(self, stage: str, name: str) -> list[Path]:
         """The model that a row goes on from; none: random weights."""
         start = self.config["paper1"][stage][name].get("start")
         return [self.directory(start) / "model.pt"] if start else []
 
+    def taught(self, stage: str, name: str) -> list[Path]:
+        """Synthetic scores, and what utterances are spliced of, by the teacher of a row."""
+        teacher = self.config["paper1"][stage][name].get("teacher", "")
+        return [path.parent / teacher / path.name for path in self.synthetic]
+
     def learned(self, name: str) -> list[Path]:
         """The synthetic scores that an unfrozen row learns, if it does."""
         learns = self.config["paper1"]["unfrozen"][name].get("synthetic")
-        return self.synthetic[:1] if learns else []
+        return self.taught("unfrozen", name)[:1] if learns else []
+
+    def frames(self, stage: str, name: str, splits: Iterable[str]) -> list[Path]:
+        """The deep features by frame of `splits`, if a row reads them (`frame_norm`)."""
+        folder = self.run.work / "deep" / self.run.corpus
+        wanted = self.options(stage, name).get("frame_norm")
+        return [folder / split / "frame_shift" for split in splits] if wanted else []
+
+    def unlabelled_frames(self, name: str) -> list[Path]:
+        """Those of the copies and of other unlabelled speech, if a row of stage (ii) reads them."""
+        wanted = self.options("pretrained", name).get("frame_norm")
+        others = self.datasets("deep", "frame_shift") if wanted else []
+        return [*self.frames("pretrained", name, self.copies), *others]
 
     def options(self, stage: str, name: str) -> dict[str, Any]:
         """A row's own options of its stage; fine-tuning has a section for all rows besides."""
         shared = self.config["paper1"].get("finetune", {}) if stage == "finetuned" else {}
         row = self.config["paper1"][stage][name]
-        return shared | {k: v for k, v in row.items() if k not in ("inputs", "start", "synthetic")}
+        return shared | {k: v for k, v in row.items() if k not in _PLANNED}

@@ -16,21 +16,23 @@ def pretrain_scorer(
     options: ScorerOptions,
     copies: list[Path] | None = None,
     splices: Path | None = None,
+    unlabelled: list[Path] | None = None,
 ) -> None:
     """Train the scoring module on synthetic scores: stage (ii) of Lin & Wang 2021, section 2.3.
 
     `synthetic` is scores.csv of synthetic_scores, `splices` the splices.csv beside it, `copies` are
-    pooled directories of perturbed copies of the train split. As in train_scorer there is a module
-    for each seed and fold. The module of fold k learns column `without_<k>` of the utterances,
-    copies and spliced utterances of the other folds, so that nothing derived from the human scores
-    of fold k is in it; the epoch kept is the best by the synthetic scores of fold k.
+    pooled directories of perturbed copies of the train split, `unlabelled` those of other speech.
+    As in train_scorer there is a module for each seed and fold. The module of fold k learns column
+    `without_<k>` of the utterances, copies and spliced utterances of the other folds, and of other
+    speech of all that is not by a speaker of fold k, so that nothing derived from the human scores
+    of fold k is in it; the epoch kept is the best by the synthetic scores of fold k, of the train
+    split alone.
 
     Writes what train_scorer writes; there, go on from it with --start. PCCs are with human scores
     but for `valid_pcc` (and train_log.csv), which is with the synthetic ones.
 
     Raises InputError for an utterance or copy without a synthetic score, or other folds.
     """
-    sources = Sources(
-        train_data, train_pool, synthetic=synthetic, copies=tuple(copies or ()), splices=splices
-    )
+    more = (*(copies or ()), *(unlabelled or ()))
+    sources = Sources(train_data, train_pool, synthetic=synthetic, copies=more, splices=splices)
     train_and_test(sources, test_data, test_pool, out, options, "pretrain_scorer")

@@ -37,6 +37,13 @@ class ScorerOptions:
     deep: bool = option(True, "read the deep features")
     extras: tuple[str, ...] = option((), "extra inputs, by name in columns.txt")
     attention: bool = option(True, "off: averaging alone")
+    nonlinear_input: bool = option(False, "a ReLU after the first transformation, as printed")
+    residual: bool = option(
+        True, "each self-attention is added to its input; off: as the paper prints it"
+    )
+    frame_norm: bool = option(
+        False, "first transformation and LayerNorm of frames, not of phones' means, as printed"
+    )
     seeds: int = option(5, "seeds from `seed` on, each with all folds", ge=1)
     seed: int = option(0, "the first", ge=0)
     folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)

@@ -4,7 +4,7 @@ import csv
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
+from itertools import chain, combinations_with_replacement
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,9 @@ from pyscorer.scoring.ensemble import fit_all
 
 log = logging.getLogger(__name__)
 
+NO_FOLD = -1
+"""The fold of speech by people whom nobody scored: no module holds it out."""
+
 
 @dataclass(frozen=True)
 class SyntheticScores:
@@ -34,7 +37,7 @@ class SyntheticScores:
 
     keys: list[str]
     folds: np.ndarray
-    """Fold of each utterance's speaker; a copy has that of its original."""
+    """Fold of each utterance's speaker, NO_FOLD where it has none; a copy has its original's."""
     scores: np.ndarray
     """Utterances x folds: column k for a module whose held-out fold is k."""
 
@@ -62,8 +65,11 @@ def synthetic_scores(
     copies_data: list[Path] | None = None,
     copies_pool: list[Path] | None = None,
     splices: int = 0,
+    unlabelled_data: list[Path] | None = None,
+    unlabelled_pool: list[Path] | None = None,
+    test_data: Path | None = None,
 ) -> None:
-    """Score train utterances and their copies by regressors that saw no human score of theirs.
+    """Score unlabelled speech by regressors on GOP; of the train split, as if it had no scores.
 
     The speakers are dealt into the folds of train_scorer. Column `without_<k>` is for a module that
     holds out fold k: an utterance of fold j is scored there by regressors of the folds other than j
@@ -71,22 +77,27 @@ def synthetic_scores(
     the stage perturb) and `copies_pool` are parallel lists; a copy counts with its original.
     `options` are those of train_baseline; each score is the mean over `seeds` regressors. `splices`
     utterances are made up of every one of the train split, of words of its speaker: unlabelled
-    speech without end, whose GOP is known.
+    speech without end, whose GOP is known. `unlabelled_data` and `unlabelled_pool` are parallel
+    lists of other speech, whose scores, if it has any, are not read. By a speaker of the train
+    split it is in that speaker's fold; else it is in none (NO_FOLD), and in column `without_<k>`
+    scored by regressors of all folds but k. `test_data` says who must not be in it.
 
     Writes out/scores.csv: utterance, fold, without_0, without_1, ... (in the units of the human
     scores), and with `splices` out/splices.csv: utterance, source, word_index.
 
-    Raises InputError for a column that is not there, an utterance without a score, and a copy whose
-    original is not in `train_data`.
+    Raises InputError for a column that is not there, an utterance without a score, a copy whose
+    original is not in `train_data`, and unlabelled speech by a speaker of the test split or with
+    an utterance that is there already.
     """
     if options.kind == "blstm":
         # It stops early on the speakers held out: their scores would be in it.
         raise InputError("--kind blstm: synthetic scores come from boosted trees; use gbt or trees")
     if options.folds < 3:
         raise InputError("--folds: 3 at least, as regressors leave out two folds")
-    copies_data, copies_pool = copies_data or [], copies_pool or []
-    if len(copies_data) != len(copies_pool):
-        raise InputError(f"{len(copies_data)} --copies-data, but {len(copies_pool)} --copies-pool")
+    copies = _parallel("copies", copies_data or [], copies_pool or [])
+    others = _parallel("unlabelled", unlabelled_data or [], unlabelled_pool or [])
+    if others and test_data is None:
+        raise InputError("--unlabelled-data: needs --test-data, whose speakers must not be in it")
     train = load_training_set(train_data, train_pool, options)
     pairs = list(combinations_with_replacement(range(options.folds), 2))
     seeds = range(options.seed, options.seed + options.seeds)
@@ -98,6 +109,8 @@ def synthetic_scores(
         scores = np.empty((len(folds), options.folds))
         by_member = predict_baseline(model, pooled).reshape(len(folds), len(pairs), -1)
         for (j, k), column in zip(pairs, by_member.mean(axis=2).T, strict=True):
+            if j == k:
+                scores[folds == NO_FOLD, k] = column[folds == NO_FOLD]
             scores[folds == j, k] = column[folds == j]
             scores[folds == k, j] = column[folds == k]
         return scores
@@ -105,7 +118,8 @@ def synthetic_scores(
     with atomic_open(out / "scores.csv") as stream:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(["utterance", "fold", *(f"without_{k}" for k in range(options.folds))])
-        for pooled, folds in _unlabelled(train, copies_data, copies_pool, splices, out):
+        parts = (_made(train, copies, splices, out), _recorded(train, others, test_data))
+        for pooled, folds in chain(*parts):
             scores = scored(pooled, folds)
             for key, fold, row in zip(pooled.keys, folds, scores, strict=True):
                 table.writerow([key, fold, *(f"{value:.4f}" for value in row)])
@@ -118,17 +132,19 @@ def synthetic_scores(
                 )
 
 
-def _unlabelled(
-    train: TrainingSet,
-    copies_data: list[Path],
-    copies_pool: list[Path],
-    splices: int,
-    out: Path,
+def _parallel(name: str, data: list[Path], pool: list[Path]) -> list[tuple[Path, Path]]:
+    if len(data) != len(pool):
+        raise InputError(f"{len(data)} --{name}-data, but {len(pool)} --{name}-pool")
+    return list(zip(data, pool, strict=True))
+
+
+def _made(
+    train: TrainingSet, copies: list[tuple[Path, Path]], splices: int, out: Path
 ) -> Iterator[tuple[PooledSet, np.ndarray]]:
     """Yield (utterances, their folds): the train split, its copies, and what is spliced of it."""
     yield train.pooled, train.folds
     fold_of = dict(zip(train.pooled.keys, train.folds, strict=True))
-    for data, pool in zip(copies_data, copies_pool, strict=True):
+    for data, pool in copies:
         pooled = read_pooled(pool, list(train.blank.columns))
         original = read_table(data / "utt2uniq")
         strange = [key for key in pooled.keys if original.get(key) not in fold_of]
@@ -141,6 +157,41 @@ def _unlabelled(
         drawn = draw_splices(train.pooled, train.speakers, splices)
         write_splices(out / "splices.csv", drawn)
         yield splice(train.pooled, drawn), np.tile(train.folds, splices)
+
+
+def _recorded(
+    train: TrainingSet, others: list[tuple[Path, Path]], test_data: Path | None
+) -> Iterator[tuple[PooledSet, np.ndarray]]:
+    """Yield (utterances, their folds): other speech, after a look at whose it is."""
+    tested = read_table(test_data / "utt2spk") if test_data else {}
+    test_speakers, known = set(tested.values()), set(train.pooled.keys)
+    fold_of = dict(zip(train.speakers, train.folds, strict=True))
+    for data, pool in others:
+        pooled, speakers = (
+            read_pooled(pool, list(train.blank.columns)),
+            read_table(data / "utt2spk"),
+        )
+        for key in pooled.keys:
+            if key not in speakers:
+                raise InputError(f"{data}/utt2spk: lacks utterance {key}")
+            if key in tested or speakers[key] in test_speakers:
+                raise InputError(
+                    f"{data}: {key}: speaker {speakers[key]} is in the test split, {test_data}: "
+                    "nothing may learn from the test split's audio; take this speaker out"
+                )
+            if key in known:
+                raise InputError(
+                    f"{data}: {key}: is in the train split, or in unlabelled speech, already: name "
+                    "what is other speech, or call it otherwise"
+                )
+        known.update(pooled.keys)
+        folds = np.array([fold_of.get(speakers[key], NO_FOLD) for key in pooled.keys])
+        shared = np.count_nonzero(folds != NO_FOLD)
+        log.info(
+            "%s: %d unlabelled utterances, %d of them by speakers of the train split",
+            *(data, len(folds), shared),
+        )
+        yield pooled, folds
 
 
 def read_synthetic(path: Path) -> SyntheticScores:

@@ -48,7 +48,7 @@ class Sources:
     synthetic: Path | None = None
     """scores.csv of synthetic_scores: the targets, in place of the human scores."""
     copies: tuple[Path, ...] = ()
-    """Pooled directories of perturbed copies, trained on as well."""
+    """Pooled directories of perturbed copies and of other unlabelled speech, trained on as well."""
     splices: Path | None = None
     """splices.csv: utterances made up of the train split's words, trained on as well."""
 
@@ -58,11 +58,11 @@ class TrainingData:
     """The train split as the modules see it."""
 
     pooled: PooledSet
-    """The utterances of the train split, then their copies, then spliced ones."""
+    """The utterances of the train split, then unlabelled ones, then spliced ones."""
     targets: np.ndarray
     """Utterances and copies x folds: scores that the module of a held-out fold learns."""
     folds: np.ndarray
-    """Of utterances and copies."""
+    """Of all of them; NO_FOLD: trained on by all modules."""
     scores: np.ndarray
     """Human scores of the utterances, without copies."""
     speakers: np.ndarray
@@ -107,6 +107,8 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
     config = ModuleConfig(
         len(columns),
         attention=options.attention,
+        nonlinear_input=options.nonlinear_input,
+        residual=options.residual,
         dropout=options.dropout,
         kept_inputs=len([name for name in columns if name in options.extras]),
     )
@@ -151,7 +153,7 @@ def read_start(scorer: Path, columns: list[str], options: ScorerOptions) -> Trai
         raise InputError(f"{path}: no module of seed {lacking[0].seed}, fold {lacking[0].fold}")
     if model.columns != columns:
         raise InputError(f"{path}: reads other columns than are asked for")
-    for name in ("folds", "attention"):
+    for name in ("folds", "attention", "nonlinear_input", "residual", "frame_norm"):
         theirs, mine = getattr(model.options, name), getattr(options, name)
         if theirs != mine:
             raise InputError(f"{path}: trained with {name} {theirs}, not {mine}")

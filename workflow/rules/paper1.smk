@@ -12,22 +12,22 @@ rule paper1_tables:
 
 rule transition_gop:
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
-        ali=WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         model=WORK / "tdnnf" / "final.pt",
         made=TREE_MADE,
-        feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
+        feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
     output:
-        WORK / "transition_gop" / CORPUS / "{split}" / "phones.scp",
+        WORK / "transition_gop" / "{corpus}" / "{split}" / "phones.scp",
     params:
         tree=TREE,
         folders=folders("data", "ali", "reference", "feats", out=0),
     threads: workflow.cores
     log:
-        LOGS / "transition_gop" / "{split}.log",
+        LOGS / "transition_gop" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "transition_gop" / "{split}.tsv"
+        BENCHMARKS / "transition_gop" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer transition_gop {params.folders} --model {input.model:q} --tree {params.tree:q}"
         " --jobs {threads} 2>&1 | tee {log:q}"
@@ -59,13 +59,21 @@ rule pretrain_scorer:
         train_pool=lambda w: ROWS.pool("pretrained", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("pretrained", w.model, ["test"]),
         copies=lambda w: ROWS.pool("pretrained", w.model, ROWS.copies),
-        synthetic=ROWS.synthetic[:1],
-        splices=ROWS.synthetic[1:],
+        unlabelled=lambda w: ROWS.unlabelled("pretrained", w.model),
+        synthetic=lambda w: ROWS.taught("pretrained", w.model)[:1],
+        splices=lambda w: ROWS.taught("pretrained", w.model)[1:],
+        train_frames=lambda w: ROWS.frames("pretrained", w.model, ["train"]),
+        test_frames=lambda w: ROWS.frames("pretrained", w.model, ["test"]),
+        copies_frames=lambda w: ROWS.unlabelled_frames(w.model),
     output:
         WORK / "pretrained" / "{model}" / "model.pt",
         WORK / "pretrained" / "{model}" / "scores.csv",
     params:
-        folders=folders("train_data", "train_pool", "copies", "test_data", "test_pool", out=0),
+        folders=folders(
+            *("train_data", "train_pool", "copies", "unlabelled", "test_data", "test_pool"),
+            *("train_frames", "test_frames", "copies_frames"),
+            out=0,
+        ),
         files=files("synthetic", "splices"),
         options=lambda w: options(
             "pretrain_scorer", ROWS.options("pretrained", w.model), base=config["train_scorer"]
@@ -87,6 +95,8 @@ use rule train_scorer as finetune_scorer with:
         train_pool=lambda w: ROWS.pool("finetuned", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("finetuned", w.model, ["test"]),
         start=lambda w: ROWS.start("finetuned", w.model),
+        train_frames=lambda w: ROWS.frames("finetuned", w.model, ["train"]),
+        test_frames=lambda w: ROWS.frames("finetuned", w.model, ["test"]),
     output:
         WORK / "finetuned" / "{model}" / "model.pt",
         WORK / "finetuned" / "{model}" / "scores.csv",
@@ -144,14 +154,14 @@ rule parameters:
 rule paper_tables:
     input:
         data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
-        models=[ROWS.directory(name) / "scores.csv" for name in ROWS.names],
+        models=[ROWS.directory(name) / "scores.csv" for name in ROWS.shown],
         parameters=rules.parameters.output[0],
     output:
         RESULTS / "paper1" / "paper1.html",
     params:
         folders=folders("data", "models", out=0),
-        names=ROWS.names,
-        options=options("paper_tables", base=commands.told(RUN)),
+        names=ROWS.shown,
+        options=options("paper_tables", base=ROWS.told()),
     log:
         LOGS / "paper_tables.log",
     benchmark:

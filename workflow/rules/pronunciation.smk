@@ -21,12 +21,16 @@ rule pool:
 rule train_scorer:
     input:
         **train_and_test(data="labelled/utt2spk", pool="pool/segments.csv"),
-        start=[],
+        **dict.fromkeys(("start", "train_frames", "test_frames"), []),
     output:
         WORK / "scorers" / "{scorer}" / "model.pt",
         WORK / "scorers" / "{scorer}" / "scores.csv",
     params:
-        folders=folders("train_data", "train_pool", "test_data", "test_pool", "start", out=0),
+        folders=folders(
+            *("train_data", "train_pool", "test_data", "test_pool", "start"),
+            *("train_frames", "test_frames"),
+            out=0,
+        ),
         options=lambda w: options("train_scorer", config["scorers"][w.scorer]),
     threads: workflow.cores
     log:
@@ -43,7 +47,7 @@ rule gop:
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
-        reference=WORK / "ali" / "{corpus}" / "train" / "phones.ctm",
+        reference=lambda w: commands.reference(RUN, w.corpus),
         deep=WORK / "deep" / "{corpus}" / "{split}" / "frame_shift",
         gmm=WORK / "gmm" / "final.npz",
         feats=WORK / "mfcc13" / "{corpus}" / "{split}" / "feats.scp",
