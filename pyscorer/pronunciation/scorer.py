@@ -21,6 +21,7 @@ from pyscorer.contract.scales import (
 from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.options import option
+from pyscorer.pronunciation.frame_table import FrameTable
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
 from pyscorer.pronunciation.module_batches import Batches
 from pyscorer.scoring.ensemble import Place, places
@@ -228,9 +229,14 @@ def _scorer_of(content: dict[str, Any]) -> TrainedScorer:
     return scorer
 
 
-def predict_all(scorer: TrainedScorer, pooled: PooledSet) -> np.ndarray:
-    """Scores, of the scorer's range, by every module: utterances x modules."""
-    batches = Batches(pooled, scorer.mean.numpy(), scorer.deviation.numpy())
+def predict_all(
+    scorer: TrainedScorer, pooled: PooledSet, frames: FrameTable | None = None
+) -> np.ndarray:
+    """Scores, of the scorer's range, by every module: utterances x modules.
+
+    `frames`, for a scorer with `frame_norm`, as in Batches.
+    """
+    batches = Batches(pooled, scorer.mean.numpy(), scorer.deviation.numpy(), frames)
     everything = np.arange(len(pooled.keys))
     return np.stack(
         [predict(m, batches, everything, scorer.range) for m in scorer.loaded()], axis=1
