@@ -103,9 +103,14 @@ ROWS = {
         "min_leaf": 2,
     },
     "pretrain_scorer": {"folds": 3, "epochs": 2, "min_steps": 0, "one_fold": True},
-    "pretrained": {"deep-ii": {}},
+    "teachers": {"simple": {"measures": ["gmm_gop"]}},
+    "pretrained": {"deep-ii": {}, "simple-ii": {"teacher": "simple"}},
     "finetune": {"folds": 3, "epochs": 2, "min_steps": 0, "one_fold": True},
-    "finetuned": {"deep-ii-iii": {"start": "deep-ii"}, "deep-iii": {}},
+    "finetuned": {
+        "deep-ii-iii": {"start": "deep-ii"},
+        "deep-iii": {},
+        "simple-ii-iii": {"start": "simple-ii"},
+    },
     "unfreeze_scorer": {"upper": 2, "epochs": 1},
     "unfrozen": {"deep-iiu": {"start": "deep-ii", "synthetic": True}},
     "paper_tables": {"samples": 20},
@@ -139,7 +144,10 @@ def test_the_tables_of_the_paper_take_another_corpus_and_a_new_row_runs_alone(wh
     assert "synthetic" in (results / "paper1.html").read_text().lower()
     stages = pd.read_csv(results / "table_4_5.csv")
     done = stages.loc[stages["seeds"].notna(), "model"]
-    assert list(done) == ["deep-ii", "deep-iiu", "deep-ii-iii"]
+    assert list(done) == ["deep-ii-iii", "deep-iiu", "deep-iii", "deep-ii"]
+    choices = pd.read_csv(results / "table_choices.csv")
+    done = choices.loc[choices["seeds"].notna(), "model"]
+    assert list(done) == ["deep-ii-iii", "simple-ii-iii"]
     sizes = pd.read_csv(results / "table_1.csv").set_index("part")
     assert sizes.loc["scoring module", "parameters"] == 20289
     rows = ROWS["unfrozen"] | {"deep-ii-iiiu": {"start": "deep-ii-iii"}}

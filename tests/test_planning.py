@@ -199,7 +199,12 @@ def rows(**change):
     section = {
         "speeds": [0.9, 1.1],
         "synthetic_scores": {},
-        "pretrained": {"ii": {}, "gop-ii": {"inputs": "gop", "dropout": 0}},
+        "teachers": {"simple": {"kind": "gbt"}},
+        "pretrained": {
+            "ii": {},
+            "gop-ii": {"inputs": "gop", "dropout": 0},
+            "simple-ii": {"teacher": "simple", "frame_norm": True},
+        },
         "finetune": {"epochs": 3, "min_steps": 0},
         "finetuned": {"iii": {"epochs": 5}, "ii-iii": {"start": "ii"}},
         "unfreeze_scorer": {"upper": 1},
@@ -212,7 +217,7 @@ def rows(**change):
 def test_rows_go_on_from_each_other():
     made = rows()
     made.check()
-    assert made.names == ["ii", "gop-ii", "iii", "ii-iii", "iiu", "trees"]
+    assert made.names == ["ii", "gop-ii", "simple-ii", "iii", "ii-iii", "iiu", "trees"]
     assert made.directory("iii") == WORK / "finetuned" / "iii"
     assert made.directory("trees") == WORK / "baselines" / "trees"
     assert made.start("finetuned", "iii") == []
@@ -231,6 +236,46 @@ def test_options_of_a_row_are_its_own_before_those_of_its_stage():
     assert made.options("finetuned", "iii") == {"epochs": 5, "min_steps": 0}
     assert made.options("finetuned", "ii-iii") == {"epochs": 3, "min_steps": 0}
     assert made.options("unfrozen", "iiu") == {"module_rate": 1}
+
+
+def test_a_row_learns_from_its_own_teacher_and_reads_frames_where_it_says_so():
+    made = rows(splices=1)
+    names = ["scores.csv", "splices.csv"]
+    assert made.taught("pretrained", "ii") == [WORK / "synthetic" / name for name in names]
+    simple = [WORK / "synthetic" / "simple" / name for name in names]
+    assert made.taught("pretrained", "simple-ii") == simple
+    assert made.options("pretrained", "simple-ii") == {"frame_norm": True}
+    assert made.frames("pretrained", "ii", ["train"]) == []
+    frames = WORK / "deep" / "sample" / "train" / "frame_shift"
+    assert made.frames("pretrained", "simple-ii", ["train"]) == [frames]
+
+
+def test_an_unfrozen_row_reads_what_enters_its_own_layers():
+    made = rows(unfrozen={"one": {"start": "ii"}, "all": {"start": "ii", "upper": 0}})
+    folder = WORK / "activations"
+    assert made.lower("one", "train") == folder / "1" / "sample" / "train" / "lower.scp"
+    assert made.lower("all", "test") == folder / "0" / "sample" / "test" / "lower.scp"
+
+
+def test_tables_show_all_rows_or_those_asked_for_in_the_order_of_the_configuration():
+    assert rows().shown == rows().names
+    assert rows(only=["trees", "ii"]).shown == ["ii", "trees"]
+
+
+@pytest.mark.parametrize(
+    ("change", "network"),
+    [
+        ({}, "paper"),
+        ({"train_tdnnf": {"network": "medium"}}, "medium"),
+        ({"engine": "kaldi"}, "of Kaldi's programs"),
+        ({"acoustic_model": "/models/final.mdl"}, "final.mdl"),
+    ],
+)
+def test_the_page_of_the_tables_says_which_network_it_is(change, network):
+    made = rows()
+    config = {**made.config, "train_tdnnf": {}} | change
+    told = Rows(config, made.run).told()
+    assert told == {"note": f"{made.run.note}; network: {network}", "synthetic": True}
 
 
 def test_splices_are_made_where_they_are_asked_for():
@@ -290,6 +335,11 @@ def test_the_kaldi_engine_has_the_splits_of_one_corpus():
     [
         ({"finetuned": {"a": {"start": "nothing"}}}, "paper1.finetuned.a.start: no row is called"),
         ({"unfrozen": {"a": {}}}, "paper1.unfrozen.a: needs the row that it starts from"),
+        ({"only": ["ii", "a"]}, "paper1.only: no row is called a"),
+        (
+            {"pretrained": {"ii": {"teacher": "a"}}},
+            "paper1.pretrained.ii.teacher: a is not of paper1.teachers",
+        ),
     ],
 )
 def test_a_row_that_goes_on_from_none_is_named(change, message):

@@ -26,8 +26,17 @@ SECTIONS = {
         "speeds": [0.9],
         "splices": 1,
         "synthetic_scores": {"kind": "gbt"},
-        "pretrained": {"ii": {}, "lpp-ii": {"inputs": "transition_gop", "deep": False}},
-        "finetuned": {"iii": {}, "ii-iii": {"start": "ii"}},
+        "teachers": {"simple": {"measures": ["gmm_gop"]}},
+        "pretrained": {
+            "ii": {},
+            "lpp-ii": {"inputs": "transition_gop", "deep": False},
+            "simple-ii": {"teacher": "simple", "frame_norm": True},
+        },
+        "finetuned": {
+            "iii": {},
+            "ii-iii": {"start": "ii"},
+            "simple-ii-iii": {"start": "simple-ii", "frame_norm": True},
+        },
         "unfreeze_scorer": {"upper": 1},
         "unfrozen": {"iiu": {"start": "ii", "synthetic": True}},
     },
@@ -63,7 +72,9 @@ def test_every_target_plans_in_a_folder_of_any_name(engine: str, foreign: bool, 
     assert ("import_kaldi" in counts) == foreign
     assert not foreign or not counts.keys() & {"chain_graphs", "kaldi_train", "kaldi_combine"}
     assert engine == "torch" or not counts.keys() & OURS
-    assert counts["perturb"] == counts["scale_alignment"] == counts["gop_of_copies"] == 1
+    assert counts["perturb"] == counts["scale_alignment"] == counts["teacher_scores"] == 1
+    assert sum(" --copies-frames " in command for command in planned.commands) == 1
+    assert sum(" --train-frames " in command for command in planned.commands) == 2
     assert counts["export" if foreign or engine == "torch" else "kaldi_posteriors"] == 3
 
     assert len(planned.commands) > 50
@@ -332,7 +343,7 @@ def test_unlabelled_speech_of_another_corpus_goes_through_the_stages_without_lab
     assert [re.search(r"--unlabelled (\S+)", c)[1] for c in learnt] == [
         f"{work}/{folder}/{more}" for folder in ("pool", "transition_gop")
     ]
-    assert not planned.counts.keys() & {"perturb", "scale_alignment", "gop_of_copies"}
+    assert not planned.counts.keys() & {"perturb", "scale_alignment"}
     labelled = [c for c in planned.commands if "pyscorer label" in c]
     assert len(labelled) == 2 and not any("librispeech" in c for c in labelled)
 

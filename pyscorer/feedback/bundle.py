@@ -265,6 +265,8 @@ def _load_plain(path: Path) -> TrainedScorer:
             f"{path}: each of its modules has acoustic layers of its own (made by "
             "unfreeze_scorer); bundle a scorer of train_scorer"
         )
+    if scorer.options.frame_norm:
+        raise InputError(f"{path}: it reads frames (frame_norm); bundle a scorer without")
     return scorer
 
 

@@ -7,9 +7,12 @@ from typing import Any
 
 from pyscorer.config import Run
 from pyscorer.errors import InputError
-from pyscorer.planning.commands import Config
+from pyscorer.kaldi.iterations import DEFAULTS
+from pyscorer.planning.commands import Config, told
 
 _ROW_STAGES = ("pretrained", "finetuned", "unfrozen")
+_PLANNED = ("inputs", "start", "synthetic", "teacher")
+"""Keys of a row that the rules read; the others are options of its stage."""
 _ROW_INPUTS = {"deep": "pool", "gop": "gop", "transition_gop": "transition_gop"}
 
 
@@ -29,6 +32,14 @@ class Rows:
                     raise InputError(f"paper1.{stage}.{name}.start: no row is called {start}")
                 if stage == "unfrozen" and "start" not in row:
                     raise InputError(f"paper1.{stage}.{name}: needs the row that it starts from")
+                teachers = self.config["paper1"].get("teachers", {})
+                if "teacher" in row and row["teacher"] not in teachers:
+                    raise InputError(
+                        f"paper1.{stage}.{name}.teacher: {row['teacher']} is not of paper1.teachers"
+                    )
+        for name in self.config["paper1"].get("only", []):
+            if name not in self.names:
+                raise InputError(f"paper1.only: no row is called {name}")
 
     def _check_unlabelled(self) -> None:
         own, corpora = self.run.corpus, dict.fromkeys(d.split("/")[0] for d in self.run.unlabelled)
@@ -71,6 +82,30 @@ class Rows:
         stages = (self.config["paper1"][stage] for stage in _ROW_STAGES)
         return [name for rows in (*stages, self.config["baselines"]) for name in rows]
 
+    @property
+    def shown(self) -> list[str]:
+        """Those that the tables show, in the same order: all, or `only` some."""
+        only = self.config["paper1"].get("only", self.names)
+        return [name for name in self.names if name in only]
+
+    def reading(self, inputs: str) -> list[str]:
+        """Those of them that read `inputs` (deep, gop, transition_gop)."""
+        stages = (self.config["paper1"][stage] for stage in _ROW_STAGES)
+        rows = {name: row.get("inputs", "deep") for part in stages for name, row in part.items()}
+        return [name for name in self.shown if rows.get(name) == inputs]
+
+    def told(self) -> dict[str, Any]:
+        """What the page of the tables says of the run: as others, and which network it is."""
+        network = self.config["train_tdnnf"].get("network", "paper")
+        if self.config["train_tdnnf"].get("objective") == "xent":
+            network += ", trained by frame cross-entropy"
+        if "acoustic_model" in self.config:
+            network = Path(self.config["acoustic_model"]).name
+        elif self.config["engine"] == "kaldi":
+            network = f"{(DEFAULTS | self.config.get('kaldi', {}))['network']}, of Kaldi's programs"
+        said = told(self.run)
+        return said | {"note": f"{said['note']}; network: {network}"}
+
     def directory(self, name: str) -> Path:
         """Folder of the model that a row is made of."""
         stages = (stage for stage in _ROW_STAGES if name in self.config["paper1"][stage])
@@ -102,13 +137,36 @@ class Rows:
         start = self.config["paper1"][stage][name].get("start")
         return [self.directory(start) / "model.pt"] if start else []
 
+    def taught(self, stage: str, name: str) -> list[Path]:
+        """Synthetic scores, and what utterances are spliced of, by the teacher of a row."""
+        teacher = self.config["paper1"][stage][name].get("teacher", "")
+        return [path.parent / teacher / path.name for path in self.synthetic]
+
     def learned(self, name: str) -> list[Path]:
         """The synthetic scores that an unfrozen row learns, if it does."""
         learns = self.config["paper1"]["unfrozen"][name].get("synthetic")
-        return self.synthetic[:1] if learns else []
+        return self.taught("unfrozen", name)[:1] if learns else []
+
+    def lower(self, name: str, split: str) -> Path:
+        """What enters the acoustic layers that an unfrozen row trains."""
+        upper = (self.config["paper1"]["unfreeze_scorer"] | self.options("unfrozen", name))["upper"]
+        folder = self.run.work / "activations" / str(upper) / self.run.corpus
+        return folder / split / "lower.scp"
+
+    def frames(self, stage: str, name: str, splits: Iterable[str]) -> list[Path]:
+        """The deep features by frame of `splits`, if a row reads them (`frame_norm`)."""
+        folder = self.run.work / "deep" / self.run.corpus
+        wanted = self.options(stage, name).get("frame_norm")
+        return [folder / split / "frame_shift" for split in splits] if wanted else []
+
+    def unlabelled_frames(self, name: str) -> list[Path]:
+        """Those of the copies and of other unlabelled speech, if a row of stage (ii) reads them."""
+        wanted = self.options("pretrained", name).get("frame_norm")
+        others = self.datasets("deep", "frame_shift") if wanted else []
+        return [*self.frames("pretrained", name, self.copies), *others]
 
     def options(self, stage: str, name: str) -> dict[str, Any]:
         """A row's own options of its stage; fine-tuning has a section for all rows besides."""
         shared = self.config["paper1"].get("finetune", {}) if stage == "finetuned" else {}
         row = self.config["paper1"][stage][name]
-        return shared | {k: v for k, v in row.items() if k not in ("inputs", "start", "synthetic")}
+        return shared | {k: v for k, v in row.items() if k not in _PLANNED}

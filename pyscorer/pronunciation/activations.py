@@ -1,4 +1,4 @@
-"""The TDNN-F cut in two: its lower layers run once, its upper layers can be trained."""
+"""The TDNN-F cut in two: its lower layers run once, its upper layers, or all, can be trained."""
 
 import logging
 from dataclasses import dataclass
@@ -24,12 +24,12 @@ log = logging.getLogger(__name__)
 class ActivationOptions:
     """Where the network is cut."""
 
-    upper: int = option(2, "factored layers above the cut", ge=1)
+    upper: int = option(2, "factored layers above the cut; 0: all layers", ge=0)
     jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
 class UpperLayers(nn.Module):
-    """The last factored layers and `prefinal-l`, on frames 30 ms apart.
+    """The last `count` factored layers and `prefinal-l`; 0: all layers, from the MFCCs on.
 
     Batch norm stays as the acoustic training left it (evaluation mode), there is no dropout.
     """
@@ -37,23 +37,44 @@ class UpperLayers(nn.Module):
     def __init__(self, network: Tdnnf, count: int) -> None:
         super().__init__()
         strides = network.config.time_strides
-        if not 0 < count < len(strides) or set(strides[len(strides) - count :]) != {SUBSAMPLING}:
+        self.whole = count == 0
+        above = strides[len(strides) - count :]
+        if not self.whole and (count >= len(strides) or set(above) != {SUBSAMPLING}):
             raise InputError(
-                f"--upper {count}: take 1 or more of the network's last layers; they must have a "
-                f"stride of {SUBSAMPLING} frames, but the strides are {strides}"
+                f"--upper {count}: take 1 or more of the network's last layers, or 0 for all; the "
+                f"last ones must have a stride of {SUBSAMPLING} frames, but the strides are "
+                f"{strides}"
             )
-        self.layers = nn.ModuleList(network.factored[len(strides) - count :])
+        self.first = nn.ModuleList([network.tdnn1] if self.whole else [])
+        self.layers = nn.ModuleList(network.factored[0 if self.whole else -count :])
         self.prefinal_l = network.prefinal_l
+        self._hidden, self._sides = network.hidden, network.context
+        self.width = network.config.input_dim if self.whole else network.config.dim
+        """Columns that enter."""
         self.eval()
 
     @property
-    def margin(self) -> int:
-        """Rows that the layers take off at each end."""
-        return len(self.layers)
+    def stride(self) -> int:
+        """Rows that enter for one that leaves."""
+        return SUBSAMPLING if self.whole else 1
+
+    @property
+    def context(self) -> int:
+        """Rows that enter before and after those of an utterance's own frames, a whole number of
+        strides."""
+        if self.whole:
+            return SUBSAMPLING * -(-2 * self._sides // SUBSAMPLING)
+        return 2 * len(self.layers)
 
     def frames(self, x: Tensor) -> Tensor:
-        """(time, dim) below the cut -> (time - 2 margin, dim), before `prefinal-l`."""
+        """What enters (time, width) -> frames 30 ms apart, before `prefinal-l`.
+
+        `x` is utterances one after the other, each as `lower_activations` gives it, so that their
+        frames stay in step; (time - context) / stride rows are of the last one's end.
+        """
         x = x[None]
+        if self.whole:
+            return self._hidden(x, len(self.layers), SUBSAMPLING)[0]
         for layer in self.layers:
             assert isinstance(layer, TdnnfLayer)
             x = layer(x, SUBSAMPLING, SUBSAMPLING)
@@ -61,9 +82,20 @@ class UpperLayers(nn.Module):
 
 
 def lower_activations(network: Tdnnf, features: np.ndarray, upper: int) -> np.ndarray:
-    """What enters the last `upper` factored layers: T x 40 MFCC -> ceil(T / 3) + 2 upper rows."""
+    """What enters the last `upper` factored layers: T x 40 MFCC -> ceil(T / 3) + 2 upper rows.
+
+    With `upper` 0 what enters the network: 3 ceil(T / 3) rows 10 ms apart, and as many more as the
+    layers look to both sides (UpperLayers.context), the first and last repeated.
+    """
     with torch.inference_mode():
-        x = pad_edges(network_input(features), network.context)[None]
+        entering = network_input(features)
+        if upper == 0:
+            length, sides = len(entering), network.context
+            context = UpperLayers(network, 0).context
+            after = -length % SUBSAMPLING + context - sides
+            places = torch.arange(-sides, length + after).clamp(0, length - 1)
+            return entering[places].numpy()
+        x = pad_edges(entering, network.context)[None]
         result: np.ndarray = network.hidden(x, len(network.factored) - upper, SUBSAMPLING)[
             0
         ].numpy()
@@ -89,8 +121,8 @@ def activations(
 
     `model` is final.pt of train_tdnnf, `feats` a directory of the stage features (kind mfcc40).
     Writes out/lower.scp: for each utterance ceil(T / 3) + 2 `upper` rows, 30 ms apart, the first
-    `upper` of them before its first frame. Raises InputError where the layers above the cut do not
-    all look 3 frames to each side.
+    `upper` of them before its first frame; with `upper` 0 what enters the whole network, 10 ms
+    apart. Raises InputError where the layers above the cut do not all look 3 frames to each side.
     """
     network = load_model(model).network
     UpperLayers(network, options.upper)  # raises before any work

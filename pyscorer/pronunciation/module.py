@@ -29,6 +29,10 @@ class ModuleConfig:
     """Probability of dropping an input column of an utterance, in training."""
     kept_inputs: int = 0
     """Last columns, the extra inputs, that are never dropped: each of them matters."""
+    nonlinear_input: bool = False
+    """A ReLU after the first transformation, as printed: "non-linear transformation"."""
+    residual: bool = True
+    """Each self-attention is added to its input; the paper prints no such connection."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Batch:
     """
 
     features: Tensor
-    """N x inputs."""
+    """N x inputs; with `frame_phone`, those of R frames: R x inputs."""
     phones: Tensor
     """N ids from 0 to EMBEDDED_PHONES - 1."""
     word_of_phone: Tensor
@@ -51,6 +55,10 @@ class Batch:
     """W, ascending."""
     word_pairs: Tensor
     """2 x Q: every word with every word of its utterance."""
+    frame_phone: Tensor | None = None
+    """R: the phone that each frame is of. None: features are means over phones."""
+    frame_weight: Tensor | None = None
+    """R: the share of its phone that each frame covers; they sum to 1 over a phone."""
 
 
 class SelfAttention(nn.Module):
@@ -90,12 +98,13 @@ def group_mean(items: Tensor, group: Tensor) -> Tensor:
 
 
 class ScoringModule(nn.Module):
-    """Pooled phone features of an utterance -> its score in 0..1.
+    """Pooled phone features of an utterance, or its frames -> its score in 0..1.
 
-    Linear to 32 and LayerNorm; plus a phone embedding; self-attention among the phones of a word
-    and LayerNorm; mean, Linear and ReLU; self-attention among the words; mean, Linear and ReLU;
-    LayerNorm; Linear to 1 and sigmoid. Each self-attention is added to its input. With 256 inputs
-    it has 20,289 parameters; each extra input adds 32.
+    Linear to 32 (and ReLU, with `nonlinear_input`) and LayerNorm; of frames, the mean over each
+    phone; plus a phone embedding; self-attention among the phones of a word and LayerNorm; mean,
+    Linear and ReLU; self-attention among the words; mean, Linear and ReLU; LayerNorm; Linear to 1
+    and sigmoid. With `residual` each self-attention is added to its input. With 256 inputs it has
+    20,289 parameters, whatever the switches; each extra input adds 32.
     """
 
     def __init__(self, config: ModuleConfig) -> None:
@@ -116,22 +125,40 @@ class ScoringModule(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Scores in 0..1, one an utterance."""
+        phones = self._phones(batch) + self.phone_embedding(batch.phones)
+        if self.config.attention:
+            phones = self._attend(self.phone_attention, phones, batch.phone_pairs)
+        words = group_mean(self.phone_norm(phones), batch.word_of_phone)
+        words = functional.relu(self.word(words))
+        if self.config.attention:
+            words = self._attend(self.word_attention, words, batch.word_pairs)
+        utterances = functional.relu(self.utterance(group_mean(words, batch.utterance_of_word)))
+        return torch.sigmoid(self.score(self.utterance_norm(utterances))).squeeze(1)
+
+    def _phones(self, batch: Batch) -> Tensor:
+        """Acoustic representation of each phone: N x dimension."""
         features = batch.features
         if self.training and self.config.dropout:
             number = int(batch.utterance_of_word[-1]) + 1
             kept = features.new_ones(number, features.shape[1])
             dropped = features.shape[1] - self.config.kept_inputs
             kept[:, :dropped] = functional.dropout(kept[:, :dropped], self.config.dropout)
-            features = features * kept[batch.utterance_of_word[batch.word_of_phone]]
-        phones = self.input_norm(self.input(features)) + self.phone_embedding(batch.phones)
-        if self.config.attention:
-            phones = phones + self.phone_attention(phones, batch.phone_pairs)
-        words = group_mean(self.phone_norm(phones), batch.word_of_phone)
-        words = functional.relu(self.word(words))
-        if self.config.attention:
-            words = words + self.word_attention(words, batch.word_pairs)
-        utterances = functional.relu(self.utterance(group_mean(words, batch.utterance_of_word)))
-        return torch.sigmoid(self.score(self.utterance_norm(utterances))).squeeze(1)
+            utterance = batch.utterance_of_word[batch.word_of_phone]
+            if batch.frame_phone is not None:
+                utterance = utterance[batch.frame_phone]
+            features = features * kept[utterance]
+        items = self.input(features)
+        if self.config.nonlinear_input:
+            items = functional.relu(items)
+        items = self.input_norm(items)
+        if batch.frame_phone is None or batch.frame_weight is None:
+            return items
+        phones = items.new_zeros(len(batch.phones), items.shape[1])
+        return phones.index_add(0, batch.frame_phone, batch.frame_weight[:, None] * items)
+
+    def _attend(self, attention: SelfAttention, items: Tensor, pairs: Tensor) -> Tensor:
+        seen: Tensor = attention(items, pairs)
+        return items + seen if self.config.residual else seen
 
 
 def count_parameters(module: nn.Module) -> int:

@@ -1,29 +1,51 @@
-"""Batches of pooled phone vectors for the scoring module."""
+"""Batches of pooled phone vectors, or of their frames, for the scoring module."""
 
 import numpy as np
 import torch
 
 from pyscorer.contract.pooled import PooledSet, places_within, select
+from pyscorer.pronunciation.frame_table import FrameTable
 from pyscorer.pronunciation.module import Batch
 
 
 class Batches:
-    """Makes batches of any utterances of a PooledSet, its features normalised once."""
+    """Makes batches of any utterances of a PooledSet, its features normalised once.
 
-    def __init__(self, pooled: PooledSet, mean: np.ndarray, deviation: np.ndarray) -> None:
-        self.pooled = pooled
-        self.features = torch.from_numpy((pooled.features - mean) / deviation)
+    With `frames` the features of `pooled` are the numbers of its phones there, and the batches are
+    of frames, normalised as they are taken.
+    """
+
+    def __init__(
+        self,
+        pooled: PooledSet,
+        mean: np.ndarray,
+        deviation: np.ndarray,
+        frames: FrameTable | None = None,
+    ) -> None:
+        self.pooled, self.frames = pooled, frames
+        self.normal = mean, deviation
+        if frames is None:
+            self.features = torch.from_numpy((pooled.features - mean) / deviation)
 
     def take(self, utterances: np.ndarray, dropped: np.ndarray | None = None) -> Batch:
         """The batch of the utterances at these indices; `dropped` as in `pooled.select`."""
         s = select(self.pooled, utterances, dropped)
+        phone = share = None
+        if self.frames is None:
+            features = self.features[torch.from_numpy(s.phones)]
+        else:
+            values, phone, share = self.frames.take(self.pooled.features[s.phones, 0])
+            mean, deviation = map(torch.from_numpy, self.normal)
+            features = (values - mean) / deviation
         return Batch(
-            self.features[torch.from_numpy(s.phones)],
+            features,
             torch.from_numpy(self.pooled.phones[s.phones]),
             torch.from_numpy(s.word_of_phone),
             torch.from_numpy(pairs(np.bincount(s.word_of_phone))),
             torch.from_numpy(s.utterance_of_word),
             torch.from_numpy(pairs(np.bincount(s.utterance_of_word))),
+            phone,
+            share,
         )
 
 

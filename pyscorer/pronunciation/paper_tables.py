@@ -13,6 +13,7 @@ from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import read_scores, seed_columns
 from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson
+from pyscorer.evaluation.published import published
 from pyscorer.evaluation.templates import page_template
 from pyscorer.options import option
 
@@ -20,22 +21,11 @@ log = logging.getLogger(__name__)
 
 _PCCS = ["train_pcc", "valid_pcc", "held_out_pcc"]
 LAYOUT = Path(__file__).parent / "paper_tables.yaml"
-PRIVATE = "private data"
-"""In the column of the paper's L2 corpus, which nobody else has."""
+SETS = ("l2", "l2_train", "speechocean762", "speechocean762_train")
+"""Where the paper reports PCC: test and training sets of its own L2 corpus, and of this one."""
 
-PUBLISHED_SIZES = {
-    "input layer": 8224,
-    "phone embedding": 1280,
-    "attention among phones": 4224,
-    "attention among words": 4224,
-    "word layer": 1056,
-    "utterance layer": 1056,
-    "score layer": 33,
-    "layer norms": 192,
-    "scoring module": 20289,
-    "acoustic model (TDNN-F)": 8165047,
-}
-"""The paper's Table 1."""
+_HEADINGS = dict(zip(SETS, ("paper, L2", "L2, train", "paper", "paper, train"), strict=True))
+_OURS = ["test PCC", "sd", "95 % interval", "averaged", "held-out", "train", "difference"]
 
 
 @dataclass(frozen=True)
@@ -64,32 +54,42 @@ class Model:
         return np.array([pearson(column, self.human) for column in self.by_seed.T])
 
 
-def read_model(path: Path, data: Path, single: bool) -> Model:
-    """Read scores.csv (or single_scores.csv) and modules.csv of a scorer or baseline directory.
+def read_model(path: Path, data: Path) -> Model:
+    """Read single_scores.csv and modules.csv of a scorer or baseline directory.
 
     Raises InputError if one is missing or of other utterances than `data`.
     """
-    table = read_scores(path, data, "single_scores.csv" if single else "scores.csv")
-    table = table.sort_values("utterance")
+    table = read_scores(path, data, "single_scores.csv").sort_values("utterance")
     if not (path / "modules.csv").exists():
         raise InputError(f"{path}/modules.csv: no such file; train the model again")
     modules = read_frame(path / "modules.csv", ["seed", "fold"], gaps=_PCCS)
-    if single:
-        folds = modules["fold"].max() + 1
-        modules = modules[modules["fold"] == modules["seed"] % folds]
+    folds = modules["fold"].max() + 1
     return Model(
         seed_columns(table),
         table["human"].to_numpy(dtype=float),
         table["speaker"].to_numpy(dtype=str),
-        modules,
+        modules[modules["fold"] == modules["seed"] % folds],
     )
+
+
+def _published(number: str, row: dict[str, Any]) -> dict[str, float]:
+    """The paper's PCC of a row on its `SETS`; none of a row that is ours."""
+    if "paper" not in row:
+        return {}
+    if number != "4 and 5":
+        return published("lin2021", number, row["paper"])
+    found = {}
+    for name, table in (("l2", "4"), ("speechocean762", "5")):
+        figures = published("lin2021", table, row["paper"])
+        parts = {name: figures.get("testing"), f"{name}_train": figures.get("training")}
+        found |= {part: value for part, value in parts.items() if value is not None}
+    return found
 
 
 def table_rows(
     layout: dict[str, Any], models: dict[str, Path], data: Path, options: PaperTableOptions
 ) -> list[dict[str, Any]]:
     """The rows of one table of the layout: see `paper_tables` for its columns."""
-    single = bool(layout.get("single"))
 
     def resamples(model: Model) -> np.ndarray:
         return resampled_pearson(
@@ -97,7 +97,7 @@ def table_rows(
         )
 
     loaded = {
-        row["model"]: read_model(models[row["model"]], data, single)
+        row["model"]: read_model(models[row["model"]], data)
         for row in layout["rows"]
         if row["model"] in models
     }
@@ -106,7 +106,10 @@ def table_rows(
     rows = []
     for row in layout["rows"]:
         cells: dict[str, Any] = {"system": row["label"], "model": row["model"]}
-        cells |= {"paper_l2": PRIVATE, "paper_speechocean762": row.get("paper", np.nan)}
+        cells["ours"] = "paper" not in row
+        cells |= {
+            f"paper_{name}": value for name, value in _published(layout["number"], row).items()
+        }
         model = loaded.get(row["model"])
         if model is None:
             rows.append(cells)
@@ -131,52 +134,62 @@ def table_rows(
 
 
 def parameter_rows(parts: dict[str, int]) -> list[dict[str, Any]]:
-    """Table 1: trained parameters of each part, the paper's beside them."""
-    return [
-        {"part": name, "paper": PUBLISHED_SIZES.get(name), "parameters": int(count)}
-        for name, count in parts.items()
-    ]
+    """Table 1: trained parameters of each part; beside the totals those of the paper."""
+    printed = {"acoustic model (TDNN-F)": "Acoustic model", "scoring module": "scoring module"}
+    rows = []
+    for name, count in parts.items():
+        paper = published("lin2021", "1", printed[name]) if name in printed else {}
+        figures = {"paper": paper.get("parameters"), "parameters": count}
+        rows.append({"part": name} | {k: v if v is None else int(v) for k, v in figures.items()})
+    return rows
 
 
 def _number(value: Any, digits: int = 3) -> str:
-    if isinstance(value, float):
-        return "–" if np.isnan(value) else f"{value:.{digits}f}"
+    if value is None or isinstance(value, float):
+        return "–" if pd.isna(value) else f"{value:.{digits}f}"
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _write_page(
-    out: Path, layouts: list[dict[str, Any]], sizes: list[dict[str, Any]], options: Any
-) -> None:
-    page = page_template("paper_tables.html.jinja", _number, Path(__file__).parent).render(
-        tables=layouts, sizes=sizes, options=options
-    )
-    with atomic_open(out) as stream:
-        stream.write(page)
+def as_text(layout: dict[str, Any]) -> list[list[str]]:
+    """A table for people: its header, then a line a row. Training PCC of the paper where it has."""
+    cells = layout["cells"]
+    sets = [name for name in SETS if any(pd.notna(row[f"paper_{name}"]) for row in cells)]
+    lines = [["system", *(_HEADINGS[name] for name in sets), *_OURS]]
+    for row in cells:
+        number = {name: _number(value) for name, value in row.items()}
+        interval = f"{number['low']} to {number['high']}"
+        apart = f"{number['difference_low']} to {number['difference_high']}"
+        lines.append(
+            [
+                f"ours: {row['system']}" if row["ours"] else row["system"],
+                *(_number(row[f"paper_{name}"], 2) for name in sets),
+                *(number["test_pcc"], number["sd"]),
+                "not run" if pd.isna(row["seeds"]) else interval,
+                *(number["averaged_pcc"], number["held_out_pcc"], number["train_pcc"]),
+                "" if pd.isna(row["difference"]) else f"{number['difference']} ({apart})",
+            ]
+        )
+    return lines
 
 
-def markdown(layouts: list[dict[str, Any]]) -> str:
+def markdown(layouts: list[dict[str, Any]], sizes: list[dict[str, Any]]) -> str:
     """The tables for a text file, the reference row in bold."""
-    names = ["system", "paper", "test PCC", "sd", "95 % interval", "averaged", "held-out", "train"]
-    names.append("difference")
-    lines = []
+    parts = [[row["part"], *(_number(row[c]) for c in ("paper", "parameters"))] for row in sizes]
+    lines = _markdown_table("Table 1: Parameters", [["part", "paper", "here"], *parts])
     for layout in layouts:
         plural = "s" if "and" in layout["number"] else ""
-        lines += [f"**Table{plural} {layout['number']}: {layout['title']}**", ""]
-        lines += ["| " + " | ".join(names) + " |", "| --- " * len(names) + "|"]
-        for row in layout["cells"]:
-            number = {name: _number(value) for name, value in row.items() if name != "seeds"}
-            cells = [row["system"], _number(row["paper_speechocean762"], 2), number["test_pcc"]]
-            interval = f"{number['low']} to {number['high']}"
-            cells += [number["sd"], "not run" if pd.isna(row["seeds"]) else interval]
-            cells.append(number["averaged_pcc"])
-            cells += [number["held_out_pcc"], number["train_pcc"]]
-            apart = f"{number['difference_low']} to {number['difference_high']}"
-            cells.append("" if pd.isna(row["difference"]) else f"{number['difference']} ({apart})")
+        (header, *text), cells = as_text(layout), layout["cells"]
+        for row, line in zip(cells, text, strict=True):
             if row["model"] == layout["reference"]:
-                cells = [f"**{cell}**" if cell else cell for cell in cells]
-            lines.append("| " + " | ".join(cells) + " |")
-        lines.append("")
+                line[:] = [f"**{cell}**" if cell else cell for cell in line]
+        title = f"Table{plural} {layout['number']}: {layout['title']}"
+        lines += _markdown_table(title, [header, *text])
     return "\n".join(lines)
+
+
+def _markdown_table(title: str, rows: list[list[str]]) -> list[str]:
+    header, *lines = ["| " + " | ".join(row) + " |" for row in rows]
+    return [f"**{title}**", "", header, "| --- " * len(rows[0]) + "|", *lines, ""]
 
 
 def paper_tables(
@@ -192,14 +205,17 @@ def paper_tables(
     `data` is the test split's data directory; `models` are directories of train_scorer,
     pretrain_scorer, unfreeze_scorer or train_baseline, `names` what paper_tables.yaml calls them;
     `parameters` is parameters.csv of the stage of that name. A row whose model is not given stays
-    empty; a model that no row names makes a row of the table of further models.
+    empty; a model that no row names makes a row of the table of further models. A seed is one
+    module, as in the paper: seed s that which holds out fold s.
 
-    Writes out/table_<number>.csv, out/tables.md and out/paper1.html. Columns: system, model,
-    paper_l2 (the paper's private corpus), paper_speechocean762 (published PCC, where known to us),
-    test_pcc and sd over `seeds`, low and high (95 % bootstrap interval over whole speakers),
-    averaged_pcc (of the mean of all seeds' predictions), train_pcc and held_out_pcc (mean over
-    modules: on the speakers that each was trained on, and on those of its fold), difference of
-    test_pcc to the table's reference row with its paired 95 % bootstrap interval over speakers.
+    Writes out/table_<number>.csv, out/tables.md and out/paper1.html. Columns: system, model, ours
+    (the paper has no such row), paper_l2, paper_l2_train, paper_speechocean762 and
+    paper_speechocean762_train (published PCC on the test and training sets of the paper's private
+    corpus and of this one), test_pcc and sd over `seeds`, low and high (95 % bootstrap interval
+    over whole speakers), averaged_pcc (of the mean of all seeds' predictions), train_pcc and
+    held_out_pcc (mean over modules: on the speakers that each was trained on, and on those of its
+    fold), difference of test_pcc to the table's reference row with its paired 95 % bootstrap
+    interval over speakers.
     """
     if len(models) != len(names):
         raise InputError(f"{len(models)} models, but {len(names)} names")
@@ -217,19 +233,21 @@ def paper_tables(
     counts = read_frame(parameters, ["part", "parameters"], text=["part"])
     sizes = parameter_rows(dict(zip(counts["part"], counts["parameters"], strict=True)))
     pd.DataFrame(sizes).to_csv(_table(out, "1"), index=False)
-    columns = ["system", "model", "paper_l2", "paper_speechocean762", "test_pcc", "sd", "seeds"]
-    columns += ["low", "high", "averaged_pcc", "train_pcc", "held_out_pcc"]
+    columns = ["system", "model", "ours", *(f"paper_{name}" for name in SETS), "test_pcc", "sd"]
+    columns += ["seeds", "low", "high", "averaged_pcc", "train_pcc", "held_out_pcc"]
     columns += ["difference", "difference_low", "difference_high"]
     for layout in layouts:
-        rows = table_rows(layout, by_name, data, options)
-        frame = pd.DataFrame(rows).reindex(columns=columns)
+        frame = pd.DataFrame(table_rows(layout, by_name, data, options)).reindex(columns=columns)
         frame.to_csv(_table(out, layout["number"]), index=False, float_format="%.4f")
-        layout |= {"cells": frame.to_dict("records"), "single": layout.get("single", False)}
+        layout["cells"] = frame.to_dict("records")
         for row in layout["cells"]:
             log.info("Table %s: %s: %s", layout["number"], row["system"], _number(row["test_pcc"]))
     with atomic_open(out / "tables.md") as stream:
-        stream.write(markdown(layouts))
-    _write_page(out / "paper1.html", layouts, sizes, options)
+        stream.write(markdown(layouts, sizes))
+    template = page_template("paper_tables.html.jinja", _number, Path(__file__).parent)
+    tables = [(layout, as_text(layout)) for layout in layouts]
+    with atomic_open(out / "paper1.html") as stream:
+        stream.write(template.render(tables=tables, sizes=sizes, options=options))
 
 
 def _table(out: Path, number: str) -> Path:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pyscorer.pronunciation.scorer import ScorerOptions
-from pyscorer.pronunciation.train_scorer import Sources, train_and_test
+from pyscorer.pronunciation.train_scorer import Sources, TestSources, train_and_test
 
 
 def pretrain_scorer(
@@ -17,6 +17,9 @@ def pretrain_scorer(
     copies: list[Path] | None = None,
     splices: Path | None = None,
     unlabelled: list[Path] | None = None,
+    train_frames: Path | None = None,
+    test_frames: Path | None = None,
+    copies_frames: list[Path] | None = None,
 ) -> None:
     """Train the scoring module on synthetic scores: stage (ii) of Lin & Wang 2021, section 2.3.
 
@@ -26,7 +29,8 @@ def pretrain_scorer(
     `without_<k>` of the utterances, copies and spliced utterances of the other folds, and of other
     speech of all that is not by a speaker of fold k, so that nothing derived from the human scores
     of fold k is in it; the epoch kept is the best by the synthetic scores of fold k, of the train
-    split alone.
+    split alone. Frames are those of train_scorer; `copies_frames` are of `copies` and of
+    `unlabelled` after them.
 
     Writes what train_scorer writes; there, go on from it with --start. PCCs are with human scores
     but for `valid_pcc` (and train_log.csv), which is with the synthetic ones.
@@ -34,5 +38,9 @@ def pretrain_scorer(
     Raises InputError for an utterance or copy without a synthetic score, or other folds.
     """
     more = (*(copies or ()), *(unlabelled or ()))
-    sources = Sources(train_data, train_pool, synthetic=synthetic, copies=more, splices=splices)
-    train_and_test(sources, test_data, test_pool, out, options, "pretrain_scorer")
+    sources = Sources(
+        *(train_data, train_pool, None, synthetic, more, splices, train_frames),
+        tuple(copies_frames or ()),
+    )
+    test = TestSources(test_data, test_pool, test_frames)
+    train_and_test(sources, test, out, options, "pretrain_scorer")

@@ -21,6 +21,7 @@ from pyscorer.contract.scales import (
 from pyscorer.contract.weights import load_weights, save_weights
 from pyscorer.evaluation.metrics import mean_squared_error, pearson
 from pyscorer.options import option
+from pyscorer.pronunciation.frame_table import FrameTable
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
 from pyscorer.pronunciation.module_batches import Batches
 from pyscorer.scoring.ensemble import Place, places
@@ -37,6 +38,13 @@ class ScorerOptions:
     deep: bool = option(True, "read the deep features")
     extras: tuple[str, ...] = option((), "extra inputs, by name in columns.txt")
     attention: bool = option(True, "off: averaging alone")
+    nonlinear_input: bool = option(False, "a ReLU after the first transformation, as printed")
+    residual: bool = option(
+        True, "each self-attention is added to its input; off: as the paper prints it"
+    )
+    frame_norm: bool = option(
+        False, "first transformation and LayerNorm of frames, not of phones' means, as printed"
+    )
     seeds: int = option(5, "seeds from `seed` on, each with all folds", ge=1)
     seed: int = option(0, "the first", ge=0)
     folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
@@ -221,9 +229,14 @@ def _scorer_of(content: dict[str, Any]) -> TrainedScorer:
     return scorer
 
 
-def predict_all(scorer: TrainedScorer, pooled: PooledSet) -> np.ndarray:
-    """Scores, of the scorer's range, by every module: utterances x modules."""
-    batches = Batches(pooled, scorer.mean.numpy(), scorer.deviation.numpy())
+def predict_all(
+    scorer: TrainedScorer, pooled: PooledSet, frames: FrameTable | None = None
+) -> np.ndarray:
+    """Scores, of the scorer's range, by every module: utterances x modules.
+
+    `frames`, for a scorer with `frame_norm`, as in Batches.
+    """
+    batches = Batches(pooled, scorer.mean.numpy(), scorer.deviation.numpy(), frames)
     everything = np.arange(len(pooled.keys))
     return np.stack(
         [predict(m, batches, everything, scorer.range) for m in scorer.loaded()], axis=1

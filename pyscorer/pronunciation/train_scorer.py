@@ -19,6 +19,7 @@ from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.parallel import one_thread
+from pyscorer.pronunciation.frame_table import FrameTable, join_frames, numbered, read_frames
 from pyscorer.pronunciation.module import ModuleConfig
 from pyscorer.pronunciation.module_batches import Batches
 from pyscorer.pronunciation.scorer import (
@@ -51,6 +52,19 @@ class Sources:
     """Pooled directories of perturbed copies and of other unlabelled speech, trained on as well."""
     splices: Path | None = None
     """splices.csv: utterances made up of the train split's words, trained on as well."""
+    frames: Path | None = None
+    """Directory of the frames that the pooled vectors are means of: train on these."""
+    copies_frames: tuple[Path, ...] = ()
+    """Likewise of the copies."""
+
+
+@dataclass(frozen=True)
+class TestSources:
+    """Where the test split comes from."""
+
+    data: Path
+    pool: Path
+    frames: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +72,8 @@ class TrainingData:
     """The train split as the modules see it."""
 
     pooled: PooledSet
-    """The utterances of the train split, then unlabelled ones, then spliced ones."""
+    """The utterances of the train split, then unlabelled ones, then spliced ones. With `frames` the
+    features are numbers of phones there."""
     targets: np.ndarray
     """Utterances and copies x folds: scores that the module of a held-out fold learns."""
     folds: np.ndarray
@@ -75,6 +90,7 @@ class TrainingData:
     """First weights by seed and held-out fold; empty: drawn at random."""
     scales: Scales
     aspect: str
+    frames: FrameTable | None = None
 
     @property
     def range(self) -> Range:
@@ -98,15 +114,21 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
     folds = speaker_folds(speakers, scores, options.folds)
     mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
     targets = np.repeat(scores[:, None], options.folds, axis=1)
+    parts, frames = [pooled], None
     if sources.synthetic is not None:
-        parts = [pooled, *(read_pooled(copy, columns) for copy in sources.copies)]
-        if sources.splices is not None:
-            parts.append(splice(pooled, read_splices(sources.splices)))
-        pooled = concatenate(parts)
+        parts += [read_pooled(copy, columns) for copy in sources.copies]
+    if sources.frames is not None:
+        parts, frames = _by_frame(sources, parts)
+    if sources.synthetic is not None and sources.splices is not None:
+        parts.append(splice(parts[0], read_splices(sources.splices)))
+    pooled = concatenate(parts)
+    if sources.synthetic is not None:
         targets, folds = _synthetic_targets(sources.synthetic, pooled.keys, folds)
     config = ModuleConfig(
         len(columns),
         attention=options.attention,
+        nonlinear_input=options.nonlinear_input,
+        residual=options.residual,
         dropout=options.dropout,
         kept_inputs=len([name for name in columns if name in options.extras]),
     )
@@ -115,11 +137,26 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
         model = read_start(sources.start, columns, options)
         start = {part.place: part.state for part in model.modules}
         mean, deviation = model.mean.numpy(), model.deviation.numpy()
-    batches = Batches(pooled, mean, deviation)
+    batches = Batches(pooled, mean, deviation, frames)
     return TrainingData(
         *(pooled, targets, folds, scores, speakers, columns, mean, deviation, batches, config),
-        *(start, scales, aspect),
+        *(start, scales, aspect, frames),
     )
+
+
+def _by_frame(sources: Sources, parts: list[PooledSet]) -> tuple[list[PooledSet], FrameTable]:
+    """The train split and its copies with numbers of phones for features, and their frames."""
+    if len(sources.copies_frames) != len(sources.copies):
+        raise InputError(
+            f"{len(sources.copies)} copies and other unlabelled data, but frames of "
+            f"{len(sources.copies_frames)} (--copies-frames)"
+        )
+    assert sources.frames is not None
+    pools = (sources.pool, *sources.copies)
+    folders = (sources.frames, *sources.copies_frames)
+    tables = [read_frames(*place) for place in zip(pools, parts, folders, strict=False)]
+    firsts = np.cumsum([0, *(len(part.phones) for part in parts)])
+    return [numbered(*part) for part in zip(parts, firsts, strict=False)], join_frames(tables)
 
 
 def _synthetic_targets(
@@ -151,7 +188,7 @@ def read_start(scorer: Path, columns: list[str], options: ScorerOptions) -> Trai
         raise InputError(f"{path}: no module of seed {lacking[0].seed}, fold {lacking[0].fold}")
     if model.columns != columns:
         raise InputError(f"{path}: reads other columns than are asked for")
-    for name in ("folds", "attention"):
+    for name in ("folds", "attention", "nonlinear_input", "residual", "frame_norm"):
         theirs, mine = getattr(model.options, name), getattr(options, name)
         if theirs != mine:
             raise InputError(f"{path}: trained with {name} {theirs}, not {mine}")
@@ -176,10 +213,17 @@ def told(t: Trained) -> str:
 
 
 def train_and_test(
-    sources: Sources, test_data: Path, test_pool: Path, out: Path, options: ScorerOptions, name: str
+    sources: Sources, test: TestSources, out: Path, options: ScorerOptions, name: str
 ) -> None:
     """Train all modules of a scorer, predict the test split, write what `train_scorer` says."""
-    check_same(sources.data, test_data)
+    check_same(sources.data, test.data)
+    if {options.frame_norm} != {place is not None for place in (sources.frames, test.frames)}:
+        raise InputError(
+            "--frame-norm takes --train-frames and --test-frames, directories of export; without "
+            "it they are not read"
+        )
+    if options.frame_norm and (options.extras or not options.deep):
+        raise InputError("--frame-norm: for the deep features alone; other inputs have no frames")
     data = load_training_data(sources, options)
     options = replace(options, aspect=data.aspect)
     trained = fit_all(_train, (data, options), options.places(), options.jobs, name, told)
@@ -188,9 +232,13 @@ def train_and_test(
         *(torch.from_numpy(data.mean), torch.from_numpy(data.deviation)),
         *(tuple(ScorerModule(t.place, t.state) for t in trained), data.scales),
     )
-    test = read_test(test_data, test_pool, data.columns, data.aspect)
-    predicted = (predict_all(scorer, data.pooled), predict_all(scorer, test[0]))
-    write_results(scorer, trained, data, test, predicted, out)
+    heard = read_test(test.data, test.pool, data.columns, data.aspect)
+    pooled, frames = heard[0], None
+    if test.frames is not None:
+        pooled, frames = numbered(pooled), read_frames(test.pool, pooled, test.frames)
+    on_train = predict_all(scorer, data.pooled, data.frames)
+    predicted = on_train, predict_all(scorer, pooled, frames)
+    write_results(scorer, trained, data, heard, predicted, out)
 
 
 def train_scorer(
@@ -201,6 +249,8 @@ def train_scorer(
     out: Path,
     options: ScorerOptions,
     start: Path | None = None,
+    train_frames: Path | None = None,
+    test_frames: Path | None = None,
 ) -> None:
     """Train the scoring module on the train split and predict the test split with it.
 
@@ -208,7 +258,9 @@ def train_scorer(
     own; the seed's prediction is the mean over its folds' modules, `predicted` the mean over seeds.
     Inputs are normalised by the train split's mean and standard deviation. The test split enters
     no choice. `start` is the directory of a scorer (of pretrain_scorer) whose modules are trained
-    on: stage (iii) of Lin & Wang 2021, section 2.3; left out: random weights.
+    on: stage (iii) of Lin & Wang 2021, section 2.3; left out: random weights. With `frame_norm` the
+    module reads `train_frames` and `test_frames`, the directories of export that the pooled vectors
+    are means of: the first transformation and its LayerNorm are of frames, as printed.
 
     Writes out/model.pt (options, column names, normalisation, the weights of all modules),
     out/scores.csv (test: utterance, speaker, human, predicted, seed_0, ...), out/out_of_fold.csv
@@ -218,16 +270,17 @@ def train_scorer(
     out/train_log.csv.
 
     Raises InputError for a column or an aspect that is not there, splits of different scales, an
-    utterance without a score, a `start` of other columns, folds or seeds, or too few speakers for
-    the folds.
+    utterance without a score, a `start` of other columns, folds or seeds, too few speakers for the
+    folds, or frames without `frame_norm` and the other way round.
     """
-    sources = Sources(train_data, train_pool, start)
+    sources = Sources(train_data, train_pool, start, frames=train_frames)
     if start is not None and any(m.acoustic for m in load_scorer(start / "model.pt").modules):
         raise InputError(
             f"{start}: its modules have acoustic layers of their own, which train_scorer would "
             "leave out; go on from it with unfreeze_scorer, or start from a frozen scorer"
         )
-    train_and_test(sources, test_data, test_pool, out, options, "train_scorer")
+    test = TestSources(test_data, test_pool, test_frames)
+    train_and_test(sources, test, out, options, "train_scorer")
 
 
 def read_test(

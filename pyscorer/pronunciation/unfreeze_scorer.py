@@ -1,4 +1,4 @@
-"""Training of the scoring module together with the upper layers of the acoustic model."""
+"""Training of the scoring module together with layers of the acoustic model, upper ones or all."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -9,23 +9,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pyscorer.chain.acoustic_model import SUBSAMPLING, load_model
-from pyscorer.contract.archives import Matrices
-from pyscorer.contract.pooled import PooledSet, places_within, read_segment_table
+from pyscorer.chain.acoustic_model import load_model
 from pyscorer.contract.scales import check_same, from_unit, to_unit
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.parallel import one_thread
 from pyscorer.pronunciation.activations import UpperLayers
+from pyscorer.pronunciation.frame_pool import FramePool
+from pyscorer.pronunciation.frame_table import numbered
 from pyscorer.pronunciation.module import Batch, ScoringModule
 from pyscorer.pronunciation.module_batches import Batches
 from pyscorer.pronunciation.scorer import (
     ScorerModule,
+    ScorerOptions,
     Trained,
     TrainedScorer,
     held_out_row,
     load_scorer,
     predict,
+    train_module,
 )
 from pyscorer.pronunciation.train_scorer import (
     Sources,
@@ -44,72 +46,21 @@ log = logging.getLogger(__name__)
 class UnfreezeOptions:
     """How module and acoustic layers are trained together."""
 
-    upper: int = option(2, "factored layers trained, as in activations", ge=1)
+    upper: int = option(2, "factored layers trained, as in activations; 0: all layers", ge=0)
+    frozen: bool = option(
+        False, "train the module alone, on the acoustic layers that the start has of its own"
+    )
     epochs: int = option(2, "passes over the train split", ge=1)
     batch_size: int = option(32, "utterances a step", ge=1)
     acoustic_rate: float = option(5e-5, "learning rate of the layers", ge=0)
     module_rate: float = option(3e-4, "learning rate of the module", ge=0)
     weight_decay: float = option(1e-2, "of the module, as in AdamW", ge=0)
     word_dropout: float = option(0.3, "share of words left out", ge=0, le=1)
+    dropout: float | None = option(
+        None, "of the deep features' columns, by utterance; default: the start's", ge=0, le=1
+    )
     one_fold: bool = option(True, "of seed s only the module that holds out fold s")
     jobs: int = option(0, "processes; 0: as many as cores", ge=0)
-
-
-class FramePool:
-    """Deep features of phones from the activations below the cut, differentiable."""
-
-    def __init__(self, pool: Path, lower: Path, pooled: PooledSet, margin: int) -> None:
-        table = read_segment_table(pool)
-        # As in segments.segment_means: row i stands for the frames 3 i - 1 to 3 i + 1.
-        start = table["start"].to_numpy() + (SUBSAMPLING - 1) / 2
-        self._start = start / SUBSAMPLING
-        self._end = (start + table["length"].to_numpy()) / SUBSAMPLING
-        self._first = np.cumsum(pooled.phone_counts) - pooled.phone_counts
-        self._keys, self._counts = pooled.keys, pooled.phone_counts
-        self._lower, self._margin = Matrices(lower / "lower.scp"), margin
-        missing = [key for key in pooled.keys if key not in self._lower]
-        if missing:
-            raise InputError(
-                f"{lower}/lower.scp: no utterance {missing[0]} ({len(missing)} missing); run "
-                "activations on the same data"
-            )
-
-    def __call__(self, layers: UpperLayers, utterances: np.ndarray, phones: np.ndarray) -> Tensor:
-        """Deep features of the `phones` (indices, ascending by place of their utterance): N x 256.
-
-        The utterances stand one after the other as one sequence; rows that would mix two of them
-        are not read. The mean over frames is taken before `prefinal-l`, which is linear.
-        """
-        matrices = [self._lower[self._keys[u]] for u in utterances]
-        lengths = np.array([len(matrix) for matrix in matrices])
-        frames = layers.frames(torch.from_numpy(np.concatenate(matrices)))
-        offset, rows = np.cumsum(lengths) - lengths, lengths - 2 * self._margin
-        place = np.full(len(self._keys), -1)
-        place[utterances] = np.arange(len(utterances))
-        mine = place[np.searchsorted(self._first, phones, side="right") - 1]
-        start, end = self._start[phones], self._end[phones]
-        first = np.floor(start).astype(np.int64)
-        counts = np.ceil(end).astype(np.int64) - first
-        phone = np.repeat(np.arange(len(phones)), counts)
-        row = first[phone] + places_within(counts)
-        overlap = np.minimum(row + 1, end[phone]) - np.maximum(row, start[phone])
-        weight = torch.from_numpy((overlap / (end - start)[phone]).astype(np.float32))
-        index = offset[mine][phone] + np.minimum(row, rows[mine][phone] - 1)
-        means = frames.new_zeros(len(phones), frames.shape[1]).index_add(
-            0, torch.from_numpy(phone), weight[:, None] * frames[torch.from_numpy(index)]
-        )
-        deep: Tensor = layers.prefinal_l(means)
-        return deep
-
-    def everything(self, layers: UpperLayers) -> np.ndarray:
-        """Deep features of all phones of all utterances."""
-        parts = []
-        with torch.no_grad():
-            for part in np.array_split(np.arange(len(self._keys)), -(-len(self._keys) // 64)):
-                last = part[-1]
-                phones = np.arange(self._first[part[0]], self._first[last] + self._counts[last])
-                parts.append(self(layers, part, phones).numpy())
-        return np.concatenate(parts)
 
 
 @dataclass(frozen=True)
@@ -127,7 +78,6 @@ class _Work:
 
     data: TrainingData
     frames: FramePool
-    test: PooledSet
     test_frames: FramePool
     start: TrainedScorer
     acoustic: Path
@@ -155,8 +105,7 @@ def train_together(
     wanted = torch.from_numpy(to_unit(targets, data.range))
     normal = (torch.from_numpy(data.mean), torch.from_numpy(data.deviation))
     # The "features" are the phones' own numbers: they say which phones a batch has.
-    numbers = np.arange(len(data.pooled.phones))[:, None]
-    batches = Batches(replace(data.pooled, features=numbers), np.zeros(1, int), np.ones(1, int))
+    batches = Batches(numbered(data.pooled), np.zeros(1, int), np.ones(1, int))
     for parameter in layers.parameters():
         parameter.requires_grad_(True)
     optimiser = torch.optim.AdamW(
@@ -170,8 +119,9 @@ def train_together(
 
     def features(batch: Batch, chosen: np.ndarray) -> Batch:
         phones = batch.features[:, 0].round().long().numpy()
-        deep = frames(layers, chosen, phones)
-        return replace(batch, features=(deep - normal[0]) / normal[1])
+        deep, phone, weight = frames.features(layers, chosen, phones)
+        normalised = (deep - normal[0]) / normal[1]
+        return replace(batch, features=normalised, frame_phone=phone, frame_weight=weight)
 
     def loss(chosen: np.ndarray) -> Tensor:
         words = data.pooled.word_counts[chosen].sum()
@@ -194,18 +144,56 @@ def train_together(
     return Trained(place, best.epoch, best.states[0], curve, best.states[1])
 
 
+def train_alone(
+    batches: Batches,
+    data: TrainingData,
+    options: UnfreezeOptions,
+    first: ScorerOptions,
+    part: ScorerModule,
+) -> Trained:
+    """Train the module `part` as train_scorer does, on what its own acoustic layers give.
+
+    `first` are the options that it was trained with; of `options` epochs, batch size, module's
+    rate, decay and word dropout take their places.
+    """
+    scorer = replace(
+        first,
+        epochs=options.epochs,
+        min_steps=0,
+        patience=0,
+        batch_size=options.batch_size,
+        learning_rate=options.module_rate,
+        weight_decay=options.weight_decay,
+        word_dropout=options.word_dropout,
+    )
+    fold = part.place.fold
+    trained = train_module(
+        *(batches, data.targets[:, fold], data.parts(fold), data.config, scorer),
+        *(part.place, data.range, part.state),
+    )
+    return replace(trained, acoustic=part.acoustic)
+
+
 @one_thread()
 def _unfreeze(work: _Work, index: int) -> Unfrozen:
-    part, module = work.start.modules[index], work.start.loaded()[index]
-    layers = UpperLayers(load_model(work.acoustic).network, work.options.upper)
+    part, options = work.start.modules[index], work.options
+    layers = UpperLayers(load_model(work.acoustic).network, options.upper)
     if part.acoustic is not None:
         layers.load_state_dict(part.acoustic)
-    trained = train_together(module, layers, work.data, work.frames, work.options, part.place)
-    scores = []
-    for pooled, frames in ((work.data.pooled, work.frames), (work.test, work.test_frames)):
-        moved = replace(pooled, features=frames.everything(layers))
-        batches = Batches(moved, work.data.mean, work.data.deviation)
-        scores.append(predict(module, batches, np.arange(len(moved.keys)), work.data.range))
+    module = ScoringModule(work.data.config)
+    module.load_state_dict(part.state)
+    normal = work.data.mean, work.data.deviation
+    if options.frozen:
+        learnt = work.frames.batches(layers, *normal)
+        trained = train_alone(learnt, work.data, options, work.start.options, part)
+        module.load_state_dict(trained.state)
+    else:
+        trained = train_together(module, layers, work.data, work.frames, options, part.place)
+        learnt = work.frames.batches(layers, *normal)
+    scores = [
+        predict(module, batches, np.arange(len(batches.pooled.keys)), work.data.range)
+        for batches in (learnt, work.test_frames.batches(layers, *normal))
+    ]
     return Unfrozen(trained, *scores)
 
 
@@ -222,32 +210,39 @@ def unfreeze_scorer(
     options: UnfreezeOptions = UnfreezeOptions(),
     synthetic: Path | None = None,
 ) -> None:
-    """Train the scoring module and the acoustic model's upper layers together.
+    """Train the scoring module and layers of the acoustic model together.
 
     Lin & Wang 2021, section 2.3, with the acoustic model not frozen: on synthetic scores in stage
     (ii), on human scores without `synthetic` in stage (iii). Each module of the scorer `start`
     (trained with the acoustic model frozen, or unfrozen by this stage) is trained on, on its own
-    folds. Gradients reach the last `upper` factored layers and prefinal-l of `acoustic` (final.pt);
-    what enters these comes from the stage activations (`train_lower`, `test_lower`), so the layers
-    below stay as they are, and batch norm keeps its statistics.
+    folds. Gradients reach the last `upper` factored layers and prefinal-l of `acoustic` (final.pt),
+    or with `upper` 0 all layers below these as well; what enters them comes from the stage
+    activations with the same `upper` (`train_lower`, `test_lower`), so the layers below stay as
+    they are, and batch norm keeps its statistics. With `frozen` the module is trained alone, on the
+    layers that this stage gave it before: unfrozen in stage (ii), frozen in stage (iii).
 
     Writes what train_scorer writes; model.pt also holds each module's acoustic layers.
 
-    Raises InputError for a `start` that reads more than deep features, activations that lack an
-    utterance, or layers that cannot be cut there.
+    Raises InputError for a `start` that reads more than deep features or was unfrozen with another
+    `upper`, for `frozen` and a `start` without layers of its own, for activations that lack an
+    utterance or were made with another `upper`, and for layers that cannot be cut there.
     """
     check_same(train_data, test_data)
     first = load_scorer(start / "model.pt")
+    layers = UpperLayers(load_model(acoustic).network, options.upper)
+    _check_start(start, first, layers, options)
     scorer = replace(first.options, one_fold=options.one_fold)
+    if options.dropout is not None:
+        scorer = replace(scorer, dropout=options.dropout)
     data = load_training_data(Sources(train_data, train_pool, start, synthetic), scorer)
     if data.columns != [f"deep_{i}" for i in range(len(data.columns))]:
         raise InputError("only modules that read the deep features alone can be unfrozen")
     test = read_test(test_data, test_pool, data.columns, data.aspect)
+    level = layers.width, scorer.frame_norm
     work = _Work(
         data=data,
-        frames=FramePool(train_pool, train_lower, data.pooled, options.upper),
-        test=test[0],
-        test_frames=FramePool(test_pool, test_lower, test[0], options.upper),
+        frames=FramePool(train_pool, train_lower, data.pooled, *level),
+        test_frames=FramePool(test_pool, test_lower, test[0], *level),
         start=first,
         acoustic=acoustic,
         options=options,
@@ -262,7 +257,11 @@ def unfreeze_scorer(
     modules = tuple(ScorerModule(t.place, t.state, t.acoustic) for t in trained)
     alone = options.one_fold or first.options.one_fold
     model = replace(
-        first, options=replace(scorer, one_fold=alone), modules=modules, scales=data.scales
+        first,
+        options=replace(scorer, one_fold=alone),
+        config=data.config,
+        modules=modules,
+        scales=data.scales,
     )
     on_train, on_test = (
         np.stack([getattr(u, name) for u in done], axis=1) for name in ("on_train", "on_test")
@@ -270,3 +269,17 @@ def unfreeze_scorer(
     write_results(model, trained, data, test, (on_train, on_test), out)
     held_out = np.mean([t.valid_pcc for t in trained])
     log.info("held-out PCC %.3f (mean over modules)", held_out)
+
+
+def _check_start(
+    start: Path, scorer: TrainedScorer, layers: UpperLayers, options: UnfreezeOptions
+) -> None:
+    for part in scorer.modules:
+        if part.acoustic is None:
+            if options.frozen:
+                raise InputError(
+                    f"{start}: --frozen: its modules have no acoustic layers of their own; go on "
+                    "from it with train_scorer"
+                )
+        elif part.acoustic.keys() != layers.state_dict().keys():
+            raise InputError(f"{start}: its acoustic layers are others than --upper asks for")

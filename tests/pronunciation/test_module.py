@@ -3,6 +3,12 @@ import pytest
 import torch
 
 from pyscorer.contract.pooled import PooledSet, make_pooled
+from pyscorer.pronunciation.frame_table import (
+    FrameTable,
+    Spans,
+    join_frames,
+    numbered,
+)
 from pyscorer.pronunciation.module import (
     EMBEDDED_PHONES,
     Batch,
@@ -37,6 +43,15 @@ def batches(pooled: PooledSet) -> Batches:
 
 def test_the_module_has_the_papers_20289_parameters() -> None:
     assert count_parameters(ScoringModule(ModuleConfig())) == 20_289
+
+
+@pytest.mark.parametrize("nonlinear_input", [True, False])
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_switches_of_what_is_printed_take_no_parameters(
+    nonlinear_input: bool, residual: bool
+) -> None:
+    config = ModuleConfig(nonlinear_input=nonlinear_input, residual=residual)
+    assert count_parameters(ScoringModule(config)) == 20_289
 
 
 def test_the_parts_are_those_of_table_1() -> None:
@@ -164,3 +179,131 @@ def test_dropout_takes_whole_columns_of_an_utterance_and_spares_the_last() -> No
         assert (ratio[utterance == u] == ratio[utterance == u][0]).all()
     module.eval()(batch)
     assert torch.equal(seen[1], batch.features)
+
+
+def layer_norm(x: np.ndarray, part: torch.nn.LayerNorm) -> np.ndarray:
+    centred = x - x.mean()
+    scale = part.weight.detach().numpy()
+    return centred / np.sqrt((centred**2).mean() + part.eps) * scale + part.bias.detach().numpy()
+
+
+def affine(x: np.ndarray, part: torch.nn.Linear) -> np.ndarray:
+    return part.weight.detach().numpy() @ x + part.bias.detach().numpy()
+
+
+def attend(items: list[np.ndarray], part: SelfAttention) -> list[np.ndarray]:
+    d, size = len(items[0]), len(items[0]) // part.heads
+    query, key, value = (
+        [affine(x, part.project)[i * d : (i + 1) * d].reshape(part.heads, size) for x in items]
+        for i in range(3)
+    )
+    mixed = []
+    for q in query:
+        energy = np.array([(q * k).sum(axis=1) for k in key]) / np.sqrt(size)
+        weight = np.exp(energy) / np.exp(energy).sum(axis=0)
+        mixed.append(sum(w[:, None] * v for w, v in zip(weight, value, strict=True)).reshape(d))
+    return [affine(x, part.output) for x in mixed]
+
+
+def plainly(module: ScoringModule, words: list[list[tuple[int, list, list[float]]]]) -> float:
+    """The score of one utterance, by loops: words of phones, each id, frames and their shares."""
+    config = module.config
+
+    def mixed(items: list[np.ndarray], part: SelfAttention) -> list[np.ndarray]:
+        seen = attend(items, part)
+        return [x + y for x, y in zip(items, seen, strict=True)] if config.residual else seen
+
+    heard = []
+    for word in words:
+        phones = []
+        for phone, frames, shares in word:
+            total = module.phone_embedding.weight.detach().numpy()[phone].copy()
+            for frame, share in zip(frames, shares, strict=True):
+                x = affine(frame, module.input)
+                if config.nonlinear_input:
+                    x = np.maximum(x, 0)
+                total += share * layer_norm(x, module.input_norm)
+            phones.append(total)
+        phones = [layer_norm(x, module.phone_norm) for x in mixed(phones, module.phone_attention)]
+        heard.append(np.maximum(affine(np.mean(phones, axis=0), module.word), 0))
+    mean = np.mean(mixed(heard, module.word_attention), axis=0)
+    utterance = np.maximum(affine(mean, module.utterance), 0)
+    score = affine(layer_norm(utterance, module.utterance_norm), module.score)
+    return float(1 / (1 + np.exp(-score[0])))
+
+
+@pytest.mark.parametrize("nonlinear_input", [True, False])
+@pytest.mark.parametrize("residual", [True, False])
+@pytest.mark.parametrize("by_frame", [True, False])
+def test_each_variant_is_what_plain_loops_say(
+    nonlinear_input: bool, residual: bool, by_frame: bool
+) -> None:
+    torch.manual_seed(3)
+    config = ModuleConfig(3, 4, 2, nonlinear_input=nonlinear_input, residual=residual)
+    module = ScoringModule(config).eval()
+    rng = np.random.default_rng(4)
+    for parameter in module.parameters():
+        parameter.data = torch.from_numpy(rng.normal(size=parameter.shape).astype(np.float32))
+    #             AA | T, AA : frames 0 and half of 1, half of 1 and 2, 3 alone
+    frames = rng.normal(size=(4, 3)).astype(np.float32)
+    spans = Spans(np.array([0.0, 1.5, 3.0]), np.array([1.5, 3.0, 4.0]))
+    shares = [[2 / 3, 1 / 3], [1 / 3, 2 / 3], [1.0]]
+    rows = [[0, 1], [1, 2], [3]]
+    means = np.stack([np.array(s) @ frames[r] for s, r in zip(shares, rows, strict=True)])
+    places = (np.zeros(3, int), ["AA", "T", "AA"], np.array([0, 1, 1]), np.array([0, 0, 1]))
+    pooled = make_pooled(["u"], means.astype(np.float32), *places)
+    table = FrameTable(torch.from_numpy(frames), spans, np.zeros(3, int), np.full(3, 3))
+    plain = np.float32([0, 0, 0]), np.float32([1, 1, 1])
+    if by_frame:
+        made = Batches(numbered(pooled), *plain, table)
+        items = [(p, frames[r], s) for p, r, s in zip(pooled.phones, rows, shares, strict=True)]
+    else:
+        made = Batches(pooled, *plain)
+        items = [(p, [mean], [1.0]) for p, mean in zip(pooled.phones, means, strict=True)]
+    expected = plainly(module, [items[:1], items[1:]])
+    assert module(made.take(np.array([0]))).item() == pytest.approx(expected, abs=1e-5)
+    # In company of another utterance, with the first word left out.
+    two = join_frames([table, table])
+    twice = numbered(
+        make_pooled(
+            ["u", "v"],
+            np.concatenate([means, means]).astype(np.float32),
+            np.repeat([0, 1], 3),
+            *(places[1] * 2, np.tile(places[2], 2), np.tile(places[3], 2)),
+        )
+    )
+    if by_frame:
+        batch = Batches(twice, *plain, two).take(
+            np.array([1, 0]), np.array([True, False, False, False])
+        )
+        found = module(batch).tolist()
+        assert found == pytest.approx([plainly(module, [items[1:]]), expected], abs=1e-5)
+
+
+def test_past_the_end_the_last_frame_is_taken_again() -> None:
+    spans = Spans(np.array([0.0, 1.0]), np.array([1.0, 2.5]))
+    table = FrameTable(torch.arange(6.0)[:, None], spans, np.array([4, 4]), np.array([1, 1]))
+    values, phone, share = table.take(np.array([1]))
+    assert values[:, 0].tolist() == [5, 5] and phone.tolist() == [0, 0]
+    assert share.tolist() == pytest.approx([2 / 3, 1 / 3])
+
+
+def test_dropout_takes_the_same_columns_of_all_frames_of_an_utterance() -> None:
+    torch.manual_seed(0)
+    module = ScoringModule(ModuleConfig(inputs=8, dropout=0.5)).train()
+    seen: list[torch.Tensor] = []
+    module.input.register_forward_hook(lambda _, inputs, __: seen.append(inputs[0]))
+    pooled = pooled_set()
+    number = len(pooled.phones)
+    spans = Spans(2.0 * np.arange(number), 2.0 * np.arange(number) + 2)
+    values = torch.rand(2 * number, 8) + 1
+    table = FrameTable(values, spans, np.zeros(number, int), np.full(number, 2 * number))
+    made = Batches(numbered(pooled), np.zeros(8, np.float32), np.ones(8, np.float32), table)
+    batch = made.take(np.arange(6))
+    module(batch)
+    kept = seen[0] != 0
+    assert batch.frame_phone is not None
+    utterance = batch.utterance_of_word[batch.word_of_phone][batch.frame_phone]
+    for u in range(6):
+        assert (kept[utterance == u] == kept[utterance == u][0]).all()
+    assert 0 < kept.float().mean() < 1

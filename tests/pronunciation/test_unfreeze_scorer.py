@@ -24,9 +24,11 @@ from pyscorer.pronunciation.activations import (
     activations,
     lower_activations,
 )
+from pyscorer.pronunciation.frame_pool import FramePool
+from pyscorer.pronunciation.frame_table import read_frames
 from pyscorer.pronunciation.scorer import ScorerOptions, load_scorer
 from pyscorer.pronunciation.train_scorer import train_scorer
-from pyscorer.pronunciation.unfreeze_scorer import FramePool, UnfreezeOptions, unfreeze_scorer
+from pyscorer.pronunciation.unfreeze_scorer import UnfreezeOptions, unfreeze_scorer
 
 CONFIG = TdnnfConfig(
     num_pdfs=40,
@@ -59,8 +61,26 @@ def test_lower_and_upper_layers_are_the_network() -> None:
         np.testing.assert_allclose(again.numpy(), expected, atol=1e-4)
 
 
+@pytest.mark.parametrize("length", [29, 30, 31])
+def test_all_layers_are_the_network_on_utterances_in_a_row(length: int) -> None:
+    whole = network()
+    model = AcousticModel(whole, np.ones(40, dtype=np.int32))
+    rng = np.random.default_rng(length)
+    utterances = [rng.normal(size=(n, 40)).astype(np.float32) for n in (length, 3, length + 7)]
+    layers = UpperLayers(whole, 0)
+    entering = [lower_activations(whole, features, 0) for features in utterances]
+    with torch.no_grad():
+        frames = layers.prefinal_l(layers.frames(torch.from_numpy(np.concatenate(entering))))
+    row = 0
+    for features, matrix in zip(utterances, entering, strict=True):
+        expected, _ = embed_features(model, features)
+        assert (len(matrix) - layers.context) // layers.stride == len(expected)
+        np.testing.assert_allclose(frames[row : row + len(expected)], expected, atol=1e-4)
+        row += len(matrix) // layers.stride
+
+
 def test_the_cut_must_leave_layers_of_stride_three() -> None:
-    for upper in (0, 3, 4):
+    for upper in (3, 4):
         with pytest.raises(InputError, match=f"--upper {upper}"):
             UpperLayers(network(), upper)
 
@@ -95,8 +115,9 @@ def write_corpus(root: Path, split: str, speakers: int) -> None:
     write_archive(deep / "post.scp", [(k, v[1]) for k, v in outputs.items()])
     (deep / "frame_shift").write_text("0.03\n")
     pool(root / "data" / split, root / "ali" / split, deep, root / "pool" / split)
-    options = ActivationOptions(upper=2, jobs=1)
-    activations(root / "final.pt", root / "mfcc40" / split, root / "lower" / split, options)
+    for name, upper in (("lower", 2), ("entering", 0)):
+        options = ActivationOptions(upper=upper, jobs=1)
+        activations(root / "final.pt", root / "mfcc40" / split, root / name / split, options)
 
 
 @pytest.fixture(scope="module")
@@ -117,23 +138,38 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def unfreeze(corpus: Path, out: str, options: UnfreezeOptions, start: str = "frozen") -> Path:
+    lower = "lower" if options.upper else "entering"
     unfreeze_scorer(
-        *(corpus / "data/train", corpus / "pool/train", corpus / "lower/train"),
-        *(corpus / "data/test", corpus / "pool/test", corpus / "lower/test"),
+        *(corpus / "data/train", corpus / "pool/train", corpus / lower / "train"),
+        *(corpus / "data/test", corpus / "pool/test", corpus / lower / "test"),
         *(corpus / "final.pt", corpus / start, corpus / out, options),
     )
     return corpus / out
 
 
-def test_deep_features_from_frames_are_those_of_the_stage_pool(corpus: Path) -> None:
+@pytest.mark.parametrize(("upper", "folder", "width"), [(2, "lower", 24), (0, "entering", 40)])
+def test_deep_features_from_frames_are_those_of_the_stage_pool(
+    corpus: Path, upper: int, folder: str, width: int
+) -> None:
     columns = [f"deep_{i}" for i in range(256)]
     pooled = read_pooled(corpus / "pool/train", columns)
-    frames = FramePool(corpus / "pool/train", corpus / "lower/train", pooled, 2)
-    layers = UpperLayers(load_model(corpus / "final.pt").network, 2)
-    np.testing.assert_allclose(frames.everything(layers), pooled.features, atol=1e-3)
+    place = corpus / "pool/train", corpus / folder / "train", pooled, width
+    frames = FramePool(*place)
+    layers = UpperLayers(load_model(corpus / "final.pt").network, upper)
+    np.testing.assert_allclose(frames.means(layers), pooled.features, atol=1e-3)
     # Any utterances in any order, some of their phones left out.
-    some = frames(layers, np.array([7, 2]), np.array([14, 15, 5])).detach().numpy()
-    np.testing.assert_allclose(some, pooled.features[[14, 15, 5]], atol=1e-3)
+    some, _, _ = frames.features(layers, np.array([7, 2]), np.array([14, 15, 5]))
+    np.testing.assert_allclose(some.detach().numpy(), pooled.features[[14, 15, 5]], atol=1e-3)
+    # The frames have the phones' means, and are those of the export.
+    by_frame = FramePool(*place, by_frame=True)
+    exported = read_frames(corpus / "pool/train", pooled, corpus / "deep/train")
+    phones = np.array([14, 15, 5])
+    deep, phone, weight = by_frame.features(layers, np.array([7, 2]), phones)
+    for found in (exported.take(phones), by_frame.table(layers).take(phones)):
+        np.testing.assert_allclose(deep.detach().numpy(), found[0].numpy(), atol=1e-3)
+        assert torch.equal(found[1], phone) and torch.equal(found[2], weight)
+    means = torch.zeros(3, 256).index_add(0, phone, weight[:, None] * deep)
+    np.testing.assert_allclose(means.detach().numpy(), pooled.features[phones], atol=1e-3)
 
 
 def test_without_a_learning_rate_nothing_changes(corpus: Path) -> None:
@@ -163,6 +199,46 @@ def test_module_and_layers_learn_and_are_taken_up_again(corpus: Path) -> None:
     np.testing.assert_allclose(a, b, atol=1e-3)
 
 
+def test_unfrozen_means_all_layers_if_wanted(corpus: Path) -> None:
+    options = dataclasses.replace(
+        OPTIONS, upper=0, epochs=8, acoustic_rate=1e-3, module_rate=1e-2, word_dropout=0.0
+    )
+    log = pd.read_csv(unfreeze(corpus, "all", options) / "train_log.csv")
+    by_epoch = log.groupby("epoch")["train_loss"].mean()
+    assert by_epoch.iloc[-1] < by_epoch.iloc[0]
+    before = UpperLayers(load_model(corpus / "final.pt").network, 0).state_dict()
+    after = load_scorer(corpus / "all/model.pt").modules[0].acoustic
+    assert not torch.equal(after["first.0.affine.weight"], before["first.0.affine.weight"])
+    assert {n for n in after if torch.equal(after[n], before[n])} == {
+        name for name in before if "running" in name
+    }, "batch norm keeps its statistics, all else moves"
+    again = unfreeze(corpus, "all_again", options)
+    for name in ("scores.csv", "modules.csv", "train_log.csv"):
+        assert (again / name).read_bytes() == (corpus / "all" / name).read_bytes()
+    with pytest.raises(InputError, match="acoustic layers are others than --upper asks for"):
+        unfreeze(corpus, "x", OPTIONS, "all")
+
+
+@pytest.mark.parametrize("upper", [2, 0])
+def test_frozen_again_the_module_alone_is_trained(corpus: Path, upper: int) -> None:
+    fast = dataclasses.replace(OPTIONS, upper=upper, acoustic_rate=1e-2, module_rate=1e-2)
+    start = unfreeze(corpus, f"moved{upper}", fast)
+    options = dataclasses.replace(fast, frozen=True, epochs=6, dropout=0.1)
+    out = unfreeze(corpus, f"alone{upper}", options, start.name)
+    first, last = (load_scorer(path / "model.pt") for path in (start, out))
+    assert last.config.dropout == last.options.dropout == 0.1
+    for a, b in zip(first.modules, last.modules, strict=True):
+        assert all(torch.equal(a.acoustic[name], b.acoustic[name]) for name in b.acoustic)
+        assert not torch.equal(a.state["score.weight"], b.state["score.weight"])
+    # What stands in its tables is what it says after the layers that it carries.
+    still = dataclasses.replace(fast, acoustic_rate=0.0, module_rate=0.0, weight_decay=0.0)
+    said = unfreeze(corpus, f"said{upper}", still, out.name)
+    a, b = (pd.read_csv(path / "scores.csv")["seed_0"] for path in (out, said))
+    np.testing.assert_allclose(a, b, atol=1e-3)
+    with pytest.raises(InputError, match=r"--frozen: .*no acoustic layers of their own"):
+        unfreeze(corpus, "x", options, "frozen")
+
+
 def test_all_folds_on_any_number_of_processes(corpus: Path) -> None:
     whole = dataclasses.replace(OPTIONS, one_fold=False)
     unfreeze(corpus, "whole", whole)
@@ -178,7 +254,9 @@ def test_bad_input_is_named(corpus: Path) -> None:
     write_archive(corpus / "few/train/lower.scp", [(key, lower[key]) for key in keys])
     pooled = read_pooled(corpus / "pool/train", ["deep_0"])
     with pytest.raises(InputError, match=r"no utterance train00-0 \(1 missing\)"):
-        FramePool(corpus / "pool/train", corpus / "few/train", pooled, 2)
+        FramePool(corpus / "pool/train", corpus / "few/train", pooled, 24)
+    with pytest.raises(InputError, match="24 columns, but the layers take 40"):
+        FramePool(corpus / "pool/train", corpus / "lower/train", pooled, 40)
     unfreeze(corpus, "iiu", OPTIONS)
     lexicon = corpus / "lexicon.txt"
     lexicon.write_text("AT AE T\n")

@@ -38,17 +38,18 @@ rule activations:
         model=WORK / "tdnnf" / "final.pt",
         feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
     output:
-        WORK / "activations" / CORPUS / "{split}" / "lower.scp",
+        WORK / "activations" / "{upper}" / CORPUS / "{split}" / "lower.scp",
+    wildcard_constraints:
+        upper="[0-9]+",
     params:
         folders=folders("feats", out=0),
-        upper=config["paper1"]["unfreeze_scorer"]["upper"],
     threads: workflow.cores
     log:
-        LOGS / "activations" / "{split}.log",
+        LOGS / "activations" / "{upper}.{split}.log",
     benchmark:
-        BENCHMARKS / "activations" / "{split}.tsv"
+        BENCHMARKS / "activations" / "{upper}.{split}.tsv"
     shell:
-        "pyscorer activations --model {input.model:q} {params.folders} --upper {params.upper}"
+        "pyscorer activations --model {input.model:q} {params.folders} --upper {wildcards.upper}"
         " --jobs {threads} 2>&1 | tee {log:q}"
 
 
@@ -60,14 +61,19 @@ rule pretrain_scorer:
         test_pool=lambda w: ROWS.pool("pretrained", w.model, ["test"]),
         copies=lambda w: ROWS.pool("pretrained", w.model, ROWS.copies),
         unlabelled=lambda w: ROWS.unlabelled("pretrained", w.model),
-        synthetic=ROWS.synthetic[:1],
-        splices=ROWS.synthetic[1:],
+        synthetic=lambda w: ROWS.taught("pretrained", w.model)[:1],
+        splices=lambda w: ROWS.taught("pretrained", w.model)[1:],
+        train_frames=lambda w: ROWS.frames("pretrained", w.model, ["train"]),
+        test_frames=lambda w: ROWS.frames("pretrained", w.model, ["test"]),
+        copies_frames=lambda w: ROWS.unlabelled_frames(w.model),
     output:
         WORK / "pretrained" / "{model}" / "model.pt",
         WORK / "pretrained" / "{model}" / "scores.csv",
     params:
         folders=folders(
-            *("train_data", "train_pool", "copies", "unlabelled", "test_data", "test_pool"), out=0
+            *("train_data", "train_pool", "copies", "unlabelled", "test_data", "test_pool"),
+            *("train_frames", "test_frames", "copies_frames"),
+            out=0,
         ),
         files=files("synthetic", "splices"),
         options=lambda w: options(
@@ -90,6 +96,8 @@ use rule train_scorer as finetune_scorer with:
         train_pool=lambda w: ROWS.pool("finetuned", w.model, ["train"]),
         test_pool=lambda w: ROWS.pool("finetuned", w.model, ["test"]),
         start=lambda w: ROWS.start("finetuned", w.model),
+        train_frames=lambda w: ROWS.frames("finetuned", w.model, ["train"]),
+        test_frames=lambda w: ROWS.frames("finetuned", w.model, ["test"]),
     output:
         WORK / "finetuned" / "{model}" / "model.pt",
         WORK / "finetuned" / "{model}" / "scores.csv",
@@ -102,11 +110,11 @@ use rule train_scorer as finetune_scorer with:
 
 
 rule unfreeze_scorer:
-    """Stage (ii) or (iii) with the acoustic model's upper layers trained as well."""
+    """Stage (ii) or (iii) with layers of the acoustic model trained as well, or of a row's own."""
     input:
-        **train_and_test(
-            data="labelled/utt2spk", pool="pool/phones.scp", lower="activations/lower.scp"
-        ),
+        **train_and_test(data="labelled/utt2spk", pool="pool/phones.scp"),
+        train_lower=lambda w: ROWS.lower(w.model, "train"),
+        test_lower=lambda w: ROWS.lower(w.model, "test"),
         acoustic=WORK / "tdnnf" / "final.pt",
         start=lambda w: ROWS.start("unfrozen", w.model),
         synthetic=lambda w: ROWS.learned(w.model),
@@ -147,14 +155,14 @@ rule parameters:
 rule paper_tables:
     input:
         data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
-        models=[ROWS.directory(name) / "scores.csv" for name in ROWS.names],
+        models=[ROWS.directory(name) / "scores.csv" for name in ROWS.shown],
         parameters=rules.parameters.output[0],
     output:
         RESULTS / "paper1" / "paper1.html",
     params:
         folders=folders("data", "models", out=0),
-        names=ROWS.names,
-        options=options("paper_tables", base=commands.told(RUN)),
+        names=ROWS.shown,
+        options=options("paper_tables", base=ROWS.told()),
     log:
         LOGS / "paper_tables.log",
     benchmark:
@@ -165,12 +173,12 @@ rule paper_tables:
 
 
 rule quote:
-    """The tables of the run, copied into the document that explains them."""
+    """The tables of the run, copied into the page that explains them."""
     input:
         RESULTS / "paper1" / "paper1.html",
     params:
         results=RESULTS,
-        document=RECIPES.parent / "docs" / "pronunciation.md",
+        document=RECIPES.parent / "docs" / config["paper1"].get("document", "pronunciation.md"),
     log:
         LOGS / "quote.log",
     shell:

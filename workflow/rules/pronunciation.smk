@@ -21,12 +21,16 @@ rule pool:
 rule train_scorer:
     input:
         **train_and_test(data="labelled/utt2spk", pool="pool/segments.csv"),
-        start=[],
+        **dict.fromkeys(("start", "train_frames", "test_frames"), []),
     output:
         WORK / "scorers" / "{scorer}" / "model.pt",
         WORK / "scorers" / "{scorer}" / "scores.csv",
     params:
-        folders=folders("train_data", "train_pool", "test_data", "test_pool", "start", out=0),
+        folders=folders(
+            *("train_data", "train_pool", "test_data", "test_pool", "start"),
+            *("train_frames", "test_frames"),
+            out=0,
+        ),
         options=lambda w: options("train_scorer", config["scorers"][w.scorer]),
     threads: workflow.cores
     log:

@@ -6,11 +6,11 @@ ROWS = PLAN.rows
 
 ruleorder: perturb > validate
 ruleorder: scale_alignment > align
-ruleorder: gop_of_copies > gop
 
 
 wildcard_constraints:
     speed=r"[0-9.]+",
+    teacher="[A-Za-z0-9+_.-]+",
 
 
 rule perturb:
@@ -50,24 +50,6 @@ rule scale_alignment:
         "pyscorer scale_alignment {params.folders} --speed {wildcards.speed} 2>&1 | tee {log:q}"
 
 
-# Stage gop without the GMM: what the regressor of the synthetic scores reads.
-use rule gop as gop_of_copies with:
-    input:
-        data=WORK / "data" / CORPUS / "train-sp{speed}" / "utt2spk",
-        ali=WORK / "ali" / CORPUS / "train-sp{speed}" / "phones.ctm",
-        reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
-        deep=WORK / "deep" / CORPUS / "train-sp{speed}" / "frame_shift",
-    output:
-        WORK / "gop" / CORPUS / "train-sp{speed}" / "gop.csv",
-        WORK / "gop" / CORPUS / "train-sp{speed}" / "phones.scp",
-    params:
-        folders=folders("data", "ali", "reference", "deep", out=0),
-    log:
-        LOGS / "gop_of_copies" / "{speed}.log",
-    benchmark:
-        BENCHMARKS / "gop_of_copies" / "{speed}.tsv"
-
-
 rule synthetic_scores:
     input:
         train_data=WORK / "labelled" / CORPUS / "train" / "utt2spk",
@@ -94,3 +76,19 @@ rule synthetic_scores:
     shell:
         "pyscorer synthetic_scores {params.folders} --jobs {threads} {params.options}"
         " 2>&1 | tee {log:q}"
+
+
+# Stage synthetic_scores by another regressor.
+use rule synthetic_scores as teacher_scores with:
+    output:
+        [path.parent / "{teacher}" / path.name for path in ROWS.synthetic],
+    params:
+        options=lambda w: options(
+            "synthetic_scores",
+            config["paper1"]["teachers"][w.teacher],
+            base=ROWS.synthetic_options(),
+        ),
+    log:
+        LOGS / "synthetic_scores" / "{teacher}.log",
+    benchmark:
+        BENCHMARKS / "synthetic_scores" / "{teacher}.tsv"
