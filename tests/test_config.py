@@ -115,13 +115,13 @@ def paper1():
 def test_rows_of_the_paper_tables_are_checked_as_other_sections():
     rows = paper1()
     rows["pretrained"]["deep-ii"] = {"dorpout": 0}
-    rows["unfrozen"]["deep-iiu"] = {"start": "deep-ii", "upper": 0}
+    rows["unfrozen"]["deep-iiu"] = {"start": "deep-ii", "epochs": 0}
     with pytest.raises(InputError) as error:
         check_config(changed(paper1=rows))
     assert "paper1.pretrained.deep-ii.dorpout: unknown key; did you mean dropout?" in str(
         error.value
     )
-    assert "paper1.unfrozen.deep-iiu.upper: 0 is less than the minimum of 1" in str(error.value)
+    assert "paper1.unfrozen.deep-iiu.epochs: 0 is less than the minimum of 1" in str(error.value)
 
 
 def test_what_is_derived_from_the_stages_is_up_to_date():

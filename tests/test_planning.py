@@ -250,6 +250,13 @@ def test_a_row_learns_from_its_own_teacher_and_reads_frames_where_it_says_so():
     assert made.frames("pretrained", "simple-ii", ["train"]) == [frames]
 
 
+def test_an_unfrozen_row_reads_what_enters_its_own_layers():
+    made = rows(unfrozen={"one": {"start": "ii"}, "all": {"start": "ii", "upper": 0}})
+    folder = WORK / "activations"
+    assert made.lower("one", "train") == folder / "1" / "sample" / "train" / "lower.scp"
+    assert made.lower("all", "test") == folder / "0" / "sample" / "test" / "lower.scp"
+
+
 def test_tables_show_all_rows_or_those_asked_for_in_the_order_of_the_configuration():
     assert rows().shown == rows().names
     assert rows(only=["trees", "ii"]).shown == ["ii", "trees"]

@@ -138,6 +138,12 @@ class Rows:
         learns = self.config["paper1"]["unfrozen"][name].get("synthetic")
         return self.taught("unfrozen", name)[:1] if learns else []
 
+    def lower(self, name: str, split: str) -> Path:
+        """What enters the acoustic layers that an unfrozen row trains."""
+        upper = (self.config["paper1"]["unfreeze_scorer"] | self.options("unfrozen", name))["upper"]
+        folder = self.run.work / "activations" / str(upper) / self.run.corpus
+        return folder / split / "lower.scp"
+
     def frames(self, stage: str, name: str, splits: Iterable[str]) -> list[Path]:
         """The deep features by frame of `splits`, if a row reads them (`frame_norm`)."""
         folder = self.run.work / "deep" / self.run.corpus

@@ -38,17 +38,18 @@ rule activations:
         model=WORK / "tdnnf" / "final.pt",
         feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
     output:
-        WORK / "activations" / CORPUS / "{split}" / "lower.scp",
+        WORK / "activations" / "{upper}" / CORPUS / "{split}" / "lower.scp",
+    wildcard_constraints:
+        upper="[0-9]+",
     params:
         folders=folders("feats", out=0),
-        upper=config["paper1"]["unfreeze_scorer"]["upper"],
     threads: workflow.cores
     log:
-        LOGS / "activations" / "{split}.log",
+        LOGS / "activations" / "{upper}.{split}.log",
     benchmark:
-        BENCHMARKS / "activations" / "{split}.tsv"
+        BENCHMARKS / "activations" / "{upper}.{split}.tsv"
     shell:
-        "pyscorer activations --model {input.model:q} {params.folders} --upper {params.upper}"
+        "pyscorer activations --model {input.model:q} {params.folders} --upper {wildcards.upper}"
         " --jobs {threads} 2>&1 | tee {log:q}"
 
 
@@ -109,11 +110,11 @@ use rule train_scorer as finetune_scorer with:
 
 
 rule unfreeze_scorer:
-    """Stage (ii) or (iii) with the acoustic model's upper layers trained as well."""
+    """Stage (ii) or (iii) with layers of the acoustic model trained as well, or of a row's own."""
     input:
-        **train_and_test(
-            data="labelled/utt2spk", pool="pool/phones.scp", lower="activations/lower.scp"
-        ),
+        **train_and_test(data="labelled/utt2spk", pool="pool/phones.scp"),
+        train_lower=lambda w: ROWS.lower(w.model, "train"),
+        test_lower=lambda w: ROWS.lower(w.model, "test"),
         acoustic=WORK / "tdnnf" / "final.pt",
         start=lambda w: ROWS.start("unfrozen", w.model),
         synthetic=lambda w: ROWS.learned(w.model),
