@@ -7,6 +7,7 @@ from typing import Any
 
 from pyscorer.config import Run
 from pyscorer.errors import InputError
+from pyscorer.kaldi.iterations import DEFAULTS
 from pyscorer.planning.commands import Config, told
 
 _ROW_STAGES = ("pretrained", "finetuned", "unfrozen")
@@ -87,13 +88,21 @@ class Rows:
         only = self.config["paper1"].get("only", self.names)
         return [name for name in self.names if name in only]
 
+    def reading(self, inputs: str) -> list[str]:
+        """Those of them that read `inputs` (deep, gop, transition_gop)."""
+        stages = (self.config["paper1"][stage] for stage in _ROW_STAGES)
+        rows = {name: row.get("inputs", "deep") for part in stages for name, row in part.items()}
+        return [name for name in self.shown if rows.get(name) == inputs]
+
     def told(self) -> dict[str, Any]:
         """What the page of the tables says of the run: as others, and which network it is."""
         network = self.config["train_tdnnf"].get("network", "paper")
+        if self.config["train_tdnnf"].get("objective") == "xent":
+            network += ", trained by frame cross-entropy"
         if "acoustic_model" in self.config:
             network = Path(self.config["acoustic_model"]).name
         elif self.config["engine"] == "kaldi":
-            network = "of Kaldi's programs"
+            network = f"{(DEFAULTS | self.config.get('kaldi', {}))['network']}, of Kaldi's programs"
         said = told(self.run)
         return said | {"note": f"{said['note']}; network: {network}"}
 

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from made_scores import OPTIONS, write_split
+from made_scores import COLUMNS, OPTIONS, write_split
 
+from pyscorer.contract.archives import write_archive
 from pyscorer.contract.pooled import read_pooled
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
@@ -165,3 +166,105 @@ def test_bad_starts_and_tables_are_named(corpus: Path, pretrained: Path) -> None
             pretrain(corpus, "x", synthetic=name)
     assert not (corpus / "x/model.pt").exists()
     assert read_pooled(corpus / "pool/copy", ["deep_0"]).keys[0].startswith("sp0.9-")
+
+
+def write_frames(root: Path, split: str) -> Path:
+    """Two frames a phone, whose mean is its pooled vector; rows 10 ms apart."""
+    pooled = read_pooled(root / "pool" / split, COLUMNS[:3])
+    ends = np.cumsum(pooled.phone_counts)
+    noise = np.random.default_rng(5).normal(size=pooled.features.shape).astype(np.float32)
+    both = np.stack([pooled.features - noise, pooled.features + noise], axis=1).reshape(-1, 3)
+    parts = zip(pooled.keys, ends - pooled.phone_counts, ends, strict=True)
+    folder = root / "deep" / split
+    write_archive(folder / "embed.scp", [(key, both[2 * a : 2 * b]) for key, a, b in parts])
+    (folder / "frame_shift").write_text("0.01\n")
+    path = root / "pool" / split / "segments.csv"
+    table = pd.read_csv(path)
+    table["start"] = 2 * table.groupby("utterance").cumcount()
+    table.assign(length=2).to_csv(path, index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def frames(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("frames") / "corpus"
+    shutil.copytree(corpus, root)
+    for split in ("train", "copy", "test"):
+        write_frames(root, split)
+    pooled = read_pooled(root / "pool/train", ["deep_0"])
+    drawn = draw_splices(pooled, np.array([key.partition("-")[0] for key in pooled.keys]), 1)
+    write_splices(root / "synthetic/splices.csv", drawn)
+    table = pd.read_csv(root / "synthetic/scores.csv")
+    spliced = table[:120].assign(utterance=drawn.keys)
+    pd.concat([table, spliced]).to_csv(root / "synthetic/scores.csv", index=False)
+    return root
+
+
+PRINTED = dataclasses.replace(SCORER, nonlinear_input=True, residual=False, frame_norm=True)
+
+
+def printed(root: Path, out: str, options=PRINTED, copies_frames: tuple[str, ...] = ("copy",)):
+    pretrain_scorer(
+        *places(root),
+        *(root / "synthetic/scores.csv", root / "data/test", root / "pool/test", root / out),
+        options,
+        [root / "pool/copy"],
+        root / "synthetic/splices.csv",
+        None,
+        *(root / "deep/train", root / "deep/test"),
+        [root / "deep" / name for name in copies_frames],
+    )
+    return root / out
+
+
+def test_stages_ii_and_iii_as_printed_learn_frames(frames: Path) -> None:
+    start = printed(frames, "printed")
+    scores = pd.read_csv(start / "scores.csv")
+    assert len(scores) == 72 and pearson(scores["predicted"], scores["human"]) > 0.7
+    again = printed(frames, "again", dataclasses.replace(PRINTED, jobs=2))
+    for name in ("scores.csv", "out_of_fold.csv", "train_log.csv"):
+        assert (again / name).read_bytes() == (start / name).read_bytes()
+    test = (frames / "data/test", frames / "pool/test")
+    still = dataclasses.replace(PRINTED, epochs=1, learning_rate=0.0, weight_decay=0.0)
+    deep = frames / "deep/train", frames / "deep/test"
+    train_scorer(*places(frames), *test, frames / "same", still, start, *deep)
+    same = pd.read_csv(frames / "same/scores.csv")
+    pd.testing.assert_frame_equal(same, scores)
+    with pytest.raises(InputError, match="trained with frame_norm True, not False"):
+        train_scorer(
+            *places(frames),
+            *test,
+            frames / "x",
+            dataclasses.replace(still, frame_norm=False),
+            start,
+        )
+
+
+def test_frames_of_copies_and_splices_are_their_own(frames: Path) -> None:
+    sources = Sources(
+        *(*places(frames), None, frames / "synthetic/scores.csv", (frames / "pool/copy",)),
+        *(frames / "synthetic/splices.csv", frames / "deep/train", (frames / "deep/copy",)),
+    )
+    by_frame = load_training_data(sources, PRINTED)
+    by_phone = load_training_data(
+        dataclasses.replace(sources, frames=None, copies_frames=()), SCORER
+    )
+    some = np.array([0, 119, 120, 200, 240, 359])  # train split, copies, splices
+    expected, found = (data.batches.take(some) for data in (by_phone, by_frame))
+    assert found.frame_phone is not None and found.frame_weight is not None
+    assert torch.equal(found.word_of_phone, expected.word_of_phone)
+    means = torch.zeros_like(expected.features)
+    means = means.index_add(0, found.frame_phone, found.frame_weight[:, None] * found.features)
+    torch.testing.assert_close(means, expected.features, atol=1e-4, rtol=1e-4)
+    assert len(found.features) == 2 * len(expected.features)
+
+
+def test_frames_that_are_not_there_or_not_read_are_named(frames: Path) -> None:
+    with pytest.raises(InputError, match=r"1 copies .*, but frames of 0"):
+        printed(frames, "x", copies_frames=())
+    with pytest.raises(InputError, match="--frame-norm takes --train-frames and --test-frames"):
+        printed(frames, "x", SCORER)
+    with pytest.raises(InputError, match="for the deep features alone"):
+        printed(frames, "x", dataclasses.replace(PRINTED, extras=("log_duration",)))
+    with pytest.raises(InputError, match=r"embed.scp: 120 of the 120 .* are missing"):
+        printed(frames, "x", copies_frames=("train",))
