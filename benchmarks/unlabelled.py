@@ -94,6 +94,8 @@ class Rows:
             labelled(self.data / "train", self.out / part / "data", chosen, part != "B")
             for name, source in (("pool", self.pool), ("gop", self.gop)):
                 subset(source / "train", self.out / part / name, chosen)
+        tested = set(read_table(self.data / "test" / "utt2spk"))
+        subset(self.pool / "test", self.out / "test" / "pool", tested)
 
     def steps(self, options: ScorerOptions) -> ScorerOptions:
         """At least the steps that the options make on the whole train split."""
@@ -104,7 +106,7 @@ class Rows:
     def row(self, name: str, part: str, more: str | None, splices: int, second: bool) -> Path:
         """Train one row; the folder of its stage (iii)."""
         home, out = self.out / part, self.out / name
-        test = (self.data / "test", self.pool / "test")
+        test = (self.data / "test", self.out / "test" / "pool")
         places = (home / "data", home / "pool")
         if not second:
             train_scorer(*places, *test, out / "iii", self.steps(self.alone))
