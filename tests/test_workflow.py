@@ -322,6 +322,35 @@ def test_recorded_responses_are_heard_and_go_through_the_stages_as_any_data(tmp_
     assert f"--text {work}/data/spoken_sample/native/text" in graph and "train/text" not in graph
 
 
+def test_unlabelled_speech_of_another_corpus_goes_through_the_stages_without_labels(tmp_path: Path):
+    rows = SECTIONS["paper1"] | {
+        "speeds": [],
+        "splices": 0,
+        "unlabelled": ["librispeech/dev-clean"],
+    }
+    planned = dry_run(tmp_path, "paper1_tables", **SECTIONS | {"paper1": rows})
+    work, more = tmp_path / "work" / "sample", "librispeech/dev-clean"
+    (scores,) = (c for c in planned.commands if "pyscorer synthetic_scores" in c)
+    assert f"--unlabelled-data {work}/data/{more} --unlabelled-pool {work}/gop/{more}" in scores
+    assert f"--test-data {work}/data/sample/test" in scores and "--copies" not in scores
+    reference = f"--reference {work}/ali/sample/train"
+    for stage in ("gop", "transition_gop"):
+        (measured,) = (
+            c for c in planned.commands if f"pyscorer {stage} --data {work}/data/{more}" in c
+        )
+        assert reference in measured
+    learnt = [c for c in planned.commands if "pyscorer pretrain_scorer" in c]
+    assert [re.search(r"--unlabelled (\S+)", c)[1] for c in learnt] == [
+        f"{work}/{folder}/{more}" for folder in ("pool", "transition_gop")
+    ]
+    (unfrozen,) = (c for c in planned.commands if "pyscorer unfreeze_scorer" in c)
+    lower = f"{work}/activations/1/{more}"
+    assert f"--unlabelled {work}/pool/{more} --unlabelled-lower {lower}" in unfrozen
+    assert not planned.counts.keys() & {"perturb", "scale_alignment"}
+    labelled = [c for c in planned.commands if "pyscorer label" in c]
+    assert len(labelled) == 2 and not any("librispeech" in c for c in labelled)
+
+
 @pytest.mark.parametrize(
     "stage", ["export", "average_graders", "bundle_grader", "answer_features", "transcribe"]
 )

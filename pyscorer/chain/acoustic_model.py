@@ -64,6 +64,15 @@ def _model_of(content: dict[str, Any]) -> AcousticModel:
     return AcousticModel(network.eval(), phones, content["training"])
 
 
+def need_chain_output(model: AcousticModel, path: Path, what: str) -> None:
+    """Raise InputError if `model`, read from `path`, has no chain output, which `what` needs."""
+    if not model.network.config.chain_output:
+        raise InputError(
+            f"{path}: trained by cross-entropy alone, so it has no chain output, which {what} "
+            "needs: train another with train_tdnnf --objective lfmmi"
+        )
+
+
 def network_input(features: np.ndarray) -> torch.Tensor:
     """MFCCs (frames x coefficients) with the utterance mean removed: what the network takes."""
     tensor = torch.from_numpy(np.array(features, dtype=np.float32))

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from pyscorer.chain.acoustic_model import SUBSAMPLING
+from pyscorer.chain.frame_labels import frame_labels
 from pyscorer.chain.supervision import Normalization, NumeratorGraph, normalize, supervise
 from pyscorer.chain.tree import ContextTree, read_tree
 from pyscorer.contract.archives import Matrices
@@ -191,7 +192,8 @@ class EgsSource:
     """What chunks are prepared with; the same for all of them."""
 
     tree: ContextTree
-    normalization: Normalization
+    normalization: Normalization | None
+    """Of the denominator graph; None: chunks get labels and no numerators."""
     features: dict[Path, Matrices]
     """Of each feats.scp that an utterance names."""
     context: int
@@ -200,11 +202,13 @@ class EgsSource:
     right_tolerance: int = 5
 
     @classmethod
-    def read(cls, graphs: Path, utterances: Iterable[Utterance], context: int) -> "EgsSource":
+    def read(
+        cls, graphs: Path, utterances: Iterable[Utterance], context: int, numerators: bool = True
+    ) -> "EgsSource":
         """Of a directory of the stage chain_graphs, for chunks of `utterances`."""
         return cls(
             read_tree(graphs / "tree.json"),
-            Normalization.from_fst(graphs / "normalization.fst"),
+            Normalization.from_fst(graphs / "normalization.fst") if numerators else None,
             {scp: Matrices(scp) for scp in {u.feats for u in utterances}},
             context,
         )
@@ -217,23 +221,33 @@ class Examples:
     features: np.ndarray
     """(chunks, 3 (n - 1) + 1 + 2 x context, coefficients): MFCCs minus utterance mean."""
     numerators: list[NumeratorGraph]
-    """One a chunk, of n output frames."""
+    """One a chunk, of n output frames; none where there are labels."""
     width: int
     """Input frames of a chunk, without context."""
+    labels: np.ndarray | None = None
+    """(chunks, n): the pdf of each output frame by the alignment; None: there are numerators."""
 
     @property
     def input_frames(self) -> int:
         """Frames of 10 ms in all chunks, context not counted."""
-        return self.width * len(self.numerators)
+        return self.width * len(self.features)
 
 
 def prepare(source: EgsSource, chunks: Sequence[Chunk]) -> Examples:
-    """Read the features of chunks of one width, and build their numerators.
+    """Read the features of chunks of one width, and build their numerators or labels.
 
     Raises InputError where features and alignment differ in length, and for a chunk whose phone
     sequence the denominator graph does not have.
     """
     frames = math.ceil(chunks[0].width / SUBSAMPLING)
+    rows = []
+    for chunk in chunks:
+        matrix = source.features[chunk.utterance.feats][chunk.utterance.key]
+        rows.append(_features(matrix, chunk, frames, source.context))
+    features = np.stack(rows)
+    if source.normalization is None:
+        labels = [frame_labels(*_repeat_edges(c), frames, source.tree, SUBSAMPLING) for c in chunks]
+        return Examples(features, [], chunks[0].width, np.stack(labels))
     graphs = [
         supervise(
             *_repeat_edges(chunk),
@@ -247,11 +261,7 @@ def prepare(source: EgsSource, chunks: Sequence[Chunk]) -> Examples:
     ]
     names = [f"{c.utterance.key}, frames {c.start} to {c.start + c.width}" for c in chunks]
     numerators = normalize(graphs, source.normalization, names)
-    rows = []
-    for chunk in chunks:
-        matrix = source.features[chunk.utterance.feats][chunk.utterance.key]
-        rows.append(_features(matrix, chunk, frames, source.context))
-    return Examples(np.stack(rows), numerators, chunks[0].width)
+    return Examples(features, numerators, chunks[0].width)
 
 
 def _repeat_edges(chunk: Chunk) -> tuple[list[Segment], int]:

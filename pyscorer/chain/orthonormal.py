@@ -31,5 +31,6 @@ def constrain_orthonormal(weight: Tensor) -> None:
 def orthonormal_weights(model: Tdnnf) -> list[Tensor]:
     """The matrices that Kaldi's xconfig constrains: every `linear` and `prefinal-l`."""
     linears = [layer.linear.weight for layer in model.factored]
-    heads = [model.prefinal_chain.linear.weight, model.prefinal_xent.linear.weight]
+    prefinals = [model.prefinal_chain] if model.config.chain_output else []
+    heads = [p.linear.weight for p in (*prefinals, model.prefinal_xent)]
     return [*linears, model.prefinal_l.weight, *heads]

@@ -1,4 +1,4 @@
-"""Options of LF-MMI training, and what changes in its course: learning rate and dropout."""
+"""Options of acoustic training, and what changes in its course: learning rate and dropout."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,6 +13,11 @@ from pyscorer.options import option
 class TrainingOptions:
     """Options of `train_tdnnf`."""
 
+    objective: Literal["lfmmi", "xent"] = option(
+        "lfmmi",
+        "lfmmi: LF-MMI, with cross-entropy beside it; xent: frame cross-entropy on the alignment's "
+        "pdfs alone, without a chain output (no decoding, no export to Kaldi)",
+    )
     network: Literal["paper", "medium", "small"] = option(
         "paper", "size: 8.2 M, 2.41 M or 0.72 M parameters"
     )
@@ -26,9 +31,9 @@ class TrainingOptions:
     weight_decay: float = option(1.0, "decoupled, times learning rate", ge=0)
     max_gradient: float = option(1.0, "norm at which it is clipped", ge=0)
     average: float = option(0.98, "decay a step of the averaged model that is kept", ge=0, le=1)
-    xent_regularize: float = option(0.1, "weight of the cross-entropy", ge=0)
-    leaky: float = option(0.1, "leaky-HMM coefficient", ge=0)
-    l2_regularize: float = option(5e-5, "of the chain output", ge=0)
+    xent_regularize: float = option(0.1, "lfmmi: weight of the cross-entropy", ge=0)
+    leaky: float = option(0.1, "lfmmi: leaky-HMM coefficient", ge=0)
+    l2_regularize: float = option(5e-5, "lfmmi: of the chain output", ge=0)
     dropout: str = option(
         "0,0@0.2,0.3@0.5,0", "proportion over the course of training: value@share,..."
     )

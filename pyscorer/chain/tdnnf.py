@@ -40,6 +40,8 @@ class TdnnfConfig:
     embedding_dim: int = 256
     prefinal_dim: int = 1024
     prefinal_bottleneck: int = 256
+    chain_output: bool = True
+    """False: the cross-entropy branch alone, which `train_tdnnf --objective xent` trains."""
 
 
 SIZES: dict[str, dict[str, int | tuple[int, ...]]] = {
@@ -57,7 +59,7 @@ SIZES: dict[str, dict[str, int | tuple[int, ...]]] = {
 
 
 class Tdnnf(nn.Module):
-    """Network with a chain output, a cross-entropy output and the embedding `prefinal_l`."""
+    """Network with a cross-entropy output, the embedding `prefinal_l` and mostly a chain output."""
 
     def __init__(self, config: TdnnfConfig) -> None:
         super().__init__()
@@ -72,8 +74,9 @@ class Tdnnf(nn.Module):
             self.add_module(f"tdnnf{index + 2}", layer)
         self.prefinal_l = nn.Linear(config.dim, config.embedding_dim, bias=False)
         sizes = config.embedding_dim, config.prefinal_dim, config.prefinal_bottleneck
-        self.prefinal_chain = Prefinal(*sizes)
-        self.output = Output(config.prefinal_bottleneck, config.num_pdfs)
+        if config.chain_output:
+            self.prefinal_chain = Prefinal(*sizes)
+            self.output = Output(config.prefinal_bottleneck, config.num_pdfs)
         self.prefinal_xent = Prefinal(*sizes)
         self.output_xent = Output(config.prefinal_bottleneck, config.num_pdfs)
         self._initialise()
@@ -86,9 +89,10 @@ class Tdnnf(nn.Module):
                     nn.init.normal_(module.bias, std=0.0 if name == "idct" else 1.0)
         with torch.no_grad():
             self.idct.weight.copy_(idct_matrix(self.config.input_dim))
-            for head in (self.output, self.output_xent):
-                head.affine.weight.zero_()
-                head.affine.bias.zero_()
+            for head in self.modules():
+                if isinstance(head, Output):
+                    head.affine.weight.zero_()
+                    head.affine.bias.zero_()
 
     @property
     def context(self) -> int:

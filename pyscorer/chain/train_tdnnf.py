@@ -1,4 +1,4 @@
-"""Stage `train_tdnnf`: LF-MMI training of the TDNN-F, after Kaldi's chain recipe."""
+"""Stage `train_tdnnf`: training of the TDNN-F, after Kaldi's chain recipe."""
 
 import csv
 import hashlib
@@ -25,10 +25,9 @@ from pyscorer.chain.egs import (
     prepare,
     read_utterances,
 )
-from pyscorer.chain.lfmmi import DenominatorGraph, lfmmi_loss
+from pyscorer.chain.objectives import Reached, objective_of
 from pyscorer.chain.orthonormal import constrain_orthonormal, orthonormal_weights
 from pyscorer.chain.schedule import TrainingOptions, dropout_at, learning_rate_at
-from pyscorer.chain.supervision import batch_numerators
 from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
 from pyscorer.chain.tree import ContextTree, read_tree
 from pyscorer.contract.files import atomic_open
@@ -52,7 +51,7 @@ def train_tdnnf(
     out: Path,
     options: TrainingOptions,
 ) -> None:
-    """Train a TDNN-F on aligned data with LF-MMI.
+    """Train a TDNN-F on aligned data, with LF-MMI or with frame cross-entropy alone.
 
     `data`, `feats` (kind mfcc40) and `ali` are parallel lists of directories, `graphs` comes from
     chain_graphs. Writes `out/final.pt` (the averaged model of the epoch with the best objective on
@@ -103,6 +102,12 @@ class _Sums:
     input_frames: int = 0
     seconds: float = 0.0
 
+    def add(self, reached: Reached) -> None:
+        """Add what was reached on a minibatch."""
+        self.objective += reached.objective
+        self.xent += reached.xent
+        self.frames += reached.frames
+
 
 class _Run:
     """State of a training: everything that a checkpoint holds, and how it moves on."""
@@ -119,18 +124,18 @@ class _Run:
         self.options, self.out = options, out
         self.training, self.heldout = training, heldout
         spoken = [(u.key, u.speaker, u.segments) for u in (*training, *heldout)]
-        graph = (graphs / "normalization.fst").read_bytes()
+        lfmmi = options.objective == "lfmmi"
+        graph = (graphs / ("normalization.fst" if lfmmi else "tree.json")).read_bytes()
         self.data = hashlib.sha256(graph + repr(spoken).encode()).hexdigest()
         self.pdf_to_phone = pdf_to_phone(tree)
         torch.manual_seed(options.seed)
-        config = TdnnfConfig(num_pdfs=tree.num_pdfs, **SIZES[options.network])  # type: ignore[arg-type]
+        sizes: dict[str, Any] = dict(SIZES[options.network])
+        config = TdnnfConfig(tree.num_pdfs, **sizes, chain_output=lfmmi)
         self.model = Tdnnf(config).to(options.device)
         self.averaged = Tdnnf(config).to(options.device).eval()
         self.averaged.load_state_dict(self.model.state_dict())
-        self.source = EgsSource.read(graphs, [*training, *heldout], self.model.context)
-        self.denominator = DenominatorGraph.from_fst(graphs / "den.fst", tree.num_pdfs).to(
-            options.device
-        )
+        self.source = EgsSource.read(graphs, [*training, *heldout], self.model.context, lfmmi)
+        self.objective = objective_of(options, graphs, tree.num_pdfs)
         trained = [p for p in self.model.parameters() if p.requires_grad]
         matrices, vectors = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
         self.optimiser = torch.optim.AdamW(
@@ -180,7 +185,8 @@ class _Run:
                 f"{path}: damaged ({type(error).__name__}); delete it to start anew"
             ) from None
         mine = self._identity()
-        differing = [k for k in mine if state["identity"].get(k) != mine[k]]
+        theirs = {"objective": "lfmmi"} | state["identity"]
+        differing = [k for k in mine if theirs.get(k) != mine[k]]
         if differing:
             raise InputError(
                 f"{path}: of a training with other {', '.join(differing)}; delete it to start anew"
@@ -241,16 +247,9 @@ class _Run:
         torch.manual_seed(options.seed * 1_000_003 + self.step)
         self.model.train()
         self.model.set_dropout(dropout_at(options.dropout, progress))
-        numerators = batch_numerators(batch.numerators).to(options.device)
-        features = torch.from_numpy(batch.features).to(options.device)
-        chain, xent = self.model(features, augment=self.augment)
-        result = lfmmi_loss(
-            chain, numerators, self.denominator, options.leaky, options.l2_regularize
-        )
-        xent_objective = (result.posterior * xent).sum()
-        loss = -(result.objective + options.xent_regularize * xent_objective) / result.frames
+        reached = self.objective(self.model, batch, self.augment)
         self.optimiser.zero_grad()
-        loss.backward()
+        reached.loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), options.max_gradient)
         self.learning_rate = learning_rate_at(options, self.step, progress)
         for group in self.optimiser.param_groups:
@@ -264,9 +263,7 @@ class _Run:
             decay = min(options.average, 1.0 - 10.0 / (10.0 + self.step))
             mine, theirs = self.averaged.state_dict(), self.model.state_dict()
             torch._foreach_lerp_(list(mine.values()), list(theirs.values()), 1.0 - decay)
-        self.sums.objective += float(result.per_sequence.sum())
-        self.sums.xent += float(xent_objective.detach())
-        self.sums.frames += result.frames
+        self.sums.add(reached)
         self.sums.input_frames += batch.input_frames
 
     def _end_epoch(self) -> None:
@@ -301,9 +298,10 @@ class _Run:
             writer.writeheader()
             writer.writerows(self.rows)
         log.info(
-            "epoch %d of %d: objective per frame: train %.4f, held out %.4f (best %.4f, epoch %d); "
+            "epoch %d of %d: %s per frame: train %.4f, held out %.4f (best %.4f, epoch %d); "
             "cross-entropy %.3f, %.3f; %d frames/s",
-            *(self.epoch, self.options.epochs, row["train_objf"], row["valid_objf"]),
+            *(self.epoch, self.options.epochs, self.options.objective),
+            *(row["train_objf"], row["valid_objf"]),
             *(self.best["objective"], self.best["epoch"], row["train_xent"], row["valid_xent"]),
             row["frames_per_second"],
         )
@@ -315,12 +313,7 @@ class _Run:
         options = self.options
         plan = plan_epoch(self.heldout, options.chunk_width, options.minibatch, None)
         for batch in self._examples(plan):
-            numerators = batch_numerators(batch.numerators).to(options.device)
-            chain, xent = self.averaged(torch.from_numpy(batch.features).to(options.device))
-            result = lfmmi_loss(chain, numerators, self.denominator, options.leaky)
-            sums.objective += float(result.per_sequence.sum())
-            sums.xent += float((result.posterior * xent).sum())
-            sums.frames += result.frames
+            sums.add(self.objective(self.averaged, batch, None))
         return sums
 
     def finish(self) -> None:

@@ -136,7 +136,7 @@ def report(
             tdnnf_log,
             "epoch",
             {"train_objf": "train", "valid_objf": "held-out speakers"},
-            "LF-MMI objective a frame",
+            "objective a frame",
             best="valid_objf",
         ),
     }

@@ -45,9 +45,14 @@ class Fit:
 
 
 def phone_scores(model: AcousticModel, embeddings: np.ndarray) -> np.ndarray:
-    """Chain output of each phone, its best pdf's: T' x 256 deep features -> T' x 41."""
+    """Chain output of each phone, its best pdf's: T' x 256 deep features -> T' x 41.
+
+    Of a network without a chain output: its log-posteriors.
+    """
+    network = model.network
+    judged = network.chain if network.config.chain_output else network.log_posteriors
     with torch.inference_mode():
-        pdfs = model.network.chain(torch.from_numpy(np.array(embeddings))[None])[0].numpy()
+        pdfs = judged(torch.from_numpy(np.array(embeddings))[None])[0].numpy()
     scores = np.full((len(pdfs), len(PHONES) - 1), pdfs.min(), dtype=np.float64)
     for phone in np.unique(model.pdf_to_phone):
         scores[:, phone - 1] = pdfs[:, model.pdf_to_phone == phone].max(axis=1)

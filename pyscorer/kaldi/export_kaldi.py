@@ -6,7 +6,7 @@ from typing import Any, Literal, cast
 
 import torch
 
-from pyscorer.chain.acoustic_model import load_model
+from pyscorer.chain.acoustic_model import load_model, need_chain_output
 from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
 from pyscorer.chain.tree import read_tree
 from pyscorer.contract.files import atomic_directory
@@ -44,9 +44,10 @@ def export_kaldi(model: Path, graphs: Path, out: Path) -> None:
           nnet3-compute --frame-subsampling-factor=3 final.mdl ark:- ark:output.ark
 
     with cmvn.scp of compute-cmvn-stats, one entry an utterance. Raises InputError if the tree is
-    not the network's.
+    not the network's, or the network has no chain output.
     """
     trained, tree = load_model(model), read_tree(graphs / "tree.json")
+    need_chain_output(trained, model, "export_kaldi")
     transitions = chain_transition_model(tree)
     nnet = nnet3_from_tdnnf(trained.network, transitions, model)
     if transitions.pdf_to_phone().tolist() != trained.pdf_to_phone.tolist():

@@ -10,6 +10,7 @@ from pyscorer.corpora.sources import note, recordings, sources
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
+from pyscorer.planning.acoustic import check_acoustic
 from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, find_responses
@@ -124,6 +125,7 @@ def make_plan(config: Config) -> Plan:
     for part in (graders, rows):
         if part:
             part.check()
+    check_acoustic(config, run, rows)
     if config.get("proficiency", {}).get("name") == run.name:
         raise InputError(
             f"proficiency.name: {run.name} is the run's own: one would remove the other's folders"

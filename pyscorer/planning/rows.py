@@ -7,6 +7,7 @@ from typing import Any
 
 from pyscorer.config import Run
 from pyscorer.errors import InputError
+from pyscorer.kaldi.iterations import DEFAULTS
 from pyscorer.planning.commands import Config, told
 
 _ROW_STAGES = ("pretrained", "finetuned", "unfrozen")
@@ -87,13 +88,21 @@ class Rows:
         only = self.config["paper1"].get("only", self.names)
         return [name for name in self.names if name in only]
 
+    def reading(self, inputs: str) -> list[str]:
+        """Those of them that read `inputs` (deep, gop, transition_gop)."""
+        stages = (self.config["paper1"][stage] for stage in _ROW_STAGES)
+        rows = {name: row.get("inputs", "deep") for part in stages for name, row in part.items()}
+        return [name for name in self.shown if rows.get(name) == inputs]
+
     def told(self) -> dict[str, Any]:
         """What the page of the tables says of the run: as others, and which network it is."""
         network = self.config["train_tdnnf"].get("network", "paper")
+        if self.config["train_tdnnf"].get("objective") == "xent":
+            network += ", trained by frame cross-entropy"
         if "acoustic_model" in self.config:
             network = Path(self.config["acoustic_model"]).name
         elif self.config["engine"] == "kaldi":
-            network = "of Kaldi's programs"
+            network = f"{(DEFAULTS | self.config.get('kaldi', {}))['network']}, of Kaldi's programs"
         said = told(self.run)
         return said | {"note": f"{said['note']}; network: {network}"}
 
@@ -140,9 +149,19 @@ class Rows:
 
     def lower(self, name: str, split: str) -> Path:
         """What enters the acoustic layers that an unfrozen row trains."""
+        return self.run.work / self._entering(name) / self.run.corpus / split / "lower.scp"
+
+    def _entering(self, name: str) -> str:
         upper = (self.config["paper1"]["unfreeze_scorer"] | self.options("unfrozen", name))["upper"]
-        folder = self.run.work / "activations" / str(upper) / self.run.corpus
-        return folder / split / "lower.scp"
+        return f"activations/{upper}"
+
+    def also_learned(self, name: str) -> dict[str, list[Path]]:
+        """Pooled vectors of the unlabelled datasets and what enters the layers, if a row learns."""
+        learns = bool(self.learned(name))
+        return {
+            "unlabelled": self.datasets("pool", "phones.scp") * learns,
+            "unlabelled_lower": self.datasets(self._entering(name), "lower.scp") * learns,
+        }
 
     def frames(self, stage: str, name: str, splits: Iterable[str]) -> list[Path]:
         """The deep features by frame of `splits`, if a row reads them (`frame_norm`)."""

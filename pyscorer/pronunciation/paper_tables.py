@@ -78,7 +78,7 @@ def _published(number: str, row: dict[str, Any]) -> dict[str, float]:
         return {}
     if number != "4 and 5":
         return published("lin2021", number, row["paper"])
-    found = {}
+    found: dict[str, float] = {}
     for name, table in (("l2", "4"), ("speechocean762", "5")):
         figures = published("lin2021", table, row["paper"])
         parts = {name: figures.get("testing"), f"{name}_train": figures.get("training")}

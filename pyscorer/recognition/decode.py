@@ -5,7 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, chain_scores, load_model
+from pyscorer.chain.acoustic_model import (
+    SUBSAMPLING,
+    AcousticModel,
+    chain_scores,
+    load_model,
+    need_chain_output,
+)
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment
 from pyscorer.contract.datadir import read_data_dir
@@ -37,7 +43,8 @@ def decode(
     `out/words.ctm` (times; confidences, see `lattice.confidences`) and
     `out/nbest.csv`, see `contract.decoded`; where `data` has a text, `out/wer.csv` too. Streams.
 
-    Raises InputError for missing features and for a graph made with another tree.
+    Raises InputError for missing features, for a graph made with another tree, and for a network
+    without a chain output.
     """
     utterances = read_data_dir(data).utterances
     names = Matrices(feats / "feats.scp")
@@ -60,6 +67,7 @@ class _Source:
 
 def _open(model: Path, features: Matrices, graph: Path, options: DecodeOptions) -> _Source:
     loaded = load_model(model)
+    need_chain_output(loaded, model, "decode")
     recogniser = Recogniser(graph, options)
     if recogniser.num_pdfs != loaded.network.config.num_pdfs:
         raise InputError(

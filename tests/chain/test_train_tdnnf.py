@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 
-from pyscorer.chain.acoustic_model import load_model
+from pyscorer.chain import train_tdnnf as train_tdnnf_module
+from pyscorer.chain.acoustic_model import embed_features, load_model
 from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
 from pyscorer.chain.schedule import TrainingOptions, dropout_at
 from pyscorer.chain.train_tdnnf import pdf_to_phone, train_tdnnf
 from pyscorer.chain.tree import monophone_tree
-from pyscorer.contract.archives import write_archive
-from pyscorer.contract.ctm import Segment, write_ctm
+from pyscorer.contract.archives import Matrices, write_archive
+from pyscorer.contract.ctm import Segment, read_ctm, write_ctm
 from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import InputError
@@ -60,9 +61,9 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(toy: Path, out: Path, **changes: object) -> None:
+def run(toy: Path, out: Path, graphs: str = "graphs", **changes: object) -> None:
     options = TrainingOptions(**(OPTIONS | changes))
-    train_tdnnf([toy / "data"], [toy / "feats"], [toy / "ali"], toy / "graphs", out, options)
+    train_tdnnf([toy / "data"], [toy / "feats"], [toy / "ali"], toy / graphs, out, options)
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -131,6 +132,68 @@ def test_killed_and_started_again_it_ends_with_the_same_model(toy: Path, trained
     run(toy, out)
     assert same_model(trained, out)
     assert [r["valid_objf"] for r in rows(out)] == [r["valid_objf"] for r in rows(trained)]
+
+
+XENT = {"objective": "xent", "graphs": "tree", "epochs": 8, "minibatch": 4, "weight_decay": 0.05}
+
+
+@pytest.fixture(scope="module")
+def by_labels(toy: Path) -> Path:
+    """Trained by frame cross-entropy, in a folder that has the tree alone of all graphs."""
+    (toy / "tree").mkdir()
+    (toy / "tree" / "tree.json").write_bytes((toy / "graphs" / "tree.json").read_bytes())
+    run(toy, toy / "xent", **XENT)
+    return toy / "xent"
+
+
+def test_cross_entropy_falls_and_needs_no_graphs(by_labels: Path):
+    table = rows(by_labels)
+    objectives = [float(row["valid_objf"]) for row in table]
+    assert objectives[-1] > max(objectives[0], -np.log(len(PHONES)))
+    assert [row["valid_xent"] for row in table] == [row["valid_objf"] for row in table]
+    model = load_model(by_labels / "final.pt")
+    assert model.training["options"]["objective"] == "xent"
+    assert model.training["epoch"] == 1 + int(np.argmax(objectives))
+    assert not model.network.config.chain_output
+
+
+def test_cross_entropy_learns_the_phones_of_speakers_not_heard(toy: Path, by_labels: Path):
+    model = load_model(by_labels / "final.pt")
+    (speaker,) = model.training["heldout_speakers"]
+    hits = []
+    for key, segments in read_ctm(toy / "ali" / "phones.ctm"):
+        if key.startswith(speaker):
+            posteriors = embed_features(model, Matrices(toy / "feats" / "feats.scp")[key])[1]
+            middle = [(s.start + s.length // 2) // 3 for s in segments]
+            heard = posteriors[middle].argmax(axis=1) + 1
+            hits += [int(h) == PHONE_ID[s.label] for h, s in zip(heard, segments, strict=True)]
+    assert np.mean(hits) > 0.9
+
+
+def test_stopped_training_by_cross_entropy_goes_on_to_the_same_model(
+    toy: Path, by_labels: Path, monkeypatch: pytest.MonkeyPatch
+):
+    class Stopped(Exception): ...
+
+    steps: list[int] = []
+    step = train_tdnnf_module._Run._train_step
+
+    def some_steps(self, batch, progress):
+        if len(steps) == 10:
+            raise Stopped
+        step(self, batch, progress)
+        steps.append(self.step)
+        self.step, self.step_in_epoch = self.step + 1, self.step_in_epoch + 1
+        self.save_checkpoint()
+        self.step, self.step_in_epoch = self.step - 1, self.step_in_epoch - 1
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(train_tdnnf_module._Run, "_train_step", some_steps)
+        run(toy, toy / "stopped", **XENT)
+    with pytest.raises(InputError, match="other objective, data"):
+        run(toy, toy / "stopped", **(XENT | {"objective": "lfmmi", "graphs": "graphs"}))
+    run(toy, toy / "stopped", **XENT)
+    assert same_model(by_labels, toy / "stopped")
 
 
 def test_checkpoint_of_other_options_is_refused(toy: Path, monkeypatch: pytest.MonkeyPatch):
