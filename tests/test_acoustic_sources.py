@@ -54,7 +54,9 @@ def test_the_tables_are_planned_on_every_source(
     assert set(shown) == (set(rows["only"]) & known if "only" in rows else known)
     assert counts["finetune_scorer"] == len(set(shown) & rows["finetuned"].keys())
     assert counts["unfreeze_scorer"] >= len(set(shown) & rows["unfrozen"].keys()) > 0
-    assert counts["parameters"] == 1 and counts["activations"] == 2
+    default = rows["unfreeze_scorer"]["upper"]
+    cuts = {row.get("upper", default) for name, row in rows["unfrozen"].items() if name in shown}
+    assert counts["parameters"] == 1 and counts["activations"] == 2 * len(cuts)
     assert counts["transition_gop"] == 3  # of train, of test and of the copy
 
     makers = {"torch": "train_tdnnf", "kaldi": "kaldi_model", "acoustic_model": "import_kaldi"}

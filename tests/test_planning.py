@@ -267,7 +267,7 @@ def test_tables_show_all_rows_or_those_asked_for_in_the_order_of_the_configurati
     [
         ({}, "paper"),
         ({"train_tdnnf": {"network": "medium"}}, "medium"),
-        ({"engine": "kaldi"}, "of Kaldi's programs"),
+        ({"engine": "kaldi"}, "medium, of Kaldi's programs"),
         ({"acoustic_model": "/models/final.mdl"}, "final.mdl"),
     ],
 )
