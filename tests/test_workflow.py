@@ -343,6 +343,9 @@ def test_unlabelled_speech_of_another_corpus_goes_through_the_stages_without_lab
     assert [re.search(r"--unlabelled (\S+)", c)[1] for c in learnt] == [
         f"{work}/{folder}/{more}" for folder in ("pool", "transition_gop")
     ]
+    (unfrozen,) = (c for c in planned.commands if "pyscorer unfreeze_scorer" in c)
+    lower = f"{work}/activations/1/{more}"
+    assert f"--unlabelled {work}/pool/{more} --unlabelled-lower {lower}" in unfrozen
     assert not planned.counts.keys() & {"perturb", "scale_alignment"}
     labelled = [c for c in planned.commands if "pyscorer label" in c]
     assert len(labelled) == 2 and not any("librispeech" in c for c in labelled)

@@ -149,9 +149,19 @@ class Rows:
 
     def lower(self, name: str, split: str) -> Path:
         """What enters the acoustic layers that an unfrozen row trains."""
+        return self.run.work / self._entering(name) / self.run.corpus / split / "lower.scp"
+
+    def _entering(self, name: str) -> str:
         upper = (self.config["paper1"]["unfreeze_scorer"] | self.options("unfrozen", name))["upper"]
-        folder = self.run.work / "activations" / str(upper) / self.run.corpus
-        return folder / split / "lower.scp"
+        return f"activations/{upper}"
+
+    def also_learned(self, name: str) -> dict[str, list[Path]]:
+        """Pooled vectors of the unlabelled datasets and what enters the layers, if a row learns."""
+        learns = bool(self.learned(name))
+        return {
+            "unlabelled": self.datasets("pool", "phones.scp") * learns,
+            "unlabelled_lower": self.datasets(self._entering(name), "lower.scp") * learns,
+        }
 
     def frames(self, stage: str, name: str, splits: Iterable[str]) -> list[Path]:
         """The deep features by frame of `splits`, if a row reads them (`frame_norm`)."""

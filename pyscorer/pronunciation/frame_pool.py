@@ -1,5 +1,6 @@
 """Deep features of phones, or of their frames, from activations: what enters trained layers."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from pyscorer.contract.archives import Matrices
 from pyscorer.contract.pooled import PooledSet
 from pyscorer.errors import InputError
 from pyscorer.pronunciation.activations import UpperLayers
-from pyscorer.pronunciation.frame_table import FrameTable, numbered, read_spans
+from pyscorer.pronunciation.frame_table import FrameTable, join_spans, numbered, read_spans
 from pyscorer.pronunciation.module_batches import Batches
 
 _UTTERANCES = 64
@@ -24,27 +25,37 @@ class FramePool:
 
     `lower` is a directory of the stage activations, made for layers like those that are given
     later. With `by_frame` features are of frames (`frame_norm`), otherwise means over phones.
+    `more` are further pairs of `pool` and `lower`, whose utterances follow in `pooled`.
     """
 
     def __init__(
-        self, pool: Path, lower: Path, pooled: PooledSet, width: int, by_frame: bool = False
+        self,
+        pool: Path,
+        lower: Path,
+        pooled: PooledSet,
+        width: int,
+        by_frame: bool = False,
+        more: Sequence[tuple[Path, Path]] = (),
     ) -> None:
         self.pooled, self.by_frame = pooled, by_frame
-        self._spans = read_spans(pool, SUBSAMPLING)
+        places = [(pool, lower), *more]
+        self._spans = join_spans([read_spans(own, SUBSAMPLING) for own, _ in places])
         self._first = np.cumsum(pooled.phone_counts) - pooled.phone_counts
-        self._lower = Matrices(lower / "lower.scp")
+        entering = [Matrices(own / "lower.scp") for _, own in places]
+        self._lower = {key: matrices for matrices in entering for key in matrices}
         missing = [key for key in pooled.keys if key not in self._lower]
         if missing:
             raise InputError(
-                f"{lower}/lower.scp: no utterance {missing[0]} ({len(missing)} missing); run "
-                "activations on the same data"
+                f"{' or '.join(str(m.scp) for m in entering)}: no utterance {missing[0]} "
+                f"({len(missing)} missing); run activations on the same data"
             )
-        found = self._lower[pooled.keys[0]].shape[1]
-        if found != width:
-            raise InputError(
-                f"{lower}/lower.scp: {found} columns, but the layers take {width}; run activations "
-                "with the same --upper"
-            )
+        for matrices in entering:
+            found = matrices[next(iter(matrices))].shape[1]
+            if found != width:
+                raise InputError(
+                    f"{matrices.scp}: {found} columns, but the layers take {width}; run "
+                    "activations with the same --upper"
+                )
 
     def _run(
         self, layers: UpperLayers, utterances: np.ndarray, phones: np.ndarray
@@ -55,7 +66,8 @@ class FramePool:
         The utterances stand one after the other as one sequence; rows that would mix two of them
         are not read.
         """
-        matrices = [self._lower[self.pooled.keys[u]] for u in utterances]
+        keys = [self.pooled.keys[u] for u in utterances]
+        matrices = [self._lower[key][key] for key in keys]
         place = np.full(len(self.pooled.keys), -1)
         place[utterances] = np.arange(len(utterances))
         mine = place[np.searchsorted(self._first, phones, side="right") - 1]

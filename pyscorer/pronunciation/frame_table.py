@@ -54,6 +54,11 @@ def read_spans(pool: Path, every: float) -> Spans:
     return Spans(start / every, (start + table["length"].to_numpy()) / every)
 
 
+def join_spans(parts: list[Spans]) -> Spans:
+    """The phones of all `parts`, one part after the other."""
+    return Spans(*(np.concatenate([getattr(part, n) for part in parts]) for n in ("start", "end")))
+
+
 @dataclass(frozen=True)
 class FrameTable:
     """Frames of several utterances, and which of them each phone of these covers."""
@@ -115,7 +120,7 @@ def join_frames(tables: list[FrameTable]) -> FrameTable:
     offsets = np.cumsum([0, *(len(table.values) for table in tables[:-1])])
     return FrameTable(
         torch.cat([table.values for table in tables]),
-        Spans(*(np.concatenate([getattr(t.spans, n) for t in tables]) for n in ("start", "end"))),
+        join_spans([table.spans for table in tables]),
         np.concatenate([t.base + offset for t, offset in zip(tables, offsets, strict=True)]),
         np.concatenate([table.last for table in tables]),
     )

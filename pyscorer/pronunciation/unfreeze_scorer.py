@@ -209,6 +209,8 @@ def unfreeze_scorer(
     out: Path,
     options: UnfreezeOptions = UnfreezeOptions(),
     synthetic: Path | None = None,
+    unlabelled: list[Path] | None = None,
+    unlabelled_lower: list[Path] | None = None,
 ) -> None:
     """Train the scoring module and layers of the acoustic model together.
 
@@ -220,6 +222,8 @@ def unfreeze_scorer(
     activations with the same `upper` (`train_lower`, `test_lower`), so the layers below stay as
     they are, and batch norm keeps its statistics. With `frozen` the module is trained alone, on the
     layers that this stage gave it before: unfrozen in stage (ii), frozen in stage (iii).
+    `unlabelled` are pooled directories of more speech that has synthetic scores, as for
+    pretrain_scorer, and `unlabelled_lower` their activations.
 
     Writes what train_scorer writes; model.pt also holds each module's acoustic layers.
 
@@ -234,14 +238,21 @@ def unfreeze_scorer(
     scorer = replace(first.options, one_fold=options.one_fold)
     if options.dropout is not None:
         scorer = replace(scorer, dropout=options.dropout)
-    data = load_training_data(Sources(train_data, train_pool, start, synthetic), scorer)
+    pools, lowers = tuple(unlabelled or ()), tuple(unlabelled_lower or ())
+    if len(pools) != len(lowers):
+        raise InputError(f"{len(pools)} --unlabelled, but {len(lowers)} --unlabelled-lower")
+    if pools and synthetic is None:
+        raise InputError("--unlabelled: needs --synthetic, the scores that it is learnt by")
+    data = load_training_data(Sources(train_data, train_pool, start, synthetic, pools), scorer)
     if data.columns != [f"deep_{i}" for i in range(len(data.columns))]:
         raise InputError("only modules that read the deep features alone can be unfrozen")
     test = read_test(test_data, test_pool, data.columns, data.aspect)
     level = layers.width, scorer.frame_norm
     work = _Work(
         data=data,
-        frames=FramePool(train_pool, train_lower, data.pooled, *level),
+        frames=FramePool(
+            *(train_pool, train_lower, data.pooled, *level), list(zip(pools, lowers, strict=True))
+        ),
         test_frames=FramePool(test_pool, test_lower, test[0], *level),
         start=first,
         acoustic=acoustic,

@@ -14,7 +14,7 @@ from pyscorer.contract.archives import Matrices, write_archive
 from pyscorer.contract.ctm import Segment, write_ctm
 from pyscorer.contract.files import write_table
 from pyscorer.contract.phones import PHONES
-from pyscorer.contract.pooled import read_pooled
+from pyscorer.contract.pooled import concatenate, read_pooled
 from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import bundle
 from pyscorer.measures.pool import pool
@@ -27,7 +27,8 @@ from pyscorer.pronunciation.activations import (
 from pyscorer.pronunciation.frame_pool import FramePool
 from pyscorer.pronunciation.frame_table import read_frames
 from pyscorer.pronunciation.scorer import ScorerOptions, load_scorer
-from pyscorer.pronunciation.train_scorer import train_scorer
+from pyscorer.pronunciation.synthetic_scores import NO_FOLD
+from pyscorer.pronunciation.train_scorer import Sources, load_training_data, train_scorer
 from pyscorer.pronunciation.unfreeze_scorer import UnfreezeOptions, unfreeze_scorer
 
 CONFIG = TdnnfConfig(
@@ -246,6 +247,83 @@ def test_all_folds_on_any_number_of_processes(corpus: Path) -> None:
     unfreeze(corpus, "parallel", dataclasses.replace(whole, jobs=2))
     for name in ("scores.csv", "modules.csv", "out_of_fold.csv"):
         assert (corpus / "whole" / name).read_text() == (corpus / "parallel" / name).read_text()
+
+
+@pytest.fixture(scope="module")
+def synthetic(corpus: Path) -> pd.DataFrame:
+    """Synthetic scores of the train split, and of a split that nobody scored."""
+    write_corpus(corpus, "more", 2)
+    (corpus / "data/more/utterance_scores.csv").unlink()
+    train = read_pooled(corpus / "pool/train", ["deep_0"]).keys
+    data = load_training_data(
+        Sources(corpus / "data/train", corpus / "pool/train"), ScorerOptions(folds=2)
+    )
+    own = pd.DataFrame({"utterance": train, "fold": data.folds})
+    more = pd.DataFrame({"utterance": read_pooled(corpus / "pool/more", ["deep_0"]).keys})
+    table = pd.concat([own, more.assign(fold=NO_FOLD)])
+    return table.assign(without_0=4.0, without_1=6.0)
+
+
+@pytest.mark.parametrize("upper", [2, 0])
+def test_layers_learn_speech_that_nobody_scored(
+    corpus: Path, synthetic: pd.DataFrame, upper: int
+) -> None:
+    lower = corpus / ("lower" if upper else "entering")
+    options = dataclasses.replace(OPTIONS, upper=upper)
+
+    def learn(out: str, table: pd.DataFrame, more: bool) -> dict[str, torch.Tensor]:
+        (corpus / out).mkdir()
+        table.to_csv(corpus / out / "synthetic.csv", index=False)
+        unfreeze_scorer(
+            *(corpus / "data/train", corpus / "pool/train", lower / "train"),
+            *(corpus / "data/test", corpus / "pool/test", lower / "test"),
+            *(corpus / "final.pt", corpus / "frozen", corpus / out, options),
+            synthetic=corpus / out / "synthetic.csv",
+            unlabelled=[corpus / "pool/more"] if more else None,
+            unlabelled_lower=[lower / "more"] if more else None,
+        )
+        acoustic = load_scorer(corpus / out / "model.pt").modules[0].acoustic
+        assert acoustic is not None
+        return acoustic
+
+    other = synthetic.copy()
+    other.loc[other["fold"] == NO_FOLD, "without_0"] = 9.0
+    found = {
+        (more, moved): learn(f"u{upper}{more:d}{moved:d}", table, more)
+        for more in (False, True)
+        for moved, table in ((False, synthetic), (True, other))
+    }
+
+    def same(a: tuple[bool, bool], b: tuple[bool, bool]) -> bool:
+        return all(torch.equal(found[a][name], found[b][name]) for name in found[a])
+
+    assert same((False, False), (False, True)), "what is not given is not learnt"
+    assert not same((True, False), (True, True)) and not same((True, False), (False, False))
+
+
+def test_frames_of_several_pools_follow_each_other(corpus: Path, synthetic: pd.DataFrame) -> None:
+    layers = UpperLayers(load_model(corpus / "final.pt").network, 2)
+    pools, lowers = ([corpus / f / split for split in ("train", "more")] for f in ("pool", "lower"))
+    parts = [read_pooled(path, ["deep_0"]) for path in pools]
+    whole = FramePool(pools[0], lowers[0], concatenate(parts), 24, more=[(pools[1], lowers[1])])
+    alone = [
+        FramePool(path, lower, part, 24).means(layers)
+        for path, lower, part in zip(pools, lowers, parts, strict=True)
+    ]
+    np.testing.assert_allclose(whole.means(layers), np.concatenate(alone), atol=1e-4)
+
+
+def test_unlabelled_speech_needs_its_scores_and_activations(corpus: Path) -> None:
+    places = (
+        *(corpus / "data/train", corpus / "pool/train", corpus / "lower/train"),
+        *(corpus / "data/test", corpus / "pool/test", corpus / "lower/test"),
+        *(corpus / "final.pt", corpus / "frozen", corpus / "x", OPTIONS),
+    )
+    more, lower = [corpus / "pool/more"], [corpus / "lower/more"]
+    with pytest.raises(InputError, match="1 --unlabelled, but 0 --unlabelled-lower"):
+        unfreeze_scorer(*places, unlabelled=more)
+    with pytest.raises(InputError, match="--unlabelled: needs --synthetic"):
+        unfreeze_scorer(*places, unlabelled=more, unlabelled_lower=lower)
 
 
 def test_bad_input_is_named(corpus: Path) -> None:

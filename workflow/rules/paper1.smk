@@ -36,18 +36,18 @@ rule transition_gop:
 rule activations:
     input:
         model=WORK / "tdnnf" / "final.pt",
-        feats=WORK / "mfcc40" / CORPUS / "{split}" / "feats.scp",
+        feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
     output:
-        WORK / "activations" / "{upper}" / CORPUS / "{split}" / "lower.scp",
+        WORK / "activations" / "{upper}" / "{corpus}" / "{split}" / "lower.scp",
     wildcard_constraints:
         upper="[0-9]+",
     params:
         folders=folders("feats", out=0),
     threads: workflow.cores
     log:
-        LOGS / "activations" / "{upper}.{split}.log",
+        LOGS / "activations" / "{upper}" / "{corpus}" / "{split}.log",
     benchmark:
-        BENCHMARKS / "activations" / "{upper}.{split}.tsv"
+        BENCHMARKS / "activations" / "{upper}" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer activations --model {input.model:q} {params.folders} --upper {wildcards.upper}"
         " --jobs {threads} 2>&1 | tee {log:q}"
@@ -118,13 +118,15 @@ rule unfreeze_scorer:
         acoustic=WORK / "tdnnf" / "final.pt",
         start=lambda w: ROWS.start("unfrozen", w.model),
         synthetic=lambda w: ROWS.learned(w.model),
+        unlabelled=lambda w: ROWS.also_learned(w.model)["unlabelled"],
+        unlabelled_lower=lambda w: ROWS.also_learned(w.model)["unlabelled_lower"],
     output:
         WORK / "unfrozen" / "{model}" / "model.pt",
         WORK / "unfrozen" / "{model}" / "scores.csv",
     params:
         folders=folders(
             *("train_data", "test_data", "train_pool", "test_pool"),
-            *("train_lower", "test_lower", "start"),
+            *("train_lower", "test_lower", "start", "unlabelled", "unlabelled_lower"),
             out=0,
         ),
         files=files("acoustic", "synthetic"),
