@@ -1,16 +1,34 @@
 """The tables of Lin & Wang on every source of acoustic models, and what a source cannot give."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 import yaml
 from dry_run import ROOT, dry_run, fake_programs
 from snakemake.utils import update_config
 
+from pyscorer.chain.acoustic_model import AcousticModel, save_model
+from pyscorer.chain.export import ExportOptions, export
+from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
+from pyscorer.chain.train_tdnnf import pdf_to_phone
+from pyscorer.chain.tree import monophone_tree, write_tree
+from pyscorer.contract.archives import Matrices, write_archive
+from pyscorer.contract.ctm import Segment, write_ctm
+from pyscorer.contract.files import write_table
+from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
+from pyscorer.kaldi.export_kaldi import export_kaldi
+from pyscorer.kaldi.import_kaldi import import_kaldi
+from pyscorer.measures.transition_gop import transition_gop
 from pyscorer.planning.plan import make_plan
+from pyscorer.pronunciation.activations import ActivationOptions, activations
+from pyscorer.pronunciation.parameters import parameters
 
 SOURCES = ("torch", "kaldi", "acoustic_model")
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
@@ -54,8 +72,9 @@ def test_the_tables_are_planned_on_every_source(
     assert set(shown) == (set(rows["only"]) & known if "only" in rows else known)
     assert counts["finetune_scorer"] == len(set(shown) & rows["finetuned"].keys())
     assert counts["unfreeze_scorer"] >= len(set(shown) & rows["unfrozen"].keys()) > 0
-    uppers = 1 if len(names) == 2 else 2  # all layers, and the last one alone
-    assert counts["parameters"] == 1 and counts["activations"] == 2 * uppers
+    default = rows["unfreeze_scorer"]["upper"]
+    cuts = {row.get("upper", default) for name, row in rows["unfrozen"].items() if name in shown}
+    assert counts["parameters"] == 1 and counts["activations"] == 2 * len(cuts)
     assert counts["transition_gop"] == 3  # of train, of test and of the copy
 
     makers = {"torch": "train_tdnnf", "kaldi": "kaldi_model", "acoustic_model": "import_kaldi"}
@@ -81,6 +100,63 @@ def test_a_published_model_without_its_tree_gives_no_rows_of_states(plan, tmp_pa
         plan(config)
     config["paper1"]["only"] = ["deep-ii", "gop-ii"]
     assert plan(config).rows.shown == ["deep-ii", "gop-ii"]
+
+
+SMALL = TdnnfConfig(
+    num_pdfs=82,
+    dim=16,
+    bottleneck=4,
+    time_strides=(1, 0, 3),
+    prefinal_dim=16,
+    prefinal_bottleneck=8,
+)
+
+
+def outputs(folder: Path, out: Path) -> dict[str, np.ndarray]:
+    """All that the rows of the tables read of a model and its tree, by the stages themselves."""
+    root, model = folder.parent, folder / "final.pt"
+    export(model, root / "mfcc40", out / "deep", ExportOptions(jobs=1))
+    transition_gop(
+        *(root / "data", root / "ali", model, folder / "tree.json", root / "mfcc40"),
+        out / "transition_gop", jobs=1,
+    )  # fmt: skip
+    found = {name: Matrices(out / "deep" / f"{name}.scp")["u1"] for name in ("embed", "post")}
+    found["transition_gop"] = Matrices(out / "transition_gop" / "phones.scp")["u1"]
+    for upper in (0, 1):
+        cut = out / f"cut{upper}"
+        activations(model, root / "mfcc40", cut, ActivationOptions(upper, jobs=1))
+        found[cut.name] = Matrices(cut / "lower.scp")["u1"]
+    parameters(model, out)
+    counts = pd.read_csv(out / "parameters.csv").set_index("part")["parameters"]
+    found["parameters"] = counts[["acoustic model (TDNN-F)"]].to_numpy()
+    return found
+
+
+def test_every_source_gives_all_that_the_rows_read(tmp_path: Path):
+    rng = np.random.default_rng(0)
+    write_archive(tmp_path / "mfcc40" / "feats.scp", [("u1", rng.normal(size=(30, 40)))])
+    write_table(tmp_path / "data" / "text", {"u1": "AT"})
+    phones = [Segment("SIL", 0, 6), Segment("AE", 6, 12), Segment("T", 18, 12)]
+    write_ctm(tmp_path / "ali" / "phones.ctm", [("u1", phones)])
+    write_ctm(tmp_path / "ali" / "words.ctm", [("u1", [Segment("AT", 6, 24)])])
+    tree, found = monophone_tree(PHONES), {}
+    for objective in ("lfmmi", "xent"):
+        torch.manual_seed(0)
+        network = Tdnnf(replace(SMALL, chain_output=objective == "lfmmi")).eval()
+        torch.nn.init.normal_(network.output_xent.affine.weight)
+        model = AcousticModel(network, pdf_to_phone(tree))
+        save_model(tmp_path / objective / "final.pt", model)
+        write_tree(tmp_path / objective / "tree.json", tree)
+        found[objective] = outputs(tmp_path / objective, tmp_path / "of" / objective)
+    export_kaldi(tmp_path / "lfmmi" / "final.pt", tmp_path / "lfmmi", tmp_path / "kaldi")
+    import_kaldi(tmp_path / "kaldi" / "final.mdl", tmp_path / "imported")
+    imported = outputs(tmp_path / "imported", tmp_path / "of" / "imported")
+
+    for name, wanted in found["lfmmi"].items():
+        np.testing.assert_array_equal(imported[name], wanted, err_msg=name)
+        assert found["xent"][name].shape == wanted.shape and np.isfinite(wanted).all(), name
+    branch = 256 * 16 + 16 + 16 * 8 + 8 * 82 + 82  # prefinal-chain and output
+    assert found["lfmmi"]["parameters"] - found["xent"]["parameters"] == branch
 
 
 XENT = {"train_tdnnf": {"objective": "xent", "network": "medium"}}

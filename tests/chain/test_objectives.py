@@ -13,10 +13,13 @@ from pyscorer.chain.orthonormal import orthonormal_weights
 from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
 from pyscorer.chain.train_tdnnf import pdf_to_phone
 from pyscorer.chain.tree import monophone_tree, write_tree
+from pyscorer.contract.archives import write_archive
+from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
 from pyscorer.feedback.likeness import phone_scores
 from pyscorer.kaldi.export_kaldi import export_kaldi
+from pyscorer.recognition.decode import DecodeOptions, decode
 
 SMALL = TdnnfConfig(num_pdfs=3, **SIZES["small"], chain_output=False)  # type: ignore[arg-type]
 
@@ -108,3 +111,14 @@ def test_it_is_not_exported_to_kaldi(tmp_path: Path):
     write_tree(tmp_path / "graphs" / "tree.json", tree)
     with pytest.raises(InputError, match="no chain output, which export_kaldi needs"):
         export_kaldi(tmp_path / "final.pt", tmp_path / "graphs", tmp_path / "out")
+
+
+def test_it_does_not_decode(tmp_path: Path):
+    data = DataDir({"u": Utterance("u", "s", Path("none.wav"), ("A",))})
+    write_data_dir(tmp_path / "data", data)
+    write_archive(tmp_path / "feats" / "feats.scp", [("u", np.zeros((9, 40)))])
+    owners = pdf_to_phone(monophone_tree(PHONES))
+    save_model(tmp_path / "final.pt", AcousticModel(network(num_pdfs=len(owners)), owners))
+    given = (tmp_path / "data", tmp_path / "feats", tmp_path / "final.pt", tmp_path / "graph")
+    with pytest.raises(InputError, match="no chain output, which decode needs: train another with"):
+        decode(*given, tmp_path / "out", DecodeOptions(jobs=1))
