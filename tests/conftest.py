@@ -25,3 +25,9 @@ def conformance() -> Path:
 def corpora() -> Path:
     """Root folder of the real corpora; the test is skipped where it is absent."""
     return _folder("PYSCORER_CORPORA", "corpora")
+
+
+@pytest.fixture(scope="session")
+def papers() -> Path:
+    """The text of the two papers; the test is skipped where it is absent."""
+    return _folder("PYSCORER_PAPERS", "papers")
