@@ -23,6 +23,8 @@ from pyscorer.lexicon.normalise import transcript_text
 
 LABEL_COLUMNS = (("language", "meaning"), ("FullyAcceptable", "MeaningAcceptable"))
 LABEL_VALUES = ("correct", "incorrect")
+EDITION_1_TEST = r"^(3[5-9]|4[0-7])\d\d$"
+"""Ids of edition 1's test responses, whose `RecResult` a human wrote: none was published."""
 
 
 @dataclass(frozen=True)
