@@ -205,11 +205,14 @@ def word_sequences(
 
     As Papi et al. 2020, section 2.2.1, print it: one vector a word (here the mean of its pieces'
     states, prompt and response read together), and a marker that is 0 but for the last component,
-    which is 1 there and 0 elsewhere. Words beyond `longest` tokens are cut.
+    which is 1 there and 0 elsewhere. Words beyond `longest` tokens are cut. Equal pairs have equal
+    vectors, whatever stands beside them.
     """
+    shown = list(zip(prompts, responses, strict=True))
+    number = {pair: i for i, pair in enumerate(dict.fromkeys(shown))}
     texts = [
         tuple([word_pieces(w, encoder.vocabulary) for w in text.split()] for text in pair)
-        for pair in zip(prompts, responses, strict=True)
+        for pair in number
     ]
     pairs = [(list(chain(*prompt)), list(chain(*response))) for prompt, response in texts]
     out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(pairs)
@@ -226,4 +229,4 @@ def word_sequences(
         matrix[:, :-1] = np.stack([*prompt, np.zeros(encoder.size), *response])
         matrix[len(prompt), -1] = 1
         out[i] = matrix
-    return out
+    return [out[number[pair]] for pair in shown]
