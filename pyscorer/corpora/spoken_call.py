@@ -1,4 +1,4 @@
-"""Spoken CALL Shared Task, text track: prompts, recognised responses, labels, reference grammar.
+"""Spoken CALL Shared Task: prompts, transcripts of responses, labels, reference grammar.
 
 Baur et al., SLaTE 2017 (edition 1) and Interspeech 2018 (edition 2). The official files are tab
 separated with every field in double quotes; the grammar is XML. Two label layouts exist:
