@@ -1,4 +1,4 @@
-"""Spoken CALL Shared Task, text track: prompts, recognised responses, labels, reference grammar.
+"""Spoken CALL Shared Task: prompts, transcripts of responses, labels, reference grammar.
 
 Baur et al., SLaTE 2017 (edition 1) and Interspeech 2018 (edition 2). The official files are tab
 separated with every field in double quotes; the grammar is XML. Two label layouts exist:
@@ -23,6 +23,8 @@ from pyscorer.lexicon.normalise import transcript_text
 
 LABEL_COLUMNS = (("language", "meaning"), ("FullyAcceptable", "MeaningAcceptable"))
 LABEL_VALUES = ("correct", "incorrect")
+EDITION_1_TEST = r"^(3[5-9]|4[0-7])\d\d$"
+"""Ids of edition 1's test responses, whose `RecResult` a human wrote: none was published."""
 
 
 @dataclass(frozen=True)

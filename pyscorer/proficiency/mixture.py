@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyscorer.proficiency.loss import GROSS_FACTOR, expert_loss
 from pyscorer.proficiency.networks import BatchedLinear, Network
 from pyscorer.proficiency.pairs import PairTable, training_items
-from pyscorer.proficiency.train_expert import batches
+from pyscorer.proficiency.train_members import batches
 
 SMALL_GATE = (175, 75, 90, 50, 75)
 LARGE_GATE = (512, 126, 256, 126, 126)
