@@ -277,8 +277,8 @@ def _mean_d_full(accepted: NDArray, labels: NDArray, weights: NDArray) -> NDArra
 def mean_metrics(accepted: NDArray, labels: NDArray, weights: NDArray) -> dict[str, NDArray]:
     """`d_full`, `accuracy` and `f1`, each averaged over seeds, of W ways to weigh the items.
 
-    accepted: seeds x n. labels: n. weights: W x n, such as the counts of resamples. Counts of D_full
-    get 0.5 each.
+    accepted: seeds x n. labels: n. weights: W x n, such as the counts of resamples. Counts of
+    D_full get 0.5 each.
     """
     right, gross = labels == 0, np.isin(labels, MEANING_WRONG)
     cost = np.where(gross, GROSS_WEIGHT, 1.0) * ~right

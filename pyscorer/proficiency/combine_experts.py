@@ -226,11 +226,12 @@ def _combinations(
 def _mixed(name: str, members: Sequence[str], experts: _Experts, options: CombineOptions) -> Words:
     """Train the gates of a mixture and apply them."""
     crossing, table = experts.crossing, experts.crossing.table
+    tested, validated = (
+        concatenate([experts.said[m][part] for m in members]) for part in ("tested", "validated")
+    )
     rows = CrossedRows(
-        *(
-            concatenate([experts.said[m][part] for m in members])
-            for part in ("tested", "validated")
-        ),
+        tested,
+        validated,
         crossing.labels,
         crossing.folds,
         crossing.counted,
@@ -256,18 +257,19 @@ def _mixed(name: str, members: Sequence[str], experts: _Experts, options: Combin
 
 
 def _best(found: Sequence[Combination]) -> dict[str, str]:
-    """What validation rows choose by D_full: of single experts, pseudo-joint models and mixtures
-    of what the paper has, and of all with our experts (`own_...`).
+    """What validation rows choose by D_full: of what the paper has a single `expert`, a
+    `pseudo-joint` model and a `mixture`; of what has our experts the same as `own_...`, where any.
     """
+    theirs = [c for c in found if c.group != "ours" or c.kind == "fbk"]
     best = {}
-    for prefix, groups in (("", ("paper", "search")), ("own_", ("paper", "search", "ours"))):
-        for what, kinds in (
-            ("expert", ("fbk", "network") if not prefix else ("fbk", "network", "own")),
-            ("pseudo-joint", ("pseudo-joint",)),
-            ("mixture", ("mixture",)),
-        ):
-            those = [c for c in found if c.kind in kinds and (c.kind == "fbk" or c.group in groups)]
-            best[f"{prefix}{what}"] = max(those, key=lambda c: c.validation["d_full"]).name
+    for prefix, those in (
+        ("", theirs),
+        ("own_", [c for c in found if c.group == "ours" and c.kind != "fbk"]),
+    ):
+        for what in ("expert", "pseudo-joint", "mixture"):
+            kinds = ("fbk", "network", "own") if what == "expert" else (what,)
+            if among := [c for c in those if c.kind in kinds]:
+                best[f"{prefix}{what}"] = max(among, key=lambda c: c.validation["d_full"]).name
     return best
 
 
@@ -289,6 +291,6 @@ def _write(
         for part, tuned in combination.decisions.tuned.items():
             arrays[f"{i}.{part}.tuned"] = tuned
     content = {"options": asdict(options), "ranking": ranking, "best": best, "systems": rows}
-    with atomic_directory(out) as part:
-        (part / "systems.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-        np.savez_compressed(part / "decisions.npz", **arrays)
+    with atomic_directory(out) as folder:
+        (folder / "systems.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
+        np.savez_compressed(folder / "decisions.npz", **arrays)

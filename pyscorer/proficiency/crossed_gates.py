@@ -1,5 +1,6 @@
 """Gates in cross-validation: each learns from what networks said of rows that they had not seen."""
 
+import logging
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,10 +9,13 @@ import torch
 from numpy.typing import NDArray
 
 from pyscorer.contract.classes import Classes
-from pyscorer.proficiency.loss import GROSS_FACTOR, expert_loss
+from pyscorer.proficiency.early_stopping import Stopping
+from pyscorer.proficiency.loss import GROSS_FACTOR, expert_loss, member_losses
 from pyscorer.proficiency.mixture import averaging_gate, gate_sizes, mix
 from pyscorer.proficiency.networks import Network
-from pyscorer.proficiency.train_expert import batches
+from pyscorer.proficiency.train_members import batches
+
+log = logging.getLogger(__name__)
 
 GateInputs = Literal["posteriors", "acceptance"]
 """What a gate sees of k experts: all c posteriors of each, or each one's of acceptance (k inputs,
@@ -65,10 +69,13 @@ def _seen(x: torch.Tensor, k: int, inputs: GateInputs) -> torch.Tensor:
     return x if inputs == "posteriors" else x.unflatten(-1, (k, -1))[..., 0]
 
 
-def gate_of(folds: int, k: int, classes: Classes, options: CrossedGateOptions) -> Network:
+def gate_of(rows: CrossedRows, classes: Classes, options: CrossedGateOptions) -> Network:
     """A gate a fold, at its start."""
+    k = rows.tested.shape[-1] // len(classes.names)
     sizes = gate_sizes(k, len(classes.names), options.hidden)
-    return averaging_gate(folds, (k, *sizes[1:]) if options.inputs == "acceptance" else sizes)
+    return averaging_gate(
+        rows.n_folds, sizes if options.inputs == "posteriors" else (k, *sizes[1:])
+    )
 
 
 def say(gate: Network, x: torch.Tensor, inputs: GateInputs) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,49 +102,31 @@ def _train_seed(
 ) -> Network:
     torch.manual_seed(options.seed)
     rng = np.random.default_rng(options.seed)
-    k = rows.tested.shape[-1] // len(classes.names)
-    gate = gate_of(rows.n_folds, k, classes, options)
+    gate = gate_of(rows, classes, options)
     learnt = [rows.learnt(fold) for fold in range(rows.n_folds)]
     stops = [rows.stopped_on(fold) for fold in range(rows.n_folds)]
     tested, validated = (torch.from_numpy(v[number]) for v in (rows.tested, rows.validated))
     labels = torch.from_numpy(rows.labels)
     optimizer = torch.optim.Adam(gate.parameters(), lr=options.learning_rate)
 
-    def losses() -> torch.Tensor:
-        """Of every fold's gate, on the rows that stop it."""
-        index, real = _padded(stops)
+    index, real = _padded(stops)
+    stop = Stopping(gate, options.patience)
+    for epoch in range(options.epochs + 1):
         with torch.inference_mode():
             z, _ = say(gate, validated[index], options.inputs)
-            parts = [
-                expert_loss(z[[m]], labels[index[[m]]], real[[m]], options.gross_factor,
-                            classes.gross)
-                for m in range(rows.n_folds)
-            ]  # fmt: skip
-        return torch.stack(parts)
-
-    lowest, stale = losses(), torch.zeros(rows.n_folds, dtype=torch.int64)
-    best = [p.detach().clone() for p in gate.parameters()]
-    for _ in range(options.epochs):
-        for chosen, real in batches(learnt, None, options.batch, rng):
-            index = torch.from_numpy(chosen)
-            z, _ = say(gate, tested[index], options.inputs)
-            weights = torch.from_numpy(real.astype(np.float32))
-            loss = expert_loss(z, labels[index], weights, options.gross_factor, classes.gross)
+            found = member_losses(z, labels[index], real, options.gross_factor, classes.gross)
+        if stop.ends(epoch, found) or epoch == options.epochs:
+            break
+        for chosen, own in batches(learnt, None, options.batch, rng):
+            rows_of = torch.from_numpy(chosen)
+            z, _ = say(gate, tested[rows_of], options.inputs)
+            weights = torch.from_numpy(own.astype(np.float32))
+            loss = expert_loss(z, labels[rows_of], weights, options.gross_factor, classes.gross)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        found = losses()
-        better = found < lowest
-        for kept, now in zip(best, gate.parameters(), strict=True):
-            kept[better] = now.detach()[better]
-        lowest = torch.where(better, found, lowest)
-        stale = torch.where(better, 0, stale + 1)
-        if bool((stale >= options.patience).all()):
-            break
-    with torch.no_grad():
-        for kept, now in zip(best, gate.parameters(), strict=True):
-            now.copy_(kept)
-    return gate.eval()
+    log.info("best epochs %s of %d", " ".join(map(str, stop.epochs.tolist())), epoch)
+    return stop.best()
 
 
 def _padded(parts: list[NDArray[np.int64]]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -92,7 +92,7 @@ def train_stopped(
     items, numbers = stacked(members)
     lengths = None if inputs.lengths is None else inputs.lengths[items.pairs]
     checked, checks = stacked(validation)
-    stop = _Stopping(network, patience)
+    stop = Stopping(network, patience)
     for epoch in range(shape.epochs):
         network.train()
         for chosen, real in batches(numbers, lengths, batch, rng):
@@ -141,7 +141,7 @@ def _losses(
     return member_losses(outputs, labels, weights, shape.gross_factor, classes.gross)
 
 
-class _Stopping:
+class Stopping:
     """The best weights that each member of a network has had."""
 
     def __init__(self, network: Network, patience: int) -> None:

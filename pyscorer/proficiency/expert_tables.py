@@ -1,6 +1,7 @@
 """Stage `expert_tables`: Tables 1 to 3 of Papi et al. 2020, the paper's figures beside ours."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,12 @@ class Table:
     models: dict[str, str]
     quoted: tuple[str, ...] = ()
     """Rows that are in the paper alone."""
+    more: tuple[str, ...] = ()
+    """Rows that are in ours alone, after these."""
+
+
+Tables = list[tuple[Table, pd.DataFrame]]
+"""Tables with their rows."""
 
 
 def layout(combined: Combined) -> list[Table]:
@@ -88,7 +95,9 @@ def layout(combined: Combined) -> list[Table]:
         return {n: chosen.get(n, n) for n in names}
 
     return [
-        Table("table2", "Table 2: stand-alone networks", labelled([*alone, *more]), tuple(QUOTED)),
+        Table(
+            "table2", "Table 2: stand-alone networks", labelled(alone), tuple(QUOTED), tuple(more)
+        ),
         Table("table3", "Table 3: combinations", labelled(named)),
         Table("ours", "Our own experts, alone and mixed in", labelled(own)),
         Table("search", "All combinations, the best on validation rows first", labelled(search)),
@@ -99,16 +108,19 @@ def rows_of(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     """The results of a table's systems, part after part, and of rows that only the paper has."""
     found = []
     for title, of_part in frame.groupby("tested_on", sort=False):
-        by_name = of_part.set_index("model")
-        rows = by_name.loc[list(table.models)].reset_index()
-        rows["model"] = list(table.models.values())
-        found.append(rows)
+        by_name = of_part.set_index("model", drop=False)
+        theirs = []
         for name in table.quoted:
             figures = published("papi2020", "2", name)
             quoted: dict[str, Any] = {"tested_on": title, "model": QUOTED[name]}
-            quoted |= {f"paper_{m}": figures[m] for m in METRICS if m in figures}
-            found.append(pd.DataFrame([quoted]))
-    return pd.concat(found, ignore_index=True)
+            theirs.append(quoted | {f"paper_{m}": figures[m] for m in METRICS if m in figures})
+        rows = by_name.loc[list(table.models)].assign(model=list(table.models.values()))
+        found += [rows, pd.DataFrame(theirs), by_name.loc[list(table.more)]]
+    return pd.concat([rows for rows in found if len(rows)], ignore_index=True)
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _number(value: Any, digits: int = 2) -> str:
@@ -119,7 +131,7 @@ def _number(value: Any, digits: int = 2) -> str:
     return "∞" if np.isinf(value) else f"{value:.{digits}f}"
 
 
-def cells(row: dict[str, Any]) -> list[str]:
+def cells(row: Mapping[str, Any]) -> list[str]:
     """One row of results as text, in the order of COLUMNS."""
     found = []
     for column in COLUMNS:
@@ -153,10 +165,10 @@ def expert_tables(
     frame = all_results(systems, parts)
     comparisons = compare(systems, parts)
     sizes = architecture_rows(experts)
-    tables = {t: rows_of(t, frame) for t in layout(systems)}
+    tables = [(t, rows_of(t, frame)) for t in layout(systems)]
     with atomic_directory(out) as part:
         sizes.to_csv(part / "table1.csv", index=False)
-        for description, rows in tables.items():
+        for description, rows in tables:
             rows.to_csv(part / f"{description.file}.csv", index=False)
         frame.to_csv(part / "all.csv", index=False)
         comparisons.to_csv(part / "comparisons.csv", index=False)
@@ -170,7 +182,7 @@ def expert_tables(
 
 def _sizes(sizes: pd.DataFrame) -> list[list[str]]:
     columns = ("network", "paper_layers", "paper_neurons", "layers", "neurons")
-    rows = sizes.reindex(columns=columns).to_dict("records")
+    rows = _records(sizes.reindex(columns=columns))
     return [[_number(row[c] if row[c] == row[c] else "", 0) for c in columns] for row in rows]
 
 
@@ -178,38 +190,37 @@ SIZES = ("network", "paper: layers", "neurons", "ours: layers", "neurons")
 COMPARED = ("model", "against", "difference of D_full", "95 %", "better in")
 
 
-def _compared(rows: pd.DataFrame) -> list[list[str]]:
-    return [
-        [row["model"], row["against"], f"{row['difference']:+.2f}"]
-        + [f"{row['difference_low']:+.2f} to {row['difference_high']:+.2f}"]
-        + [f"{100 * row['better']:.1f} %"]
-        for row in rows.to_dict("records")
-    ]
+def _compared(row: Mapping[str, Any]) -> list[str]:
+    low, high = (f"{row[f'difference_{end}']:+.2f}" for end in ("low", "high"))
+    better = f"{100 * row['better']:.1f} %"
+    return [row["model"], row["against"], f"{row['difference']:+.2f}", f"{low} to {high}", better]
 
 
 def _sections(
-    sizes: pd.DataFrame, tables: dict[Table, pd.DataFrame], comparisons: pd.DataFrame
+    sizes: pd.DataFrame, tables: Tables, comparisons: pd.DataFrame
 ) -> list[dict[str, Any]]:
     """Title, header and rows of every table; results are told apart by what they are tested on."""
     found = [{"title": "Table 1: layers and neurons", "header": SIZES, "rows": _sizes(sizes)}]
-    for table, rows in tables.items():
+    for table, rows in tables:
         for title, of_part in rows.groupby("tested_on", sort=False):
-            if table.file == "search" and len(found) and title != rows["tested_on"].iloc[0]:
-                continue
+            if table.file == "search" and title != rows["tested_on"].iloc[0]:
+                continue  # search.csv has the test rows
             found.append(
                 {"title": f"{table.title}; {title}", "header": tuple(COLUMNS.values())}
-                | {"rows": [cells(row) for row in of_part.to_dict("records")]}
+                | {"rows": [cells(row) for row in _records(of_part)]}
             )
     for title, of_part in comparisons.groupby("tested_on", sort=False):
         found.append(
-            {"title": f"Paired bootstrap; {title}", "header": COMPARED, "rows": _compared(of_part)}
+            {
+                "title": f"Paired bootstrap; {title}",
+                "header": COMPARED,
+                "rows": [_compared(row) for row in _records(of_part)],
+            }
         )
     return found
 
 
-def _markdown(
-    sizes: pd.DataFrame, tables: dict[Table, pd.DataFrame], comparisons: pd.DataFrame
-) -> str:
+def _markdown(sizes: pd.DataFrame, tables: Tables, comparisons: pd.DataFrame) -> str:
     lines = []
     for section in _sections(sizes, tables, comparisons):
         lines += [f"**{section['title']}**", "", f"| {' | '.join(section['header'])} |"]
@@ -221,12 +232,12 @@ def _markdown(
 
 def _page(
     sizes: pd.DataFrame,
-    tables: dict[Table, pd.DataFrame],
+    tables: Tables,
     comparisons: pd.DataFrame,
     combined: Combined,
     options: ExpertTableOptions,
 ) -> str:
-    shown = [rows for table, rows in tables.items() if table.file != "search"]
+    shown = [rows for table, rows in tables if table.file != "search"]
     parts = [rows[rows["tested_on"] == rows["tested_on"].iloc[0]] for rows in shown]
     drawn = pd.concat(parts).dropna(subset=["d_full"]).drop_duplicates("model")
     return page_template("expert_tables.html.jinja", _number, Path(__file__).parent).render(
