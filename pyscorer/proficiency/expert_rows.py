@@ -66,7 +66,7 @@ def load_combined(folder: Path) -> Combined:
     return Combined(found["systems"], found["best"], decisions)
 
 
-def tested_parts(table: PairTable, samples: int, seed: int) -> list[Tested]:
+def parts_tested(table: PairTable, samples: int, seed: int) -> list[Tested]:
     """Cross-validation over training rows, then the test rows as either recogniser heard them.
 
     Resampled are rows, where folds are of speakers speakers.

@@ -21,7 +21,7 @@ from pyscorer.proficiency.expert_rows import (
     architecture_rows,
     compare,
     load_combined,
-    tested_parts,
+    parts_tested,
 )
 from pyscorer.proficiency.pairs import load_data
 from pyscorer.proficiency.paper_combinations import DNNS, MIXTURES, PSEUDO_JOINTS
@@ -161,7 +161,7 @@ def expert_tables(
     """
     table, _ = load_data(data)
     systems = load_combined(combined)
-    parts = tested_parts(table, options.samples, options.seed)
+    parts = parts_tested(table, options.samples, options.seed)
     frame = all_results(systems, parts)
     comparisons = compare(systems, parts)
     sizes = architecture_rows(experts)
