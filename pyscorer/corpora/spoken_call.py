@@ -23,8 +23,8 @@ from pyscorer.lexicon.normalise import transcript_text
 
 LABEL_COLUMNS = (("language", "meaning"), ("FullyAcceptable", "MeaningAcceptable"))
 LABEL_VALUES = ("correct", "incorrect")
-EDITION_1_TEST = r"^(3[5-9]|4[0-7])\d\d$"
-"""Ids of edition 1's test responses, whose `RecResult` a human wrote: none was published."""
+EDITION_1_TEST = r"^(35[7-9]\d|3[6-9]\d\d|4[0-6]\d\d|470[01])$"
+"""Ids (3570 to 4701) of edition 1's test responses, whose `RecResult` a human wrote."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -123,6 +124,12 @@ def prepare_responses(out: Path, options: ResponseOptions, spoken: SpokenPaths =
     recordings with a split of their own, and for a second recogniser whose responses are not the
     test rows.
     """
+    try:
+        re.compile(options.untested)
+    except re.error as error:
+        raise InputError(
+            f"prepare_responses.untested: {options.untested!r} is no regular expression: {error}"
+        ) from None
     found = _typed(options) if spoken == NO_PATHS else _spoken(spoken, options)
     train, test, grammar = found.train, found.test, found.grammar
     for name, rows in (("train", train), ("test", test)):
