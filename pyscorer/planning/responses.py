@@ -10,7 +10,7 @@ from pyscorer.errors import InputError
 from pyscorer.planning.commands import Config, existing, stage_section
 from pyscorer.proficiency.prepare_responses import SECOND
 
-PAPER = {"split": "rows", "folds": 10}
+PAPER: dict[str, Any] = {"split": "rows", "folds": 10}
 """Options of prepare_responses in the paper's protocol, unless the section has others."""
 
 

@@ -19,8 +19,8 @@ from pyscorer.proficiency.expert_rows import (
     compare,
     load_combined,
     paper_figures,
-    result,
     parts_tested,
+    result,
 )
 from pyscorer.proficiency.expert_tables import ExpertTableOptions, expert_tables
 from pyscorer.proficiency.pairs import PairTable, build_crossed, load_data
