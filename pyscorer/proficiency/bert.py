@@ -144,6 +144,9 @@ def encode_ids(
     return x
 
 
+_MOST_TOKENS = 128
+"""Of a pair that is read by words."""
+
 Pieces = tuple[list[int], list[int]]
 """Token ids of a prompt and of a response, without [CLS] and [SEP]."""
 
@@ -199,14 +202,14 @@ def contextual_sequences(
 
 
 def word_sequences(
-    encoder: Encoder, prompts: Sequence[str], responses: Sequence[str], longest: int = 128
+    encoder: Encoder, prompts: Sequence[str], responses: Sequence[str], longest: int = 40
 ) -> list[NDArray[np.float32]]:
     """Words of prompt, marker, words of response: a T_i x (size + 1) matrix each.
 
     As Papi et al. 2020, section 2.2.1, print it: one vector a word (here the mean of its pieces'
     states, prompt and response read together), and a marker that is 0 but for the last component,
-    which is 1 there and 0 elsewhere. Words beyond `longest` tokens are cut. Equal pairs have equal
-    vectors, whatever stands beside them.
+    which is 1 there and 0 elsewhere. Sequences are cut after `longest` elements. Equal pairs have
+    equal vectors, whatever stands beside them.
     """
     shown = list(zip(prompts, responses, strict=True))
     number = {pair: i for i, pair in enumerate(dict.fromkeys(shown))}
@@ -216,7 +219,7 @@ def word_sequences(
     ]
     pairs = [(list(chain(*prompt)), list(chain(*response))) for prompt, response in texts]
     out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(pairs)
-    for i, states in _pair_states(encoder, pairs, longest):
+    for i, states in _pair_states(encoder, pairs, _MOST_TOKENS):
         rows: list[list[NDArray]] = []
         at = 1
         for words in texts[i]:
@@ -228,5 +231,5 @@ def word_sequences(
         matrix = np.zeros((len(prompt) + 1 + len(response), encoder.size + 1), np.float32)
         matrix[:, :-1] = np.stack([*prompt, np.zeros(encoder.size), *response])
         matrix[len(prompt), -1] = 1
-        out[i] = matrix
+        out[i] = matrix[:longest]
     return [out[number[pair]] for pair in shown]
