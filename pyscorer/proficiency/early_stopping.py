@@ -109,12 +109,8 @@ def train_stopped(
     items, numbers = stacked(members)
     lengths = None if inputs.lengths is None else inputs.lengths[items.pairs]
     checked, checks = stacked(validation)
-<<<<<<< HEAD
-    stop = Stopping(network, patience)
-=======
-    stop = _Stopping(average, patience)
+    stop = Stopping(average, patience)
     steps = 0
->>>>>>> crossed
     for epoch in range(shape.epochs):
         for chosen, real in batches(numbers, lengths, batch, rng):
             loss = _losses(network, inputs, values, items, chosen, real, shape, classes).sum()
