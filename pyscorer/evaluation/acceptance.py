@@ -281,7 +281,7 @@ def mean_metrics(accepted: NDArray, labels: NDArray, weights: NDArray) -> dict[s
     D_full get 0.5 each.
     """
     right, gross = labels == 0, np.isin(labels, MEANING_WRONG)
-    cost = np.where(gross, GROSS_WEIGHT, 1.0) * ~right
+    cost = (np.where(gross, GROSS_WEIGHT, 1.0) * ~right).astype(weights.dtype)
     ca, fr = weights @ (accepted & right).T, weights @ (~accepted & right).T
     cr, fa = weights @ (~accepted & ~right).T, weights @ (accepted * cost).T
     false = weights @ (accepted & ~right).T
