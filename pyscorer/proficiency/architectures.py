@@ -4,7 +4,7 @@ Input sizes follow the data (the vocabulary at hand, the encoder's size); hidden
 paper's. Of each LSTM expert, the first hidden layer is recurrent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pyscorer.errors import InputError
@@ -44,6 +44,7 @@ EXPERTS: dict[str, Architecture] = {
     "fbk3": Architecture("fbk", (128,), epochs=20, weight_decay=1e-4),
     "fbk4": Architecture("fbk", (32, 16), gross_factor=3.0, epochs=25, weight_decay=1e-4),
     "fbk5": Architecture("fbk", (128, 64), dropout=0.4, epochs=25, weight_decay=1e-4),
+    "fbk6": Architecture("fbk", (100, 50, 25), dropout=0.1, epochs=20, weight_decay=1e-4),
     "LSTM-W2V": Architecture("w2v", (300,), True, epochs=5, paper_input=300),
     "LSTM-W2V-L": Architecture("w2v", (175,), True, 3.0, epochs=6, paper_input=300),
     "LSTM-W2V-M": Architecture("w2v_marked", (75, 25, 25, 20), True, dropout=0.0, paper_input=301),
@@ -86,3 +87,24 @@ def architecture(expert: str) -> Architecture:
     if expert not in EXPERTS:
         raise InputError(f"no expert {expert!r}; known: {', '.join(EXPERTS)}")
     return EXPERTS[expert]
+
+
+def as_printed(expert: str, members: int) -> Architecture:
+    """The expert as Papi et al. 2020, section 3, trained theirs.
+
+    A constant rate of .001, at most 50 epochs; rows weigh alike, and a network leaves out each of
+    `members` folds. Of its networks only LSTM-W2V-L has the modified loss; how FBK's were trained is
+    not printed, and theirs keep their own, or two of them would be the same. No LSTM has dropout.
+    """
+    shape = architecture(expert)
+    own = expert == "LSTM-W2V-L" or expert.startswith("fbk")
+    gross = shape.gross_factor if own else 1.0
+    return replace(
+        shape,
+        gross_factor=gross,
+        dropout=0.0 if shape.recurrent else shape.dropout,
+        epochs=50,
+        learning_rate=1e-3,
+        weight_power=1.0,
+        members=members,
+    )
