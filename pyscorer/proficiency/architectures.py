@@ -93,13 +93,14 @@ def as_printed(expert: str, members: int) -> Architecture:
     """The expert as Papi et al. 2020, section 3, trained theirs.
 
     A constant rate of .001, at most 50 epochs; rows weigh alike, and a network leaves out each of
-    `members` folds. Only LSTM-W2V-L has the modified loss.
+    `members` folds. Only LSTM-W2V-L has the modified loss; no LSTM has dropout.
     """
     shape = architecture(expert)
     gross = shape.gross_factor if expert == "LSTM-W2V-L" else 1.0
     return replace(
         shape,
         gross_factor=gross,
+        dropout=0.0 if shape.recurrent else shape.dropout,
         epochs=50,
         learning_rate=1e-3,
         weight_power=1.0,

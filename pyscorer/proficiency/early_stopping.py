@@ -1,9 +1,11 @@
 """Training as Papi et al. 2020, section 3, trained: until validation says stop.
 
 Cross-entropy unless the expert has the modified loss; Adam at a constant rate; at most so many
-epochs, and the weights of the epoch whose validation loss is least.
+epochs, and the weights of the epoch whose validation loss is least. What is validated and kept is
+the running mean of the weights: at a constant rate they wander, and single epochs differ by chance.
 """
 
+import copy
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +18,17 @@ from pyscorer.contract.classes import Classes
 from pyscorer.proficiency.architectures import Architecture
 from pyscorer.proficiency.expert_features import Inputs
 from pyscorer.proficiency.loss import cross_entropy, member_losses
-from pyscorer.proficiency.networks import Network
+from pyscorer.proficiency.networks import Network, initialise_glorot
 from pyscorer.proficiency.pairs import TrainingItems
 from pyscorer.proficiency.train_members import batches, take
 
 log = logging.getLogger(__name__)
+
+MOST_ROWS = 3.0
+"""Rows that one training item stands for at most: an input given more often stands for itself in
+several items, else single batches would be all its own."""
+MEMORY = 0.995
+"""Share of the running mean that a step leaves as it was; less in the first steps."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,13 @@ def distinct_inputs(inputs: Inputs) -> Distinct:
     return Distinct(Inputs(inputs.values[kept], lengths), of_item)
 
 
+def spread(items: TrainingItems, most: float = MOST_ROWS) -> TrainingItems:
+    """Items that weigh more than `most` are several that share the weight equally."""
+    times = np.maximum(np.ceil(items.weights / most), 1).astype(np.int64)
+    pairs, classes = (np.repeat(column, times) for column in (items.pairs, items.classes))
+    return TrainingItems(pairs, classes, np.repeat(items.weights / times, times))
+
+
 def stacked(members: Sequence[TrainingItems]) -> tuple[TrainingItems, list[NDArray[np.int64]]]:
     """All members' items one after another, and which of them are each member's."""
     ends = np.cumsum([len(m.pairs) for m in members])
@@ -86,27 +101,32 @@ def train_stopped(
     values = torch.from_numpy(inputs.values)
     sizes = (values.shape[-1], *shape.hidden, len(classes.names))
     network = Network(len(members), sizes, shape.recurrent, shape.dropout, fused=True)
+    initialise_glorot(network)
+    average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=shape.learning_rate, weight_decay=shape.weight_decay
     )
     items, numbers = stacked(members)
     lengths = None if inputs.lengths is None else inputs.lengths[items.pairs]
     checked, checks = stacked(validation)
-    stop = _Stopping(network, patience)
+    stop = _Stopping(average, patience)
+    steps = 0
     for epoch in range(shape.epochs):
-        network.train()
         for chosen, real in batches(numbers, lengths, batch, rng):
             loss = _losses(network, inputs, values, items, chosen, real, shape, classes).sum()
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0 * len(members) ** 0.5)
             optimizer.step()
-        network.eval()
+            steps += 1
+            kept = min(MEMORY, (1 + steps) / (10 + steps))
+            for mean, new in zip(average.parameters(), network.parameters(), strict=True):
+                mean.lerp_(new.detach(), 1 - kept)
         with torch.inference_mode():
             losses, total = torch.zeros(len(members)), torch.zeros(len(members))
             for chosen, real in batches(checks, None, 512, np.random.default_rng(0)):
                 weight = torch.from_numpy((checked.weights[chosen] * real).sum(axis=1)).float()
-                found = _losses(network, inputs, values, checked, chosen, real, shape, classes)
+                found = _losses(average, inputs, values, checked, chosen, real, shape, classes)
                 losses, total = losses + found * weight, total + weight
         if stop.ends(epoch, losses / total):
             break
@@ -164,4 +184,4 @@ class _Stopping:
     def best(self) -> Network:
         """The network with each member's best weights."""
         self.network.load_state_dict(self.weights)
-        return self.network.eval()
+        return self.network

@@ -122,3 +122,21 @@ class Network(nn.Module):
             x = self.dropout(torch.relu(layer(x)))
         found: torch.Tensor = self.layers[-1](x)
         return found
+
+
+@torch.no_grad()
+def initialise_glorot(network: Network) -> None:
+    """Draw the weights of every member anew, wide enough for deep stacks of narrow layers.
+
+    Glorot and Bengio 2010: uniform within sqrt(6 / (in + out)); of an LSTM the recurrent weights
+    are orthogonal. Biases are 0, but for forget gates, which start open.
+    """
+    for layer in network.layers:
+        assert isinstance(layer, BatchedLinear)
+        for weight in layer.weight:
+            nn.init.xavier_uniform_(weight)
+    if network.lstm is not None:
+        for weight in network.lstm.input.weight:
+            nn.init.xavier_uniform_(weight)
+        for weight in network.lstm.recurrent:
+            nn.init.orthogonal_(weight)

@@ -18,7 +18,7 @@ from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.proficiency.architectures import Architecture, architecture, as_printed
 from pyscorer.proficiency.crossing import check_crossed, stopped_by, trained_on
-from pyscorer.proficiency.early_stopping import distinct_inputs, stacked, train_stopped
+from pyscorer.proficiency.early_stopping import distinct_inputs, spread, stacked, train_stopped
 from pyscorer.proficiency.expert_features import Inputs, check_grammar, load_inputs
 from pyscorer.proficiency.pairs import PairTable, TrainingItems, load_data, training_items
 from pyscorer.proficiency.train_members import group_size, predict, train_members
@@ -145,24 +145,17 @@ def _crossed(
     """The paper's protocol: a network a fold, stopped by the next."""
     distinct = distinct_inputs(inputs)
     folds = range(table.n_folds)
-    learnt = [distinct.merged(trained_on(table, k)) for k in folds] * options.seeds
+    merged = [distinct.merged(trained_on(table, k)) for k in folds] * options.seeds
     stops = [distinct.merged(stopped_by(table, k)) for k in folds] * options.seeds
     if shape.trees:
-        items, members = stacked(learnt)
+        items, members = stacked(merged)
         trained = _forest(table, distinct.inputs, items, members, shape, options)
         return _Trained(trained.outputs[:, distinct.of_item], trained.found)
-    size = (
-        1
-        if shape.recurrent
-        else group_size(inputs.values.shape[-1], shape, len(table.classes.names))
-    )
+    learnt = [spread(items) for items in merged]
+    n_in, n_classes = inputs.values.shape[-1], len(table.classes.names)
+    size = 1 if shape.recurrent else group_size(n_in, shape, n_classes)
+    log.info("%s: %d distinct inputs", expert, len(distinct.inputs.values))
     outputs, states = [], []
-    log.info(
-        "%s: %d distinct inputs of %d items",
-        expert,
-        len(distinct.inputs.values),
-        len(distinct.of_item),
-    )
     for number, start in enumerate(progress_bar(range(0, len(learnt), size), desc=expert)):
         chosen = slice(start, start + size)
         network = train_stopped(

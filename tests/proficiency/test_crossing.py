@@ -13,7 +13,7 @@ from pyscorer.corpora.spoken_call import EDITION_1_TEST, Response, write_grammar
 from pyscorer.errors import InputError
 from pyscorer.proficiency import crossing
 from pyscorer.proficiency.architectures import Architecture, as_printed
-from pyscorer.proficiency.early_stopping import distinct_inputs, stacked, train_stopped
+from pyscorer.proficiency.early_stopping import distinct_inputs, spread, stacked, train_stopped
 from pyscorer.proficiency.expert_features import Inputs, save_inputs
 from pyscorer.proficiency.loss import cross_entropy, member_losses
 from pyscorer.proficiency.networks import BatchedLstm
@@ -172,6 +172,9 @@ def test_equal_inputs_are_trained_on_once_with_the_weight_of_all():
     assert merged.pairs.tolist() == [0, 0, 1]
     assert merged.classes.tolist() == [0, 3, 1]
     assert merged.weights.tolist() == [5, 8, 2]
+    assert spread(merged, 3.0).pairs.tolist() == [0, 0, 0, 0, 0, 1]
+    assert spread(merged, 3.0).classes.tolist() == [0, 0, 3, 3, 3, 1]
+    assert spread(merged, 3.0).weights.tolist() == [2.5, 2.5, 8 / 3, 8 / 3, 8 / 3, 2]
     both, numbers = stacked([merged, items])
     assert [n.tolist() for n in numbers] == [[0, 1, 2], [3, 4, 5, 6]]
     assert both.weights[numbers[1]].tolist() == items.weights.tolist()
