@@ -109,7 +109,7 @@ def train_stopped(
     items, numbers = stacked(members)
     lengths = None if inputs.lengths is None else inputs.lengths[items.pairs]
     checked, checks = stacked(validation)
-    stop = _Stopping(average, patience)
+    stop = Stopping(average, patience)
     steps = 0
     for epoch in range(shape.epochs):
         for chosen, real in batches(numbers, lengths, batch, rng):
@@ -161,7 +161,7 @@ def _losses(
     return member_losses(outputs, labels, weights, shape.gross_factor, classes.gross)
 
 
-class _Stopping:
+class Stopping:
     """The best weights that each member of a network has had."""
 
     def __init__(self, network: Network, patience: int) -> None:

@@ -305,7 +305,9 @@ def test_experts_of_the_papers_protocol(prepared, tmp_path):
 
 def test_only_one_expert_keeps_the_modified_loss():
     assert as_printed("LSTM-W2V-L", 10).gross_factor == 3
-    assert as_printed("fbk2", 10).gross_factor == 1
+    assert as_printed("FFN-SPM", 10).gross_factor == 1
+    fbk = [as_printed(f"fbk{n}", 10) for n in range(1, 7)]
+    assert len(set(fbk)) == 6, "the networks that vote differ"
     shape = as_printed("LSTM-W2V-M", 10)
     assert (shape.learning_rate, shape.epochs, shape.weight_power) == (1e-3, 50, 1)
     assert shape.hidden == (75, 25, 25, 20) and shape.members == 10
