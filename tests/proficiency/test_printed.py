@@ -9,7 +9,7 @@ from made_encoder import SIZE, write_encoder
 from pyscorer.corpora.spoken_call import PromptUnit, Response, read_responses
 from pyscorer.evaluation.published import neurons, rows
 from pyscorer.proficiency import bert, fbk
-from pyscorer.proficiency.architectures import architecture
+from pyscorer.proficiency.architectures import architecture, as_printed
 from pyscorer.proficiency.encoders import load_encoders, save_encoders, shown_words
 from pyscorer.proficiency.expert_features import FeatureOptions, encode, fit_encoders
 from pyscorer.proficiency.networks import Network
@@ -32,6 +32,13 @@ def test_networks_have_the_layers_of_table_1(expert):
     network = Network(1, (shape.paper_input, *shape.hidden, 4), shape.recurrent)
     assert built_sizes(network) == neurons("1", expert)
     assert shape.recurrent == expert.startswith("LSTM")
+
+
+def test_lstm_bert_reads_the_prompt_as_it_is_printed():
+    assert as_printed("LSTM-BERT", 10).kind == "bert_german"
+    assert as_printed("LSTM-BERT-EN", 10).kind == "bert"
+    for expert in rows("papi2020", "1"):
+        assert as_printed(expert, 10).hidden == neurons("1", expert)[1:-1]
 
 
 @pytest.fixture(scope="module")
