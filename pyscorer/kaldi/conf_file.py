@@ -21,6 +21,11 @@ def read_conf(path: Path, known: Mapping[str, type]) -> dict[str, Any]:
     on one line, as in Kaldi's `splice_opts`. Raises InputError naming the line that is not an
     option, an option that is not known, or a value of another type.
     """
+    return {name: value for name, (_, value) in conf_lines(path, known).items()}
+
+
+def conf_lines(path: Path, known: Mapping[str, type]) -> dict[str, tuple[int, Any]]:
+    """As `read_conf`, each option with the number of its line."""
     found = {}
     for number, line in read_lines(path):
         for word in line.partition("#")[0].split():
@@ -38,7 +43,7 @@ def read_conf(path: Path, known: Mapping[str, type]) -> dict[str, Any]:
                 )
             kind = known[name]
             try:
-                found[name] = _value(value if equals else "true", kind)
+                found[name] = number, _value(value if equals else "true", kind)
             except ValueError:
                 raise InputError(
                     f"{path}:{number}: --{name} must be {_NAMES[kind]}, found {shown(value)}"

@@ -150,7 +150,7 @@ def read_ivector_extractor(directory: Path, **changes: Any) -> IvectorExtractor:
     min_energy = given.pop("cmn_min_energy", None)
     with naming(conf or directory):
         extraction = Extraction(**given)
-    cmvn = _read_cmvn(_path(directory, files["cmvn-config"]))
+    cmvn = read_online_cmvn(_path(directory, files["cmvn-config"]))
     if min_energy is not None:
         cmvn = replace(cmvn, cmn_min_energy=min_energy)
     left, right = _read_splice(directory, files["splice-config"])
@@ -158,9 +158,7 @@ def read_ivector_extractor(directory: Path, **changes: Any) -> IvectorExtractor:
         _path(directory, files[name])
         for name in ("global-cmvn-stats", "lda-matrix", "diag-ubm", "ivector-extractor")
     )
-    stats, lda = _read_matrix(stats_path).astype(np.float64), _read_matrix(lda_path)
-    if len(stats) != 2 or stats.shape[1] < 2 or not stats[0, -1] > 0:
-        raise InputError(f"{stats_path}: no CMVN statistics (2 rows, the count last) of any frame")
+    stats, lda = read_cmvn_stats(stats_path), _read_matrix(lda_path)
     ubm = _read_ubm(ubm_path)
     spliced = (stats.shape[1] - 1) * (left + 1 + right)
     if lda.shape[1] not in (spliced, spliced + 1):
@@ -208,7 +206,21 @@ def _path(directory: Path, name: str) -> Path:
     return found
 
 
-def _read_cmvn(path: Path) -> OnlineCmvn:
+def read_cmvn_stats(path: Path, dim: int | None = None) -> np.ndarray:
+    """CMVN statistics, 2 x (dim + 1), float64.
+
+    Raises InputError if it is something else, of no frame, or of another dimension.
+    """
+    stats = _read_matrix(path).astype(np.float64)
+    if len(stats) != 2 or stats.shape[1] < 2 or not stats[0, -1] > 0:
+        raise InputError(f"{path}: no CMVN statistics (2 rows, the count last) of any frame")
+    if dim is not None and stats.shape[1] != dim + 1:
+        raise InputError(f"{path}: statistics of {stats.shape[1] - 1} features, not of {dim}")
+    return stats
+
+
+def read_online_cmvn(path: Path) -> OnlineCmvn:
+    """Options of online CMVN from an online_cmvn.conf. Raises InputError naming a bad line."""
     options = read_conf(path, _CMVN)
     with naming(path):
         text = options.pop("skip-dims", "")

@@ -230,7 +230,8 @@ def test_convolutions_and_masks_survive_the_way_through_a_file(tmp_path: Path):
 
 def test_pairs_in_text(tmp_path: Path):
     text = (
-        "<Nnet3>\ninput-node name=input dim=1\n\n<NumComponents> 1\n<ComponentName> c <TimeHeightConvolutionComponent> <Model> "
+        "<Nnet3>\ninput-node name=input dim=1\n\n<NumComponents> 1\n<ComponentName> c "
+        "<TimeHeightConvolutionComponent> <Model> "
         "<ConvolutionModel> <Offsets> [ -1,0 0,-2 ]\n<RequiredTimeOffsets> [ 0 ]\n"
         "</ConvolutionModel> </TimeHeightConvolutionComponent> </Nnet3> "
     )
