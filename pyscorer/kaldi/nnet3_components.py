@@ -1,7 +1,8 @@
 """What the components of feed-forward nnet3 networks compute when they are tested.
 
 Sources: Kaldi's nnet3/nnet-simple-component.cc, nnet-normalize-component.cc,
-nnet-tdnn-component.cc, nnet-convolutional-component.cc, convolution.h, nnet-general-component.cc.
+nnet-tdnn-component.cc, nnet-convolutional-component.cc, convolution.h, nnet-general-component.cc,
+nnet-attention-component.cc, attention.h.
 """
 
 from collections.abc import Callable
@@ -79,6 +80,11 @@ def runnable(component: Component, device: str = "cpu") -> Runnable:
         case "TimeHeightConvolutionComponent":
             model = {name: needed(name) for name in _CONVOLUTION}
             return _convolution(model, tensor("LinearParams"), tensor("BiasParams"))
+        case "NormalizeComponent":
+            dim, rms = needed("InputDim"), needed("TargetRms")
+            return _normalize(dim, fields.get("BlockDim", dim), rms, fields.get("AddLogStddev"))
+        case "RestrictedAttentionComponent":
+            return _attention({name: needed(name) for name in _ATTENTION})
     raise InputError(f"{component.type} is read, but not run")
 
 
@@ -113,6 +119,20 @@ def _batch_norm(kind: str, fields: dict[str, Any], mean: Tensor, var: Tensor) ->
     return _elementwise(lambda x: torch.addcmul(offset, x, scale), dim)
 
 
+def _normalize(dim: int, block: int, rms: float, add_log_stddev: bool | None) -> Runnable:
+    """Each block of a row scaled to a root mean square of `rms`."""
+    if add_log_stddev or block < 1 or dim % block:
+        raise InputError(f"NormalizeComponent of {dim} in blocks of {block}, or with log stddev")
+
+    def compute(x: Tensor) -> Tensor:
+        blocks = x.reshape(-1, block)
+        power = (blocks**2).mean(dim=1, keepdim=True) / rms**2
+        return (blocks * power.clamp(min=_NORM_FLOOR).rsqrt()).reshape(x.shape)
+
+    return _elementwise(compute, dim)
+
+
+_NORM_FLOOR = 2.0**-66
 _CONVOLUTION = (
     "NumFiltersIn", "NumFiltersOut", "HeightIn", "HeightOut", "HeightSubsampleOut", "Offsets",
     "RequiredTimeOffsets",
@@ -158,3 +178,43 @@ def _convolution(model: dict[str, Any], weight: Tensor, bias: Tensor) -> Runnabl
     return Runnable(
         compute, height_in * filters_in, height_out * filters_out, times, tuple(required)
     )
+
+
+_ATTENTION = (
+    "NumHeads", "KeyDim", "ValueDim", "NumLeftInputs", "NumRightInputs", "TimeStride",
+    "NumLeftInputsRequired", "NumRightInputsRequired", "OutputContext", "KeyScale",
+)  # fmt: skip
+
+
+def _attention(model: dict[str, Any]) -> Runnable:
+    """Self-attention over a few times, some of which may be missing.
+
+    Columns are heads, of each the key, the value, and the query (of a key and of each place). Out
+    come the values weighted, and with `OutputContext` the weights.
+    """
+    heads, key, value, left, right, stride, need_left, need_right, weights_too, scale = (
+        model[name] for name in _ATTENTION
+    )
+    places = left + 1 + right
+    if (
+        min(heads, key, value, stride) < 1
+        or not 0 <= need_left <= left
+        or not (0 <= need_right <= right)
+    ):
+        raise InputError(f"RestrictedAttentionComponent of {heads} heads over {left} and {right}")
+    width = key + value + key + places
+    offsets = tuple(stride * place for place in range(-left, right + 1))
+
+    def compute(at: At) -> Tensor:
+        query = at(0).reshape(-1, heads, width)[:, :, key + value :]
+        around = torch.stack([at(o).reshape(-1, heads, width) for o in offsets], dim=2)
+        keys, values = around[..., :key], around[..., key : key + value]
+        dots = scale * (keys @ query[:, :, :key, None]).squeeze(-1)
+        weights = (dots + query[:, :, key:]).softmax(dim=-1)
+        out = (weights[:, :, None] @ values).squeeze(2)
+        out = torch.cat([out, weights], dim=-1) if weights_too else out
+        return out.reshape(len(out), -1)
+
+    required = tuple(stride * place for place in range(-need_left, need_right + 1))
+    size = value + (places if weights_too else 0)
+    return Runnable(compute, heads * width, heads * size, offsets, required)

@@ -228,6 +228,35 @@ def test_convolutions_and_masks_survive_the_way_through_a_file(tmp_path: Path):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("weights_too", [True, False])
+def test_attention_over_a_few_times(tmp_path: Path, weights_too: bool):
+    """2 heads of 3-dim keys and 2-dim values, over t - 2, t and t + 2; t - 2 need not be there."""
+    fields = {
+        "NumHeads": 2, "KeyDim": 3, "ValueDim": 2, "NumLeftInputs": 1, "NumRightInputs": 1,
+        "TimeStride": 2, "NumLeftInputsRequired": 0, "NumRightInputsRequired": 1,
+        "OutputContext": weights_too, "KeyScale": 0.5, "StatsCount": np.float64(0),
+        "EntropyStats": np.zeros(0), "PosteriorStats": np.zeros((0, 0)),
+    }  # fmt: skip
+    config = ["input-node name=input dim=22", *CONVOLVED]
+    components = {"cnn": Component("RestrictedAttentionComponent", fields)}
+    write_nnet3(tmp_path / "net.raw", Nnet3(Path("net.mdl"), config, components, None))
+    net = load_network(read_nnet3(tmp_path / "net.raw"))
+    assert context(net) == (0, 2)
+    features = random(7, 22)
+    found = compute(net, features, subsampling=1)["output"]
+    padded = np.concatenate([np.zeros((2, 22)), features, features[-1:], features[-1:]])
+    for t in range(7):
+        expected = []
+        for head in (slice(0, 11), slice(11, 22)):
+            around = [padded[t + place][head] for place in (0, 2, 4)]
+            query = features[t][head][5:]
+            logits = [0.5 * query[:3] @ a[:3] + query[3 + i] for i, a in enumerate(around)]
+            weights = np.exp(logits) / np.exp(logits).sum()
+            expected += [*sum(w * a[3:5] for w, a in zip(weights, around, strict=True))]
+            expected += [*weights] if weights_too else []
+        np.testing.assert_allclose(found[t], expected, atol=1e-5)
+
+
 def test_pairs_in_text(tmp_path: Path):
     text = (
         "<Nnet3>\ninput-node name=input dim=1\n\n<NumComponents> 1\n<ComponentName> c "
@@ -250,6 +279,15 @@ def test_batch_norm_in_blocks():
     net = network(*lines, dim=4, components={"n": Component("BatchNormComponent", fields)})
     found = compute(net, np.array([[1, 7, 3, 2]], dtype=np.float32))["output"]
     np.testing.assert_allclose(found, [[0, 3, 3, 0]])
+
+
+def test_rows_scaled_to_one_size_in_blocks():
+    fields = {"InputDim": 4, "BlockDim": 2, "TargetRms": 2.0, "AddLogStddev": False}
+    lines = ("component-node name=n component=n input=input", "output-node name=output input=n")
+    net = network(*lines, dim=4, components={"n": Component("NormalizeComponent", fields)})
+    found = compute(net, np.array([[3, 4, 0, 0]], dtype=np.float32))["output"]
+    size = np.sqrt(12.5)
+    np.testing.assert_allclose(found, [[6 / size, 8 / size, 0, 0]], rtol=1e-6)
 
 
 UNUSABLE = [
