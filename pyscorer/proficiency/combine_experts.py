@@ -102,6 +102,15 @@ class _Experts:
     said: dict[str, Words]
     crossing: Crossing
 
+    def seeds(self, members: Sequence[str]) -> int:
+        """How many seeds all of them have: a combination has no more."""
+        return min(len(self.outputs[m]) for m in members)
+
+    def words(self, members: Sequence[str]) -> list[Words]:
+        """What the members say, of the seeds that all of them have."""
+        seeds = self.seeds(members)
+        return [{part: said[:seeds] for part, said in self.said[m].items()} for m in members]
+
 
 def load_crossing(data: Path, experts: Sequence[Path]) -> tuple[dict[str, NDArray], PairTable, Any]:
     """The experts' outputs (seeds x folds x N x c), the table of `data` and its grammar.
@@ -114,7 +123,7 @@ def load_crossing(data: Path, experts: Sequence[Path]) -> tuple[dict[str, NDArra
             f"{data}: folds are of pairs: the paper's protocol needs prepare_responses.split rows "
             "or speakers"
         )
-    outputs, _ = load_experts(experts)
+    outputs, _ = load_experts(experts, even=False)
     wanted = (table.n_folds, *table.counts.shape)
     for name, said in outputs.items():
         if said.shape[1:] != wanted:
@@ -130,7 +139,8 @@ def combine_experts(data: Path, experts: list[Path], out: Path, options: Combine
 
     Experts are ranked on validation rows. Pseudo-joint models are made of all combinations of
     `paper_combinations.searched`, mixtures of the paper's two and of some of the others; of both
-    also with the experts that the paper has not.
+    also with the experts that the paper has not. An expert may have fewer seeds than the others:
+    what it is combined in has as many.
     Writes out/systems.json (name, kind, group, members and validation metrics of each, the ranking,
     and what validation chose) and out/decisions.npz: `<i>.<part>`, seeds x rows booleans, of the
     parts of `crossed_decisions.PARTS` (of training rows all, counted or not), `<i>.<part>.tuned`
@@ -196,7 +206,7 @@ def _combinations(
     space, own = searched(ranking), own_combinations(ranking)
 
     def joint(name: str, group: Group, members: Sequence[str]) -> Combination:
-        said = joined([experts.said[m] for m in members], experts.crossing)
+        said = joined(experts.words(members), experts.crossing)
         return _of(f"PJ{name}", "pseudo-joint", group, members, said, experts.crossing)
 
     def mixture(name: str, group: Group, members: Sequence[str]) -> Combination:
@@ -226,8 +236,9 @@ def _combinations(
 def _mixed(name: str, members: Sequence[str], experts: _Experts, options: CombineOptions) -> Words:
     """Train the gates of a mixture and apply them."""
     crossing, table = experts.crossing, experts.crossing.table
+    words = experts.words(members)
     tested, validated = (
-        concatenate([experts.said[m][part] for m in members]) for part in ("tested", "validated")
+        concatenate([said[part] for said in words]) for part in ("tested", "validated")
     )
     rows = CrossedRows(
         tested,
@@ -248,7 +259,7 @@ def _mixed(name: str, members: Sequence[str], experts: _Experts, options: Combin
     log.info("gates of %s: %s", name, ", ".join(members))
     gates = train_gates(rows, table.classes, gate_options)
     tested, validated = mix_rows(gates, rows, options.gate_inputs)
-    outputs = [experts.outputs[m] for m in members]
+    outputs = [experts.outputs[m][: experts.seeds(members)] for m in members]
     test, second = (
         mix_test(gates, concatenate([o[:, :, at] for o in outputs]), options.gate_inputs)
         for at in (table.test_rows, table.second_rows)

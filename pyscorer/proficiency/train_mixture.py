@@ -90,15 +90,20 @@ class Mixture:
         return self.remembering or self.system
 
 
-def load_experts(folders: Sequence[Path]) -> tuple[dict[str, NDArray], dict[str, Group]]:
-    """Expert -> outputs (seeds x groups x N x classes) and group, of folders of `train_expert`."""
+def load_experts(
+    folders: Sequence[Path], even: bool = True
+) -> tuple[dict[str, NDArray], dict[str, Group]]:
+    """Expert -> outputs (seeds x groups x N x classes) and group, of folders of `train_expert`.
+
+    even: all have as many seeds. Raises InputError for experts of different data, and of seeds.
+    """
     outputs: dict[str, NDArray] = {}
     groups: dict[str, Group] = {}
     for folder in folders:
         settings = read_json(folder / "architecture.json", ["expert"])
         outputs[settings["expert"]] = load_array(folder / "outputs.npy", "train_expert")
         groups[settings["expert"]] = settings.get("group", "text")
-    shapes = {(len(o), *o.shape[2:]) for o in outputs.values()}
+    shapes = {(len(o) if even else 0, *o.shape[2:]) for o in outputs.values()}
     if len(shapes) > 1:
         raise InputError(f"experts of different seeds or data: shapes {sorted(shapes)}")
     return outputs, groups

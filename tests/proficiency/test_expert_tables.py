@@ -1,6 +1,7 @@
 """Tables 1 to 3 in the paper's protocol: numbers by hand, and a run on the sample."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,24 @@ def test_combining_again_gives_the_same(run: Path, tmp_path: Path):
     combine_experts(run / "data", experts, tmp_path / "again", options)
     for name in ("systems.json", "decisions.npz"):
         assert (run / "combined" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+
+
+def test_an_expert_of_fewer_seeds_is_combined_in_as_many(run: Path, tmp_path: Path):
+    slow = tmp_path / "FFN-BOW-WC"
+    shutil.copytree(run / "experts" / "FFN-BOW-WC", slow)
+    np.save(slow / "outputs.npy", np.load(slow / "outputs.npy")[:1])
+    experts = [slow if e == slow.name else run / "experts" / e for e in EXPERTS]
+    options = CombineOptions(gate_epochs=1, searched_mixtures=1)
+    combine_experts(run / "data", experts, tmp_path / "combined", options)
+    expert_tables(
+        run / "data", experts, tmp_path / "combined", tmp_path / "out", ExpertTableOptions(20)
+    )
+    combined = load_combined(tmp_path / "combined")
+    seeds = [
+        (slow.name in system["members"], len(combined.decisions[f"{number}.test"]))
+        for number, system in enumerate(combined.systems)
+    ]
+    assert set(seeds) == {(True, 1), (False, 2)}
 
 
 def test_what_does_not_fit_is_named(run: Path, tmp_path: Path):
