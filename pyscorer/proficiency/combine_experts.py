@@ -2,7 +2,6 @@
 
 import json
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from pyscorer.proficiency.crossed_decisions import (
     decide,
     grammar_words,
     joined,
+    learnt_pairs,
     validation_metrics,
     views,
     vote,
@@ -46,7 +46,7 @@ from pyscorer.proficiency.paper_combinations import (
     rank,
     searched,
 )
-from pyscorer.proficiency.selection import Limits, is_fbk
+from pyscorer.proficiency.selection import Limits, build_validation, is_fbk
 from pyscorer.proficiency.train_mixture import load_experts
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ class CombineOptions:
     """How experts are combined."""
 
     validation_ids: str = option(
-        "", "pattern of the training ids whose validation tunes thresholds; all if empty"
+        "", "pattern of the training ids that tune thresholds for test rows; all if empty"
     )
     min_recall: float = option(0.85, "of right responses, of a tuned threshold", ge=0, le=1)
     min_rejection: float = option(0.5, "of wrong responses, of a tuned threshold", ge=0, le=1)
@@ -148,11 +148,16 @@ def combine_experts(data: Path, experts: list[Path], out: Path, options: Combine
     and unless there are six FBK networks and three of the paper's.
     """
     outputs, table, grammar = load_crossing(data, experts)
-    ids = np.array([re.search(options.validation_ids, r.id) is not None for r in table.train])
-    if not (ids & table.tested).any():
-        raise InputError(f"no validation row has an id that matches {options.validation_ids!r}")
-    limits = Limits(options.min_recall, options.min_rejection)
-    crossing = Crossing(table, ids & table.tested, limits)
+    matches = grammar_matches(table, grammar) if grammar else None
+    like_test = build_validation(
+        table,
+        Limits(options.min_recall, options.min_rejection),
+        options.validation_ids,
+        matches,
+        seed=options.seed,
+        known=learnt_pairs(table),
+    )
+    crossing = Crossing(table, like_test)
     said = {name: views(table, o) for name, o in outputs.items()}
     found = [_of(name, _kind(name), _group(name), (name,), said[name], crossing) for name in said]
     fbk = [c for c in found if c.kind == "fbk"]
@@ -168,9 +173,8 @@ def combine_experts(data: Path, experts: list[Path], out: Path, options: Combine
     names = tuple(c.name for c in fbk)
     metrics = validation_metrics(decisions, crossing)
     found.append(Combination(VOTE, "vote", "paper", names, decisions, metrics))
-    if grammar:
-        seeds = len(next(iter(outputs.values())))
-        matched = grammar_words(table, grammar_matches(table, grammar), seeds)
+    if matches is not None:
+        matched = grammar_words(table, matches, len(next(iter(outputs.values()))))
         found.append(_of(GRAMMAR, "reference", "ours", (), matched, crossing))
     found += _combinations(_Experts(outputs, said, crossing), ranking, options)
     best = _best(found)

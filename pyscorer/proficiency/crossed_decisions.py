@@ -11,7 +11,7 @@ from pyscorer.proficiency.combine import pseudo_joint, shares_of
 from pyscorer.proficiency.crossing import mean_view, tested_view, validation_view
 from pyscorer.proficiency.pairs import PairTable
 from pyscorer.proficiency.paper_combinations import CRITERIA
-from pyscorer.proficiency.selection import Limits
+from pyscorer.proficiency.selection import Validation, choose
 from pyscorer.proficiency.task import Rule
 
 PARTS = ("validated", "tested", "test", "second")
@@ -27,12 +27,11 @@ Words = dict[str, NDArray]
 class Crossing:
     """The rows of the table in cross-validation, and the rows thresholds are tuned on.
 
-    tuning: which training rows these are, none of which trains only.
+    like_test: the rows that tune thresholds for test rows, and exams that are like these.
     """
 
     table: PairTable
-    tuning: NDArray[np.bool_]
-    limits: Limits
+    like_test: Validation
 
     @property
     def labels(self) -> NDArray[np.int64]:
@@ -75,12 +74,25 @@ class Crossing:
 class Decisions:
     """Part -> seeds x rows, whether accepted: by the largest output, and by a tuned threshold.
 
-    Tuned on validation rows: of a tested row on those of the other folds. Nothing is tuned for
-    validation rows themselves.
+    Nothing is tuned for validation rows themselves.
     """
 
     accepted: dict[str, NDArray[np.bool_]]
     tuned: dict[str, NDArray[np.bool_]]
+
+
+def learnt_pairs(table: PairTable) -> NDArray[np.bool_]:
+    """Whether the network that is tested on each training row was trained on its pair."""
+    folds = table.folds[table.train_rows]
+    folds_of: dict[tuple[str, str], set[int]] = {}
+    for response, fold in zip(table.train, folds.tolist(), strict=True):
+        folds_of.setdefault(response.pair, set()).add(fold)
+    return np.array(
+        [
+            bool(folds_of[response.pair] - {fold, (fold + 1) % table.n_folds})
+            for response, fold in zip(table.train, folds.tolist(), strict=True)
+        ]
+    )
 
 
 def views(table: PairTable, outputs: NDArray) -> Words:
@@ -102,28 +114,30 @@ def joined(said: Sequence[Words], crossing: Crossing) -> Words:
 def decide(said: Words, crossing: Crossing) -> Decisions:
     """Accept where the first class is the largest output; and from a tuned threshold on.
 
-    The threshold is on `Rule.score`. That of each seed and fold k has the highest D_full on
-    validation rows of other folds than k, within the limits; that of test rows on all of them.
+    The threshold is on `Rule.score`. For the tested rows of fold k that of each seed has the
+    highest D_full on the validation rows of all other folds, within the limits. For test rows it is
+    chosen as our own protocol chooses, with the weight of a wrong meaning, see `selection.choose`.
     """
     accepted = {part: said[part].argmax(axis=-1) == 0 for part in PARTS}
     rule = Rule(crossing.table.classes)
-    scores = {part: rule.score(said[part]) for part in PARTS}
-    tuned = {part: np.zeros(scores[part].shape, bool) for part in PARTS[1:]}
+    scores = {part: rule.score(said[part]) for part in PARTS[:2]}
+    tuned = {"tested": np.zeros(scores["tested"].shape, bool)}
+    limits = crossing.like_test.limits
     for seed, validated in enumerate(scores["validated"]):
         for fold in range(crossing.table.n_folds):
-            rows = crossing.folds == fold
-            threshold = _threshold(validated, crossing, crossing.tuning & ~rows)
-            tuned["tested"][seed, rows] = scores["tested"][seed, rows] >= threshold
-        threshold = _threshold(validated, crossing, crossing.tuning)
-        for part in PARTS[2:]:
-            tuned[part][seed] = scores[part][seed] >= threshold
+            own = crossing.folds == fold
+            others = crossing.counted & ~own
+            labels = crossing.labels[others]
+            everything = Exams(np.arange(len(labels))[None], labels)
+            threshold, _ = choose_threshold(
+                validated[others], everything, limits.min_recall, limits.min_rejection
+            )
+            tuned["tested"][seed, own] = scores["tested"][seed, own] >= threshold
+    choice = choose(said["validated"], crossing.like_test)
+    rule = Rule(crossing.table.classes, choice.gross)
+    for part in PARTS[2:]:
+        tuned[part] = rule.score(said[part]) >= np.array(choice.thresholds)[:, None]
     return Decisions(accepted, tuned)
-
-
-def _threshold(scores: NDArray, crossing: Crossing, rows: NDArray[np.bool_]) -> float:
-    labels, limits = crossing.labels[rows], crossing.limits
-    everything = Exams(np.arange(len(labels))[None], labels)
-    return choose_threshold(scores[rows], everything, limits.min_recall, limits.min_rejection)[0]
 
 
 def vote(networks: Sequence[Decisions], said: Sequence[Words]) -> Decisions:

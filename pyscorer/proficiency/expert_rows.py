@@ -15,6 +15,7 @@ from pyscorer.errors import InputError
 from pyscorer.evaluation.acceptance import count_decisions, mean_metrics, resample
 from pyscorer.evaluation.metrics import percentile_interval
 from pyscorer.evaluation.published import neurons, published, rows
+from pyscorer.proficiency.crossed_decisions import learnt_pairs
 from pyscorer.proficiency.pairs import PairTable, speaker_of
 
 METRICS = ("d_full", "accuracy", "f1")
@@ -72,16 +73,7 @@ def parts_tested(table: PairTable, samples: int, seed: int) -> list[Tested]:
     Resampled are rows, where folds are of speakers speakers.
     """
     counted = np.flatnonzero(table.tested)
-    fold_of = table.folds[table.train_rows]
-    folds_of_pair: dict[tuple[str, str], set[int]] = {}
-    for response, fold in zip(table.train, fold_of.tolist(), strict=True):
-        folds_of_pair.setdefault(response.pair, set()).add(fold)
-    seen = np.array(
-        [
-            bool(folds_of_pair[table.train[i].pair] - {f, (f + 1) % table.n_folds})
-            for i, f in zip(counted, fold_of[counted].tolist(), strict=True)
-        ]
-    )
+    seen = learnt_pairs(table)[counted]
     units = np.arange(len(counted))
     if table.split == "speakers":
         units = np.unique([speaker_of(table.train[i]) for i in counted], return_inverse=True)[1]

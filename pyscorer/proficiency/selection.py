@@ -82,17 +82,20 @@ def build_validation(
     accepted: NDArray[np.bool_] | None = None,
     exams: int = 200,
     seed: int = 0,
+    known: NDArray[np.bool_] | None = None,
 ) -> Validation:
     """Take the training rows whose id matches `ids` and weigh them to be like the test rows.
 
-    Rows fall into strata: whether training rows of another speaker hold the pair (where items are
-    pairs), whether the transcript is empty, and whether the grammar accepts it (`accepted`, by
-    item). Each stratum gets the weight that it has among the test rows, of which no label is read:
-    empty transcripts, all wrong and easily rejected, must not decide anything where the test set
-    has none. Raises InputError if no row matches, or if those that do are all right or all wrong,
-    or all of one level.
+    Rows that only train are left out. The others fall into strata: whether training rows of another
+    speaker hold the pair (where items are pairs; or `known`, of every training row), whether the
+    transcript is empty, and whether the grammar accepts it (`accepted`, by item). Each stratum gets
+    the weight that it has among the test rows, of which no label is read: empty transcripts, all
+    wrong and easily rejected, must not decide anything where the test set has none. Raises
+    InputError if no row matches, or if those that do are all right or all wrong, or all of one
+    level.
     """
-    rows = np.flatnonzero([re.search(ids, r.id) is not None for r in table.train])
+    matched = np.array([re.search(ids, r.id) is not None for r in table.train])
+    rows = np.flatnonzero(matched & table.tested)
     if not len(rows):
         raise InputError(f"no training response has an id that matches {ids!r}")
     labels = table.train_labels[rows]
@@ -101,7 +104,9 @@ def build_validation(
         alike = "of one level" if table.classes.ordinal else "right or all wrong"
         raise InputError(f"the responses that match {ids!r} are all {alike}")
     seen = np.zeros(len(rows), bool)
-    if table.by == "pair":
+    if known is not None:
+        seen = known[rows]
+    elif table.by == "pair":
         seen = other_rows(table)[rows].sum(axis=1) > 0
     size = max(len(table.test_rows), 100)
     weights = np.ones(len(rows))

@@ -32,7 +32,7 @@ from pyscorer.proficiency.crossed_gates import (
 from pyscorer.proficiency.pairs import PairTable, build_crossed
 from pyscorer.proficiency.paper_combinations import distinct, own_combinations, rank, searched
 from pyscorer.proficiency.prepare_responses import ResponseOptions, prepare_responses
-from pyscorer.proficiency.selection import Choice, Limits, Validation
+from pyscorer.proficiency.selection import Choice, Limits, Validation, build_validation
 
 FBK = [f"fbk{n}" for n in range(1, 7)]
 DNNS = ["LSTM-W2V", "LSTM-W2V-L", "LSTM-W2V-M", "FFN-BOW-WC", "FFN-BOW-TFIDF", "LSTM-BERT"]
@@ -104,7 +104,7 @@ def table_of(labels: list[int], n_folds: int = 3, test: int = 2, second: int = 0
 
 
 def crossing_of(table: PairTable) -> Crossing:
-    return Crossing(table, table.tested, Limits(0, 0))
+    return Crossing(table, build_validation(table, Limits(0, 0), exams=5))
 
 
 def words(said: list[list[float]], table: PairTable) -> dict[str, np.ndarray]:
