@@ -63,15 +63,18 @@ def labelled(source: Path, out: Path, keys: set[str], scored: bool) -> None:
 class Rows:
     """The rows of the table, each of stages (ii) and (iii) on one part of the train split."""
 
-    def __init__(self, work: Path, corpus: str, out: Path, seeds: int, jobs: int) -> None:
+    def __init__(
+        self, work: Path, corpus: str, out: Path, seeds: int, jobs: int, teacher: str | None
+    ) -> None:
         self.out = out
         self.data, self.pool, self.gop = (
             work / folder / corpus for folder in ("labelled", "pool", "gop")
         )
         config = read_yaml((CHECKOUT or Path()) / "config" / "paper1.yaml")
         rows = config["paper1"]
-        teacher = BaselineOptions(**rows["synthetic_scores"], jobs=jobs)
-        self.teacher = replace(teacher, measures=tuple(teacher.measures))
+        taught = rows["teachers"][teacher] if teacher else rows["synthetic_scores"]
+        self.teacher = BaselineOptions(**taught | {"measures": tuple(taught["measures"])})
+        self.teacher = replace(self.teacher, jobs=jobs)
         third, alone = rows["finetune"], rows["finetuned"]["deep-iii"]
         self.second, self.third, self.alone = (
             replace(ScorerOptions(**options), seeds=seeds, jobs=jobs)
@@ -91,6 +94,8 @@ class Rows:
             labelled(self.data / "train", self.out / part / "data", chosen, part != "B")
             for name, source in (("pool", self.pool), ("gop", self.gop)):
                 subset(source / "train", self.out / part / name, chosen)
+        tested = set(read_table(self.data / "test" / "utt2spk"))
+        subset(self.pool / "test", self.out / "test" / "pool", tested)
 
     def steps(self, options: ScorerOptions) -> ScorerOptions:
         """At least the steps that the options make on the whole train split."""
@@ -101,7 +106,7 @@ class Rows:
     def row(self, name: str, part: str, more: str | None, splices: int, second: bool) -> Path:
         """Train one row; the folder of its stage (iii)."""
         home, out = self.out / part, self.out / name
-        test = (self.data / "test", self.pool / "test")
+        test = (self.data / "test", self.out / "test" / "pool")
         places = (home / "data", home / "pool")
         if not second:
             train_scorer(*places, *test, out / "iii", self.steps(self.alone))
@@ -170,12 +175,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--share", type=float, default=0.5, help="of the speakers with scores")
     parser.add_argument("--draw", type=int, default=0, help="seed of the dealing")
+    parser.add_argument("--teacher", help="of paper1.teachers, in place of synthetic_scores")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=0)
     parser.add_argument("--samples", type=int, default=2000)
     arguments = parser.parse_args()
     work, out = arguments.work.absolute(), arguments.out.absolute()
-    rows = Rows(work, arguments.corpus, out, arguments.seeds, arguments.jobs)
+    rows = Rows(*(work, arguments.corpus, out, arguments.seeds, arguments.jobs), arguments.teacher)
     rows.deal(arguments.share, arguments.draw)
     models = {}
     for number, (name, what) in enumerate(TABLE.items()):

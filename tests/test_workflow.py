@@ -324,10 +324,14 @@ def test_recorded_responses_are_heard_and_go_through_the_stages_as_any_data(tmp_
 
 
 def test_unlabelled_speech_of_another_corpus_goes_through_the_stages_without_labels(tmp_path: Path):
-    rows = SECTIONS["paper1"] | {
+    rows = {
         "speeds": [],
-        "splices": 0,
         "unlabelled": ["librispeech/dev-clean"],
+        "synthetic_scores": {"kind": "gbt"},
+        "pretrained": {"ii": {}, "lpp-ii": {"inputs": "transition_gop", "deep": False}},
+        "finetuned": {"ii-iii": {"start": "ii"}},
+        "unfreeze_scorer": {"upper": 1},
+        "unfrozen": {"iiu": {"start": "ii", "synthetic": True}},
     }
     planned = dry_run(tmp_path, "paper1_tables", **SECTIONS | {"paper1": rows})
     work, more = tmp_path / "work" / "sample", "librispeech/dev-clean"

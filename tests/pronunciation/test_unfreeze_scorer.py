@@ -26,7 +26,7 @@ from pyscorer.pronunciation.activations import (
 )
 from pyscorer.pronunciation.frame_pool import FramePool
 from pyscorer.pronunciation.frame_table import read_frames
-from pyscorer.pronunciation.scorer import ScorerOptions, load_scorer
+from pyscorer.pronunciation.scorer import ScorerOptions, load_scorer, save_scorer
 from pyscorer.pronunciation.synthetic_scores import NO_FOLD
 from pyscorer.pronunciation.train_scorer import Sources, load_training_data, train_scorer
 from pyscorer.pronunciation.unfreeze_scorer import UnfreezeOptions, unfreeze_scorer
@@ -240,6 +240,26 @@ def test_frozen_again_the_module_alone_is_trained(corpus: Path, upper: int) -> N
         unfreeze(corpus, "x", options, "frozen")
 
 
+def test_a_module_of_frames_is_unfrozen_on_frames(corpus: Path) -> None:
+    places = [corpus / part / split for split in ("train", "test") for part in ("data", "pool")]
+    printed = ScorerOptions(nonlinear_input=True, residual=False, frame_norm=True, dropout=0.0)
+    options = dataclasses.replace(printed, seeds=2, folds=2, epochs=2, min_steps=0, jobs=1)
+    frames = corpus / "deep/train", corpus / "deep/test"
+    train_scorer(*places, corpus / "printed", options, None, *frames)
+    still = dataclasses.replace(
+        OPTIONS, upper=0, acoustic_rate=0.0, module_rate=0.0, weight_decay=0.0
+    )
+    a, b = (
+        pd.read_csv(path / "single_scores.csv")["seed_1"]
+        for path in (corpus / "printed", unfreeze(corpus, "printed_still", still, "printed"))
+    )
+    np.testing.assert_allclose(a, b, atol=2e-3)
+    moving = dataclasses.replace(OPTIONS, upper=0, epochs=8, acoustic_rate=1e-3, module_rate=1e-2)
+    log = pd.read_csv(unfreeze(corpus, "printed_moved", moving, "printed") / "train_log.csv")
+    by_epoch = log.groupby("epoch")["train_loss"].mean()
+    assert by_epoch.iloc[-1] < by_epoch.iloc[0]
+
+
 def test_all_folds_on_any_number_of_processes(corpus: Path) -> None:
     whole = dataclasses.replace(OPTIONS, one_fold=False)
     unfreeze(corpus, "whole", whole)
@@ -340,11 +360,15 @@ def test_bad_input_is_named(corpus: Path) -> None:
     lexicon.write_text("AT AE T\n")
     (corpus / "gmm").mkdir()
     (corpus / "gmm/final.npz").write_bytes(b"")
-    with pytest.raises(InputError, match="acoustic layers of its own"):
-        bundle(
-            *(corpus / "gmm", lexicon, corpus / "final.pt", corpus / "iiu"),
-            *(corpus / "pool/train", corpus / "lower/train", corpus / "bundle"),
-        )
+    plain = load_scorer(corpus / "frozen/model.pt")
+    by_frame = dataclasses.replace(plain.options, frame_norm=True)
+    save_scorer(corpus / "framed/model.pt", dataclasses.replace(plain, options=by_frame))
+    for scorer, message in (("iiu", "acoustic layers of its own"), ("framed", "it reads frames")):
+        with pytest.raises(InputError, match=message):
+            bundle(
+                *(corpus / "gmm", lexicon, corpus / "final.pt", corpus / scorer),
+                *(corpus / "pool/train", corpus / "lower/train", corpus / "bundle"),
+            )
 
 
 def test_acoustic_layers_of_a_start_are_not_left_out_in_silence(corpus: Path) -> None:
