@@ -55,6 +55,8 @@ STAGES = {
     "train_expert": "proficiency.train_expert",
     "train_mixture": "proficiency.train_mixture",
     "proficiency_tables": "proficiency.proficiency_tables",
+    "combine_experts": "proficiency.combine_experts",
+    "expert_tables": "proficiency.expert_tables",
     "answer_features": "answers.answer_features",
     "decoding_graph": "recognition.decoding_graph",
     "decode": "recognition.decode",

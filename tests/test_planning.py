@@ -379,6 +379,26 @@ def test_a_corpus_of_responses_that_is_not_there_is_named(tmp_path):
         responses({"corpus": str(tmp_path / "mistyped")})
 
 
+def test_the_papers_protocol_splits_rows_and_reads_a_second_recogniser(tmp_path):
+    folder = spoken_call(tmp_path)
+    found = responses({"corpus": "auto"}, protocol="paper")
+    assert found.options == {"corpus": folder, "split": "rows", "folds": 10}
+    assert len(found.files) == 3
+    (folder / "scst2_test_second_recogniser.csv").touch()
+    assert responses({"corpus": "auto"}, protocol="paper").files[3:] == [
+        folder / "scst2_test_second_recogniser.csv"
+    ]
+    assert len(responses({"corpus": "auto"}, protocol="ours").files) == 3
+    own = responses({"corpus": "auto", "split": "speakers", "folds": 5}, protocol="paper")
+    assert own.options == {"corpus": folder, "split": "speakers", "folds": 5}
+
+
+def test_the_papers_protocol_is_not_of_recordings():
+    config = spoken(proficiency={"protocol": "paper"})
+    with pytest.raises(InputError, match=r"proficiency\.protocol: paper is of .* transcripts"):
+        make_plan(config)
+
+
 def test_named_files_are_read_in_place_of_the_corpus(tmp_path):
     for name in ("train.csv", "test.csv", "grammar.xml", "hyp.text", "vectors"):
         (tmp_path / name).touch()

@@ -211,8 +211,11 @@ def replaces(stage: str) -> bool:
     return "atomic_directory(out)" in path.read_text()
 
 
+PAPER = SECTIONS | {"proficiency": SECTIONS["proficiency"] | {"protocol": "paper"}}
+
+
 @pytest.mark.parametrize(("engine", "sections"), [("torch", SECTIONS), ("kaldi", SECTIONS),
-                                                  ("torch", SPOKEN)])  # fmt: skip
+                                                  ("torch", SPOKEN), ("torch", PAPER)])  # fmt: skip
 def test_no_rule_writes_into_a_folder_that_another_replaces(
     engine: str, sections: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -289,6 +292,35 @@ def test_proficiency_without_its_corpus_takes_a_sample_and_says_so(
     planned = dry_run(tmp_path, "proficiency", **config, fails=True)
     wanted = f"proficiency.prepare_responses.corpus: {tmp_path}/mistyped: no such folder"
     assert wanted in planned.text
+
+
+@pytest.mark.parametrize("name", ["papi2020", "papi2020_speakers"])
+def test_the_papers_protocol_has_its_own_combinations_and_tables(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.setenv("PYSCORER_CORPORA", str(tmp_path / "nothing"))
+    config = yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text())
+    planned = dry_run(tmp_path, "proficiency", "quote_proficiency", **config)
+    experts = len(config["proficiency"]["experts"])
+    assert planned.counts == {
+        "prepare_responses": 1, "expert_features": 1, "train_expert": experts, "combine_experts": 1,
+        "expert_tables": 1, "proficiency": 1, "quote_proficiency": 1, "total": experts + 6,
+    }  # fmt: skip
+    split = "speakers" if name.endswith("speakers") else "rows"
+    (prepared,) = (c for c in planned.commands if "pyscorer prepare_responses" in c)
+    assert f"--split {split}" in prepared and "--folds 10" in prepared
+    for stage in ("train_expert", "expert_features"):
+        said = [c for c in planned.commands if f"pyscorer {stage}" in c]
+        assert said and all("--protocol paper" in command for command in said)
+    (tables,) = (c for c in planned.commands if "pyscorer expert_tables" in c)
+    assert f"--combined {tmp_path}/work/{name}/combined" in tables and "GENERATED" in tables
+    (quoted,) = (c for c in planned.commands if "pyscorer quote" in c)
+    assert f"--results {tmp_path}/results " in quoted and "docs/proficiency.md" in quoted
+    config["proficiency"]["protocol"] = "ours"
+    config["proficiency"].pop("combine_experts")
+    counts = dry_run(tmp_path, "proficiency", **config).counts
+    assert counts["train_mixture"] == 1 and "combine_experts" not in counts
 
 
 def test_recorded_responses_are_heard_and_go_through_the_stages_as_any_data(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Spoken CALL Shared Task, text track: prompts, recognised responses, labels, reference grammar.
+"""Spoken CALL Shared Task: prompts, transcripts of responses, labels, reference grammar.
 
 Baur et al., SLaTE 2017 (edition 1) and Interspeech 2018 (edition 2). The official files are tab
 separated with every field in double quotes; the grammar is XML. Two label layouts exist:
@@ -23,6 +23,8 @@ from pyscorer.lexicon.normalise import transcript_text
 
 LABEL_COLUMNS = (("language", "meaning"), ("FullyAcceptable", "MeaningAcceptable"))
 LABEL_VALUES = ("correct", "incorrect")
+EDITION_1_TEST = r"^(35[7-9]\d|3[6-9]\d\d|4[0-6]\d\d|470[01])$"
+"""Ids (3570 to 4701) of edition 1's test responses, whose `RecResult` a human wrote."""
 
 
 @dataclass(frozen=True)

@@ -271,8 +271,35 @@ def mean_d_full_interval(
 
 
 def _mean_d_full(accepted: NDArray, labels: NDArray, weights: NDArray) -> NDArray:
+    return mean_metrics(accepted, labels, weights)["d_full"]
+
+
+def mean_metrics(accepted: NDArray, labels: NDArray, weights: NDArray) -> dict[str, NDArray]:
+    """`d_full`, `accuracy` and `f1`, each averaged over seeds, of W ways to weigh the items.
+
+    accepted: seeds x n. labels: n. weights: W x n, such as the counts of resamples. Counts of
+    D_full get 0.5 each.
+    """
     right, gross = labels == 0, np.isin(labels, MEANING_WRONG)
-    cost = np.where(gross, GROSS_WEIGHT, 1.0) * ~right
+    cost = (np.where(gross, GROSS_WEIGHT, 1.0) * ~right).astype(weights.dtype)
     ca, fr = weights @ (accepted & right).T, weights @ (~accepted & right).T
     cr, fa = weights @ (~accepted & ~right).T, weights @ (accepted * cost).T
-    return d_full_of(ca + 0.5, fr + 0.5, cr + 0.5, fa + 0.5).mean(axis=1)
+    false = weights @ (accepted & ~right).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = {
+            "d_full": d_full_of(ca + 0.5, fr + 0.5, cr + 0.5, fa + 0.5),
+            "accuracy": (ca + cr) / (ca + fr + cr + false),
+            "f1": 2 * ca / (2 * ca + fr + false),
+        }
+    return {name: values.mean(axis=1) for name, values in found.items()}
+
+
+def resample(units: NDArray[np.int64], samples: int = 1000, seed: int = 0) -> NDArray[np.float32]:
+    """How often each item counts in every resample of the units (such as speakers): samples x n.
+
+    units: n, the unit of each item, from 0 on.
+    """
+    number = int(units.max(initial=-1)) + 1
+    drawn = np.random.default_rng(seed).multinomial(number, np.full(number, 1 / number), samples)
+    weights: NDArray[np.float32] = drawn[:, units].astype(np.float32)
+    return weights

@@ -78,6 +78,26 @@ def intervals(results: pd.DataFrame, ceiling: float | None) -> str:
         return as_uri(figure)
 
 
+def published_and_ours(results: pd.DataFrame, metric: str, label: str) -> str:
+    """A metric of every `model` with its interval, and beside it what a paper has.
+
+    Columns: METRIC, METRIC_low, METRIC_high and paper_METRIC, which may be missing (NaN).
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure = _figure(8, 1.2 + 0.3 * len(results))
+        axes = figure.subplots()
+        places = np.arange(len(results))
+        bounds = results[[f"{metric}_low", f"{metric}_high"]].to_numpy(dtype=float)
+        axes.hlines(places, bounds[:, 0], bounds[:, 1], color=COLOURS[0], linewidth=3, alpha=0.4)
+        axes.plot(results[metric], places, "o", color=COLOURS[0], label="ours")
+        axes.plot(results[f"paper_{metric}"], places, "D", color=COLOURS[1], label="paper")
+        axes.set_yticks(places, results["model"], fontsize=9)
+        axes.set_ylim(len(results) - 0.5, -0.5)
+        axes.set_xlabel(label)
+        axes.legend(loc="lower right")
+        return as_uri(figure)
+
+
 def scatter(table: pd.DataFrame, name: str, pcc: float, own: Range) -> str:
     """Predicted against human score of a range, with the mean prediction at each human score."""
     step = _step(own)

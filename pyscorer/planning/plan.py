@@ -13,7 +13,7 @@ from pyscorer.kaldi.iterations import DEFAULTS, Training
 from pyscorer.planning.acoustic import check_acoustic
 from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
-from pyscorer.planning.responses import Responses, find_responses
+from pyscorer.planning.responses import Responses, by_paper, find_responses
 from pyscorer.planning.rows import Rows
 from pyscorer.planning.speech import Speech, with_encoder
 from pyscorer.shipped import RECIPES
@@ -131,6 +131,10 @@ def make_plan(config: Config) -> Plan:
             f"proficiency.name: {run.name} is the run's own: one would remove the other's folders"
         )
     speech = Speech(config, run) if "speech" in config.get("proficiency", {}) else None
+    if speech and by_paper(config):
+        raise InputError(
+            "proficiency.protocol: paper is of prompts and transcripts: take out proficiency.speech"
+        )
     if speech:
         speech.check()
         responses: Responses | None = speech.responses()

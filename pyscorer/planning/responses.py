@@ -8,6 +8,20 @@ from pyscorer.config import corpora_root, manifests_folder
 from pyscorer.corpora.manifests import load_manifest
 from pyscorer.errors import InputError
 from pyscorer.planning.commands import Config, existing, stage_section
+from pyscorer.proficiency.prepare_responses import SECOND
+
+PAPER: dict[str, Any] = {"split": "rows", "folds": 10}
+"""Options of prepare_responses in the paper's protocol, unless the section has others."""
+
+
+def by_paper(config: Config) -> bool:
+    """Whether experts are trained and combined in the paper's protocol."""
+    return bool(config.get("proficiency", {}).get("protocol") == "paper")
+
+
+def protocol_options(config: Config) -> dict[str, Any]:
+    """What the stages that follow a protocol are told."""
+    return {"protocol": "paper"} if by_paper(config) else {}
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,7 @@ def find_responses(config: Config) -> Responses:
     `corpora_root`) has it, else a generated sample. Raises InputError for a folder that is named
     but not there.
     """
-    options = stage_section(config, "prepare_responses")
+    options = (PAPER if by_paper(config) else {}) | stage_section(config, "prepare_responses")
     root = corpora_root(config)
     manifest = load_manifest("spoken_call", manifests_folder(config))
     folder = root / manifest.folder
@@ -48,8 +62,11 @@ def find_responses(config: Config) -> Responses:
             "spoken_call where the corpora root has it, else a generated sample"
         )
     named = [options.get(key) for key in ("train", "test", "grammar")]
+    more = [*options.get("transcripts", []), options.get("generic_text")]
+    second = options.get("second_test")
     if corpus and not any(named):
         named = [corpus / name for name in manifest.required]
+        second = second or (corpus / SECOND if by_paper(config) else None)
     if any(named):
         note = f"the responses of {', '.join(str(path) for path in named[:2])}"
     else:
@@ -59,6 +76,6 @@ def find_responses(config: Config) -> Responses:
     return Responses(
         options | {"corpus": corpus},
         note,
-        existing(*named, *options.get("transcripts", []), options.get("generic_text")),
+        existing(*named, *more, second),
         existing(features.get("word_vectors"), features.get("encoder")),
     )

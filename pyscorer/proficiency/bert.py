@@ -7,8 +7,9 @@ Needs `config.json`, `vocab.txt` and `model.safetensors` (or `pytorch_model.bin`
 import importlib.util
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -143,26 +144,24 @@ def encode_ids(
     return x
 
 
-@torch.inference_mode()
-def contextual_sequences(
-    encoder: Encoder,
-    prompts: Sequence[str],
-    responses: Sequence[str],
-    batch: int = 64,
-    longest: int = 64,
-) -> list[NDArray[np.float32]]:
-    """Token states of `[CLS] prompt [SEP] response [SEP]`: a T_i x (size + 1) matrix each.
+_MOST_TOKENS = 128
+"""Of a pair that is read by words."""
 
-    The last component marks, with 1, the [SEP] between prompt and response. Tokens beyond
-    `longest` are cut.
+Pieces = tuple[list[int], list[int]]
+"""Token ids of a prompt and of a response, without [CLS] and [SEP]."""
+
+
+@torch.inference_mode()
+def _pair_states(
+    encoder: Encoder, pairs: Sequence[Pieces], longest: int, batch: int = 64
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Number and states (at most `longest` x size) of each `[CLS] prompt [SEP] response [SEP]`.
+
+    Pairs of like length share a batch.
     """
     cls, sep = encoder.vocabulary["[CLS]"], encoder.vocabulary["[SEP]"]
-    items = []
-    for prompt, response in zip(prompts, responses, strict=True):
-        first = [cls, *word_pieces(prompt, encoder.vocabulary), sep]
-        items.append((first, [*word_pieces(response, encoder.vocabulary), sep]))
+    items = [([cls, *prompt, sep], [*response, sep]) for prompt, response in pairs]
     order = sorted(range(len(items)), key=lambda i: len(items[i][0]) + len(items[i][1]))
-    out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(items)
     for start in range(0, len(order), batch):
         chosen = order[start : start + batch]
         lengths = [min(len(items[i][0]) + len(items[i][1]), longest) for i in chosen]
@@ -175,10 +174,62 @@ def contextual_sequences(
             mask[row, : lengths[row]] = True
         states = encode_ids(encoder, ids, types, mask).numpy()
         for row, i in enumerate(chosen):
-            matrix = np.zeros((lengths[row], encoder.size + 1), np.float32)
-            matrix[:, :-1] = states[row, : lengths[row]]
-            marker = len(items[i][0]) - 1
-            if marker < len(matrix):
-                matrix[marker, -1] = 1
-            out[i] = matrix
+            yield i, states[row, : lengths[row]]
+
+
+def contextual_sequences(
+    encoder: Encoder, prompts: Sequence[str], responses: Sequence[str], longest: int = 64
+) -> list[NDArray[np.float32]]:
+    """Token states of `[CLS] prompt [SEP] response [SEP]`: a T_i x (size + 1) matrix each.
+
+    The last component marks, with 1, the [SEP] between prompt and response. Tokens beyond
+    `longest` are cut.
+    """
+    words = encoder.vocabulary
+    pairs = [
+        (word_pieces(p, words), word_pieces(r, words))
+        for p, r in zip(prompts, responses, strict=True)
+    ]
+    out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(pairs)
+    for i, states in _pair_states(encoder, pairs, longest):
+        matrix = np.zeros((len(states), encoder.size + 1), np.float32)
+        matrix[:, :-1] = states
+        marker = len(pairs[i][0]) + 1
+        if marker < len(matrix):
+            matrix[marker, -1] = 1
+        out[i] = matrix
     return out
+
+
+def word_sequences(
+    encoder: Encoder, prompts: Sequence[str], responses: Sequence[str], longest: int = 40
+) -> list[NDArray[np.float32]]:
+    """Words of prompt, marker, words of response: a T_i x (size + 1) matrix each.
+
+    As Papi et al. 2020, section 2.2.1, print it: one vector a word (here the mean of its pieces'
+    states, prompt and response read together), and a marker that is 0 but for the last component,
+    which is 1 there and 0 elsewhere. Sequences are cut after `longest` elements. Equal pairs have
+    equal vectors, whatever stands beside them.
+    """
+    shown = list(zip(prompts, responses, strict=True))
+    number = {pair: i for i, pair in enumerate(dict.fromkeys(shown))}
+    texts = [
+        tuple([word_pieces(w, encoder.vocabulary) for w in text.split()] for text in pair)
+        for pair in number
+    ]
+    pairs = [(list(chain(*prompt)), list(chain(*response))) for prompt, response in texts]
+    out: list[NDArray[np.float32]] = [np.zeros((0, 0), np.float32)] * len(pairs)
+    for i, states in _pair_states(encoder, pairs, _MOST_TOKENS):
+        rows: list[list[NDArray]] = []
+        at = 1
+        for words in texts[i]:
+            ends = list(accumulate(map(len, words), initial=at))
+            spans = [(a, b) for a, b in pairwise(ends) if a < min(b, len(states))]
+            rows.append([states[a:b].mean(axis=0) for a, b in spans])
+            at = ends[-1] + 1
+        prompt, response = rows
+        matrix = np.zeros((len(prompt) + 1 + len(response), encoder.size + 1), np.float32)
+        matrix[:, :-1] = np.stack([*prompt, np.zeros(encoder.size), *response])
+        matrix[len(prompt), -1] = 1
+        out[i] = matrix[:longest]
+    return [out[number[pair]] for pair in shown]

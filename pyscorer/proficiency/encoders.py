@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from pyscorer.proficiency.edits import candidates
 
 FORMAT = "pyscorer proficiency encoders 2"
 TEXT, ARRAYS, UNITS = "text.json", "arrays.npz", "units.model"
+Protocol = Literal["ours", "paper"]
+"""Ours, or that of Papi et al.: prompts in German, BERT by words with a marker that is none."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,14 @@ class Encoders:
     unit_tokens: dict[str, int]
     known: units.Known
     parts: joined.PartModel
+    protocol: Protocol = "ours"
+
+    def prompt_words(self, prompt: str) -> list[str]:
+        """The words that stand for a prompt in bags and sequences: of its translation, or its own.
+
+        The paper's vocabulary holds German prompts and English responses.
+        """
+        return shown_words(prompt) if self.protocol == "paper" else self.english(prompt).split()
 
     def english(self, prompt: str) -> str:
         """See `english_prompt`."""
@@ -68,6 +78,11 @@ def english_prompt(grammar: Grammar, prompt: str) -> str:
     """The prompt's translation; an unknown prompt stands for itself, without its `Frag:`."""
     unit = grammar.get(prompt)
     return unit.translation if unit else plain(prompt.partition(":")[2] or prompt).lower()
+
+
+def shown_words(prompt: str) -> list[str]:
+    """The words of a prompt as it is shown, in small letters, without punctuation."""
+    return "".join(c if c.isalnum() else " " for c in plain(prompt).lower()).split()
 
 
 def save_encoders(folder: Path, encoders: Encoders) -> None:
@@ -87,6 +102,8 @@ def save_encoders(folder: Path, encoders: Encoders) -> None:
         "evidence": {part: list(counts) for part, counts in encoders.parts.evidence.items()},
         "bert": None,
     }
+    if encoders.protocol != "ours":
+        text["protocol"] = encoders.protocol
     arrays: dict[str, NDArray] = {"idf": encoders.idf}
     if encoders.vectors:
         arrays["vectors"] = np.stack(list(encoders.vectors.values()))
@@ -205,6 +222,7 @@ def _encoders(text: dict[str, Any], arrays: Mapping[str, NDArray], unit_model: b
         unit_tokens=text["unit_tokens"],
         known=known,
         parts=joined.PartModel(classes, joined.prompt_words(references), evidence),
+        protocol=text.get("protocol", "ours"),
     )
 
 

@@ -22,7 +22,14 @@ from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.options import option
 from pyscorer.proficiency import bags, bert, fbk, joined, units, vectors
-from pyscorer.proficiency.encoders import Encoders, Scale, english_prompt, save_encoders
+from pyscorer.proficiency.encoders import (
+    Encoders,
+    Protocol,
+    Scale,
+    english_prompt,
+    save_encoders,
+    shown_words,
+)
 from pyscorer.proficiency.pairs import UNSEEN, PairTable, load_data
 
 log = logging.getLogger(__name__)
@@ -60,6 +67,11 @@ class FeatureOptions:
     kinds: tuple[str, ...] = option(
         (), "input kinds to write beside fbk, units, joined; all if empty"
     )
+    protocol: Protocol = option(
+        "ours",
+        "paper: German prompts in bags and word vectors, a BERT vector a word and a marker of its "
+        "own, as Papi et al. print it; ours: prompts translated",
+    )
 
 
 @dataclass(frozen=True)
@@ -87,9 +99,10 @@ def _token_matrix(found: list[set[str]], vocabulary: dict[str, int]) -> NDArray[
 def fit_encoders(
     table: PairTable, grammar: Grammar, generic: list[list[str]], options: FeatureOptions
 ) -> tuple[Encoders, dict[str, Inputs]]:
-    """Learn the encoders from training rows, and encode every pair of the table.
+    """Learn the encoders from training rows; encode every item of the table in what needs labels.
 
-    What depends on labels (language models, neighbours) is out of fold for training pairs.
+    Of these kinds (fbk, units, joined) language models, neighbours and evidence are out of fold for
+    training items; the others are what `encode` makes of any response.
     """
     references = fbk.tokenise_grammar(grammar)
     log.info("closest accepted responses of %d pairs", len(table.prompts))
@@ -122,13 +135,13 @@ def fit_encoders(
         unit_tokens={},
         known=units.known_responses(table, table.folds != UNSEEN),
         parts=parts,
+        protocol=options.protocol,
     )
     training = np.flatnonzero(table.folds != UNSEEN)
-    texts = [[*prompts[i].split(), *table.responses[i].split()] for i in training]
-    wanted = options.kinds or KINDS
-    unknown = set(wanted) - set(KINDS)
-    if unknown:
-        raise InputError(f"no input kind {min(unknown)!r}; known: {', '.join(KINDS)}")
+    texts = [
+        [*encoders.prompt_words(table.prompts[i]), *table.responses[i].split()] for i in training
+    ]
+    wanted = wanted_kinds(options)
     if set(wanted) & {"counts", "tfidf", "w2v", "w2v_marked"}:
         _fit_words(encoders, texts, weights[training], options)
     if any(kind.startswith("bert") for kind in wanted):
@@ -150,14 +163,16 @@ def fit_encoders(
     bag = _token_matrix(found, encoders.unit_tokens)
     inputs["units"] = Inputs(np.hstack([bag, scaled]))
     inputs["joined"] = Inputs(encoders.scale["joined"].standardise(everything))
-    for kind in wanted:
-        without = (kind.startswith("bert") and encoders.bert is None) or (
-            kind in NEED_GRAMMAR and not grammar
-        )
-        if kind not in inputs and not without:
-            log.info("inputs: %s", kind)
-            inputs[kind] = encode(encoders, kind, table.prompts, table.responses)
     return encoders, inputs
+
+
+def wanted_kinds(options: FeatureOptions) -> tuple[str, ...]:
+    """The kinds that are asked for, beside those always made; InputError for an unknown one."""
+    wanted = options.kinds or KINDS
+    unknown = set(wanted) - set(KINDS)
+    if unknown:
+        raise InputError(f"no input kind {min(unknown)!r}; known: {', '.join(KINDS)}")
+    return wanted
 
 
 def _fit_words(
@@ -206,7 +221,10 @@ def encode(
     alignments: `edits.closest` of each pair, where it is known already.
     """
     english = [encoders.english(p) for p in prompts]
-    prompt_words, words = [p.split() for p in english], [r.split() for r in responses]
+    prompt_words, words = (
+        [encoders.prompt_words(p) for p in prompts],
+        [r.split() for r in responses],
+    )
     if kind in ("counts", "tfidf"):
         two = [bags.bags(text, encoders.words) for text in (prompt_words, words)]
         if kind == "tfidf":
@@ -218,8 +236,12 @@ def encode(
     if kind in ("bert", "bert_german"):
         if encoders.bert is None:
             raise InputError("no BERT encoder is at hand")
-        shown = prompts if kind == "bert_german" else english
-        return Inputs(*vectors.pad(bert.contextual_sequences(encoders.bert, shown, responses)))
+        shown, sequences = prompts if kind == "bert_german" else english, bert.contextual_sequences
+        if encoders.protocol == "paper":
+            sequences = bert.word_sequences
+            if kind == "bert_german":
+                shown = [" ".join(shown_words(p)) for p in prompts]
+        return Inputs(*vectors.pad(sequences(encoders.bert, shown, responses)))
     references = encoders.references
     if alignments is None:
         alignments = fbk.align_pairs(references, prompts, responses)
@@ -276,6 +298,14 @@ def expert_features(data: Path, out: Path, options: FeatureOptions) -> None:
     encoders, inputs = fit_encoders(table, grammar, [g for g in generic if g], options)
     with atomic_directory(out) as part:
         save_inputs(part, inputs)
+        for kind in wanted_kinds(options):
+            without = (kind.startswith("bert") and encoders.bert is None) or (
+                kind in NEED_GRAMMAR and not grammar
+            )
+            if kind not in inputs and not without:
+                # One after another: the sequences of all kinds together would fill the memory.
+                log.info("inputs: %s", kind)
+                save_inputs(part, {kind: encode(encoders, kind, table.prompts, table.responses)})
         save_encoders(part / "encoders", encoders)
 
 

@@ -83,9 +83,9 @@ def tokenise_grammar(grammar: Grammar) -> References:
 def align_pairs(references: References, prompts: Sequence[str], responses: Sequence[str]) -> list:
     """`edits.closest` of every response; an unknown prompt has no references."""
     known = references.responses
-    return [
-        closest(tuple(r.split()), known.get(p)) for p, r in zip(prompts, responses, strict=True)
-    ]
+    pairs = list(zip(prompts, responses, strict=True))
+    found = {(p, r): closest(tuple(r.split()), known.get(p)) for p, r in dict.fromkeys(pairs)}
+    return [found[pair] for pair in pairs]
 
 
 LanguageModels = list[ngram.NgramModel]

@@ -33,7 +33,7 @@ from pyscorer.proficiency.networks import Network
 from pyscorer.proficiency.read_prompts import read_aloud, with_prompt
 from pyscorer.proficiency.systems import SystemKey, Systems, load_systems
 from pyscorer.proficiency.task import Rule
-from pyscorer.proficiency.train_expert import predict
+from pyscorer.proficiency.train_members import predict
 from pyscorer.proficiency.tree_expert import Forest, apply_forest, load_forest
 
 TEXT_ONLY = "text.json"

@@ -20,7 +20,18 @@ def expert_loss(
     gross_factor: float = GROSS_FACTOR,
     gross: Sequence[int] = (),
 ) -> torch.Tensor:
-    """Weighted mean over items, summed over members, of the squared error to the one-hot class.
+    """The sum of all members' `member_losses`."""
+    return member_losses(outputs, labels, weights, gross_factor, gross).sum()
+
+
+def member_losses(
+    outputs: torch.Tensor,
+    labels: torch.Tensor,
+    weights: torch.Tensor,
+    gross_factor: float = GROSS_FACTOR,
+    gross: Sequence[int] = (),
+) -> torch.Tensor:
+    """Each member's weighted mean over items of the squared error to the one-hot class: M.
 
     outputs: M x B x classes. labels, weights: M x B. An item whose meaning is wrong (a class of
     `gross`) and that the member accepts counts `gross_factor` times. The paper's formula prints
@@ -31,4 +42,15 @@ def expert_loss(
     error = (outputs - target).pow(2).mean(dim=-1)
     wrong = torch.isin(labels, torch.tensor(gross, dtype=labels.dtype)) & accepts(outputs)
     factor = torch.where(wrong, gross_factor, 1.0).to(outputs.dtype)
-    return (error * factor * weights).sum(dim=1).div(weights.sum(dim=1).clamp_min(1e-12)).sum()
+    return (error * factor * weights).sum(dim=1).div(weights.sum(dim=1).clamp_min(1e-12))
+
+
+def cross_entropy(
+    scores: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor
+) -> torch.Tensor:
+    """Each member's weighted mean over items of minus the log posterior of the class given.
+
+    scores: M x B x classes, before the softmax. labels, weights: M x B. Returns M.
+    """
+    found = torch.log_softmax(scores, dim=-1).gather(-1, labels[..., None])[..., 0]
+    return -(found * weights).sum(dim=1) / weights.sum(dim=1).clamp_min(1e-12)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyscorer.proficiency.loss import GROSS_FACTOR, expert_loss
 from pyscorer.proficiency.networks import BatchedLinear, Network
 from pyscorer.proficiency.pairs import PairTable, training_items
-from pyscorer.proficiency.train_expert import batches
+from pyscorer.proficiency.train_members import batches
 
 SMALL_GATE = (175, 75, 90, 50, 75)
 LARGE_GATE = (512, 126, 256, 126, 126)
@@ -41,6 +41,17 @@ def gate_sizes(k: int, classes: int, hidden: Sequence[int] = ()) -> tuple[int, .
     return (classes * k, *chosen, k)
 
 
+def averaging_gate(members: int, sizes: Sequence[int]) -> Network:
+    """Gates of these layer sizes that start from about the plain average of the experts."""
+    gate, k = Network(members, sizes, sigmoid=True), sizes[-1]
+    with torch.no_grad():
+        last = gate.layers[-1]
+        assert isinstance(last, BatchedLinear)
+        last.weight.mul_(0.1)
+        last.bias.fill_(float(np.log((1 / k) / (1 - 1 / k + 1e-6))) if k > 1 else 3.0)
+    return gate
+
+
 def concatenate(outputs: Sequence[NDArray]) -> NDArray[np.float32]:
     """k arrays of S x N x c -> S x N x ck."""
     return np.concatenate(outputs, axis=-1).astype(np.float32)
@@ -68,13 +79,7 @@ def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOpti
     groups = table.grouped(n_groups)[items.pairs]
     kept = [np.flatnonzero(groups != g) for g in range(n_groups)]
     members = [group for _ in range(seeds) for group in kept]
-    gate = Network(len(members), gate_sizes(k, len(classes.names), options.hidden), sigmoid=True)
-    with torch.no_grad():
-        # Start from the plain average of the experts.
-        last = gate.layers[-1]
-        assert isinstance(last, BatchedLinear)
-        last.weight.mul_(0.1)
-        last.bias.fill_(float(np.log((1 / k) / (1 - 1 / k + 1e-6))) if k > 1 else 3.0)
+    gate = averaging_gate(len(members), gate_sizes(k, len(classes.names), options.hidden))
     optimizer = torch.optim.AdamW(gate.parameters(), lr=options.learning_rate, weight_decay=1e-3)
     values = torch.from_numpy(outputs)
     of_member = torch.arange(len(members))[:, None] // n_groups

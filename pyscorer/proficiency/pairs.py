@@ -5,10 +5,14 @@ the same to every expert, so experts compute and train on distinct pairs, weight
 class was given to them, which is the same loss as on all rows. Folds are folds of pairs, so that no
 pair is in two folds: a random split of rows would put most held-out rows into training as well.
 
+That split is what papers report, though. With folds of rows, or of speakers, an item is a distinct
+(pair, fold, whether it is tested): what is learnt out of fold then differs between equal pairs.
+
 Of recordings an item is a row, since two recordings of one pair differ; folds are folds of
 speakers.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,6 +30,13 @@ from pyscorer.scoring.folds import speaker_folds
 UNSEEN = -1
 By = Literal["pair", "row"]
 """What an item is."""
+Split = Literal["pairs", "rows", "speakers"]
+"""What folds of typed or recognised responses are folds of."""
+
+
+def known_speaker(response: Response) -> bool:
+    """Whether a speaker is named, or the id begins with one."""
+    return bool(response.speaker) or "_" in response.id
 
 
 def speaker_of(response: Response) -> str:
@@ -38,8 +49,10 @@ class PairTable:
     """Items of training and test rows.
 
     prompts, responses: N strings. counts: N x classes, training rows of each class. folds: N, the
-    fold of a training item, UNSEEN for an item that only the test set has. train_rows, test_rows:
-    index of each row's item; train_labels, test_labels: each row's class. train, test: the rows.
+    fold of a training item, UNSEEN for an item of the test set alone. train_rows, test_rows: index
+    of each row's item; train_labels, test_labels: each row's class. train, test: the rows.
+    tested: whether each training row may be validated and tested, or trains only. second_rows: as
+    test_rows, the items of what a second recogniser heard; empty where there is none.
     """
 
     prompts: list[str]
@@ -52,8 +65,11 @@ class PairTable:
     test_rows: NDArray[np.int64]
     train_labels: NDArray[np.int64]
     test_labels: NDArray[np.int64]
+    tested: NDArray[np.bool_]
+    second_rows: NDArray[np.int64]
     classes: Classes = LANGUAGE_MEANING
     by: By = "pair"
+    split: Split = "pairs"
 
     @property
     def n_items(self) -> int:
@@ -85,13 +101,16 @@ class PairTable:
 
     @property
     def test_seen(self) -> NDArray[np.bool_]:
-        """Whether each test row's item occurs in the training rows."""
-        seen: NDArray[np.bool_] = self.folds[self.test_rows] != UNSEEN
-        return seen
+        """Whether each test row's pair, of recordings its item, occurs in the training rows."""
+        return self.seen(self.test_rows)
 
-    def index(self) -> dict[tuple[str, str], int]:
-        """Pair -> row of this table."""
-        return {p: i for i, p in enumerate(zip(self.prompts, self.responses, strict=True))}
+    def seen(self, items: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether the pair, of recordings the item, occurs in the training rows."""
+        if self.by == "row":
+            found: NDArray[np.bool_] = self.folds[items] != UNSEEN
+            return found
+        known = {r.pair for r in self.train}
+        return np.array([(self.prompts[i], self.responses[i]) in known for i in items], bool)
 
 
 @dataclass(frozen=True)
@@ -120,25 +139,95 @@ def build_pairs(train: list[Response], test: list[Response], n_folds: int, seed:
     known = sorted({r.pair for r in train})
     if n_folds < 2 or len(known) < n_folds:
         raise InputError(f"{n_folds} folds of {len(known)} distinct pairs: need at least 2 folds")
-    pairs = known + sorted({r.pair for r in test} - set(known))
-    index = {pair: i for i, pair in enumerate(pairs)}
+    drawn = np.random.default_rng(seed).permutation(len(known)) % n_folds
+    fold_of = dict(zip(known, drawn.tolist(), strict=True))
+    folds = np.array([fold_of[r.pair] for r in train], np.int64)
+    tested = np.ones(len(train), bool)
+    return _of_text(train, (test, []), folds, tested, "pairs")
+
+
+def build_crossed(
+    train: list[Response],
+    test: tuple[list[Response], list[Response]],
+    split: Split,
+    untested: str,
+    n_folds: int,
+    seed: int,
+) -> PairTable:
+    """Folds of rows at random, or of speakers, as the papers of this task split.
+
+    test: test rows, and the same rows as a second recogniser heard them, or none. Training rows
+    whose id matches `untested` train only, as do, by speakers, those of no known speaker: they have
+    folds at random. Of either kind of rows folds hold equally many, within 1; by speakers, of like
+    classes. Raises InputError for less than 3 folds (one is tested, one validates, others train),
+    and for fewer rows or speakers that are tested than folds.
+    """
+    if n_folds < 3:
+        raise InputError(
+            f"{n_folds} folds of {split}: need at least 3: one is tested, one stops the training"
+        )
+    labels = np.array([r.label for r in train], np.int64)
+    tested = np.array([not (untested and re.search(untested, r.id)) for r in train], bool)
+    if split == "speakers":
+        tested &= [known_speaker(r) for r in train]
+    rng = np.random.default_rng(seed)
+    folds = np.full(len(train), UNSEEN)
+    for kind in (True, False):
+        rows = np.flatnonzero(tested == kind)
+        folds[rows] = rng.permutation(len(rows)) % n_folds
+    rows = np.flatnonzero(tested)
+    if split == "speakers":
+        speakers = np.array([speaker_of(train[i]) for i in rows])
+        folds[rows] = speaker_folds(speakers, labels[rows], n_folds, seed)
+    elif len(rows) < n_folds:
+        raise InputError(
+            f"{len(rows)} training rows that may be tested cannot make {n_folds} folds"
+        )
+    return _of_text(train, test, folds, tested, split)
+
+
+def _of_text(
+    train: list[Response],
+    test: tuple[list[Response], list[Response]],
+    folds: NDArray[np.int64],
+    tested: NDArray[np.bool_],
+    split: Split,
+) -> PairTable:
+    """Items: training items first, then those of test rows alone, each group sorted.
+
+    By pairs a test row's item is the training item of its pair, where there is one.
+    """
+    keys = [
+        (r.pair, fold, of_test)
+        for r, fold, of_test in zip(train, folds.tolist(), tested.tolist(), strict=True)
+    ]
+    items = sorted(set(keys))
+    index: dict[tuple[str, str], int] = {}
+    if split == "pairs":
+        index = {pair: i for i, (pair, _, _) in enumerate(items)}
+    new = sorted({r.pair for rows in test for r in rows} - index.keys())
+    index |= {pair: len(items) + i for i, pair in enumerate(new)}
+    of_key = {key: i for i, key in enumerate(items)}
+    pairs = [pair for pair, _, _ in items] + new
     counts = np.zeros((len(pairs), len(LANGUAGE_MEANING.names)))
-    train_rows = np.array([index[r.pair] for r in train])
+    train_rows = np.array([of_key[key] for key in keys])
     train_labels = np.array([r.label for r in train])
     np.add.at(counts, (train_rows, train_labels), 1)
-    folds = np.full(len(pairs), UNSEEN)
-    folds[: len(known)] = np.random.default_rng(seed).permutation(len(known)) % n_folds
+    test_rows, second_rows = (np.array([index[r.pair] for r in rows], np.int64) for rows in test)
     return PairTable(
         prompts=[p for p, _ in pairs],
         responses=[r for _, r in pairs],
         counts=counts,
-        folds=folds,
+        folds=np.array([fold for _, fold, _ in items] + [UNSEEN] * len(new)),
         train=train,
-        test=test,
+        test=test[0],
         train_rows=train_rows,
-        test_rows=np.array([index[r.pair] for r in test], np.int64),
+        test_rows=test_rows,
         train_labels=train_labels,
-        test_labels=np.array([r.label for r in test], np.int64),
+        test_labels=np.array([r.label for r in test[0]], np.int64),
+        tested=tested,
+        second_rows=second_rows,
+        split=split,
     )
 
 
@@ -167,6 +256,8 @@ def build_rows(
         test_rows=np.arange(len(train), len(rows)),
         train_labels=labels[: len(train)],
         test_labels=labels[len(train) :],
+        tested=np.ones(len(train), bool),
+        second_rows=np.zeros(0, np.int64),
         classes=classes,
         by="row",
     )
@@ -175,7 +266,8 @@ def build_rows(
 def load_data(data: Path) -> tuple[PairTable, Grammar]:
     """Read what `prepare_responses` wrote to `data`; without a grammar it is empty.
 
-    By row the items are the rows of train.csv, then those of test.csv.
+    By row the items are the rows of train.csv, then those of test.csv. By folds of rows or speakers
+    what a second recogniser heard in the test rows is second.csv, where it is there.
     """
     settings = data / "folds.json"
     if not settings.exists():
@@ -183,10 +275,15 @@ def load_data(data: Path) -> tuple[PairTable, Grammar]:
     options = read_json(settings, ["by", "folds", "seed"])
     classes = read_classes(data)
     train, test = (read_response_file(data / f"{s}.csv", classes) for s in ("train", "test"))
+    folds, seed = options["folds"], options["seed"]
     if options["by"] == "row":
-        table = build_rows(train, test, classes, options["folds"], options["seed"])
+        table = build_rows(train, test, classes, folds, seed)
+    elif (split := options.get("split", "pairs")) == "pairs":
+        table = build_pairs(train, test, folds, seed)
     else:
-        table = build_pairs(train, test, options["folds"], options["seed"])
+        heard = data / "second.csv"
+        second = read_response_file(heard, classes) if heard.exists() else []
+        table = build_crossed(train, (test, second), split, options["untested"], folds, seed)
     grammar = data / "grammar.xml"
     return table, read_grammar(grammar) if grammar.exists() else {}
 

@@ -2,12 +2,16 @@
 
 import json
 import logging
-from dataclasses import dataclass, replace
+import re
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+import numpy as np
 
 from pyscorer.contract.classes import LANGUAGE_MEANING, Classes, write_classes
 from pyscorer.contract.files import atomic_directory, read_lines, read_table
 from pyscorer.corpora.spoken_call import (
+    EDITION_1_TEST,
     Grammar,
     PromptUnit,
     Response,
@@ -21,13 +25,16 @@ from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.options import option
 from pyscorer.proficiency.grammar_table import read_any_grammar
-from pyscorer.proficiency.pairs import By, build_pairs, build_rows
+from pyscorer.proficiency.pairs import By, Split, build_crossed, build_pairs, build_rows
 from pyscorer.proficiency.response_file import describe, write_response_file
 from pyscorer.proficiency.sample_responses import make_sample
 from pyscorer.proficiency.spoken_responses import NO_PATHS, SpokenPaths, check_speakers, read_spoken
 
 FILES = ("scst_train.csv", "scst2_test_annotated.csv", "referenceGrammar_v3.0.0.xml")
 """Training responses, test responses and grammar in a corpus folder."""
+SECOND = "scst2_test_second_recogniser.csv"
+"""The test responses as a second recogniser heard them, in a corpus folder that has them."""
+SAMPLE_SPEAKERS = 20
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +61,27 @@ class ResponseOptions:
         "generic English, one sentence a line, for the generic language models; "
         "without it the grammar's accepted responses stand in",
     )
+    second_test: Path | None = option(
+        None,
+        "the test responses as a second recogniser heard them (CSV of the task); the corpus "
+        "folder's where it has one; with folds of rows or speakers",
+    )
     folds: int = option(
-        5, "folds of distinct (prompt, transcript) pairs; of recordings, of speakers", ge=2
+        5,
+        "folds of distinct (prompt, transcript) pairs, or of what split names; of recordings, of "
+        "speakers",
+        ge=2,
+    )
+    split: Split = option(
+        "pairs",
+        "what folds are folds of: distinct pairs; rows at random, as papers split; or speakers, "
+        "where rows of no known speaker train only",
+    )
+    untested: str = option(
+        EDITION_1_TEST,
+        "with folds of rows or speakers, training responses whose id matches this regular "
+        "expression train only, such as those that a human transcribed (by default edition 1's "
+        "test responses)",
     )
     seed: int = option(1, "seed of the folds and of the sample", ge=0)
     allow_missing_prompts: bool = option(False, "accept prompts that the grammar lacks")
@@ -80,19 +106,30 @@ class Found:
     names: dict[str, Path]
     classes: Classes = LANGUAGE_MEANING
     by: By = "pair"
+    second: list[Response] = field(default_factory=list)
+    """The test responses as a second recogniser heard them."""
 
 
 def prepare_responses(out: Path, options: ResponseOptions, spoken: SpokenPaths = NO_PATHS) -> None:
     """Read, check and write responses: out/{train.csv,test.csv,classes.json,folds.json}, and
-    out/grammar.xml and out/generic.txt where there is a grammar or a generic text.
+    out/grammar.xml, out/generic.txt and out/second.csv where there is a grammar, a generic text or
+    a second recogniser.
 
     Responses are those of the data directories of `spoken`; else those of the files named, else
     those of the corpus folder (`FILES`); without any a small sample is generated. Raises InputError
     for a corpus folder that is not there, for faulty files (see pyscorer.corpora.spoken_call and
     pyscorer.proficiency.spoken_responses), for responses that none of `transcripts` has, for a
     prompt that the grammar lacks (naming the response) unless allow_missing_prompts is set, for an
-    id that is in both training and test rows, and where nothing was heard in any training response.
+    id that is in both training and test rows, where nothing was heard in any training response, for
+    recordings with a split of their own, and for a second recogniser whose responses are not the
+    test rows.
     """
+    try:
+        re.compile(options.untested)
+    except re.error as error:
+        raise InputError(
+            f"prepare_responses.untested: {options.untested!r} is no regular expression: {error}"
+        ) from None
     found = _typed(options) if spoken == NO_PATHS else _spoken(spoken, options)
     train, test, grammar = found.train, found.test, found.grammar
     for name, rows in (("train", train), ("test", test)):
@@ -111,11 +148,24 @@ def prepare_responses(out: Path, options: ResponseOptions, spoken: SpokenPaths =
     if not any(r.recognised for r in train):
         raise InputError(f"{found.names['train']}: no response has a transcript with words")
     log.info("train: %s", describe(train, found.classes))
+    settings: dict[str, str | int] = {"by": found.by, "folds": options.folds, "seed": options.seed}
     if found.by == "row":
         table = build_rows(train, test, found.classes, options.folds, options.seed)
         log.info("test: %s", describe(test, found.classes))
     else:
-        table = build_pairs(train, test, options.folds, options.seed)
+        if options.split == "pairs":
+            table = build_pairs(train, test, options.folds, options.seed)
+        else:
+            settings |= {"split": options.split, "untested": options.untested}
+            table = build_crossed(
+                train,
+                (test, found.second),
+                options.split,
+                options.untested,
+                options.folds,
+                options.seed,
+            )
+            log.info("train only: %d responses", np.count_nonzero(~table.tested))
         seen = int(table.test_seen.sum())
         log.info("test: %s; %d of seen pairs", describe(test, found.classes), seen)
     with atomic_directory(out) as part:
@@ -129,7 +179,8 @@ def prepare_responses(out: Path, options: ResponseOptions, spoken: SpokenPaths =
             lines = [line for _, line in read_lines(options.generic_text)]
         if lines:
             (part / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        settings = {"by": found.by, "folds": options.folds, "seed": options.seed}
+        if found.second:
+            write_response_file(part / "second.csv", found.second, found.classes)
         (part / "folds.json").write_text(json.dumps(settings), encoding="utf-8")
 
 
@@ -143,7 +194,14 @@ def _typed(options: ResponseOptions) -> Found:
     given = [options.train, options.test, options.grammar]
     if any(given) and not all(given):
         raise InputError("train, test and grammar go together: give all three or none")
+    if options.second_test and options.split == "pairs":
+        raise InputError(
+            "prepare_responses.second_test: needs folds of rows or speakers: set split to either"
+        )
     files = [path for path in given if path]
+    second = options.second_test
+    if not files and options.corpus and options.split != "pairs" and second is None:
+        second = there if (there := options.corpus / SECOND).exists() else None
     if not files and options.corpus:
         files = [options.corpus / name for name in FILES]
     if options.transcripts and not files:
@@ -153,13 +211,33 @@ def _typed(options: ResponseOptions) -> Found:
     if not files:
         log.warning("no responses are named: generating a small sample; its figures mean nothing")
         train, test, grammar = make_sample(options.seed)
+        if options.split == "speakers":
+            train = [replace(r, speaker=f"{i % SAMPLE_SPEAKERS:02d}") for i, r in enumerate(train)]
         return Found(train, test, grammar, {"train": Path("sample"), "test": Path("sample")})
     log.info("responses: %s", ", ".join(map(str, files)))
     heard = _transcripts(options.transcripts) if options.transcripts else None
     train, test = (read_responses(path, heard) for path in files[:2])
     grammar = read_any_grammar(files[2])
     train, test = (_as_in(grammar, rows) for rows in (train, test))
-    return Found(train, test, grammar, {"train": files[0], "test": files[1]})
+    again = _second(second, test, grammar) if second else []
+    return Found(train, test, grammar, {"train": files[0], "test": files[1]}, second=again)
+
+
+def _second(path: Path, test: list[Response], grammar: Grammar) -> list[Response]:
+    """The test rows, in their order, as a second recogniser heard them."""
+    log.info("second recogniser: %s", path)
+    heard = {r.id: r for r in _as_in(grammar, read_responses(path))}
+    ids = {r.id for r in test}
+    if different := heard.keys() ^ ids:
+        there = "not a test response" if min(different) in heard else "a test response it lacks"
+        raise InputError(f"{path}: {len(different)} other ids: {min(different)} is {there}")
+    for first in test:
+        again = heard[first.id]
+        if (again.prompt, again.label) != (first.prompt, first.label):
+            raise InputError(
+                f"{path}: {first.id}: another prompt or class than the test responses have"
+            )
+    return [heard[r.id] for r in test]
 
 
 def _spoken(paths: SpokenPaths, options: ResponseOptions) -> Found:
@@ -168,6 +246,10 @@ def _spoken(paths: SpokenPaths, options: ResponseOptions) -> Found:
     typed["transcripts"] = options.transcripts[0] if options.transcripts else None
     if given := [f"prepare_responses.{name}" for name, path in typed.items() if path]:
         raise InputError(f"{given[0]} and data directories are given: which responses are meant?")
+    if options.split != "pairs":
+        raise InputError(
+            f"prepare_responses.split: {options.split}: folds of recordings are of speakers already"
+        )
     train, test, classes = read_spoken(paths)
     check_speakers(train, test, paths, options.allow_shared_speakers, options.allow_known_speakers)
     grammar = read_any_grammar(options.grammar) if options.grammar else {}

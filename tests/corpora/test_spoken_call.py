@@ -1,4 +1,4 @@
-"""The reader of the Spoken CALL text task: official layouts, and every fault by file and line."""
+"""The reader of the Spoken CALL files: official layouts, and every fault by file and line."""
 
 import pytest
 

@@ -13,7 +13,7 @@ from pyscorer.proficiency.mixture import GateOptions, train_gate
 from pyscorer.proficiency.pairs import UNSEEN, average_members, build_pairs, training_items
 from pyscorer.proficiency.sample_responses import make_sample
 from pyscorer.proficiency.selection import Limits, build_validation
-from pyscorer.proficiency.train_expert import batches
+from pyscorer.proficiency.train_members import batches
 
 
 def sample_table(folds=4):

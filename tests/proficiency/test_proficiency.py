@@ -115,7 +115,8 @@ def test_a_judgement_repeats_what_training_said_of_an_unseen_pair(run):
     found = judge_response(judged, row["prompt"], row["response"])
     assert found.marked == row["edits"] and set(found.experts) <= set(EXPERTS)
     mixed = judged.best.rule.score(np.load(run / "mixture" / "mixed.npy").mean(axis=0))
-    pair = table.index()[row["prompt"], row["response"]]
+    pairs = list(zip(table.prompts, table.responses, strict=True))
+    pair = pairs.index((row["prompt"], row["response"]))
     assert found.score == pytest.approx(mixed[pair], abs=0.005)
 
 
