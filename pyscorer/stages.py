@@ -64,6 +64,7 @@ STAGES = {
     "heard": "recognition.heard",
     "export_vosk": "recognition.export_vosk",
     "import_kaldi": "kaldi.import_kaldi",
+    "ivectors": "kaldi.ivectors",
     "import_kaldi_gmm": "kaldi.import_kaldi_gmm",
     "export_kaldi": "kaldi.export_kaldi",
     "kaldi_lang": "kaldi.lang",

@@ -12,6 +12,7 @@ from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.files import atomic_open, read_lines
 from pyscorer.contract.phones import PHONE_ID, PHONES, UNKNOWN_PHONE
 from pyscorer.errors import InputError
+from pyscorer.kaldi.mfcc_conf import check_same_features
 from pyscorer.kaldi.nnet3 import read_nnet3
 from pyscorer.kaldi.nnet3_tdnnf import tdnnf_from_nnet3
 from pyscorer.kaldi.transition_model import TransitionModel, chain_transition_model
@@ -58,34 +59,21 @@ def import_kaldi(model: Path, out: Path) -> None:
 
 
 _FEATURES = {
-    "sample-frequency": (SAMPLE_RATE,),
-    "num-mel-bins": (40,),
-    "num-ceps": (40,),
-    "low-freq": (20,),
-    "high-freq": (-400, SAMPLE_RATE // 2 - 400),
+    "sample-frequency": float(SAMPLE_RATE),
+    "use-energy": False,
+    "num-mel-bins": 40,
+    "num-ceps": 40,
+    "high-freq": -400.0,
 }
-"""Options of compute-mfcc-feats that decide what a model expects, and the values that fit."""
+"""Options of compute-mfcc-feats for what the stage `features` (kind mfcc40) computes, where they
+are not Kaldi's defaults."""
 
 
 def _check_features(path: Path) -> None:
     if not path.is_file():
         log.warning("%s: no such file: the model is taken to expect MFCC-40 at 16 kHz", path)
         return
-    for number, line in read_lines(path):
-        option = line.partition("#")[0].strip().removeprefix("--")
-        name, _, value = option.replace(" ", "").partition("=")
-        fitting = _FEATURES.get(name)
-        if fitting is None:
-            continue
-        try:
-            found = float(value)
-        except ValueError:
-            raise InputError(f"{path}:{number}: not a number: {line}") from None
-        if found not in fitting:
-            raise InputError(
-                f"{path}:{number}: the model expects --{name}={value}, where the features here "
-                f"have {fitting[0]}: it cannot be used"
-            )
+    check_same_features(path, _FEATURES)
 
 
 def read_phones(path: Path) -> list[str]:

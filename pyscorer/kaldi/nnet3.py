@@ -59,8 +59,54 @@ COMPONENT_FIELDS = {
     "<DropoutProportion>": "float",
     "<TimePeriod>": "int",
     "<Continuous>": "flag",
+    "<SpecAugmentMaxProportion>": "float",
+    "<SpecAugmentMaxRegions>": "int",
+    "<ZeroedProportion>": "float",
+    "<TimeMaskMaxFrames>": "int",
+    "<DropoutPerFrame>": "bool",
+    "<ColumnMap>": "ints",
+    "<Model>": "flag",
+    "<ConvolutionModel>": "flag",
+    "<NumFiltersIn>": "int",
+    "<NumFiltersOut>": "int",
+    "<HeightIn>": "int",
+    "<HeightOut>": "int",
+    "<HeightSubsampleOut>": "int",
+    "<Offsets>": "pairs",
+    "<RequiredTimeOffsets>": "ints",
+    "</ConvolutionModel>": "flag",
+    "<MaxMemoryMb>": "float",
+    "<NumMinibatchesHistory>": "float",
+    "<InputDim>": "int",
+    "<AddLogStddev>": "bool",
+    "<NumHeads>": "int",
+    "<KeyDim>": "int",
+    "<ValueDim>": "int",
+    "<NumLeftInputs>": "int",
+    "<NumRightInputs>": "int",
+    "<TimeStride>": "int",
+    "<NumLeftInputsRequired>": "int",
+    "<NumRightInputsRequired>": "int",
+    "<OutputContext>": "bool",
+    "<KeyScale>": "float",
+    "<StatsCount>": "float",
+    "<EntropyStats>": "vector",
+    "<PosteriorStats>": "matrix",
+    "<MaxChangePerSample>": "float",
+    "<UpdateCount>": "float",
+    "<ActiveScalingCount>": "float",
+    "<MaxChangeScaleStats>": "float",
 }
 """Token of a component's field -> type of the value(s) that follow it, in text and in binary."""
+
+_MASKS = ("GeneralDropoutComponent", "SpecAugmentTimeMaskComponent")
+
+
+def _kind(component: str, token: str) -> str:
+    """Type of a field; <TestMode> stands alone in some components."""
+    alone = token == "<TestMode>" and component in _MASKS
+    return "flag" if alone else COMPONENT_FIELDS[token]
+
 
 COMPONENT_TYPES = (
     "FixedAffineComponent",
@@ -73,6 +119,12 @@ COMPONENT_TYPES = (
     "GeneralDropoutComponent",
     "NoOpComponent",
     "LogSoftmaxComponent",
+    "SpecAugmentTimeMaskComponent",
+    "DropoutComponent",
+    "TimeHeightConvolutionComponent",
+    "PermuteComponent",
+    "RestrictedAttentionComponent",
+    "NormalizeComponent",
 )
 
 
@@ -143,7 +195,7 @@ def _read_component(reader: KaldiReader) -> Component:
     while (token := reader.token()) != f"</{kind}>":
         if token not in COMPONENT_FIELDS:
             raise reader.fail(f"{kind} with field {token[:40]}, which this reader does not know")
-        fields[token.strip("<>")] = reader.value(COMPONENT_FIELDS[token])
+        fields[token.strip("<>")] = reader.value(_kind(kind, token))
     return Component(kind, fields)
 
 
@@ -165,7 +217,7 @@ def write_nnet3(path: Path, nnet: Nnet3) -> None:
             writer.token(f"<{component.type}>")
             for field, value in component.fields.items():
                 writer.token(f"<{field}>")
-                writer.value(COMPONENT_FIELDS[f"<{field}>"], value)
+                writer.value(_kind(component.type, f"<{field}>"), value)
             writer.token(f"</{component.type}>")
         writer.token("</Nnet3>")
         if nnet.transition_model is None:

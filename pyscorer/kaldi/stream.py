@@ -87,7 +87,11 @@ class KaldiReader:
         return self.take(end + 1 - self.at).decode("utf-8", "replace").strip()
 
     def value(self, kind: str) -> Any:
-        """A value of `kind`: flag, bool, int, float, ints, vector, matrix, or several of them."""
+        """A value of `kind`, or of several kinds with spaces between.
+
+        Kinds: flag, bool, int, float, ints, pairs (of ints), vector, matrix, packed (a symmetric
+        matrix).
+        """
         if kind == "flag":
             return True
         if " " in kind:
@@ -103,8 +107,12 @@ class KaldiReader:
             return self._array({"FM": "<f4", "DM": "<f8"}, 2) if self.binary else self._rows()
         if kind == "bool":
             return self._boolean()
+        if kind == "packed":
+            return self._packed()
         if kind == "ints":
             return self.integers()
+        if kind == "pairs":
+            return self._pairs()
         return self._number(kind)
 
     def integer(self) -> int:
@@ -126,6 +134,41 @@ class KaldiReader:
         if size != 4:
             raise self.fail(f"integers of {size} bytes, which this reader does not know")
         return [int(x) for x in np.frombuffer(self.take(4 * count), dtype="<i4")]
+
+    def _pairs(self) -> list[tuple[int, int]]:
+        if self.binary:
+            size = self.take(1)[0]
+            count = struct.unpack("<i", self.take(4))[0]
+            if size != 4:
+                raise self.fail(f"integers of {size} bytes, which this reader does not know")
+            numbers = np.frombuffer(self.take(8 * count), dtype="<i4")
+        else:
+            numbers = self._rows(np.int64, b",").ravel()
+            if len(numbers) % 2:
+                raise self.fail("pairs of integers of which one lacks its second")
+        return [(int(a), int(b)) for a, b in numbers.reshape(-1, 2)]
+
+    def _packed(self) -> np.ndarray:
+        """The whole of a symmetric matrix, which is written as its lower triangle."""
+        if self.binary:
+            code = self.token()
+            kind = {"FP": "<f4", "DP": "<f8"}.get(code)
+            if kind is None:
+                raise self.fail(f"unknown precision {code[:8]!r}: expected one of FP, DP")
+            size = self.integer()
+            if size < 0:
+                raise self.fail(f"a size of {size}: the file is damaged; copy or train it again")
+            data = self.take(np.dtype(kind).itemsize * size * (size + 1) // 2)
+            triangle = np.frombuffer(data, dtype=kind)
+        else:
+            triangle = self._rows(np.float64, b"\n").ravel()
+            size = (math.isqrt(8 * len(triangle) + 1) - 1) // 2
+            if size * (size + 1) // 2 != len(triangle):
+                raise self.fail(f"{len(triangle)} numbers, which are no triangle of a matrix")
+        matrix = np.empty((size, size), dtype=triangle.dtype)
+        matrix[np.tril_indices(size)] = triangle
+        matrix.T[np.tril_indices(size)] = triangle
+        return matrix
 
     def _boolean(self) -> bool:
         letter = self.take(1).decode("latin1") if self.binary else self.token()
@@ -163,12 +206,15 @@ class KaldiReader:
         data = self.take(kind.itemsize * math.prod(shape))
         return np.frombuffer(data, dtype=kind).reshape(shape)
 
-    def _rows(self, kind: type[np.generic] = np.float32) -> np.ndarray:
+    def _rows(self, kind: type[np.generic] = np.float32, joined_by: bytes = b"") -> np.ndarray:
+        """The rows of an array in text; numbers may be joined by one character more."""
         self.expect("[")
         end = self.data.find(b"]", self.at)
         if end < 0:
             raise self.fail("an array without its closing bracket: the file is cut short")
         body = self.take(end + 1 - self.at)[:-1]
+        if joined_by:
+            body = body.replace(joined_by, b" ")
         rows = [row for row in body.decode("ascii", "replace").split("\n") if row.strip()]
         try:
             with np.errstate(over="ignore"):
@@ -209,8 +255,8 @@ class KaldiWriter:
         double = isinstance(value, np.float64)
         self.stream.write(struct.pack("<bd" if double else "<bf", 8 if double else 4, value))
 
-    def integers(self, values: Sequence[int]) -> None:
-        """A vector of 32-bit integers."""
+    def integers(self, values: Sequence[int] | Sequence[tuple[int, int]]) -> None:
+        """A vector of 32-bit integers, or of pairs of them."""
         self.stream.write(struct.pack("<bi", 4, len(values)))
         self.stream.write(np.asarray(values, dtype="<i4").tobytes())
 
@@ -228,6 +274,7 @@ class KaldiWriter:
                 "int": self.integer,
                 "float": self.float,
                 "ints": self.integers,
+                "pairs": self.integers,
             }
             writers[kind](value)
 

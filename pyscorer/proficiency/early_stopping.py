@@ -104,7 +104,7 @@ def train_stopped(
     initialise_glorot(network)
     average = copy.deepcopy(network).eval().requires_grad_(False)
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=shape.learning_rate, weight_decay=shape.weight_decay, fused=True
+        network.parameters(), lr=shape.learning_rate, weight_decay=shape.weight_decay
     )
     items, numbers = stacked(members)
     lengths = None if inputs.lengths is None else inputs.lengths[items.pairs]

@@ -45,7 +45,7 @@ class ExpertOptions:
     epochs: int = option(0, "passes over the training pairs, at most by protocol paper", ge=0)
     batch: int = option(0, "pairs a step and member; 64, by protocol paper 32", ge=0)
     patience: int = option(
-        4, "by protocol paper, epochs without a lower validation loss that end training", ge=1
+        8, "by protocol paper, epochs without a lower validation loss that end training", ge=1
     )
     seed: int = option(1, "first seed", ge=0)
 

@@ -159,7 +159,15 @@ def test_a_raw_network_is_refused(kaldi: Path):
     [
         ("--sample-frequency=8000", r"mfcc\.conf:2: the model expects --sample-frequency=8000"),
         ("--num-ceps=13  # plain", "expects --num-ceps=13"),
-        ("--low-freq=x", "not a number"),
+        ("--low-freq=x", r"mfcc\.conf:2: --low-freq must be a number"),
+        ("--frame-shift=5", "expects --frame-shift=5, where the features here have 10"),
+        ("--num_mel_bins=23", r"mfcc\.conf:2: the model expects --num-mel-bins=23"),
+        ("--window-type=hamming", "expects --window-type=hamming"),
+        ("--use-energy", r"mfcc\.conf:2: the model expects --use-energy=true"),
+        ("--snip-edges=false", "expects --snip-edges=false"),
+        ("--num-mel-bins=40", r"mfcc\.conf: no line --high-freq, for which Kaldi takes 0"),
+        ("--num-mels=40", "option --num-mels is not known"),
+        ("--subtract-mean=true", r"mfcc\.conf:2: --subtract-mean=True is not done here"),
     ],
 )
 def test_a_model_of_other_features_is_refused(kaldi: Path, line: str, message: str):
