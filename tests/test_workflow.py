@@ -63,7 +63,8 @@ def test_every_target_plans_in_a_folder_of_any_name(engine: str, foreign: bool, 
     config = SECTIONS | {"engine": engine, "kaldi": {"jobs": 2, "epochs": 1, "mono_iterations": 3}}
     if foreign:
         config["acoustic_model"] = str(folder / "final.mdl")
-        (folder / "final.mdl").touch()
+        for name in ("final.mdl", "tree"):
+            (folder / name).touch()
     results = folder / "results" / "sample"
     planned = dry_run(folder, *TARGETS, f"{results}/kaldi", f"{results}/vosk", **config)
     counts = planned.counts
