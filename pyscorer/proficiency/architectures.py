@@ -97,8 +97,8 @@ def as_printed(expert: str, members: int) -> Architecture:
     """The expert as Papi et al. 2020, section 3, trained theirs.
 
     A constant rate of .001, at most 50 epochs; rows weigh alike, and a network leaves out each of
-    `members` folds. Of its networks only LSTM-W2V-L has the modified loss; how FBK's were trained is
-    not printed, and theirs keep their own, or two of them would be the same. No LSTM has dropout.
+    `members` folds. Of its networks only LSTM-W2V-L has the modified loss; how FBK's were trained
+    is not printed, and theirs keep their own, or two would be the same. No LSTM has dropout.
     LSTM-BERT reads the German prompt.
     """
     shape = architecture(expert)
