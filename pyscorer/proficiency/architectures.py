@@ -56,9 +56,6 @@ EXPERTS: dict[str, Architecture] = {
     "LSTM-BERT-DE": Architecture(
         "bert_german", (100, 100, 20, 20), True, dropout=0.1, epochs=6, paper_input=769
     ),
-    "LSTM-BERT-EN": Architecture(
-        "bert", (100, 100, 20, 20), True, dropout=0.1, epochs=6, paper_input=769
-    ),
     "FFN-SPM": Architecture(
         "units", (64,), gross_factor=3.0, dropout=0.5, epochs=12, weight_decay=1e-3
     ),
@@ -80,9 +77,8 @@ EXPERTS: dict[str, Architecture] = {
 }
 """Expert -> default architecture.
 
-FFN-SPM, FFN-JOINED and TREES are our own. LSTM-BERT-DE reads the German prompt, LSTM-BERT-EN the
-translated one, which LSTM-BERT reads in our protocol alone. The acoustic ones are the future work
-that the paper names, our own as well: see answer_encoder.KINDS.
+FFN-SPM, FFN-JOINED and TREES are our own; LSTM-BERT-DE reads the German prompt. The acoustic ones
+are the future work that the paper names, our own as well: see answer_encoder.KINDS.
 """
 
 
@@ -99,14 +95,14 @@ def as_printed(expert: str, members: int) -> Architecture:
     A constant rate of .001, at most 50 epochs; rows weigh alike, and a network leaves out each of
     `members` folds. Of its networks only LSTM-W2V-L has the modified loss; how FBK's were trained
     is not printed, and theirs keep their own, or two of them would be the same. No LSTM has
-    dropout. LSTM-BERT reads the German prompt.
+    dropout. LSTM-BERT reads the prompt's translation, as its encoder is for English; LSTM-BERT-DE
+    reads the German one.
     """
     shape = architecture(expert)
     own = expert == "LSTM-W2V-L" or expert.startswith("fbk")
     gross = shape.gross_factor if own else 1.0
     return replace(
         shape,
-        kind="bert_german" if expert == "LSTM-BERT" else shape.kind,
         gross_factor=gross,
         dropout=0.0 if shape.recurrent else shape.dropout,
         epochs=50,

@@ -34,9 +34,9 @@ def test_networks_have_the_layers_of_table_1(expert):
     assert shape.recurrent == expert.startswith("LSTM")
 
 
-def test_lstm_bert_reads_the_prompt_as_it_is_printed():
-    assert as_printed("LSTM-BERT", 10).kind == "bert_german"
-    assert as_printed("LSTM-BERT-EN", 10).kind == "bert"
+def test_lstm_bert_reads_the_prompt_in_translation_or_in_german():
+    assert as_printed("LSTM-BERT", 10).kind == "bert"
+    assert as_printed("LSTM-BERT-DE", 10).kind == "bert_german"
     for expert in rows("papi2020", "1"):
         assert as_printed(expert, 10).hidden == neurons("1", expert)[1:-1]
 
