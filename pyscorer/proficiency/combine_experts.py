@@ -3,16 +3,18 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveFloat
 
 from pyscorer.contract.files import atomic_directory
 from pyscorer.errors import InputError
 from pyscorer.options import option
+from pyscorer.parallel import one_thread, shared_map
 from pyscorer.proficiency.build_systems import GRAMMAR, grammar_matches
 from pyscorer.proficiency.crossed_decisions import (
     PARTS,
@@ -29,13 +31,9 @@ from pyscorer.proficiency.crossed_decisions import (
 )
 from pyscorer.proficiency.crossed_gates import (
     CrossedGateOptions,
-    CrossedRows,
     GateInputs,
-    mix_rows,
-    mix_test,
-    train_gates,
 )
-from pyscorer.proficiency.mixture import concatenate
+from pyscorer.proficiency.crossed_mixtures import Experts, Group, Mixture, mixed
 from pyscorer.proficiency.pairs import PairTable, load_data
 from pyscorer.proficiency.paper_combinations import (
     DNNS,
@@ -58,7 +56,6 @@ FEWEST_VOTES = 6
 """FBK networks at least, as the paper has its 6 best."""
 
 Kind = Literal["reference", "vote", "fbk", "network", "own", "pseudo-joint", "mixture"]
-Group = Literal["paper", "search", "ours"]
 
 
 @dataclass(frozen=True)
@@ -71,14 +68,19 @@ class CombineOptions:
     min_recall: float = option(0.85, "of right responses, of a tuned threshold", ge=0, le=1)
     min_rejection: float = option(0.5, "of wrong responses, of a tuned threshold", ge=0, le=1)
     searched_mixtures: int = option(
-        3, "further mixtures: of the combinations whose pseudo-joint is best on validation", ge=0
+        2, "further mixtures: of the combinations whose pseudo-joint is best on validation", ge=0
     )
     gate_inputs: GateInputs = option(
         "posteriors", "what a gate sees of each expert: all posteriors, or that of acceptance"
     )
+    gate_factors: tuple[PositiveFloat, ...] = option(
+        (6.0, 12.0),
+        "further values of lambda, what accepting a wrong meaning costs (the paper's 3), for the "
+        "mixtures that are best on validation",
+    )
     gate_epochs: int = option(50, "passes over the training rows at most", ge=1)
     gate_patience: int = option(5, "passes without a lower validation loss that end it", ge=1)
-    gate_batch: int = option(128, "rows a step", ge=1)
+    gate_batch: int = option(256, "rows a step", ge=1)
     seed: int = option(0, "seed of the gates", ge=0)
 
 
@@ -92,24 +94,6 @@ class Combination:
     members: tuple[str, ...]
     decisions: Decisions
     validation: dict[str, float]
-
-
-@dataclass(frozen=True)
-class _Experts:
-    """outputs: seeds x folds x N x c. said: their views."""
-
-    outputs: dict[str, NDArray]
-    said: dict[str, Words]
-    crossing: Crossing
-
-    def seeds(self, members: Sequence[str]) -> int:
-        """How many seeds all of them have: a combination has no more."""
-        return min(len(self.outputs[m]) for m in members)
-
-    def words(self, members: Sequence[str]) -> list[Words]:
-        """What the members say, of the seeds that all of them have."""
-        seeds = self.seeds(members)
-        return [{part: said[:seeds] for part, said in self.said[m].items()} for m in members]
 
 
 def load_crossing(data: Path, experts: Sequence[Path]) -> tuple[dict[str, NDArray], PairTable, Any]:
@@ -134,13 +118,16 @@ def load_crossing(data: Path, experts: Sequence[Path]) -> tuple[dict[str, NDArra
     return outputs, table, grammar
 
 
-def combine_experts(data: Path, experts: list[Path], out: Path, options: CombineOptions) -> None:
+@one_thread()
+def combine_experts(
+    data: Path, experts: list[Path], out: Path, options: CombineOptions, jobs: int = 1
+) -> None:
     """Decide with every expert, with the paper's named combinations and those it searched.
 
     Experts are ranked on validation rows. Pseudo-joint models are made of all combinations of
     `paper_combinations.searched`, mixtures of the paper's two and of some of the others; of both
     also with the experts that the paper has not. An expert may have fewer seeds than the others:
-    what it is combined in has as many.
+    what it is combined in has as many. Gates are trained in `jobs` processes (0: one a core).
     Writes out/systems.json (name, kind, group, members and validation metrics of each, the ranking,
     and what validation chose) and out/decisions.npz: `<i>.<part>`, seeds x rows booleans, of the
     parts of `crossed_decisions.PARTS` (of training rows all, counted or not), `<i>.<part>.tuned`
@@ -176,7 +163,7 @@ def combine_experts(data: Path, experts: list[Path], out: Path, options: Combine
     if matches is not None:
         matched = grammar_words(table, matches, len(next(iter(outputs.values()))))
         found.append(_of(GRAMMAR, "reference", "ours", (), matched, crossing))
-    found += _combinations(_Experts(outputs, said, crossing), ranking, options)
+    found += _combinations(Experts(outputs, said, crossing), ranking, options, jobs)
     best = _best(found)
     log.info("validation chooses %s", best)
     _write(out, found, ranking, best, options)
@@ -204,7 +191,7 @@ def _of(
 
 
 def _combinations(
-    experts: _Experts, ranking: Mapping[str, Sequence[str]], options: CombineOptions
+    experts: Experts, ranking: Mapping[str, Sequence[str]], options: CombineOptions, jobs: int
 ) -> list[Combination]:
     """Pseudo-joint models and mixtures: the paper's, those of the search, and with our experts."""
     space, own = searched(ranking), own_combinations(ranking)
@@ -213,62 +200,56 @@ def _combinations(
         said = joined(experts.words(members), experts.crossing)
         return _of(f"PJ{name}", "pseudo-joint", group, members, said, experts.crossing)
 
-    def mixture(name: str, group: Group, members: Sequence[str]) -> Combination:
-        said = _mixed(f"MIX{name}", members, experts, options)
-        return _of(f"MIX{name}", "mixture", group, members, said, experts.crossing)
+    def mixtures(tasks: Sequence[Mixture]) -> list[Combination]:
+        results = shared_map(mixed, (experts, gate_options), tasks, jobs)
+        return [
+            _of(task.name, "mixture", task.group, task.members, said, experts.crossing)
+            for task, said in zip(tasks, results, strict=True)
+        ]
 
-    named = [name.removeprefix("PJ") for name in PSEUDO_JOINTS]
-    joints = [
-        joint(name, "paper" if name in named else "search", space[name])
-        for name in distinct(space, named)
-    ]
-    mixed = [name.removeprefix("MIX") for name in MIXTURES]
-    others = sorted(
-        (c for c in joints if c.members not in {space[name] for name in mixed}),
-        key=lambda c: -c.validation["d_full"],
-    )
-    further = [c.name.removeprefix("PJ") for c in others[: options.searched_mixtures]]
-    return [
-        *joints,
-        *(joint(name, "ours", members) for name, members in own.items()),
-        *(mixture(name, "paper", space[name]) for name in mixed),
-        *(mixture(name, "search", space[name]) for name in further),
-        *(mixture(name, "ours", members) for name, members in own.items()),
-    ]
-
-
-def _mixed(name: str, members: Sequence[str], experts: _Experts, options: CombineOptions) -> Words:
-    """Train the gates of a mixture and apply them."""
-    crossing, table = experts.crossing, experts.crossing.table
-    words = experts.words(members)
-    tested, validated = (
-        concatenate([said[part] for said in words]) for part in ("tested", "validated")
-    )
-    rows = CrossedRows(
-        tested,
-        validated,
-        crossing.labels,
-        crossing.folds,
-        crossing.counted,
-        table.n_folds,
-    )
     gate_options = CrossedGateOptions(
         inputs=options.gate_inputs,
         epochs=options.gate_epochs,
         patience=options.gate_patience,
         batch=options.gate_batch,
-        learning_rate=SLOW.get(name, 1e-3),
         seed=options.seed,
     )
-    log.info("gates of %s: %s", name, ", ".join(members))
-    gates = train_gates(rows, table.classes, gate_options)
-    tested, validated = mix_rows(gates, rows, options.gate_inputs)
-    outputs = [experts.outputs[m][: experts.seeds(members)] for m in members]
-    test, second = (
-        mix_test(gates, concatenate([o[:, :, at] for o in outputs]), options.gate_inputs)
-        for at in (table.test_rows, table.second_rows)
+    named = [name.removeprefix("PJ") for name in PSEUDO_JOINTS]
+    joints = [
+        joint(name, "paper" if name in named else "search", space[name])
+        for name in distinct(space, named)
+    ]
+    theirs = {space[name.removeprefix("MIX")] for name in MIXTURES}
+    others = sorted(
+        (c for c in joints if c.members not in theirs),
+        key=lambda c: -c.validation["d_full"],
     )
-    return {"tested": tested, "validated": validated, "test": test, "second": second}
+    further = [c.name.removeprefix("PJ") for c in others[: options.searched_mixtures]]
+    tasks = [
+        Mixture(name, "paper", space[name.removeprefix("MIX")], learning_rate=SLOW.get(name, 1e-3))
+        for name in MIXTURES
+    ]
+    tasks += [Mixture(f"MIX{name}", "search", space[name]) for name in further]
+    tasks += [Mixture(f"MIX{name}", "ours", members) for name, members in own.items()]
+    found = mixtures(tasks)
+    best = _best(found)
+    again = [
+        replace(
+            task,
+            name=f"{task.name}, lambda {factor:g}",
+            group="ours" if task.group == "ours" else "search",
+            gross_factor=factor,
+        )
+        for task in tasks
+        if task.name in best.values()
+        for factor in options.gate_factors
+    ]
+    return [
+        *joints,
+        *(joint(name, "ours", members) for name, members in own.items()),
+        *found,
+        *mixtures(again),
+    ]
 
 
 def _best(found: Sequence[Combination]) -> dict[str, str]:

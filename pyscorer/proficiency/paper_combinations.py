@@ -16,6 +16,8 @@ FBK_COUNTS, DNN_COUNTS = (1, 3, 6), (1, 2, 3)
 PSEUDO_JOINTS = ("PJ-1FbkB-Dfull", "PJ3-3FbkB-F1")
 MIXTURES = ("MIX-3FbkB-F1", "MIX2-3FbkB-F1")
 """The combinations of Table 3."""
+EXTENDED = ("-1FbkB-Dfull", "-3FbkB-F1")
+"""Those of the searched combinations in which our own experts are mixed as well."""
 
 Ranking = Mapping[str, Sequence[str]]
 
@@ -53,14 +55,15 @@ def searched(ranking: Ranking) -> dict[str, tuple[str, ...]]:
 
 
 def own_combinations(ranking: Ranking) -> dict[str, tuple[str, ...]]:
-    """Combinations with the experts that the paper has not: with the members of MIX-3FbkB-F1, and
-    all experts. None where there are no such experts.
+    """Combinations with the experts that the paper has not: with the members of PJ-1FbkB-Dfull, of
+    MIX-3FbkB-F1, and all experts. None where there are no such experts.
     """
     everyone = ranking["d_full"]
     own = [e for e in everyone if not is_fbk(e) and e not in DNNS]
     if not own:
         return {}
-    return {"-3FbkB-F1 + ours": (*searched(ranking)["-3FbkB-F1"], *own), "-all": tuple(everyone)}
+    found = {f"{name} + ours": (*searched(ranking)[name], *own) for name in EXTENDED}
+    return found | {"-all": tuple(everyone)}
 
 
 def distinct(combinations: Mapping[str, tuple[str, ...]], first: Sequence[str]) -> list[str]:

@@ -77,6 +77,7 @@ def test_six_best_of_five_networks_are_no_combination_and_two_are_too_few():
 def test_our_experts_are_mixed_in_beside_the_papers_combinations():
     order = ["TREES", *FBK, "FFN-SPM", *DNNS]
     assert own_combinations(ranking(order, order)) == {
+        "-1FbkB-Dfull + ours": ("fbk1", "LSTM-W2V", "TREES", "FFN-SPM"),
         "-3FbkB-F1 + ours": ("fbk1", "fbk2", "fbk3", "LSTM-W2V", "TREES", "FFN-SPM"),
         "-all": tuple(order),
     }

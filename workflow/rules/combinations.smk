@@ -18,7 +18,7 @@ rule combine_experts:
     benchmark:
         P_BENCHMARKS / "combine_experts.tsv"
     shell:
-        "OMP_NUM_THREADS={threads} pyscorer combine_experts {params.folders} {params.options}"
+        "pyscorer combine_experts {params.folders} --jobs {threads} {params.options}"
         " 2>&1 | tee {log:q}"
 
 
