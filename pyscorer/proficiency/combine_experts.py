@@ -67,6 +67,7 @@ class CombineOptions:
     )
     min_recall: float = option(0.85, "of right responses, of a tuned threshold", ge=0, le=1)
     min_rejection: float = option(0.5, "of wrong responses, of a tuned threshold", ge=0, le=1)
+    voters: int = option(3, "FBK networks that vote: the best by D_full on validation rows", ge=1)
     searched_mixtures: int = option(
         2, "further mixtures: of the combinations whose pseudo-joint is best on validation", ge=0
     )
@@ -155,9 +156,9 @@ def combine_experts(
         )
     ranking = rank({c.name: c.validation for c in found})
     log.info("ranking on validation rows: %s", ranking)
-    words = [said[c.name] for c in fbk]
-    decisions = vote([c.decisions for c in fbk], words)
-    names = tuple(c.name for c in fbk)
+    of_name = {c.name: c for c in fbk}
+    names = tuple(name for name in ranking["d_full"] if name in of_name)[: options.voters]
+    decisions = vote([of_name[n].decisions for n in names], [said[n] for n in names])
     metrics = validation_metrics(decisions, crossing)
     found.append(Combination(VOTE, "vote", "paper", names, decisions, metrics))
     if matches is not None:

@@ -84,6 +84,13 @@ def test_every_row_of_the_paper_stands_in_its_table(run: Path):
     ]
 
 
+def test_the_fbk_networks_that_are_best_on_validation_vote(run: Path):
+    systems = load_combined(run / "combined").systems
+    value = {s["name"]: s["validation"]["d_full"] for s in systems if s["kind"] == "fbk"}
+    (vote,) = (s for s in systems if s["kind"] == "vote")
+    assert vote["members"] == sorted(value, key=lambda name: (-value[name], name))[:3]
+
+
 def test_figures_of_the_tables_are_those_of_the_outputs(run: Path):
     table, _ = load_data(run / "data")
     outputs = np.load(run / "experts" / "fbk2" / "outputs.npy")
