@@ -1,5 +1,6 @@
 """What Papi et al.'s tables say of a system, in cross-validation and on test rows."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from pyscorer.proficiency.crossed_decisions import learnt_pairs
 from pyscorer.proficiency.pairs import PairTable, speaker_of
 
 METRICS = ("d_full", "accuracy", "f1")
+DECIDED = {False: "the largest output", True: "tuned thresholds"}
+"""Whether thresholds are tuned -> what decides."""
 
 
 @dataclass(frozen=True)
@@ -177,21 +180,21 @@ def compare(combined: Combined, parts: Sequence[Tested]) -> pd.DataFrame:
     )
     (baseline,) = combined.named(kind="vote")
     found = []
-    for tested in parts:
+    for tested, tuned in itertools.product(parts, (False, True)):
         # The rows as they are come first.
         weights = np.vstack([np.ones(len(tested.rows), np.float32), tested.weights])
         values = {
-            name: mean_metrics(combined.accepted(name, tested), tested.labels, weights)["d_full"]
+            name: mean_metrics(combined.accepted(name, tested, tuned), tested.labels, weights)
             for name in by_name
         }
         for name in asked:
             members = by_name[name]["members"]
             for rival in (max(members, key=lambda m: value[m]), baseline):
-                difference = values[name] - values[rival]
+                difference = values[name]["d_full"] - values[rival]["d_full"]
                 low, high = percentile_interval(difference[1:])
                 found.append(
-                    {"tested_on": tested.title, "model": name, "against": rival}
-                    | {"difference": float(difference[0])}
+                    {"tested_on": tested.title, "decided_by": DECIDED[tuned]}
+                    | {"model": name, "against": rival, "difference": float(difference[0])}
                     | {"difference_low": low, "difference_high": high}
                     | {"better": float((difference[1:] > 0).mean())}
                 )

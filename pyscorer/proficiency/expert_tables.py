@@ -209,14 +209,11 @@ def _sections(
                 {"title": f"{table.title}; {title}", "header": tuple(COLUMNS.values())}
                 | {"rows": [cells(row) for row in _records(of_part)]}
             )
-    for title, of_part in comparisons.groupby("tested_on", sort=False):
-        found.append(
-            {
-                "title": f"Paired bootstrap; {title}",
-                "header": COMPARED,
-                "rows": [_compared(row) for row in _records(of_part)],
-            }
-        )
+    by = ["tested_on", "decided_by"]
+    for (title, decided), of_part in comparisons.groupby(by, sort=False):
+        rows_of_part = [_compared(row) for row in _records(of_part)]
+        heading = f"Paired bootstrap; {title}, decided by {decided}"
+        found.append({"title": heading, "header": COMPARED, "rows": rows_of_part})
     return found
 
 

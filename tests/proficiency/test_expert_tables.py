@@ -246,7 +246,10 @@ def test_combinations_are_held_against_their_best_member_and_the_baseline():
     bad, good = [[1, 1, 1, 0, 1, 0, 1, 1, 1]], [[1, 1, 0, 1, 0, 0, 1, 1, 0]]
     combined = combined_of(table, a=good, b=bad, V=bad, J=bad, M=good)
     found = compare(combined, parts_tested(table, 50, 0))
+    assert len(found) == 2 * 3 * 4 and found["decided_by"].nunique() == 2
     of_cross = found[found["tested_on"] == "cross-validation over rows"]
+    assert of_cross["model"].tolist() == 2 * ["M", "M", "J", "J"]
+    of_cross = of_cross[of_cross["decided_by"] == "the largest output"]
     assert list(zip(of_cross["model"], of_cross["against"], strict=True)) == [
         *(("M", "b"), ("M", "V"), ("J", "b"), ("J", "V"))
     ]
