@@ -210,9 +210,10 @@ def _sections(
                 | {"rows": [cells(row) for row in _records(of_part)]}
             )
     by = ["tested_on", "decided_by"]
-    for (title, decided), of_part in comparisons.groupby(by, sort=False):
+    for key, of_part in comparisons.groupby(by, sort=False):
+        where, decided = key
         rows_of_part = [_compared(row) for row in _records(of_part)]
-        heading = f"Paired bootstrap; {title}, decided by {decided}"
+        heading = f"Paired bootstrap; {where}, decided by {decided}"
         found.append({"title": heading, "header": COMPARED, "rows": rows_of_part})
     return found
 
