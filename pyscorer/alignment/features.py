@@ -61,10 +61,15 @@ def mfcc(samples: np.ndarray, kind: Kind) -> np.ndarray:
             f"{len(samples) / SAMPLE_RATE * 1000:.0f} ms of audio, shorter than one analysis "
             "window of 25 ms; leave the recording out"
         )
-    computer = knf.OnlineMfcc(_mfcc_options(kind))
-    computer.accept_waveform(SAMPLE_RATE, (samples * _INT16_RANGE).tolist())
+    return np.stack(mfcc_frames(_mfcc_options(kind), samples))
+
+
+def mfcc_frames(options: knf.MfccOptions, samples: np.ndarray) -> list[np.ndarray]:
+    """Frame after frame of MFCC by any options, of `samples` in [-1, 1); none if they are few."""
+    computer = knf.OnlineMfcc(options)
+    computer.accept_waveform(options.frame_opts.samp_freq, (samples * _INT16_RANGE).tolist())
     computer.input_finished()
-    return np.stack([computer.get_frame(t) for t in range(computer.num_frames_ready)])
+    return [computer.get_frame(t) for t in range(computer.num_frames_ready)]
 
 
 def cmvn_stats(features: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from typing import Any
 import kaldi_native_fbank as knf
 import numpy as np
 
+from pyscorer.alignment.features import mfcc_frames
 from pyscorer.errors import InputError
 from pyscorer.kaldi.conf_file import conf_lines
 
@@ -116,16 +117,14 @@ def mfcc_as(settings: Mapping[str, Any], samples: np.ndarray) -> np.ndarray:
     for part, names in parts:
         for name, (attribute, _) in names.items():
             setattr(part, attribute, settings[name])
-    rate = settings["sample-frequency"]
-    computer = knf.OnlineMfcc(options)
-    computer.accept_waveform(rate, (samples * 32768.0).tolist())
-    computer.input_finished()
-    if not computer.num_frames_ready:
+    frames = mfcc_frames(options, samples)
+    if not frames:
+        milliseconds = len(samples) / settings["sample-frequency"] * 1000
         raise InputError(
-            f"{len(samples) / rate * 1000:.0f} ms of audio, shorter than one analysis window of "
+            f"{milliseconds:.0f} ms of audio, shorter than one analysis window of "
             f"{settings['frame-length']:g} ms; leave the recording out"
         )
-    return np.stack([computer.get_frame(t) for t in range(computer.num_frames_ready)])
+    return np.stack(frames)
 
 
 def check_same_features(path: Path, wanted: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyscorer.alignment.features import cmvn_stats
 from pyscorer.errors import InputError
 
 _VARIANCE_FLOOR = 1e-20
@@ -80,12 +81,8 @@ def normalised_splices(
 
 def add_to_stats(stats: np.ndarray | None, features: np.ndarray) -> np.ndarray:
     """CMVN statistics (2 x (dim + 1)) of a speaker with one more utterance."""
-    wide = features.astype(np.float64)
-    total = np.zeros((2, features.shape[1] + 1)) if stats is None else stats.copy()
-    total[0, :-1] += wide.sum(axis=0)
-    total[1, :-1] += (wide**2).sum(axis=0)
-    total[0, -1] += len(wide)
-    return total
+    own = cmvn_stats(features)
+    return own if stats is None else stats + own
 
 
 def _running_stats(features: np.ndarray, window: int) -> np.ndarray:

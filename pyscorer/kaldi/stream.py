@@ -129,19 +129,19 @@ class KaldiReader:
         if not self.binary:
             rows = self._rows(np.int64)
             return [int(x) for x in rows.ravel()]
+        return [int(x) for x in self._integers(1)]
+
+    def _integers(self, each: int) -> np.ndarray:
+        """The 32-bit integers of a binary vector whose elements have `each` of them."""
         size = self.take(1)[0]
         count = struct.unpack("<i", self.take(4))[0]
         if size != 4:
             raise self.fail(f"integers of {size} bytes, which this reader does not know")
-        return [int(x) for x in np.frombuffer(self.take(4 * count), dtype="<i4")]
+        return np.frombuffer(self.take(4 * each * count), dtype="<i4")
 
     def _pairs(self) -> list[tuple[int, int]]:
         if self.binary:
-            size = self.take(1)[0]
-            count = struct.unpack("<i", self.take(4))[0]
-            if size != 4:
-                raise self.fail(f"integers of {size} bytes, which this reader does not know")
-            numbers = np.frombuffer(self.take(8 * count), dtype="<i4")
+            numbers = self._integers(2)
         else:
             numbers = self._rows(np.int64, b",").ravel()
             if len(numbers) % 2:

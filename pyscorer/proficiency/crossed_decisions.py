@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pyscorer.evaluation.acceptance import Exams, choose_threshold, count_decisions
 from pyscorer.proficiency.combine import pseudo_joint, shares_of
-from pyscorer.proficiency.crossing import mean_view, tested_view, validation_view
+from pyscorer.proficiency.crossing import held_out, mean_view, tested_view, validation_view
 from pyscorer.proficiency.pairs import PairTable
 from pyscorer.proficiency.paper_combinations import CRITERIA
 from pyscorer.proficiency.selection import Validation, choose
@@ -66,7 +66,7 @@ class Crossing:
         return {"tested": tested, "validated": validated} | dict.fromkeys(PARTS[2:], everywhere)
 
     def _learnt(self, fold: int) -> NDArray[np.bool_]:
-        learnt: NDArray[np.bool_] = ~np.isin(self.folds, (fold, (fold + 1) % self.table.n_folds))
+        learnt: NDArray[np.bool_] = ~np.isin(self.folds, held_out(fold, self.table.n_folds))
         return learnt
 
 
@@ -89,7 +89,7 @@ def learnt_pairs(table: PairTable) -> NDArray[np.bool_]:
         folds_of.setdefault(response.pair, set()).add(fold)
     return np.array(
         [
-            bool(folds_of[response.pair] - {fold, (fold + 1) % table.n_folds})
+            bool(folds_of[response.pair].difference(held_out(fold, table.n_folds)))
             for response, fold in zip(table.train, folds.tolist(), strict=True)
         ]
     )

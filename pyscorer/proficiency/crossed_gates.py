@@ -9,8 +9,9 @@ import torch
 from numpy.typing import NDArray
 
 from pyscorer.contract.classes import Classes
+from pyscorer.proficiency.crossing import held_out
 from pyscorer.proficiency.early_stopping import Stopping
-from pyscorer.proficiency.loss import GROSS_FACTOR, expert_loss, member_losses
+from pyscorer.proficiency.loss import GROSS_FACTOR, expert_loss
 from pyscorer.proficiency.mixture import averaging_gate, gate_sizes, mix
 from pyscorer.proficiency.networks import Network
 from pyscorer.proficiency.train_members import batches
@@ -40,11 +41,11 @@ class CrossedRows:
 
     def learnt(self, fold: int) -> NDArray[np.int64]:
         """The rows that the gate of a fold is trained on: held out in neither it nor the next."""
-        return np.flatnonzero(~np.isin(self.folds, (fold, (fold + 1) % self.n_folds)))
+        return np.flatnonzero(~np.isin(self.folds, held_out(fold, self.n_folds)))
 
     def stopped_on(self, fold: int) -> NDArray[np.int64]:
         """The rows whose loss stops the gate of a fold."""
-        return self.judged((fold + 1) % self.n_folds)
+        return self.judged(held_out(fold, self.n_folds)[1])
 
     def judged(self, fold: int) -> NDArray[np.int64]:
         """The rows of a fold that are tested, and validated by the fold before it."""
@@ -114,14 +115,16 @@ def _train_seed(
     for epoch in range(options.epochs + 1):
         with torch.inference_mode():
             z, _ = say(gate, validated[index], options.inputs)
-            found = member_losses(z, labels[index], real, options.gross_factor, classes.gross)
+            found = expert_loss(z, labels[index], real, options.gross_factor, classes.gross)
         if stop.ends(epoch, found) or epoch == options.epochs:
             break
         for chosen, own in batches(learnt, None, options.batch, rng):
             rows_of = torch.from_numpy(chosen)
             z, _ = say(gate, tested[rows_of], options.inputs)
             weights = torch.from_numpy(own.astype(np.float32))
-            loss = expert_loss(z, labels[rows_of], weights, options.gross_factor, classes.gross)
+            loss = expert_loss(
+                z, labels[rows_of], weights, options.gross_factor, classes.gross
+            ).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -12,6 +12,11 @@ from pyscorer.errors import InputError
 from pyscorer.proficiency.pairs import UNSEEN, PairTable, TrainingItems
 
 
+def held_out(fold: int, n_folds: int) -> tuple[int, int]:
+    """The folds that network `fold` does not learn from: that tests it, and that stops it."""
+    return fold, (fold + 1) % n_folds
+
+
 def tested_items(table: PairTable) -> NDArray[np.bool_]:
     """N: whether an item's training rows may be validated and tested."""
     found = np.zeros(table.n_items, bool)
@@ -27,13 +32,14 @@ def items_of(table: PairTable, rows: NDArray[np.bool_]) -> TrainingItems:
 
 def trained_on(table: PairTable, fold: int) -> TrainingItems:
     """What network `fold` learns from: all folds but its own and the next."""
-    held_out = (UNSEEN, fold, (fold + 1) % table.n_folds)
-    return items_of(table, ~np.isin(table.folds, held_out))
+    left_out = (UNSEEN, *held_out(fold, table.n_folds))
+    return items_of(table, ~np.isin(table.folds, left_out))
 
 
 def stopped_by(table: PairTable, fold: int) -> TrainingItems:
     """What stops network `fold`: those of the next fold that may be tested."""
-    return items_of(table, (table.folds == (fold + 1) % table.n_folds) & tested_items(table))
+    _, stopping = held_out(fold, table.n_folds)
+    return items_of(table, (table.folds == stopping) & tested_items(table))
 
 
 def check_crossed(table: PairTable) -> None:

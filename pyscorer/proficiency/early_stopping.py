@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pyscorer.contract.classes import Classes
 from pyscorer.proficiency.architectures import Architecture
 from pyscorer.proficiency.expert_features import Inputs
-from pyscorer.proficiency.loss import cross_entropy, member_losses
+from pyscorer.proficiency.loss import cross_entropy, expert_loss
 from pyscorer.proficiency.networks import Network, initialise_glorot
 from pyscorer.proficiency.pairs import TrainingItems
 from pyscorer.proficiency.train_members import batches, take
@@ -158,7 +158,7 @@ def _losses(
     if shape.gross_factor == 1:
         return cross_entropy(scores, labels, weights)
     outputs = torch.softmax(scores, dim=-1)
-    return member_losses(outputs, labels, weights, shape.gross_factor, classes.gross)
+    return expert_loss(outputs, labels, weights, shape.gross_factor, classes.gross)
 
 
 class Stopping:

@@ -179,17 +179,20 @@ def compare(combined: Combined, parts: Sequence[Tested]) -> pd.DataFrame:
         ]
     )
     (baseline,) = combined.named(kind="vote")
+    rivals = {
+        name: (max(by_name[name]["members"], key=lambda m: value[m]), baseline) for name in asked
+    }
+    compared = set(asked).union(*rivals.values())
     found = []
     for tested, tuned in itertools.product(parts, (False, True)):
         # The rows as they are come first.
         weights = np.vstack([np.ones(len(tested.rows), np.float32), tested.weights])
         values = {
             name: mean_metrics(combined.accepted(name, tested, tuned), tested.labels, weights)
-            for name in by_name
+            for name in compared
         }
         for name in asked:
-            members = by_name[name]["members"]
-            for rival in (max(members, key=lambda m: value[m]), baseline):
+            for rival in rivals[name]:
                 difference = values[name]["d_full"] - values[rival]["d_full"]
                 low, high = percentile_interval(difference[1:])
                 found.append(

@@ -20,17 +20,6 @@ def expert_loss(
     gross_factor: float = GROSS_FACTOR,
     gross: Sequence[int] = (),
 ) -> torch.Tensor:
-    """The sum of all members' `member_losses`."""
-    return member_losses(outputs, labels, weights, gross_factor, gross).sum()
-
-
-def member_losses(
-    outputs: torch.Tensor,
-    labels: torch.Tensor,
-    weights: torch.Tensor,
-    gross_factor: float = GROSS_FACTOR,
-    gross: Sequence[int] = (),
-) -> torch.Tensor:
     """Each member's weighted mean over items of the squared error to the one-hot class: M.
 
     outputs: M x B x classes. labels, weights: M x B. An item whose meaning is wrong (a class of

@@ -91,7 +91,7 @@ def train_gate(outputs: NDArray[np.float32], table: PairTable, options: GateOpti
             z = mix(gate(x), x)
             weight = torch.from_numpy((items.weights[chosen] * real).astype(np.float32))
             labels = torch.from_numpy(items.classes[chosen])
-            loss = expert_loss(z, labels, weight, options.gross_factor, classes.gross)
+            loss = expert_loss(z, labels, weight, options.gross_factor, classes.gross).sum()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -76,7 +76,7 @@ def train_members(
             weight = torch.from_numpy((items.weights[chosen] * real).astype(np.float32))
             outputs = network(x, lengths)
             labels = torch.from_numpy(items.classes[chosen])
-            loss = expert_loss(outputs, labels, weight, shape.gross_factor, classes.gross)
+            loss = expert_loss(outputs, labels, weight, shape.gross_factor, classes.gross).sum()
             optimizer.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0 * len(members) ** 0.5)

@@ -190,9 +190,14 @@ def _unfreeze(work: _Work, index: int) -> Unfrozen:
     else:
         trained = train_together(module, layers, work.data, work.frames, options, part.place)
         learnt = work.frames.batches(layers, *normal)
+    heard = work.test_frames.batches(layers, *normal)
+    # The train split stands first in what was learnt; the rest has no human score.
     scores = [
-        predict(module, batches, np.arange(len(batches.pooled.keys)), work.data.range)
-        for batches in (learnt, work.test_frames.batches(layers, *normal))
+        predict(module, batches, np.arange(number), work.data.range)
+        for batches, number in (
+            (learnt, len(work.data.scores)),
+            (heard, len(heard.pooled.keys)),
+        )
     ]
     return Unfrozen(trained, *scores)
 

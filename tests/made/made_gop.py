@@ -9,8 +9,19 @@ import pandas as pd
 from pyscorer.contract.files import write_table
 from pyscorer.contract.pooled import write_pooled
 from pyscorer.contract.segments import DURATION_COLUMNS, PhoneSegment
+from pyscorer.scoring.baselines import BaselineOptions
 
 COLUMNS = ("gop", *DURATION_COLUMNS)
+TEACHER = BaselineOptions(
+    kind="gbt",
+    measures=("gop",),
+    seeds=1,
+    folds=3,
+    iterations=30,
+    min_leaf=5,
+    column_share=1.0,
+    jobs=1,
+)
 
 
 def write_split(root: Path, speakers: range, seed: int) -> None:

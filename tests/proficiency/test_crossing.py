@@ -15,7 +15,7 @@ from pyscorer.proficiency import crossing
 from pyscorer.proficiency.architectures import Architecture, as_printed
 from pyscorer.proficiency.early_stopping import distinct_inputs, spread, stacked, train_stopped
 from pyscorer.proficiency.expert_features import Inputs, save_inputs
-from pyscorer.proficiency.loss import cross_entropy, member_losses
+from pyscorer.proficiency.loss import cross_entropy, expert_loss
 from pyscorer.proficiency.networks import BatchedLstm
 from pyscorer.proficiency.pairs import (
     UNSEEN,
@@ -145,7 +145,7 @@ def test_cross_entropy_is_minus_the_log_posterior_weighted():
     assert cross_entropy(sure, torch.tensor([[1]]), torch.ones(1, 1)).tolist() == [200.0]
     outputs = torch.tensor([[[1.0, 0.0]], [[0.0, 1.0]]])
     zero, one = torch.zeros(2, 1, dtype=torch.long), torch.ones(2, 1)
-    assert member_losses(outputs, zero, one).tolist() == [0.0, 1.0]
+    assert expert_loss(outputs, zero, one).tolist() == [0.0, 1.0]
 
 
 def test_a_fused_lstm_is_the_batched_one():

@@ -5,24 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_gop import write_split
+from made_gop import TEACHER, write_split
 
 from pyscorer.contract.files import write_table
 from pyscorer.errors import InputError
 from pyscorer.pronunciation.splicing import read_splices
 from pyscorer.pronunciation.synthetic_scores import read_synthetic, synthetic_scores
 from pyscorer.scoring.baselines import BaselineOptions
-
-OPTIONS = BaselineOptions(
-    kind="gbt",
-    measures=("gop",),
-    seeds=1,
-    folds=3,
-    iterations=30,
-    min_leaf=5,
-    column_share=1.0,
-    jobs=1,
-)
 
 
 @pytest.fixture
@@ -39,7 +28,7 @@ def labels(corpus: Path, part: str = "train") -> Path:
 
 
 def run(
-    corpus: Path, out: str = "out", options: BaselineOptions = OPTIONS, splices: int = 0
+    corpus: Path, out: str = "out", options: BaselineOptions = TEACHER, splices: int = 0
 ) -> pd.DataFrame:
     synthetic_scores(
         corpus / "train/data",
@@ -113,6 +102,6 @@ def test_same_seed_same_scores_on_any_number_of_processes(corpus: Path) -> None:
     import dataclasses
 
     run(corpus, "a")
-    run(corpus, "b", dataclasses.replace(OPTIONS, jobs=2))
+    run(corpus, "b", dataclasses.replace(TEACHER, jobs=2))
     assert (corpus / "a/scores.csv").read_bytes() == (corpus / "b/scores.csv").read_bytes()
     assert np.isfinite(read_synthetic(corpus / "a/scores.csv").scores).all()

@@ -6,25 +6,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from made_gop import write_split
+from made_gop import TEACHER, write_split
 
 from pyscorer.contract.files import write_table
 from pyscorer.errors import InputError
 from pyscorer.pronunciation.scorer import ScorerOptions
 from pyscorer.pronunciation.synthetic_scores import NO_FOLD, read_synthetic, synthetic_scores
 from pyscorer.pronunciation.train_scorer import Sources, load_training_data
-from pyscorer.scoring.baselines import BaselineOptions
 
-TEACHER = BaselineOptions(
-    kind="gbt",
-    measures=("gop",),
-    seeds=1,
-    folds=3,
-    iterations=30,
-    min_leaf=5,
-    column_share=1.0,
-    jobs=1,
-)
 WITHOUT = ["without_0", "without_1", "without_2"]
 STUDENT = ScorerOptions(deep=False, extras=("gop",), folds=3)
 
