@@ -37,12 +37,13 @@ from pyscorer.measures.gop import GmmMeasures, Gop, log_stay_probabilities
 from pyscorer.measures.learned_gop import load_learned_gop
 from pyscorer.measures.pool import PooledStates
 from pyscorer.options import option
-from pyscorer.pretrained.encode import Encoder, WhisperEncoder, load_encoders
 from pyscorer.pretrained.heard_phones import HeardPhones
-from pyscorer.pretrained.packaged import model_directory
+from pyscorer.pretrained.packaged import copy_model
 from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
+from pyscorer.pretrained.registry import Encoder, load_encoders
 from pyscorer.pretrained.tokens import read_tokens
 from pyscorer.pretrained.view_columns import RecogniserView
+from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 from pyscorer.pronunciation.scorer import TrainedScorer, load_scorer
 
 _GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
@@ -191,9 +192,9 @@ def bundle_grader(
     with atomic_directory(out) as part:
         _copy(files, part)
         for model, folder in zip(encoder or (), encoder_folders(part), strict=False):
-            shutil.copytree(model_directory(model), folder)
+            copy_model(model, folder)
         if recogniser is not None and [recogniser] != encoder:
-            shutil.copytree(model_directory(recogniser), part / _RECOGNISER)
+            copy_model(recogniser, part / _RECOGNISER)
         write_norms(part / _NORMS, measure_norms(data, pool, view))
         _write_settings(part, settings)
         load_bundle(part)

@@ -27,10 +27,10 @@ from pyscorer.lexicon.dictionary import read_lexicon
 from pyscorer.lexicon.words import TranscriptReader
 from pyscorer.measures.gop import GMM_MEASURES, GmmMeasures, Gop
 from pyscorer.measures.pool import PooledStates
-from pyscorer.pretrained.encode import Encoder, load_encoders
 from pyscorer.pretrained.recogniser import Recogniser as Whisper
 from pyscorer.pretrained.recogniser import load_recogniser
 from pyscorer.pretrained.recogniser_view import view_recording
+from pyscorer.pretrained.registry import Encoder, load_encoders
 from pyscorer.pretrained.transcribe import TranscribeOptions, hear_recordings
 from pyscorer.proficiency.expert_features import Inputs
 from pyscorer.recognition.decode import hear

@@ -16,7 +16,7 @@ from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import DEEP_SHIFT, Bundle
 from pyscorer.feedback.likeness import Fit, fit, phone_scores, words_of
 from pyscorer.lexicon.words import TextWord, text_words
-from pyscorer.pretrained.encode import Encoder
+from pyscorer.pretrained.registry import Encoder
 
 KEY = "recording"
 """The utterance that a recording by itself is."""

@@ -51,8 +51,8 @@ class HuggingFaceEncoder:
         return np.asarray(torch.cat([found[i][0] for i in layers], dim=1).numpy(), np.float32)
 
 
-def load_huggingface(directory: Path) -> HuggingFaceEncoder:
-    """Read an encoder that transformers knows, from files alone.
+def load_huggingface(directory: Path, pad: float = 0.0) -> HuggingFaceEncoder:
+    """Read an encoder that transformers knows, from files alone; nothing is appended to recordings.
 
     Raises InputError if transformers is not installed, or the directory is of no such encoder.
     """

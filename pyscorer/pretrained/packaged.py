@@ -1,4 +1,4 @@
-"""Whisper models that PyPI packages ship, for runs without any other network."""
+"""Models that PyPI packages ship, for runs without any other network."""
 
 import importlib.util
 import os
@@ -18,6 +18,21 @@ PACKAGED = {
 """Name of a model -> the extra that installs it, and its directories in packages."""
 
 
+def model_path(model: Path) -> Path:
+    """Where a model is: `model_directory`, or a file that is a model by itself."""
+    return model if model.is_file() else model_directory(model)
+
+
+def copy_model(model: Path, folder: Path) -> None:
+    """Copy a model's directory, or the file that is one, to the new directory `folder`."""
+    path = model_path(model)
+    if path.is_dir():
+        shutil.copytree(path, folder)
+    else:
+        folder.mkdir(parents=True)
+        shutil.copy(path, folder)
+
+
 def model_directory(model: Path) -> Path:
     """The directory of a model: `model` itself, or where the packaged model of that name is.
 
@@ -34,7 +49,7 @@ def model_directory(model: Path) -> Path:
     for package, _, folder in (place.partition("/") for place in places):
         found = importlib.util.find_spec(package)
         if found is None or found.origin is None:
-            raise InputError(f"Whisper {model} is not installed: pip install pyscorer[{extra}]")
+            raise InputError(f"the model {model} is not installed: pip install pyscorer[{extra}]")
         folders.append(Path(found.origin).parent / folder)
     if len(folders) == 1:
         return folders[0]
