@@ -192,7 +192,7 @@ def test_wav2vec2_and_its_kin_are_read_by_transformers(tmp_path: Path, kind: str
     assert states.shape == (49, 16)
     assert shorter.shape == (24, 16)
     assert not np.allclose(states[:, :8], states[:, 8:])
-    with pytest.raises(InputError, match="too short for the encoder"):
+    with pytest.raises(InputError, match="too short for the model"):
         encoder.states([samples[:100]], (1,))
 
 
