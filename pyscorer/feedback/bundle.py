@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Len
-from pydantic import FiniteFloat, NegativeInt, PositiveInt
+from pydantic import FiniteFloat
 
 from pyscorer.alignment.gmm_model import Gmm
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model
@@ -37,6 +37,7 @@ from pyscorer.measures.gop import GmmMeasures, Gop, log_stay_probabilities
 from pyscorer.measures.learned_gop import load_learned_gop
 from pyscorer.measures.pool import PooledStates
 from pyscorer.options import option
+from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, with_ivectors
 from pyscorer.pretrained.heard_phones import HeardPhones
 from pyscorer.pretrained.packaged import copy_model
 from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
@@ -87,10 +88,11 @@ class GraderSettings:
     log_stay: Annotated[tuple[FiniteFloat, ...], Len(len(PHONES) - 1, len(PHONES) - 1)]
     """Of each phone, see `measures.gop`."""
     wrong_below: FiniteFloat
-    layers: tuple[int, ...]
+    layers: tuple[Layer, ...]
     """Of the encoders."""
     pad: FiniteFloat
     limits: Limits
+    ivectors: Ivectors = "utterance"
 
 
 @dataclass(frozen=True)
@@ -118,10 +120,9 @@ class BundleGraderOptions:
     precision: float = option(
         0.5, "of phones called wrong: chosen out of fold on the train split", gt=0, le=1
     )
-    layers: tuple[NegativeInt | PositiveInt, ...] = option(
-        (-1,), "of the encoders, as given to encode", min_length=1
-    )
+    layers: tuple[Layer, ...] = option((-1,), "of the encoders, as given to encode", min_length=1)
     pad: float = option(0.5, "of the encoders, as given to encode", ge=0)
+    ivectors: Ivectors = option("utterance", "of the encoders, as given to encode")
 
 
 def bundle(
@@ -188,6 +189,7 @@ def bundle_grader(
         options.layers,
         options.pad,
         measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep),
+        options.ivectors,
     )
     with atomic_directory(out) as part:
         _copy(files, part)
@@ -244,8 +246,11 @@ def load_bundle(model: Path) -> Bundle:
     grader = load_grader(model / _GRADER)
     settings = read_settings(model / _SETTINGS, GraderSettings)
     sources = {source for source, _ in grader.columns}
-    layers = settings.layers
+    layers: tuple[int, ...] = ()
     encoder, recogniser = _load_encoder(model, sources, settings.pad)
+    if encoder is not None:
+        encoder = with_ivectors(encoder, settings.ivectors)
+        layers = layer_numbers(encoder, settings.layers, model / _ENCODER)
     gop = Gop(np.array(settings.log_stay), GmmMeasures.of(gmm))
     measures: list[Measure] = [Durations(), states, gop]
     if encoder is not None:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import numpy as np
 from annotated_types import Len
-from pydantic import FiniteFloat, NegativeInt, PositiveInt
+from pydantic import FiniteFloat
 
 from pyscorer.alignment.features import mfcc
 from pyscorer.alignment.gmm_model import Gmm
@@ -27,6 +27,7 @@ from pyscorer.lexicon.dictionary import read_lexicon
 from pyscorer.lexicon.words import TranscriptReader
 from pyscorer.measures.gop import GMM_MEASURES, GmmMeasures, Gop
 from pyscorer.measures.pool import PooledStates
+from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, with_ivectors
 from pyscorer.pretrained.recogniser import Recogniser as Whisper
 from pyscorer.pretrained.recogniser import load_recogniser
 from pyscorer.pretrained.recogniser_view import view_recording
@@ -59,9 +60,10 @@ class EarSettings:
         None
     )
     """Of each phone, see `measures.gop`; where experts listen."""
-    layers: tuple[NegativeInt | PositiveInt, ...] = ()
+    layers: tuple[Layer, ...] = ()
     """Of the encoders."""
     pad: FiniteFloat = 0.5
+    ivectors: Ivectors = "utterance"
 
 
 @dataclass(frozen=True)
@@ -144,13 +146,16 @@ def load_ears(model: Path) -> Ears | None:
         Gop(np.array(settings.log_stay), GmmMeasures.of(gmm) if by_gmm else None),
     ]
     encoder = None
+    layers: tuple[int, ...] = ()
     if STATES in answers.projections:
         folders = list(itertools.takewhile(Path.exists, encoder_folders(model)))
         encoder = load_encoders(folders or [next(encoder_folders(model))], settings.pad)
-        measures.append(PooledStates(STATES, encoder.dimension(settings.layers), posteriors=False))
+        encoder = with_ivectors(encoder, settings.ivectors)
+        layers = layer_numbers(encoder, settings.layers, folders[0] if folders else model)
+        measures.append(PooledStates(STATES, encoder.dimension(layers), posteriors=False))
     viewer = load_recogniser(model / VIEWER) if answers.view else None
     listen = AnswerModels(
-        *(gmm, acoustic, encoder, settings.layers, tuple(measures), reader, answers),
+        *(gmm, acoustic, encoder, layers, tuple(measures), reader, answers),
         *(viewer, second),
     )
     return Ears(decode, listen, settings.unsure)

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from pydantic import NegativeInt, PositiveInt
 
 from pyscorer.answers.answer_encoder import (
     PHONES,
@@ -35,6 +34,7 @@ from pyscorer.feedback.judge_ears import (
 from pyscorer.feedback.judge_forms import mean_confidence
 from pyscorer.measures.gop import log_stay_probabilities
 from pyscorer.options import option
+from pyscorer.pretrained.encoder_layers import Ivectors, Layer
 from pyscorer.pretrained.packaged import copy_model
 
 
@@ -62,10 +62,9 @@ class EarPaths:
 class JudgeModelOptions:
     """How the encoders' states were computed."""
 
-    layers: tuple[NegativeInt | PositiveInt, ...] = option(
-        (-1,), "of the encoders, as given to encode", min_length=1
-    )
+    layers: tuple[Layer, ...] = option((-1,), "of the encoders, as given to encode", min_length=1)
     pad: float = option(0.5, "of the encoders, as given to encode", ge=0)
+    ivectors: Ivectors = option("utterance", "of the encoders, as given to encode")
 
 
 def gather_ears(
@@ -124,6 +123,7 @@ def _gather_answers(
         log_stay=tuple(stay.tolist()),
         layers=options.layers,
         pad=options.pad,
+        ivectors=options.ivectors,
     )
 
 

@@ -75,7 +75,8 @@ def find_model(
     if form is None:
         raise InputError(
             f"{folder}: no cmvn_opts nor conf/online.conf there: say what the network takes: "
-            "normalisation raw, mean (of the utterance) or online"
+            "normalisation raw, mean (of the utterance) or online; or write a file cmvn_opts there "
+            "(--norm-means=false is raw, --norm-means=true mean)"
         )
     if form == "online" and stats is None:
         raise InputError(

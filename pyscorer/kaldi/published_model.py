@@ -20,6 +20,9 @@ from pyscorer.kaldi.nnet3 import Nnet3, read_nnet3
 from pyscorer.kaldi.nnet3_network import Network, compute, load_network
 from pyscorer.kaldi.online_cmvn import OnlineCmvn, frames_of_splices, normalised_splices
 
+Mode = Literal["online", "utterance"]
+"""I-vectors as a stream has them, for chunks of frames; or one from the whole recording."""
+
 
 @dataclass(frozen=True, eq=False)
 class PublishedModel:
@@ -59,7 +62,7 @@ class PublishedModel:
         self,
         samples: np.ndarray,
         nodes: Sequence[str] = ("output",),
-        mode: Literal["online", "utterance"] = "utterance",
+        mode: Mode = "utterance",
         state: SpeakerState | None = None,
     ) -> tuple[dict[str, np.ndarray], SpeakerState | None]:
         """What `nodes` say of a recording, rows x dim each, and the speaker's state after it.

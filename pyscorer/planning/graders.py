@@ -115,7 +115,7 @@ class Graders:
         given: dict[str, Any] = {}
         if sources.keys() & set(_NEEDS_ENCODER):
             given["encoder"] = encode["model"]
-            given |= {key: encode[key] for key in ("layers", "pad") if key in encode}
+            given |= {key: encode[key] for key in ("layers", "pad", "ivectors") if key in encode}
         if "learned_gop" in sources:
             given["learned_gop"] = self.run.work / "learned_gop" / "model.pt"
         if sources.keys() & set(_NEEDS_RECOGNISER):

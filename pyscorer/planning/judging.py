@@ -73,7 +73,7 @@ class Judging:
             given["second_recogniser"] = model
         if encode := config.get("encode", {}):
             given["encoder"] = encode["model"]
-            given |= {key: encode[key] for key in ("layers", "pad") if key in encode}
+            given |= {key: encode[key] for key in ("layers", "pad", "ivectors") if key in encode}
         if "recogniser_view" in config:
             given["view"] = (recogniser(config) | stage_section(config, "recogniser_view"))["model"]
         return given

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import NegativeInt, PositiveInt
 
 from pyscorer.contract.archives import archive_writer
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.contract.files import atomic_open
-from pyscorer.errors import InputError, naming_utterances
+from pyscorer.errors import naming_utterances
 from pyscorer.options import option
 from pyscorer.parallel import chunks, one_thread, shared_map
+from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, with_ivectors
 from pyscorer.pretrained.registry import Encoder, load_encoders
 from pyscorer.progress import progress_bar
 
@@ -27,11 +27,17 @@ _SORTED = 4
 class EncodeOptions:
     """What `encode` takes of an encoder."""
 
-    layers: tuple[NegativeInt | PositiveInt, ...] = option(
-        (-1,), "whose states are joined: from 1, or -1, -2, ... from the last", min_length=1
+    layers: tuple[Layer, ...] = option(
+        (-1,),
+        "whose states are joined: from 1, or -1, -2, ... from the last; of a Kaldi model nodes of "
+        "its network, by number or name",
+        min_length=1,
     )
     pad: float = option(0.5, "seconds of silence after the recording, for Whisper", ge=0)
     batch: int = option(8, "recordings that Whisper encodes together", ge=1)
+    ivectors: Ivectors = option(
+        "utterance", "of a Kaldi model: one from the whole recording, or online, as a stream has"
+    )
     jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
 
 
@@ -48,12 +54,10 @@ def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> 
     """
     utterances = read_data_dir(data).utterances
     encoder = load_encoders(model, options.pad)
-    unknown = [layer for layer in options.layers if not 1 <= abs(layer) <= encoder.layers]
-    if unknown or not options.layers:
-        known = f"it has 1 to {encoder.layers}"
-        raise InputError(f"{model[0]}: no encoder layer {unknown[0] if unknown else ''}; {known}")
+    encoder = with_ivectors(encoder, options.ivectors)
+    layers = layer_numbers(encoder, options.layers, model[0])
     started, seconds = time.monotonic(), 0.0
-    source = _Source(encoder, options.layers, options.batch)
+    source = _Source(encoder, layers, options.batch)
     tasks = chunks(utterances.values(), _SORTED * options.batch)
     with (
         archive_writer(out / "embed.scp") as write,

@@ -82,6 +82,9 @@ SOURCES = (
         ("config.json",),
         "pretrained.huggingface.load_huggingface",
     ),
+    Source(
+        "a Kaldi model", ("final.mdl", "am/final.mdl"), "kaldi.kaldi_encoder.load_kaldi_encoder"
+    ),
 )
 """The first that recognises a path reads it."""
 
@@ -119,7 +122,10 @@ def _loader(name: str) -> Callable[..., Any]:
 
 @dataclass(frozen=True)
 class JoinedEncoders:
-    """Several encoders of the same frame shift as one, whose states are theirs side by side."""
+    """Several encoders as one, whose states are theirs side by side.
+
+    Where their frame shifts differ, the shortest is taken: of the others the row nearest in time.
+    """
 
     encoders: tuple[Encoder, ...]
 
@@ -130,8 +136,8 @@ class JoinedEncoders:
 
     @property
     def frame_shift(self) -> float:
-        """Seconds."""
-        return self.encoders[0].frame_shift
+        """Seconds; the shortest of theirs."""
+        return min(encoder.frame_shift for encoder in self.encoders)
 
     def dimension(self, layers: Sequence[int]) -> int:
         """Columns of the states of these layers, of all encoders together."""
@@ -139,22 +145,26 @@ class JoinedEncoders:
 
     def states(self, recordings: Sequence[np.ndarray], layers: tuple[int, ...]) -> list[np.ndarray]:
         """The `layers` of each encoder, one encoder after the other; errors as theirs."""
-        each = [encoder.states(recordings, layers) for encoder in self.encoders]
+        each = [self._states(encoder, recordings, layers) for encoder in self.encoders]
         rows = [min(map(len, parts)) for parts in zip(*each, strict=True)]
         return [
             np.concatenate([part[:count] for part in parts], axis=1)
             for count, parts in zip(rows, zip(*each, strict=True), strict=True)
         ]
 
+    def _states(
+        self, encoder: Encoder, recordings: Sequence[np.ndarray], layers: tuple[int, ...]
+    ) -> list[np.ndarray]:
+        """Of one encoder, at the common frame shift."""
+        states, ratio = encoder.states(recordings, layers), self.frame_shift / encoder.frame_shift
+        if ratio == 1:
+            return states
+        counts = (int(np.ceil(len(part) / ratio)) for part in states)
+        nearest = (np.floor(np.arange(count) * ratio + 0.5).astype(np.int64) for count in counts)
+        return [p[rows.clip(max=len(p) - 1)] for p, rows in zip(states, nearest, strict=True)]
+
 
 def load_encoders(models: Sequence[Path], pad: float = 0.5) -> Encoder:
-    """`load_encoder` of one model, or of several as one encoder.
-
-    Raises InputError for encoders whose frame shifts differ.
-    """
+    """`load_encoder` of one model, or of several as one encoder."""
     encoders = tuple(load_encoder(model, pad) for model in models)
-    if len({encoder.frame_shift for encoder in encoders}) > 1:
-        each = zip(models, encoders, strict=True)
-        shifts = ", ".join(f"{model} {encoder.frame_shift:g} s" for model, encoder in each)
-        raise InputError(f"encoders of unlike frame shifts cannot be joined: {shifts}")
     return encoders[0] if len(encoders) == 1 else JoinedEncoders(encoders)

@@ -121,14 +121,26 @@ def test_encoders_are_joined_side_by_side_with_layers_counted_from_the_end(tmp_p
     assert (both.layers, both.frame_shift) == (LAYERS, 0.02)
 
 
-def test_encoders_of_unlike_frame_shifts_are_not_joined(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    model = load_whisper(write_model(tmp_path / "model", tiny()))
-    made = {"a": WhisperEncoder(model), "b": WhisperEncoder(model, frame_shift=0.01)}
-    monkeypatch.setattr(registry, "load_encoder", lambda path, pad: made[path.name])
-    with pytest.raises(InputError, match=r"unlike frame shifts .*: a 0\.02 s, b 0\.01 s"):
-        load_encoders([Path("a"), Path("b")])
+def test_encoders_of_unlike_frame_shifts_are_joined_at_the_shortest():
+    class Counting:
+        """States that are the times of their rows."""
+
+        layers = 1
+
+        def __init__(self, frame_shift: float) -> None:
+            self.frame_shift = frame_shift
+
+        def states(self, recordings: list[np.ndarray], layers: tuple[int, ...]) -> list[np.ndarray]:
+            rows = (int(len(samples) / 16000 / self.frame_shift) for samples in recordings)
+            return [np.arange(count)[:, None] * self.frame_shift for count in rows]
+
+    joined = registry.JoinedEncoders((Counting(0.02), Counting(0.03), Counting(0.04)))
+    (states,) = joined.states([np.zeros(16000)], (1,))
+    assert joined.frame_shift == 0.02 and states.shape == (50, 3)
+    np.testing.assert_allclose(states[:, 0], np.arange(50) * 0.02)
+    # of rows 0.03 s apart the nearest of each time, and the last one at the end
+    np.testing.assert_allclose(states[:5, 1], [0, 0.03, 0.03, 0.06, 0.09])
+    assert (abs(states[:49, 1:] - states[:49, :1]) <= 0.02 + 1e-9).all()
 
 
 def test_a_source_is_registered_with_what_marks_it_and_what_reads_it(
