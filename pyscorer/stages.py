@@ -65,6 +65,7 @@ STAGES = {
     "export_vosk": "recognition.export_vosk",
     "import_kaldi": "kaldi.import_kaldi",
     "ivectors": "kaldi.ivectors",
+    "import_published": "kaldi.import_published",
     "export_published": "kaldi.export_published",
     "import_kaldi_gmm": "kaldi.import_kaldi_gmm",
     "export_kaldi": "kaldi.export_kaldi",

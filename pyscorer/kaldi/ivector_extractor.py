@@ -191,6 +191,16 @@ def read_ivector_extractor(directory: Path, **changes: Any) -> IvectorExtractor:
     )  # fmt: skip
 
 
+def extractor_files(directory: Path) -> list[Path]:
+    """The files of `directory`, or of a `conf` beside, that `read_ivector_extractor` reads."""
+    names = [*_PATHS.values(), "splice_opts", "online_cmvn_iextractor", "ivector_extractor.conf"]
+    if (conf := _find(directory, names[-1])) is not None:
+        settings = read_conf(conf, _EXTRACTION | _STREAMING | dict.fromkeys(_PATHS, str))
+        names += [Path(settings[name]).name for name in _PATHS if name in settings]
+    found = (_find(directory, name) for name in dict.fromkeys(names))
+    return [file for file in found if file is not None]
+
+
 def _find(directory: Path, name: str) -> Path | None:
     folders = (directory, directory / "conf", directory.parent / "conf")
     return next((folder / name for folder in folders if (folder / name).is_file()), None)

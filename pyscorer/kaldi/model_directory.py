@@ -7,6 +7,7 @@ Vosk's model layout.
 """
 
 import hashlib
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Literal
 from pyscorer.contract.files import read_text, shown
 from pyscorer.errors import InputError
 from pyscorer.kaldi.conf_file import read_conf
+from pyscorer.kaldi.ivector_extractor import extractor_files
 
 Normalisation = Literal["raw", "mean", "online"]
 """What the network's input is: MFCC as they are, less the mean of the utterance, or less the
@@ -89,6 +91,33 @@ def find_model(
     )  # fmt: skip
 
 
+def gather_model(files: ModelFiles, out: Path) -> None:
+    """Copy all that a model needs into the new directory `out`, where `find_model` finds it.
+
+    In Vosk's layout; how the input is normalised stands in `cmvn_opts`.
+    """
+    for folder in ("am", "conf"):
+        (out / folder).mkdir(parents=True)
+    shutil.copy(files.mdl, out / "am" / "final.mdl")
+    shutil.copy(files.mfcc_conf, out / "conf" / "mfcc.conf")
+    (out / "am" / "frame_subsampling_factor").write_text(f"{files.subsampling}\n")
+    if files.normalisation != "online":
+        means = str(files.normalisation == "mean").lower()
+        (out / "am" / "cmvn_opts").write_text(f"--norm-means={means} --norm-vars=false\n")
+    for source, name in (
+        (files.global_cmvn, "am/global_cmvn.stats"),
+        (files.online_cmvn, "conf/online_cmvn.conf"),
+        (files.phones, "phones.txt"),
+        (files.tree, "am/tree"),
+    ):
+        if source is not None:
+            shutil.copy(source, out / name)
+    if files.extractor is not None:
+        (out / "ivector").mkdir()
+        for source in extractor_files(files.extractor):
+            shutil.copy(source, out / "ivector")
+
+
 def _first(folders: Iterable[Path], name: str, hires: bool = False) -> Path | None:
     """The first file of that name; with `hires` Kaldi's mfcc_hires.conf goes before."""
     names = [name.replace(".", "_hires."), name] if hires else [name]
@@ -131,7 +160,8 @@ def _normalisation(
     """How the input is normalised, statistics and options of online CMVN, where they are found."""
     options = _first([root / "conf", root / "ivector", root], "online_cmvn.conf")
     stats = _first([folder, root], "global_cmvn.stats")
-    if vosk:  # whose runtime asks for nothing else
+    opts = folder / "cmvn_opts"
+    if vosk and (stats is not None or not opts.is_file()):  # its runtime asks for nothing else
         return "raw" if stats is None else "online", stats, options
     online = root / "conf" / "online.conf"
     if online.is_file():
@@ -143,7 +173,6 @@ def _normalisation(
         ):
             raise InputError(f"{online}: other features than MFCC: the model cannot be used")
         return "online" if "global-cmvn-stats" in found else "raw", stats, options
-    opts = folder / "cmvn_opts"
     if not opts.is_file():
         return None, stats, options
     cmvn = read_conf(opts, {"norm-means": bool, "norm-vars": bool})

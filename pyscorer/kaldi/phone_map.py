@@ -5,7 +5,7 @@ Source of the sums: Kaldi's bin/compute-gop.cc (ComputePhoneLogPosteriors).
 
 import logging
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -75,7 +75,9 @@ def pdf_columns(
             columns[pdfs, PHONE_ID[name] - 1] = 1
     lacking = [p for p in PHONES[1:] if not columns[:, PHONE_ID[p] - 1].any()]
     if unknown := [p for p in left_out if p not in PHONES[1:]]:
-        raise InputError(f"left out: no phone {shown(unknown[0])}; there are {' '.join(PHONES[1:])}")
+        raise InputError(
+            f"left out: no phone {shown(unknown[0])}; there are {' '.join(PHONES[1:])}"
+        )
     if missing := [p for p in lacking if p not in (*left_out, UNKNOWN_PHONE)]:
         rest = "" if SILENCE in missing else ", or leave these phones out by name (left_out)"
         raise InputError(
@@ -131,7 +133,7 @@ def _check_entries(phones: Path, symbols: Sequence[str], phone_map: PhoneMap) ->
         )
 
 
-def _unlike(symbols: Collection[str] | Sequence[str]) -> list[str]:
+def _unlike(symbols: Iterable[str]) -> list[str]:
     """Symbols without word position and stress, each once."""
     return list(dict.fromkeys(_names(symbol)[2] for symbol in symbols))
 

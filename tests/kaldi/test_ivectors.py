@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_published import LDA, MEANS, SIGMA_INV, VARIANCES, WEIGHTS, M, text, write_extractor
 
 from pyscorer.contract.archives import read_matrices
 from pyscorer.errors import InputError
@@ -19,52 +20,11 @@ from pyscorer.kaldi.ivectors import (
     pruned_posteriors,
 )
 
-MEANS = np.array([[1.0, 0.0], [-1.0, 1.0]])
-VARIANCES = np.array([[1.0, 2.0], [0.5, 1.0]])
-WEIGHTS = np.array([0.25, 0.75])
-M = np.array([[[0.5, 1, 0], [0, 1, 2]], [[-0.5, 2, 1], [0.5, 0, 1]]])
-SIGMA_INV = np.array([[[2, 0.5], [0.5, 1]], [[1, 0], [0, 3.0]]])
-LDA = np.array([[0.5, 0, 0.5, 0, 0.25], [0, 1, 0, 0, -0.5]])
-"""Over a frame and its left neighbour, of two features each, and an offset."""
-
-
-def text(array: np.ndarray) -> str:
-    rows = np.atleast_2d(array)
-    return "[\n" + "\n".join(" ".join(map(repr, map(float, row))) for row in rows) + " ]\n"
-
-
-def triangle(array: np.ndarray) -> str:
-    return (
-        "[ " + "\n".join(" ".join(str(x) for x in r[: i + 1]) for i, r in enumerate(array)) + " ]\n"
-    )
-
-
-def vector(array: np.ndarray) -> str:
-    return "[ " + " ".join(map(str, array)) + " ]\n"
-
 
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     """An extractor's directory, in text."""
-    folder = tmp_path / "ivector"
-    folder.mkdir()
-    inv = 1 / VARIANCES
-    files = {
-        "final.mat": text(LDA),
-        "final.dubm": f"<DiagGMM> <WEIGHTS> {vector(WEIGHTS)}<MEANS_INVVARS> {text(MEANS * inv)}"
-        f"<INV_VARS> {text(inv)}</DiagGMM> ",
-        "final.ie": f"<IvectorExtractor> <w> [ ]\n<w_vec> {vector(WEIGHTS)}<M> 2 {text(M[0])}"
-        f"{text(M[1])}<SigmaInv> {triangle(SIGMA_INV[0])}{triangle(SIGMA_INV[1])}"
-        "<IvectorOffset> 10 </IvectorExtractor> ",
-        "global_cmvn.stats": text(np.array([[0.0, 0, 100], [100, 100, 0]])),
-        "online_cmvn.conf": "# nothing but defaults\n",
-        "splice.conf": "--left-context=1\n--right-context=0\n",
-        "ivector_extractor.conf": "--ivector-period=4\n--min-post=0.0\n--posterior-scale=0.5\n"
-        "--lda-matrix=/somewhere/else/final.mat\n--use_most_recent_ivector=true\n",
-    }
-    for name, content in files.items():
-        (folder / name).write_text(content)
-    return folder
+    return write_extractor(tmp_path / "ivector")
 
 
 FEATURES = np.random.default_rng(7).normal(0, 1, (11, 2)).astype(np.float32)
