@@ -13,13 +13,17 @@ from annotated_types import Len
 from pydantic import FiniteFloat
 
 from pyscorer.alignment.gmm_model import Gmm
-from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model
-from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.files import atomic_directory, check_replaceable
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.recording import Measure
 from pyscorer.contract.scales import Scales
 from pyscorer.errors import InputError
+from pyscorer.feedback.acoustics import (
+    Acoustics,
+    bundled_acoustics,
+    copy_acoustics,
+    read_acoustics,
+)
 from pyscorer.feedback.limits import Limits, measure_limits
 from pyscorer.feedback.norms import (
     Norms,
@@ -41,18 +45,16 @@ from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, w
 from pyscorer.pretrained.heard_phones import HeardPhones
 from pyscorer.pretrained.packaged import copy_model
 from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
-from pyscorer.pretrained.registry import Encoder, load_encoders
+from pyscorer.pretrained.registry import Encoder, copy_encoder, load_encoders
 from pyscorer.pretrained.tokens import read_tokens
 from pyscorer.pretrained.view_columns import RecogniserView
 from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 from pyscorer.pronunciation.scorer import TrainedScorer, load_scorer
 
-_GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
+_GMM, _LEXICON, _GRADER = "final.npz", "lexicon.txt", "grader.pt"
 _SCORER = "scorer.pt"
 _NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.pt"
 _ENCODER, _RECOGNISER = "encoder", "recogniser"
-DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
-"""Seconds between the TDNN-F's rows."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class Bundle:
 
     gmm: Gmm
     lexicon: Lexicon
-    acoustic: AcousticModel
+    acoustic: Acoustics
     encoder: Encoder | None
     layers: tuple[int, ...]
     """Of the encoder."""
@@ -130,20 +132,22 @@ def bundle(
 ) -> None:
     """Put a scorer and the models that it stands on into one directory for `score --model`.
 
-    `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `scorer` the directory
+    `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf or
+    the published.json of import_published, `scorer` the directory
     of train_scorer; `pool` and `deep` are those of pool and export for the train split, which say
     how badly a recording may fit its text. All is read once to be sure that it works.
 
     Raises InputError for a part that is missing or damaged, and if `out` is another directory.
     """
     check_replaceable(out, _SETTINGS, _GMM)
-    files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
+    files = {_GMM: gmm / "final.npz", _LEXICON: lexicon}
     files[_SCORER] = scorer / "model.pt"
-    _check_there(files)
+    _check_there(files | {"": tdnnf})
     _load_plain(files[_SCORER])  # before the work
     with atomic_directory(out) as part:
         _copy(files, part)
-        limits = measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep)
+        copy_acoustics(tdnnf, part)
+        limits = measure_limits(read_acoustics(tdnnf), read_lexicon(lexicon), pool, deep)
         _write_settings(part, ScorerSettings(limits))
         load_bundle(part)
 
@@ -166,7 +170,8 @@ def bundle_grader(
 ) -> None:
     """Put the models of a run into one directory for `pyscorer score --model`.
 
-    `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `grader` the directory
+    `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf or
+    the published.json of import_published, `grader` the directory
     of train_grader, `learned_gop` the model of train_learned_gop, `encoder` and `recogniser` what
     encode and recogniser_view took as their models (without a recogniser, the encoder is it if it
     is Whisper, and the only one). Of the train split, `data`, `ali`, `pool` and `deep` (of the
@@ -177,24 +182,25 @@ def bundle_grader(
     Raises InputError for a part that is missing or damaged, and if `out` is another directory.
     """
     check_replaceable(out, _SETTINGS, _GMM)
-    files = {_GMM: gmm / "final.npz", _LEXICON: lexicon, _TDNNF: tdnnf}
+    files = {_GMM: gmm / "final.npz", _LEXICON: lexicon}
     files[_GRADER] = grader / "model.pt"
     if learned_gop is not None:
         files[_LEARNED] = learned_gop
-    _check_there(files)
-    scales = load_grader(files[_GRADER]).scales
+    _check_there(files | {"": tdnnf})
+    scales, acoustic = load_grader(files[_GRADER]).scales, read_acoustics(tdnnf)
     settings = GraderSettings(
-        tuple(log_stay_probabilities(ali, DEEP_SHIFT).tolist()),
+        tuple(log_stay_probabilities(ali, acoustic.frame_shift).tolist()),
         _wrong_below(grader, scales, options.precision),
         options.layers,
         options.pad,
-        measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep),
+        measure_limits(acoustic, read_lexicon(lexicon), pool, deep),
         options.ivectors,
     )
     with atomic_directory(out) as part:
         _copy(files, part)
+        copy_acoustics(tdnnf, part)
         for model, folder in zip(encoder or (), encoder_folders(part), strict=False):
-            copy_model(model, folder)
+            copy_encoder(model, folder)
         if recogniser is not None and [recogniser] != encoder:
             copy_model(recogniser, part / _RECOGNISER)
         write_norms(part / _NORMS, measure_norms(data, pool, view))
@@ -230,15 +236,15 @@ def _wrong_below(grader: Path, scales: Scales, precision: float) -> float:
 
 def load_bundle(model: Path) -> Bundle:
     """Read a directory of `bundle` or `bundle_grader`. InputError if a part is missing or bad."""
-    for name in (_GMM, _LEXICON, _TDNNF, _SETTINGS):
-        if not (model / name).exists():
+    parts = [model / name for name in (_GMM, _LEXICON, _SETTINGS)]
+    for part in (*parts, bundled_acoustics(model)):
+        if not part.exists():
             raise InputError(
-                f"{model / name}: no such file; --model takes a directory that bundle or "
-                "bundle_grader made"
+                f"{part}: no such file; --model takes a directory that bundle or bundle_grader made"
             )
-    gmm, acoustic = Gmm.load(model / _GMM), load_model(model / _TDNNF)
+    gmm, acoustic = Gmm.load(model / _GMM), read_acoustics(bundled_acoustics(model))
     lexicon = read_lexicon(model / _LEXICON)
-    states: Measure = PooledStates("tdnnf", acoustic.network.config.embedding_dim)
+    states: Measure = PooledStates("tdnnf", acoustic.dimension)
     if not (model / _GRADER).exists():
         limits = read_settings(model / _SETTINGS, ScorerSettings).limits
         judge = ScorerJudge(_load_plain(model / _SCORER), limits)

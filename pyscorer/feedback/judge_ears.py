@@ -14,12 +14,18 @@ from pyscorer.alignment.features import mfcc
 from pyscorer.alignment.gmm_model import Gmm
 from pyscorer.answers.answer_encoder import AnswerEncoder
 from pyscorer.answers.answer_measures import DEEP, STATES, HeardAnswer
-from pyscorer.chain.acoustic_model import AcousticModel, load_model
+from pyscorer.chain.acoustic_model import AcousticModel
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.decoded import Decoded, Decoder
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.recording import Measure, Recording
 from pyscorer.errors import InputError
+from pyscorer.feedback.acoustics import (
+    Acoustics,
+    OwnAcoustics,
+    bundled_acoustics,
+    read_acoustics,
+)
 from pyscorer.feedback.bundle import encoder_folders
 from pyscorer.feedback.listen import KEY, measure
 from pyscorer.feedback.norms import read_settings
@@ -38,7 +44,7 @@ from pyscorer.recognition.decode import hear
 from pyscorer.recognition.decode_vosk import VoskOptions, hear_vosk
 from pyscorer.recognition.decoder import Recogniser, SearchOptions
 
-SETTINGS, LEXICON, GMM, TDNNF = "ears.json", "lexicon.txt", "final.npz", "tdnnf.pt"
+SETTINGS, LEXICON, GMM = "ears.json", "lexicon.txt", "final.npz"
 GRAPH, FIRST, SECOND, VIEWER = "graph", "recogniser", "second", "viewer"
 ANSWERS = "answers"
 UNSURE_SHARE = 0.02
@@ -71,7 +77,7 @@ class AnswerModels:
     """What a response goes through for acoustic experts: `listen.Models`, and what encodes it."""
 
     gmm: Gmm
-    acoustic: AcousticModel
+    acoustic: Acoustics
     encoder: Encoder | None
     layers: tuple[int, ...]
     measures: tuple[Measure, ...]
@@ -129,7 +135,8 @@ def load_ears(model: Path) -> Ears | None:
     settings = read_settings(model / SETTINGS, EarSettings, "run judge_model again")
     lexicon = model / LEXICON
     reader = TranscriptReader(read_lexicon(lexicon) if lexicon.exists() else {})
-    acoustic = load_model(model / TDNNF) if (model / TDNNF).exists() else None
+    file = bundled_acoustics(model)
+    acoustic = read_acoustics(file) if file.exists() else None
     decode = _decoder(settings.first, model, model / FIRST, acoustic, reader)
     if settings.log_stay is None:
         return Ears(decode, no_experts, settings.unsure)
@@ -137,12 +144,12 @@ def load_ears(model: Path) -> Ears | None:
     if settings.second is not None:
         second = _decoder(settings.second, model, model / SECOND, acoustic, reader)
     if acoustic is None:
-        raise InputError(f"{model / TDNNF}: no such file: run judge_model again")
+        raise InputError(f"{file}: no such file: run judge_model again")
     answers = AnswerEncoder.load(model / ANSWERS)
     gmm = Gmm.load(model / GMM)
     by_gmm = any(name.startswith(f"{GMM_MEASURES[0]}_") for name in answers.names)
     measures: list[Measure] = [
-        PooledStates(DEEP, acoustic.network.config.embedding_dim),
+        PooledStates(DEEP, acoustic.dimension),
         Gop(np.array(settings.log_stay), GmmMeasures.of(gmm) if by_gmm else None),
     ]
     encoder = None
@@ -165,7 +172,7 @@ def _decoder(
     settings: Decoder,
     model: Path,
     folder: Path,
-    acoustic: AcousticModel | None,
+    acoustic: Acoustics | None,
     reader: TranscriptReader,
 ) -> Decode:
     if settings.decoder == "whisper":
@@ -173,10 +180,13 @@ def _decoder(
         return WhisperDecoder(load_recogniser(folder), reader, options)
     if settings.decoder == "vosk":
         return VoskDecoder(folder, reader, VoskOptions(**settings.options))  # type: ignore[arg-type]
-    if acoustic is None:
-        raise InputError(f"{model / TDNNF}: no such file: run judge_model again")
+    if not isinstance(acoustic, OwnAcoustics):
+        raise InputError(
+            f"{bundled_acoustics(model)}: no network that our own decoder takes: run judge_model "
+            "again"
+        )
     options_of_search = SearchOptions(**settings.options)  # type: ignore[arg-type]
-    return OwnDecoder(acoustic, Recogniser(model / GRAPH, options_of_search))
+    return OwnDecoder(acoustic.model, Recogniser(model / GRAPH, options_of_search))
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from pyscorer.answers.answer_encoder import (
 from pyscorer.answers.answer_measures import STATES
 from pyscorer.contract.decoded import Decoder, read_decoded, read_decoder
 from pyscorer.errors import InputError
-from pyscorer.feedback.bundle import DEEP_SHIFT, encoder_folders
+from pyscorer.feedback.acoustics import copy_acoustics, read_acoustics
+from pyscorer.feedback.bundle import encoder_folders
 from pyscorer.feedback.judge_ears import (
     ANSWERS,
     FIRST,
@@ -26,7 +27,6 @@ from pyscorer.feedback.judge_ears import (
     LEXICON,
     SECOND,
     SETTINGS,
-    TDNNF,
     UNSURE_SHARE,
     VIEWER,
     EarSettings,
@@ -36,6 +36,7 @@ from pyscorer.measures.gop import log_stay_probabilities
 from pyscorer.options import option
 from pyscorer.pretrained.encoder_layers import Ivectors, Layer
 from pyscorer.pretrained.packaged import copy_model
+from pyscorer.pretrained.registry import copy_encoder
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class EarPaths:
     graph: Path | None = option(None, "decoding graph of our own decoder")
     recogniser: Path | None = option(None, "model of the decoder, Vosk's or Whisper")
     lexicon: Path | None = option(None, "dictionary that transcripts are spelled and aligned by")
-    tdnnf: Path | None = option(None, "final.pt of train_tdnnf")
+    tdnnf: Path | None = option(None, "final.pt of train_tdnnf, or published.json")
     gmm: Path | None = option(None, "folder of train_gmm")
     ali: Path | None = option(None, "alignment that gop took as its reference")
     answers: Path | None = option(None, "folder of answer_features")
@@ -102,7 +103,8 @@ def _gather_answers(
     encoder = only(encoder, kinds)
     encoder.save(part / ANSWERS)
     _copy(_need(paths.gmm, "gmm", why) / "final.npz", "gmm", part / GMM)
-    _copy(_need(paths.tdnnf, "tdnnf", why), "tdnnf", part / TDNNF)
+    tdnnf = _there(_need(paths.tdnnf, "tdnnf", why), "tdnnf")
+    copy_acoustics(tdnnf, part)
     second = None
     if encoder.second:
         second = read_decoder(_need(paths.second, "second", why))
@@ -115,8 +117,9 @@ def _gather_answers(
         if not paths.encoder:
             _need(None, "encoder", why)
         for model, folder in zip(paths.encoder, encoder_folders(part), strict=False):
-            copy_model(model, folder)
-    stay = log_stay_probabilities(_need(paths.ali, "ali", why), DEEP_SHIFT)
+            copy_encoder(model, folder)
+    shift = read_acoustics(tdnnf).frame_shift
+    stay = log_stay_probabilities(_need(paths.ali, "ali", why), shift)
     return replace(
         settings,
         second=second,
@@ -150,7 +153,7 @@ def _copy_decoder(
 ) -> None:
     why = f"the responses were heard by the decoder {decoder.decoder}"
     if decoder.decoder == "own":
-        _copy(_need(paths.tdnnf, "tdnnf", why), "tdnnf", part / TDNNF)
+        copy_acoustics(_there(_need(paths.tdnnf, "tdnnf", why), "tdnnf"), part)
         graph = _need(paths.graph, "graph", why)
         if not graph.is_dir():
             raise InputError(f"--graph {graph}: no such folder; run decoding_graph")
@@ -160,9 +163,13 @@ def _copy_decoder(
 
 
 def _copy(path: Path, flag: str, to: Path) -> None:
+    shutil.copyfile(_there(path, flag), to)
+
+
+def _there(path: Path, flag: str) -> Path:
     if not path.exists():
         raise InputError(f"--{flag}: {path}: no such file; run the stage that makes it")
-    shutil.copyfile(path, to)
+    return path
 
 
 def _need(path: Path | None, flag: str, why: str) -> Path:

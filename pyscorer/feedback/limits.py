@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 from pydantic import FiniteFloat
 
-from pyscorer.chain.acoustic_model import AcousticModel
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.recording import pooled_recordings
-from pyscorer.feedback.likeness import Words, fit, phone_scores, random_texts, words_of
+from pyscorer.feedback.acoustics import ARCHIVES, Acoustics
+from pyscorer.feedback.likeness import Words, fit, random_texts, words_of
 from pyscorer.lexicon.dictionary import Lexicon
 
 _RECORDINGS = 200
@@ -36,20 +36,20 @@ class Limits:
     """The two below which a recording is of something else."""
 
 
-def measure_limits(model: AcousticModel, lexicon: Lexicon, pool: Path, deep: Path) -> Limits:
+def measure_limits(model: Acoustics, lexicon: Lexicon, pool: Path, deep: Path) -> Limits:
     """The Limits by recordings under the texts of others: at most 200, drawn evenly.
 
-    `pool` is the pooled directory of the TDNN-F for the train split, `deep` has its embed.scp.
+    `pool` is the pooled directory of the model for the train split, `deep` that of its outputs.
     """
     recordings = list(pooled_recordings(pool))
     chosen = np.linspace(0, len(recordings) - 1, min(_RECORDINGS, len(recordings)))
     texts = {r.key: words_of(r.segments) for r in (recordings[round(i)] for i in chosen)}
-    states = Matrices(deep / "embed.scp")
+    states = Matrices(deep / ARCHIVES[model.judged])
     found = []
     for place, (key, own) in enumerate(texts.items()):
         other = _another(own, list(texts.values())[place + 1 :] + list(texts.values())[:place])
         text = other or random_texts(lexicon, sum(map(len, own)), place + 1)[place]
-        found.append(fit(phone_scores(model, states[key]), text, lexicon))
+        found.append(fit(model.phone_scores(states[key]), text, lexicon))
     unlike, beyond = [f.above_others for f in found], [f.below_free for f in found]
 
     def low(values: list[float], quantile: float) -> float:

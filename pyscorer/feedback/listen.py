@@ -9,12 +9,12 @@ import numpy as np
 from pyscorer.alignment.align import align_one
 from pyscorer.alignment.features import gmm_features, mfcc
 from pyscorer.alignment.gmm_model import Gmm
-from pyscorer.chain.acoustic_model import AcousticModel, embed_features
 from pyscorer.contract.recording import Frames, Measure, Recording, RecordingView
 from pyscorer.contract.segments import phone_segments
 from pyscorer.errors import InputError
-from pyscorer.feedback.bundle import DEEP_SHIFT, Bundle
-from pyscorer.feedback.likeness import Fit, fit, phone_scores, words_of
+from pyscorer.feedback.acoustics import Acoustics
+from pyscorer.feedback.bundle import Bundle
+from pyscorer.feedback.likeness import Fit, fit, words_of
 from pyscorer.lexicon.words import TextWord, text_words
 from pyscorer.pretrained.registry import Encoder
 
@@ -30,7 +30,7 @@ class Models(Protocol):
         """Aligns it."""
 
     @property
-    def acoustic(self) -> AcousticModel:
+    def acoustic(self) -> Acoustics:
         """Gives its deep features and posteriors."""
 
     @property
@@ -75,10 +75,8 @@ def listen(bundle: Bundle, samples: np.ndarray, text: str, guess: bool = True) -
             "lexicon.txt of the model, or use words that it has"
         )
     recording = measure(bundle, samples, words)
-    embeddings = recording.output("tdnnf").matrix
-    fitting = fit(
-        phone_scores(bundle.acoustic, embeddings), words_of(recording.segments), bundle.lexicon
-    )
+    judged = bundle.acoustic.phone_scores(recording.output(bundle.acoustic.judged).matrix)
+    fitting = fit(judged, words_of(recording.segments), bundle.lexicon)
     return Heard(samples, words, recording, fitting)
 
 
@@ -91,10 +89,10 @@ def measure(models: Models, samples: np.ndarray, words: Sequence[TextWord]) -> R
     lexicon = {label: list(word.variants) for label, word in zip(labels, words, strict=True)}
     for_gmm = gmm_features(mfcc(samples, "mfcc13"))
     aligned = align_one(models.gmm, for_gmm, labels, lexicon)
-    embeddings, posteriors = embed_features(models.acoustic, mfcc(samples, "mfcc40"))
+    embeddings, posteriors = models.acoustic(samples)
     outputs = {
-        "tdnnf": Frames(embeddings, DEEP_SHIFT),
-        "posteriors": Frames(posteriors, DEEP_SHIFT),
+        "tdnnf": Frames(embeddings, models.acoustic.frame_shift),
+        "posteriors": Frames(posteriors, models.acoustic.frame_shift),
         "gmm_features": Frames(for_gmm),
     }
     if models.encoder is not None:

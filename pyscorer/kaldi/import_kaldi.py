@@ -8,11 +8,10 @@ import numpy as np
 
 from pyscorer.chain.acoustic_model import AcousticModel, save_model
 from pyscorer.chain.tree import ContextTree, write_tree
-from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.files import atomic_open, read_lines
 from pyscorer.contract.phones import PHONE_ID, PHONES, UNKNOWN_PHONE
 from pyscorer.errors import InputError
-from pyscorer.kaldi.mfcc_conf import check_same_features
+from pyscorer.kaldi.mfcc_conf import MFCC40, check_same_features
 from pyscorer.kaldi.nnet3 import read_nnet3
 from pyscorer.kaldi.nnet3_tdnnf import tdnnf_from_nnet3
 from pyscorer.kaldi.transition_model import TransitionModel, chain_transition_model
@@ -58,22 +57,11 @@ def import_kaldi(model: Path, out: Path) -> None:
     log.info("%s: %d pdfs, %d parameters", model, len(owners), network.num_parameters())
 
 
-_FEATURES = {
-    "sample-frequency": float(SAMPLE_RATE),
-    "use-energy": False,
-    "num-mel-bins": 40,
-    "num-ceps": 40,
-    "high-freq": -400.0,
-}
-"""Options of compute-mfcc-feats for what the stage `features` (kind mfcc40) computes, where they
-are not Kaldi's defaults."""
-
-
 def _check_features(path: Path) -> None:
     if not path.is_file():
         log.warning("%s: no such file: the model is taken to expect MFCC-40 at 16 kHz", path)
         return
-    check_same_features(path, _FEATURES)
+    check_same_features(path, MFCC40)
 
 
 def read_phones(path: Path) -> list[str]:

@@ -19,6 +19,7 @@ from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.ivector_extractor import IvectorExtractor, read_ivector_extractor
+from pyscorer.kaldi.mfcc_conf import MFCC40, check_same_features
 from pyscorer.kaldi.online_cmvn import add_to_stats, frames_of_splices, normalised_splices
 from pyscorer.options import option
 from pyscorer.parallel import one_thread, shared_map
@@ -240,17 +241,21 @@ def ivectors(
     out: Path,
     data: Path | None = None,
     options: IvectorOptions = IvectorOptions(),
+    mfcc_conf: Path | None = None,
 ) -> None:
     """Estimate online i-vectors with the extractor of a published Kaldi model.
 
     `extractor` is a model's `ivector` directory; `feats` one of the stage `features` with what the
     extractor takes (mfcc40, raw); `data` the data directory that says who speaks, needed with
-    `by_speaker`. Writes `out/ivector_period` (frames; as Kaldi's scripts) and `out/ivector.scp`
+    `by_speaker`; `mfcc_conf` that of the extractor's model, which is compared with what these
+    features are. Writes `out/ivector_period` (frames; as Kaldi's scripts) and `out/ivector.scp`
     with its archive: a matrix an utterance, a row a period, or one row.
 
-    Raises InputError naming what is wrong with the extractor, or the utterance whose features have
-    another dimension.
+    Raises InputError naming what is wrong with the extractor, the line of `mfcc_conf` that asks for
+    other features, or the utterance whose features have another dimension.
     """
+    if mfcc_conf is not None:
+        check_same_features(mfcc_conf, MFCC40)
     settings = {
         name: getattr(options, name)
         for name in (

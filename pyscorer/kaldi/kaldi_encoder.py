@@ -10,7 +10,7 @@ import soxr
 
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.errors import InputError
-from pyscorer.kaldi.model_directory import find_model
+from pyscorer.kaldi.model_directory import find_model, gather_model
 from pyscorer.kaldi.nnet3_network import Network
 from pyscorer.kaldi.published_model import Mode, PublishedModel, load_published
 
@@ -74,6 +74,11 @@ def load_kaldi_encoder(path: Path, pad: float = 0.0) -> KaldiEncoder:
     Raises InputError as `find_model` and `load_published` do.
     """
     return KaldiEncoder(load_published(find_model(path)))
+
+
+def copy_kaldi_encoder(path: Path, folder: Path) -> None:
+    """Copy what `load_kaldi_encoder` reads of a model, wherever it lies, into a new directory."""
+    gather_model(find_model(path), folder)
 
 
 def at_rate(model: PublishedModel, samples: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import kaldi_native_fbank as knf
 import numpy as np
 
 from pyscorer.alignment.features import mfcc_frames
+from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.errors import InputError
 from pyscorer.kaldi.conf_file import conf_lines
 
@@ -64,6 +65,17 @@ _REFUSED: dict[str, Any] = {
 }
 """Lines that are not done here, and the only value that they may have."""
 _TYPES = {"povey", "hanning", "hamming", "rectangular", "blackman", "sine"}
+
+
+MFCC40 = {
+    "sample-frequency": float(SAMPLE_RATE),
+    "use-energy": False,
+    "num-mel-bins": 40,
+    "num-ceps": 40,
+    "high-freq": -400.0,
+}
+"""Options of compute-mfcc-feats for what the stage `features` (kind mfcc40) computes, where they
+are not Kaldi's defaults."""
 
 
 def read_mfcc_conf(path: Path) -> dict[str, Any]:

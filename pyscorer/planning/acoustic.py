@@ -1,24 +1,176 @@
 """The source of a run's acoustic model, and what it cannot give to what the run plans."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from pyscorer.config import Run
-from pyscorer.errors import InputError
+from pyscorer.contract.files import atomic_open, read_text
+from pyscorer.errors import InputError, naming
+from pyscorer.kaldi.ivector_extractor import extractor_files
+from pyscorer.kaldi.model_directory import ModelFiles, find_model
+from pyscorer.kaldi.wiring import is_own_wiring
 from pyscorer.planning.commands import Config, stage_section
 from pyscorer.planning.hearing import Hearing
 from pyscorer.planning.rows import Rows
+
+_NAMED = ("phones", "extractor", "mfcc_conf")
+"""Paths in section import_published: what is not found beside the model."""
+
+
+@dataclass(frozen=True)
+class Acoustic:
+    """The acoustic model of a run: trained, or Kaldi's.
+
+    Kaldi's is taken by import_kaldi, as if it were trained here, where it is a final.mdl wired as
+    our own; else by import_published: a directory, another wiring, or with a phone map.
+    """
+
+    config: Config
+    run: Run
+
+    @property
+    def named(self) -> Path | None:
+        """What `acoustic_model` names."""
+        return Path(self.config["acoustic_model"]) if "acoustic_model" in self.config else None
+
+    @cached_property
+    def published(self) -> bool:
+        """Whether import_published takes it."""
+        if self.named is None:
+            return False
+        asked = "phone_map" in self.config or "import_published" in self.config
+        return asked or self.named.is_dir() or not is_own_wiring(self.named)
+
+    @cached_property
+    def files(self) -> ModelFiles:
+        """The files of a published model. InputError for what is not found, or cannot be."""
+        assert self.named is not None
+        with naming("acoustic_model"):
+            return find_model(
+                self.named,
+                extractor=self._path("extractor"),
+                mfcc_conf=self._path("mfcc_conf"),
+                normalisation=self._section.get("normalisation"),
+            )
+
+    @property
+    def model(self) -> Path:
+        """What tells that the model is there."""
+        place = "published/published.json" if self.published else "tdnnf/final.pt"
+        return self.run.work / place
+
+    @property
+    def mdl(self) -> Path | None:
+        """The final.mdl that is named."""
+        return self.files.mdl if self.published else self.named
+
+    @property
+    def read(self) -> list[Path]:
+        """All files that import_published reads."""
+        if not self.published:
+            return []
+        files = self.files
+        own = [files.mdl, files.mfcc_conf, self._path("phones") or files.phones]
+        own += [files.global_cmvn, files.online_cmvn, self.phone_map]
+        found = [path for path in own if path is not None]
+        return found + (extractor_files(files.extractor) if files.extractor else [])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What import_published is given besides its own section."""
+        return {"model": self.named} | ({"phone_map": self.phone_map} if self.phone_map else {})
+
+    @property
+    def phone_map(self) -> Path | None:
+        """The file of the phone map; that of one in the configuration is in the run's folder."""
+        given = self.config.get("phone_map")
+        return (
+            self.run.work / "phone_map.yaml"
+            if isinstance(given, Mapping)
+            else given and Path(given)
+        )
+
+    def write_phone_map(self) -> None:
+        """Write a phone map of the configuration down, where it is another than before."""
+        given, path = self.config.get("phone_map"), self.phone_map
+        if not isinstance(given, Mapping) or path is None:
+            return
+        text = yaml.safe_dump(dict(given), sort_keys=False, allow_unicode=True)
+        if not path.exists() or read_text(path) != text:
+            with atomic_open(path) as stream:
+                stream.write(text)
+
+    @property
+    def ivectors(self) -> dict[str, Path]:
+        """What the stage ivectors is given: the extractor, that of the model where none is named.
+
+        And the mfcc.conf of the model, which the features of the run must be made as.
+        """
+        section = stage_section(self.config, "ivectors")
+        if section.get("extractor"):
+            return {"extractor": Path(section["extractor"])}
+        if not self.published or self.files.extractor is None:
+            return {}
+        return {"extractor": self.files.extractor, "mfcc_conf": self.files.mfcc_conf}
+
+    @property
+    def _section(self) -> dict[str, Any]:
+        return stage_section(self.config, "import_published")
+
+    def _path(self, name: str) -> Path | None:
+        return Path(self._section[name]) if name in self._section else None
 
 
 def check_acoustic(config: Config, run: Run, rows: Rows | None) -> None:
     """Raise InputError for what the run's acoustic model cannot be, or cannot give.
 
     A network that is trained by cross-entropy has no chain output to decode with; a published
-    model has no states to measure without its tree.
+    model has no states to measure without its tree, and of another wiring than ours no layers to
+    train and no graph to decode with.
     """
+    acoustic = Acoustic(config, run)
     if stage_section(config, "train_tdnnf").get("objective") == "xent":
         _check_xent(config, run)
-    if rows and "acoustic_model" in config:
-        _check_tree(Path(config["acoustic_model"]).with_name("tree"), rows)
+    if acoustic.named is None:
+        for key in ("phone_map", "import_published"):
+            if key in config:
+                raise InputError(f"{key}: there is no acoustic_model that it is of")
+        return
+    if acoustic.named.is_file() and acoustic.named.suffix != ".mdl":
+        raise InputError(
+            f"acoustic_model: {acoustic.named}: neither a final.mdl nor a model's directory"
+        )
+    if acoustic.published:
+        _check_published(acoustic, rows)
+    elif rows:
+        _check_tree(acoustic.named.with_name("tree"), rows)
+
+
+def _check_published(acoustic: Acoustic, rows: Rows | None) -> None:
+    files = acoustic.files  # raises
+    if files.phones is None and acoustic._path("phones") is None:
+        raise InputError(
+            f"acoustic_model: {acoustic.named}: no phones.txt there: name the model's own in "
+            "import_published.phones"
+        )
+    what = f"acoustic_model {acoustic.named} is taken as a published model of any wiring"
+    _check_decoders(acoustic.config, acoustic.run, f"{what}, which has no graph to decode with")
+    if rows is None:
+        return
+    for lacking, why in (
+        (rows.reading("transition_gop"), "read transition_gop, which needs a tree of our phones"),
+        (rows.unfrozen, "train layers of the acoustic model, which only our own wiring lets"),
+    ):
+        if lacking:
+            raise InputError(
+                f"paper1: rows {', '.join(lacking)} {why}; {what}: name the other rows in "
+                "paper1.only"
+            )
 
 
 def _check_xent(config: Config, run: Run) -> None:
@@ -27,6 +179,11 @@ def _check_xent(config: Config, run: Run) -> None:
         raise InputError(f"{where}: no network is trained where there is an acoustic_model")
     if config["engine"] == "kaldi":
         raise InputError(f"{where}: engine kaldi trains with lfmmi alone; engine torch with either")
+    _check_decoders(config, run, f"{where}: it gives no chain output", ", or train with lfmmi")
+
+
+def _check_decoders(config: Config, run: Run, why: str, instead: str = "") -> None:
+    """Raise InputError where the run's own network would decode recorded responses."""
     speech = Hearing(config, run).speech
     if speech is None:
         return
@@ -37,8 +194,8 @@ def _check_xent(config: Config, run: Run) -> None:
     ):
         if decoder in own:
             raise InputError(
-                f"{where}: it gives no chain output, which decoder {decoder} of "
-                f"proficiency.speech.{key} needs: name another decoder, or train with lfmmi"
+                f"{why}, which decoder {decoder} of proficiency.speech.{key} needs: name another "
+                f"decoder{instead}"
             )
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pyscorer.planning.acoustic import Acoustic
 from pyscorer.planning.commands import stage_section
 from pyscorer.planning.graders import recogniser
 from pyscorer.planning.speech import Speech
@@ -53,7 +54,7 @@ class Judging:
         used = {hearing.decoder, hearing.second} if self._listening else {hearing.decoder}
         named = {"lexicon": hearing.lexicon}
         if "decode" in used or self._listening:
-            named["tdnnf"] = work / "tdnnf" / "final.pt"
+            named["tdnnf"] = Acoustic(self.speech.config, self.speech.run).model
         if "decode" in used:
             named["graph"] = work / "decoding_graph"
         return named

@@ -10,7 +10,7 @@ from pyscorer.corpora.sources import note, recordings, sources
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
-from pyscorer.planning.acoustic import check_acoustic
+from pyscorer.planning.acoustic import Acoustic, check_acoustic
 from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, by_paper, find_responses
@@ -109,6 +109,7 @@ class Plan:
     """As plain values, its paths expanded."""
     run: Run
     corpora: Corpora
+    acoustic: Acoustic
     graders: Graders | None
     rows: Rows | None
     responses: Responses | None
@@ -141,4 +142,7 @@ def make_plan(config: Config) -> Plan:
     else:
         responses = find_responses(config) if "proficiency" in config else None
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
-    return Plan(config, run, Corpora(config, run), graders, rows, responses, speech, kaldi)
+    return Plan(
+        config, run, Corpora(config, run), Acoustic(config, run), graders, rows, responses, speech,
+        kaldi,
+    )  # fmt: skip

@@ -94,6 +94,19 @@ class Rows:
         rows = {name: row.get("inputs", "deep") for part in stages for name, row in part.items()}
         return [name for name in self.shown if rows.get(name) == inputs]
 
+    @property
+    def unfrozen(self) -> list[str]:
+        """Those of them that layers of the acoustic model were trained for, or that go on so."""
+        stages = (self.config["paper1"][stage] for stage in _ROW_STAGES)
+        starts = {name: row.get("start") for part in stages for name, row in part.items()}
+
+        def trained(name: str | None) -> bool:
+            return name in self.config["paper1"]["unfrozen"] or (
+                name in starts and trained(starts[name])
+            )
+
+        return [name for name in self.shown if trained(name)]
+
     def told(self) -> dict[str, Any]:
         """What the page of the tables says of the run: as others, and which network it is."""
         network = self.config["train_tdnnf"].get("network", "paper")

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyscorer.contract.files import read_json
 from pyscorer.errors import InputError
-from pyscorer.pretrained.packaged import model_path
+from pyscorer.pretrained.packaged import copy_model, model_path
 
 
 class Encoder(Protocol):
@@ -47,6 +47,8 @@ class Source:
     """`room.module.function` that reads it as an `Encoder`, from its path and the seconds of
     silence to append where it wants any. It is imported when it is called: what it needs may not
     be installed, and its room may be of a later layer."""
+    copy: str = ""
+    """Likewise what copies it into a new folder; left out: all that is there."""
     also: Callable[[Path], bool] | None = None
     """What must hold besides, of the directory."""
 
@@ -75,7 +77,7 @@ SOURCES = (
         "Whisper in Hugging Face's format",
         ("config.json",),
         "pretrained.whisper_encoder.load_whisper_encoder",
-        _is_whisper,
+        also=_is_whisper,
     ),
     Source(
         "a speech model in Hugging Face's format",
@@ -112,6 +114,16 @@ def load_encoder(model: Path, pad: float = 0.5) -> Encoder:
         raise InputError(f"{model}: {source.kind} is no encoder whose states could be read")
     encoder: Encoder = _loader(source.encoder)(path, pad)
     return encoder
+
+
+def copy_encoder(model: Path, folder: Path) -> None:
+    """Copy all that `load_encoder` reads into the new directory `folder`; it reads that as well."""
+    path = model_path(model)
+    source = find_source(path)
+    if source.copy:
+        _loader(source.copy)(path, folder)
+    else:
+        copy_model(path, folder)
 
 
 def _loader(name: str) -> Callable[..., Any]:

@@ -72,7 +72,7 @@ def write_published(
     bottleneck: str = "prefinal-l",
     subsampling: int = 3,
 ) -> Path:
-    """A model in Vosk's layout with phones 1, 2, ... of these names, of two own pdfs each or `pdfs`.
+    """A model in Vosk's layout with phones 1, 2, ... of these names, of two pdfs each or `pdfs`.
 
     The network's layers: `hidden` (of three frames and the i-vector, 5 numbers), `relu`,
     `bottleneck` (4 numbers), and an affine transform for each output.

@@ -28,6 +28,7 @@ try:
     PLAN = make_plan(config)
     if workflow.is_main_process:
         PLAN.corpora.note_changes()
+        PLAN.acoustic.write_phone_map()
 except InputError as error:
     sys.exit(f"error: {error}")
 

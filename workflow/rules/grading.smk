@@ -66,7 +66,7 @@ rule bundle_grader:
     input:
         gmm=WORK / "gmm" / "final.npz",
         data=WORK / "data" / CORPUS / "train" / "lexicon.txt",
-        tdnnf=WORK / "tdnnf" / "final.pt",
+        tdnnf=PLAN.acoustic.model,
         grader=WORK / "graders" / "{grader}" / "model.pt",
         ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         pool=WORK / "pool" / CORPUS / "train" / "phones.scp",

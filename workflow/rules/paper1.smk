@@ -143,7 +143,7 @@ rule unfreeze_scorer:
 
 rule parameters:
     input:
-        WORK / "tdnnf" / "final.pt",
+        PLAN.acoustic.model,
     output:
         WORK / "parameters" / "parameters.csv",
     params:

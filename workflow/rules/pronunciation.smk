@@ -110,7 +110,7 @@ rule report:
     input:
         **train_and_test(data="labelled/utt2spk", ali="ali/phones.ctm"),
         gmm=WORK / "gmm" / "log.csv",
-        tdnnf=WORK / "tdnnf" / "final.pt",
+        tdnnf=PLAN.acoustic.model,
         scorers=commands.scored(config, RUN),
         results=RESULTS / "tables" / "results.csv",
     output:
@@ -136,7 +136,7 @@ rule bundle:
     input:
         gmm=WORK / "gmm" / "final.npz",
         lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",
-        tdnnf=WORK / "tdnnf" / "final.pt",
+        tdnnf=PLAN.acoustic.model,
         scorer=WORK / "scorers" / "{scorer}" / "model.pt",
         pool=WORK / "pool" / CORPUS / "train" / "phones.scp",
         deep=WORK / "deep" / CORPUS / "train" / "embed.scp",
