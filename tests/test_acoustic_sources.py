@@ -11,6 +11,7 @@ import pytest
 import torch
 import yaml
 from dry_run import ROOT, dry_run, fake_programs
+from made_published import write_published
 from snakemake.utils import update_config
 
 from pyscorer.chain.acoustic_model import AcousticModel, save_model
@@ -21,10 +22,11 @@ from pyscorer.chain.tree import monophone_tree, write_tree
 from pyscorer.contract.archives import Matrices, write_archive
 from pyscorer.contract.ctm import Segment, write_ctm
 from pyscorer.contract.files import write_table
-from pyscorer.contract.phones import PHONES
+from pyscorer.contract.phones import ARPABET, PHONES
 from pyscorer.errors import InputError
 from pyscorer.kaldi.export_kaldi import export_kaldi
 from pyscorer.kaldi.import_kaldi import import_kaldi
+from pyscorer.kaldi.phone_map import read_phone_map
 from pyscorer.measures.transition_gop import transition_gop
 from pyscorer.planning.plan import make_plan
 from pyscorer.pronunciation.activations import ActivationOptions, activations
@@ -157,6 +159,118 @@ def test_every_source_gives_all_that_the_rows_read(tmp_path: Path):
         assert found["xent"][name].shape == wanted.shape and np.isfinite(wanted).all(), name
     branch = 256 * 16 + 16 + 16 * 8 + 8 * 82 + 82  # prefinal-chain and output
     assert found["lfmmi"]["parameters"] - found["xent"]["parameters"] == branch
+
+
+def foreign(folder: Path, **made: Any) -> dict[str, Any]:
+    """A published model with i-vectors, and phones that a map is written for in the configuration."""
+    symbols = ["sp", *(phone.lower() for phone in ARPABET)]
+    write_published(folder, symbols, **made)
+    phone_map = {"sp": "SIL"} | {phone.lower(): phone for phone in ARPABET}
+    return {"acoustic_model": str(folder), "phone_map": phone_map}
+
+
+def test_a_published_model_is_planned_in_the_place_of_the_network(tmp_path: Path):
+    config = foreign(tmp_path / "model") | {"import_published": {"node": "relu"}}
+    planned = dry_run(
+        tmp_path, "all", str(tmp_path / "work/sample/ivectors/sample/test/ivector.scp"), **config
+    )
+    assert planned.counts["import_published"] == 1 and planned.counts["export_published"] == 2
+    assert planned.counts["ivectors"] == 1
+    assert not planned.counts.keys() & {"train_tdnnf", "chain_graphs", "import_kaldi", "export"}
+    told = {line.split()[1]: line for line in planned.commands if line.startswith("pyscorer")}
+    assert (
+        f"--model {tmp_path}/model --phone-map {tmp_path}/work/sample/phone_map.yaml"
+        in (told["import_published"])
+    )
+    assert "--node relu" in told["import_published"]
+    assert f"--extractor {tmp_path}/model/ivector" in told["ivectors"]
+    assert f"--mfcc-conf {tmp_path}/model/conf/mfcc.conf" in told["ivectors"]
+    assert f"--tdnnf {tmp_path}/work/sample/published/published.json" in told["bundle"]
+    assert f"--tdnnf {tmp_path}/work/sample/published " in told["report"]
+
+
+def test_a_phone_map_of_the_configuration_is_written_once(plan, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    acoustic = plan(foreign(tmp_path / "model")).acoustic
+    acoustic.write_phone_map()
+    assert read_phone_map(acoustic.phone_map)["aa"] == ("AA",)
+    before = acoustic.phone_map.stat().st_mtime_ns
+    acoustic.write_phone_map()
+    assert acoustic.phone_map.stat().st_mtime_ns == before
+    (tmp_path / "map.yaml").write_text("sp: SIL\n")
+    named = foreign(tmp_path / "other") | {"phone_map": str(tmp_path / "map.yaml")}
+    assert plan(named).acoustic.phone_map == tmp_path / "map.yaml"
+
+
+def test_which_models_are_taken_as_published(plan, conformance: Path, tmp_path: Path):
+    golden = str(conformance / "e_tdnnf" / "final.mdl")
+    (tmp_path / "map.yaml").write_text("SIL: SIL\n")
+    other = foreign(tmp_path / "model")["acoustic_model"]
+    assert not plan({"acoustic_model": golden}).acoustic.published
+    for config in (
+        {"acoustic_model": other},
+        {"acoustic_model": f"{other}/am/final.mdl"},
+    ):
+        assert plan(config).acoustic.published
+        assert plan(config).acoustic.mdl == Path(other) / "am" / "final.mdl"
+    # a network as ours, with a map of its phones: asked for what normalises its input
+    with pytest.raises(InputError, match=r"acoustic_model: .*mfcc\.conf: no such file"):
+        plan({"acoustic_model": golden, "phone_map": str(tmp_path / "map.yaml")})
+
+
+def test_what_a_published_model_cannot_give_is_refused_by_name(plan, tmp_path: Path):
+    config = tables("paper1.yaml") | foreign(tmp_path / "model")
+    lacking = (
+        "rows transition-gop-ii, transition-gop-ii-iii read transition_gop, which needs a tree"
+    )
+    with pytest.raises(
+        InputError, match=lacking + r".*model is taken as a published.*paper1\.only"
+    ):
+        plan(config)
+    config["paper1"]["only"] = ["deep-ii", "deep-iiu", "deep-iiu-iii"]
+    with pytest.raises(
+        InputError, match="rows deep-iiu, deep-iiu-iii train layers of the acoustic"
+    ):
+        plan(config)
+    config["paper1"]["only"] = ["deep-ii", "gop-ii", "trees"]
+    assert plan(config).rows.shown == ["deep-ii", "gop-ii", "trees"]
+    section = {"name": "answers", "speech": {"decoder": "vosk"}, "experts": {"TREES": {}}}
+    spoken = foreign(tmp_path / "m") | {"corpus": "spoken_sample", "proficiency": section}
+    with pytest.raises(
+        InputError, match="no graph to decode with, which decoder vosk of proficien"
+    ):
+        plan(spoken)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"phone_map": {"a": "AA"}}, "phone_map: there is no acoustic_model that it is of"),
+        ({"import_published": {}}, "import_published: there is no acoustic_model"),
+        ({"acoustic_model": "x.txt"}, r"x\.txt: neither a final\.mdl nor a model's directory"),
+        ({"acoustic_model": "."}, r"acoustic_model: \.: no final\.mdl there"),
+    ],
+)
+def test_a_model_that_cannot_be_planned_with(plan, tmp_path, monkeypatch, change, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.txt").touch()
+    with pytest.raises(InputError, match=message):
+        plan(change)
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, {}, ["a"], 5, "nowhere.yaml"])
+def test_a_phone_map_that_is_none_is_refused_by_its_key(plan, tmp_path: Path, value):
+    with pytest.raises(InputError, match="phone_map"):
+        plan(foreign(tmp_path / "model") | {"phone_map": value})
+
+
+def test_without_phones_txt_it_is_asked_for_before_anything_runs(plan, tmp_path: Path):
+    config = foreign(tmp_path / "model")
+    (tmp_path / "model/graph/phones.txt").rename(tmp_path / "phones.txt")
+    with pytest.raises(InputError, match=r"no phones\.txt there: .*import_published\.phones"):
+        plan(config)
+    found = plan(config | {"import_published": {"phones": str(tmp_path / "phones.txt")}})
+    assert tmp_path / "phones.txt" in found.acoustic.read
 
 
 XENT = {"train_tdnnf": {"objective": "xent", "network": "medium"}}
