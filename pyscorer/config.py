@@ -21,6 +21,7 @@ from pyscorer.contract.files import read_json, read_yaml, shown
 from pyscorer.corpora.manifests import Manifest, check_there, load_manifest
 from pyscorer.errors import InputError
 from pyscorer.paths import expanded, inside, not_a_folder, not_writable, unusable
+from pyscorer.pretrained.packaged import PACKAGED
 from pyscorer.shipped import CHECKOUT, SCHEMAS
 
 SCHEMA = SCHEMAS / "config.schema.yaml"
@@ -144,7 +145,8 @@ def _usable(path: Any) -> bool:
 
 @_FORMATS.checks("path", raises=ValueError)
 def _there(path: Any) -> bool:
-    if isinstance(path, str) and _usable(path) and path != "auto" and not Path(path).exists():
+    known = ("auto", *PACKAGED)
+    if isinstance(path, str) and _usable(path) and path not in known and not Path(path).exists():
         raise ValueError(f"{path}: no such folder or file")
     return True
 

@@ -162,7 +162,7 @@ def test_every_source_gives_all_that_the_rows_read(tmp_path: Path):
 
 
 def foreign(folder: Path, **made: Any) -> dict[str, Any]:
-    """A published model with i-vectors, and phones that a map is written for in the configuration."""
+    """A published model with i-vectors, whose phones the configuration has a map for."""
     symbols = ["sp", *(phone.lower() for phone in ARPABET)]
     write_published(folder, symbols, **made)
     phone_map = {"sp": "SIL"} | {phone.lower(): phone for phone in ARPABET}

@@ -17,6 +17,7 @@ from pyscorer.kaldi.wiring import is_own_wiring
 from pyscorer.planning.commands import Config, stage_section
 from pyscorer.planning.hearing import Hearing
 from pyscorer.planning.rows import Rows
+from pyscorer.pretrained.packaged import PACKAGED, model_path
 
 _NAMED = ("phones", "extractor", "mfcc_conf")
 """Paths in section import_published: what is not found beside the model."""
@@ -33,10 +34,11 @@ class Acoustic:
     config: Config
     run: Run
 
-    @property
+    @cached_property
     def named(self) -> Path | None:
-        """What `acoustic_model` names."""
-        return Path(self.config["acoustic_model"]) if "acoustic_model" in self.config else None
+        """What `acoustic_model` names; of a packaged model its directory."""
+        given = self.config.get("acoustic_model")
+        return given and (model_path(Path(given)) if given in PACKAGED else Path(given))
 
     @cached_property
     def published(self) -> bool:
@@ -95,6 +97,18 @@ class Acoustic:
             else given and Path(given)
         )
 
+    def check(self) -> None:
+        """Raise InputError for a model that cannot be, and what is not found of a published one."""
+        if self.named is not None and self.named.is_file() and self.named.suffix != ".mdl":
+            raise InputError(
+                f"acoustic_model: {self.named}: neither a final.mdl nor a model's directory"
+            )
+        if self.published and not (self.files.phones or self._path("phones")):
+            raise InputError(
+                f"acoustic_model: {self.named}: no phones.txt there: name the model's own in "
+                "import_published.phones"
+            )
+
     def write_phone_map(self) -> None:
         """Write a phone map of the configuration down, where it is another than before."""
         given, path = self.config.get("phone_map"), self.phone_map
@@ -141,10 +155,7 @@ def check_acoustic(config: Config, run: Run, rows: Rows | None) -> None:
             if key in config:
                 raise InputError(f"{key}: there is no acoustic_model that it is of")
         return
-    if acoustic.named.is_file() and acoustic.named.suffix != ".mdl":
-        raise InputError(
-            f"acoustic_model: {acoustic.named}: neither a final.mdl nor a model's directory"
-        )
+    acoustic.check()
     if acoustic.published:
         _check_published(acoustic, rows)
     elif rows:
@@ -152,12 +163,6 @@ def check_acoustic(config: Config, run: Run, rows: Rows | None) -> None:
 
 
 def _check_published(acoustic: Acoustic, rows: Rows | None) -> None:
-    files = acoustic.files  # raises
-    if files.phones is None and acoustic._path("phones") is None:
-        raise InputError(
-            f"acoustic_model: {acoustic.named}: no phones.txt there: name the model's own in "
-            "import_published.phones"
-        )
     what = f"acoustic_model {acoustic.named} is taken as a published model of any wiring"
     _check_decoders(acoustic.config, acoustic.run, f"{what}, which has no graph to decode with")
     if rows is None:

@@ -12,6 +12,7 @@ from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
 from pyscorer.planning.acoustic import Acoustic, check_acoustic
 from pyscorer.planning.commands import Config, stage_options
+from pyscorer.planning.compared import Compared
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, by_paper, find_responses
 from pyscorer.planning.rows import Rows
@@ -115,6 +116,14 @@ class Plan:
     responses: Responses | None
     speech: Speech | None
     kaldi: Training | None
+    compared: Compared | None
+
+    def note(self) -> None:
+        """Write what the rules read of the configuration, and of what changed, where it is new."""
+        self.corpora.note_changes()
+        self.acoustic.write_phone_map()
+        if self.compared:
+            self.compared.write_phone_maps()
 
 
 def make_plan(config: Config) -> Plan:
@@ -123,7 +132,8 @@ def make_plan(config: Config) -> Plan:
     run = resolve_run(config)
     graders = Graders(config, run) if "grading" in config else None
     rows = Rows(config, run) if "paper1" in config else None
-    for part in (graders, rows):
+    compared = Compared(config, run) if "compared" in config else None
+    for part in (graders, rows, compared):
         if part:
             part.check()
     check_acoustic(config, run, rows)
@@ -144,5 +154,5 @@ def make_plan(config: Config) -> Plan:
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
     return Plan(
         config, run, Corpora(config, run), Acoustic(config, run), graders, rows, responses, speech,
-        kaldi,
+        kaldi, compared,
     )  # fmt: skip

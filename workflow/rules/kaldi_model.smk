@@ -1,5 +1,13 @@
-# A Kaldi model in the place of one that train_tdnnf makes (configuration: acoustic_model).
-ruleorder: import_kaldi > train_tdnnf
+# A Kaldi model in the place of one that train_tdnnf makes (configuration: acoustic_model), or beside
+# it (compared).
+if "acoustic_model" in config:
+
+    ruleorder: import_kaldi > train_tdnnf
+
+
+else:
+
+    ruleorder: train_tdnnf > import_kaldi
 
 
 if PLAN.acoustic.published:
@@ -15,7 +23,7 @@ else:
 rule import_kaldi:
     """A network wired as ours; of a published one it says what it is not."""
     input:
-        PLAN.acoustic.mdl,
+        PLAN.acoustic.mdl or [],
     output:
         WORK / "tdnnf" / "final.pt",
     params:
