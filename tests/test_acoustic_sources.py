@@ -202,6 +202,16 @@ def test_a_phone_map_of_the_configuration_is_written_once(plan, tmp_path: Path, 
     assert plan(named).acoustic.phone_map == tmp_path / "map.yaml"
 
 
+def test_a_published_model_is_exported_to_vosk_with_its_own_tree(tmp_path: Path):
+    config = foreign(tmp_path / "model")
+    planned = dry_run(tmp_path, str(tmp_path / "results/sample/vosk"), **config)
+    assert planned.counts.keys() >= {"import_published", "decoding_graph", "export_vosk"}
+    assert "export_kaldi" not in planned.counts
+    told = {line.split()[1]: line for line in planned.commands if line.startswith("pyscorer")}
+    assert f"--am {tmp_path}/work/sample/published " in told["export_vosk"]
+    assert f"--tree {tmp_path}/work/sample/published/am/tree" in told["decoding_graph"]
+
+
 def test_which_models_are_taken_as_published(plan, conformance: Path, tmp_path: Path):
     golden = str(conformance / "e_tdnnf" / "final.mdl")
     (tmp_path / "map.yaml").write_text("SIL: SIL\n")

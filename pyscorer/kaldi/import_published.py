@@ -21,7 +21,7 @@ from pyscorer.options import option
 log = logging.getLogger(__name__)
 
 XENT, CHAIN = "output-xent", "output"
-SETTINGS, _MAP, _PHONES = "published.json", "phone_map.yaml", "phones.txt"
+SETTINGS, _MAP, _PHONES = "published.json", "phone_map.yaml", "am/phones.txt"
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def import_published(
         if name not in loaded.network.nodes:
             known = ", ".join(loaded.network.nodes)
             raise InputError(f"{files.mdl}: the network has no node {shown(name)}; it has {known}")
-    named = phones or files.phones or files.mdl.with_name(_PHONES)
+    named = phones or files.phones or files.mdl.with_name("phones.txt")
     columns = _columns(loaded, output, named, phone_map, options.left_out)
     settings = PublishedSettings(
         node, output, options.left_out, options.ivectors, loaded.network.dims[node],

@@ -102,6 +102,7 @@ _PATHS = {
     "ivector-extractor": "final.ie",
 }
 """Options of ivector_extractor.conf that name files, and the file as it is called here."""
+_CONF = "ivector_extractor.conf"
 _EXTRACTION: dict[str, type] = {
     "ivector-period": int,
     "num-gselect": int,
@@ -138,7 +139,7 @@ def read_ivector_extractor(directory: Path, **changes: Any) -> IvectorExtractor:
     """
     files = dict(_PATHS)
     settings: dict[str, Any] = {}
-    conf = _find(directory, "ivector_extractor.conf")
+    conf = _find(directory, _CONF)
     if conf is not None:
         kinds = _EXTRACTION | _STREAMING | dict.fromkeys(_PATHS, str)
         settings = read_conf(conf, kinds)
@@ -191,14 +192,18 @@ def read_ivector_extractor(directory: Path, **changes: Any) -> IvectorExtractor:
     )  # fmt: skip
 
 
-def extractor_files(directory: Path) -> list[Path]:
-    """The files of `directory`, or of a `conf` beside, that `read_ivector_extractor` reads."""
-    names = [*_PATHS.values(), "splice_opts", "online_cmvn_iextractor", "ivector_extractor.conf"]
-    if (conf := _find(directory, names[-1])) is not None:
-        settings = read_conf(conf, _EXTRACTION | _STREAMING | dict.fromkeys(_PATHS, str))
-        names += [Path(settings[name]).name for name in _PATHS if name in settings]
-    found = (_find(directory, name) for name in dict.fromkeys(names))
-    return [file for file in found if file is not None]
+def extractor_files(directory: Path) -> dict[str, Path]:
+    """What `read_ivector_extractor` reads of `directory`, or of a `conf` beside.
+
+    By the name that each has here, whatever it is called there: `splice.conf` may be `splice_opts`.
+    """
+    conf = _find(directory, _CONF)
+    named = read_conf(conf, _EXTRACTION | _STREAMING | dict.fromkeys(_PATHS, str)) if conf else {}
+    wanted = {name: Path(named.get(option, name)).name for option, name in _PATHS.items()}
+    wanted |= {name: name for name in (_CONF, "online_cmvn_iextractor")}
+    found = {name: _find(directory, file) for name, file in wanted.items()}
+    found["splice.conf"] = found["splice.conf"] or _find(directory, "splice_opts")
+    return {name: file for name, file in found.items() if file is not None}
 
 
 def _find(directory: Path, name: str) -> Path | None:

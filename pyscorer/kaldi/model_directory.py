@@ -107,14 +107,14 @@ def gather_model(files: ModelFiles, out: Path) -> None:
     for source, name in (
         (files.global_cmvn, "am/global_cmvn.stats"),
         (files.online_cmvn, "conf/online_cmvn.conf"),
-        (files.phones, "phones.txt"),
+        (files.phones, "am/phones.txt"),
         (files.tree, "am/tree"),
     ):
         if source is not None:
             shutil.copy(source, out / name)
     if files.extractor is not None:
         (out / "ivector").mkdir()
-        for source in extractor_files(files.extractor):
+        for source in extractor_files(files.extractor).values():
             shutil.copy(source, out / "ivector")
 
 

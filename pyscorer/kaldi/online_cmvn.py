@@ -79,6 +79,18 @@ def normalised_splices(
     return _applied(features[asked], stats, options).reshape(len(splices), -1)
 
 
+def running_mean(
+    features: np.ndarray, global_stats: np.ndarray, options: OnlineCmvn = OnlineCmvn()
+) -> np.ndarray:
+    """T x dim `features` less the mean of the frames so far, as a stream has them; float32.
+
+    `global_stats` are CMVN statistics of the training data, which count for up to `global_frames`.
+    """
+    return normalised_splices(
+        features, options, frames_of_splices(len(features), 0, 0), global_stats
+    )
+
+
 def add_to_stats(stats: np.ndarray | None, features: np.ndarray) -> np.ndarray:
     """CMVN statistics (2 x (dim + 1)) of a speaker with one more utterance."""
     own = cmvn_stats(features)

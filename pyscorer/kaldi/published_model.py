@@ -18,7 +18,7 @@ from pyscorer.kaldi.mfcc_conf import mfcc_as, read_mfcc_conf
 from pyscorer.kaldi.model_directory import ModelFiles
 from pyscorer.kaldi.nnet3 import Nnet3, read_nnet3
 from pyscorer.kaldi.nnet3_network import Network, compute, load_network
-from pyscorer.kaldi.online_cmvn import OnlineCmvn, frames_of_splices, normalised_splices
+from pyscorer.kaldi.online_cmvn import OnlineCmvn, running_mean
 
 Mode = Literal["online", "utterance"]
 """I-vectors as a stream has them, for chunks of frames; or one from the whole recording."""
@@ -55,8 +55,7 @@ class PublishedModel:
             return raw, raw - raw.mean(axis=0, dtype=np.float64).astype(np.float32)
         if self.cmvn is None or self.cmvn_stats is None:
             return raw, raw
-        splices = frames_of_splices(len(raw), 0, 0)
-        return raw, normalised_splices(raw, self.cmvn, splices, self.cmvn_stats)
+        return raw, running_mean(raw, self.cmvn_stats, self.cmvn)
 
     def hear(
         self,

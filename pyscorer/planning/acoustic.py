@@ -72,6 +72,11 @@ class Acoustic:
         return self.files.mdl if self.published else self.named
 
     @property
+    def kaldi(self) -> Path:
+        """The model in Kaldi's form: what tells that it is there, or the folder itself."""
+        return self.model if self.published else self.run.results / "kaldi"
+
+    @property
     def read(self) -> list[Path]:
         """All files that import_published reads."""
         if not self.published:
@@ -80,7 +85,8 @@ class Acoustic:
         own = [files.mdl, files.mfcc_conf, self._path("phones") or files.phones]
         own += [files.global_cmvn, files.online_cmvn, self.phone_map]
         found = [path for path in own if path is not None]
-        return found + (extractor_files(files.extractor) if files.extractor else [])
+        extractor = extractor_files(files.extractor) if files.extractor else {}
+        return [*found, *extractor.values()]
 
     @property
     def options(self) -> dict[str, Any]:

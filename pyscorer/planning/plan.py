@@ -86,6 +86,9 @@ class Corpora:
 
 def tree_files(config: Config, run: Run) -> tuple[Path, Path]:
     """The acoustic model's tree, and the file that tells that it is there."""
+    acoustic = Acoustic(config, run)
+    if acoustic.published:  # whose own it is, if it has one
+        return acoustic.model.with_name("am") / "tree", acoustic.model
     if config["engine"] == "kaldi" or "acoustic_model" in config:
         # import_kaldi writes it where the model has one.
         return run.work / "tdnnf" / "tree.json", run.work / "tdnnf" / "final.pt"

@@ -8,72 +8,92 @@ import numpy as np
 
 from pyscorer.alignment.features import cmvn_stats
 from pyscorer.contract.archives import read_matrices
-from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.files import atomic_directory, read_text
 from pyscorer.errors import InputError
+from pyscorer.kaldi.ivector_extractor import extractor_files
+from pyscorer.kaldi.mfcc_conf import MFCC40, check_same_features
+from pyscorer.kaldi.model_directory import ModelFiles, find_model
 from pyscorer.kaldi.nnet3 import read_nnet3
 from pyscorer.kaldi.stream import KaldiWriter
 from pyscorer.recognition.decoder import Recogniser, SearchOptions
 
 log = logging.getLogger(__name__)
 
-WINDOW, GLOBAL_FRAMES = 600, 200
-"""Frames that the running mean looks back, and frames of the training mean added while it has
-fewer: the defaults of Kaldi's OnlineCmvnOptions, which Vosk takes."""
-
-
-def running_mean(features: np.ndarray, stats: np.ndarray) -> np.ndarray:
-    """What Vosk's network sees of `features` (frames, dim): minus the mean of the frames so far.
-
-    Kaldi's OnlineCmvn. `stats` are CMVN statistics of the training data (2 x (dim + 1)), which
-    count for up to 200 frames until there are 600 of the recording.
-    """
-    sums = np.cumsum(features, axis=0, dtype=np.float64)
-    counts = np.minimum(np.arange(1, len(features) + 1), WINDOW).astype(np.float64)
-    sums[WINDOW:] -= sums[:-WINDOW].copy()
-    added = np.minimum(WINDOW - counts, GLOBAL_FRAMES)
-    sums += added[:, None] * stats[0, :-1] / stats[0, -1]
-    return (features - sums / (counts + added)[:, None]).astype(np.float32)
-
 
 def export_vosk(am: Path, graph: Path, feats: Path, out: Path, options: SearchOptions) -> None:
     """Make a Vosk model of a network and a decoding graph.
 
-    `am` is a directory of export_kaldi, `graph` one of decoding_graph, `feats` the features (kind
-    mfcc40) that the network was trained on. Vosk reads streams and cannot know the mean of an
-    utterance: it subtracts a running mean, which begins at that of `feats`. Words carry no times of
-    their own, as the phones do not mark where words begin.
+    `am` is a directory of export_kaldi or of import_published (whose extractor of i-vectors goes
+    along), `graph` one of decoding_graph, `feats` the features (kind mfcc40) that the network was
+    trained on. Vosk reads streams and cannot know the mean of an utterance: for a network that
+    takes features less the mean it subtracts a running mean, which begins at that of `feats`. Words
+    carry no times of their own, as the phones do not mark where words begin.
 
-    Raises InputError if the graph was made with another tree.
+    Raises InputError if the graph was made with another tree, and for a model that takes features
+    less the mean, but others than `feats` are.
     """
-    nnet = read_nnet3(am / "final.mdl")
+    files = _files(am)
+    nnet = read_nnet3(files.mdl)
     if nnet.transition_model is None:
-        raise InputError(f"{am / 'final.mdl'}: no transition model: Vosk needs one")
+        raise InputError(f"{files.mdl}: no transition model: Vosk needs one")
     pdfs = Recogniser(graph).num_pdfs
     if pdfs != nnet.transition_model.num_pdfs:
         raise InputError(
-            f"{graph}: made with a tree of {pdfs} pdfs; {am / 'final.mdl'} has "
+            f"{graph}: made with a tree of {pdfs} pdfs; {files.mdl} has "
             f"{nnet.transition_model.num_pdfs}"
         )
+    with atomic_directory(out) as part:
+        for folder in ("am", "conf", "graph"):
+            (part / folder).mkdir()
+        shutil.copy(files.mdl, part / "am" / "final.mdl")
+        if files.normalisation == "mean":
+            _write_stats(part / "am" / "global_cmvn.stats", files.mfcc_conf, feats)
+        elif files.global_cmvn is not None:
+            shutil.copy(files.global_cmvn, part / "am" / "global_cmvn.stats")
+        shutil.copy(files.mfcc_conf, part / "conf" / "mfcc.conf")
+        (part / "conf" / "model.conf").write_text(
+            f"--beam={options.beam}\n--max-active={options.max_active}\n"
+            f"--lattice-beam={options.lattice_beam}\n--acoustic-scale={options.acoustic_scale}\n"
+            f"--min-active=200\n--frame-subsampling-factor={files.subsampling}\n"
+            "--endpoint.silence-phones=1:2\n"
+        )
+        for name in ("HCLG.fst", "words.txt", "phones.txt"):
+            shutil.copy(graph / name, part / "graph")
+        if files.extractor is not None:
+            _copy_extractor(files.extractor, part / "ivector")
+    log.info("%s: a Vosk model%s", out, "" if files.extractor is None else " with i-vectors")
+
+
+def _files(am: Path) -> ModelFiles:
+    """Of a directory of either stage."""
+    if (am / "am").is_dir():
+        return find_model(am)
+    return find_model(am / "final.mdl", mfcc_conf=am / "mfcc.conf", normalisation="mean")
+
+
+def _write_stats(path: Path, mfcc_conf: Path, feats: Path) -> None:
+    """CMVN statistics of all that the network learnt from."""
+    check_same_features(mfcc_conf, MFCC40)
     total = np.zeros((2, 0))
     for _, matrix in read_matrices(feats / "feats.scp"):
         stats = cmvn_stats(matrix)
         total = stats if not total.size else total + stats
     if not total.size:
         raise InputError(f"{feats / 'feats.scp'}: no utterances")
-    with atomic_directory(out) as part:
-        for folder in ("am", "conf", "graph"):
-            (part / folder).mkdir()
-        shutil.copy(am / "final.mdl", part / "am")
-        with (part / "am" / "global_cmvn.stats").open("wb") as stream:
-            writer = KaldiWriter(stream)
-            writer.header()
-            writer.value("matrix", total)
-        shutil.copy(am / "mfcc.conf", part / "conf")
-        (part / "conf" / "model.conf").write_text(
-            f"--beam={options.beam}\n--max-active={options.max_active}\n"
-            f"--lattice-beam={options.lattice_beam}\n--acoustic-scale={options.acoustic_scale}\n"
-            "--min-active=200\n--frame-subsampling-factor=3\n--endpoint.silence-phones=1:2\n"
-        )
-        for name in ("HCLG.fst", "words.txt", "phones.txt"):
-            shutil.copy(graph / name, part / "graph")
-    log.info("%s: a Vosk model; running mean begins at that of %d frames", out, total[0, -1])
+    with path.open("wb") as stream:
+        writer = KaldiWriter(stream)
+        writer.header()
+        writer.value("matrix", total)
+    log.info("running mean begins at that of %d frames", total[0, -1])
+
+
+def _copy_extractor(extractor: Path, out: Path) -> None:
+    """The files by the names that Vosk knows, options each on a line."""
+    out.mkdir()
+    for name, file in extractor_files(extractor).items():
+        if name.endswith(".conf"):
+            lines = (line.partition("#")[0].split() for line in read_text(file).splitlines())
+            text = "".join(f"{option}\n" for line in lines for option in line)
+            (out / name).write_text(text)
+        else:
+            shutil.copy(file, out / name)

@@ -102,7 +102,7 @@ def test_a_gathered_model_needs_nothing_else_and_says_the_same(model: Path, tmp_
         assert (found.normalisation, found.subsampling) == (normalisation, 3)
         (states,) = load_kaldi_encoder(out).states([NOISE], (-1,))
         assert np.array_equal(states, expected) == (normalisation == "raw")
-    assert found.phones == tmp_path / "mean" / "phones.txt"
+    assert found.phones == tmp_path / "mean" / "am" / "phones.txt"
 
 
 def test_the_stage_encodes_with_a_published_model(conformance: Path, korean: Path, tmp_path: Path):

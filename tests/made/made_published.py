@@ -34,18 +34,19 @@ def _vector(array: np.ndarray) -> str:
     return "[ " + " ".join(map(str, array)) + " ]\n"
 
 
-def write_extractor(folder: Path) -> Path:
-    """An extractor's directory, in text."""
+def write_extractor(folder: Path, lda: np.ndarray = LDA) -> Path:
+    """An extractor's directory, in text; `lda` is over a frame and its left neighbour."""
+    dim = lda.shape[1] // 2
     folder.mkdir(parents=True)
     inv = 1 / VARIANCES
     files = {
-        "final.mat": text(LDA),
+        "final.mat": text(lda),
         "final.dubm": f"<DiagGMM> <WEIGHTS> {_vector(WEIGHTS)}<MEANS_INVVARS> {text(MEANS * inv)}"
         f"<INV_VARS> {text(inv)}</DiagGMM> ",
         "final.ie": f"<IvectorExtractor> <w> [ ]\n<w_vec> {_vector(WEIGHTS)}<M> 2 {text(M[0])}"
         f"{text(M[1])}<SigmaInv> {_triangle(SIGMA_INV[0])}{_triangle(SIGMA_INV[1])}"
         "<IvectorOffset> 10 </IvectorExtractor> ",
-        "global_cmvn.stats": text(np.array([[0.0, 0, 100], [100, 100, 0]])),
+        "global_cmvn.stats": text(np.array([[0.0] * dim + [100], [100.0] * dim + [0]])),
         "online_cmvn.conf": "# nothing but defaults\n",
         "splice.conf": "--left-context=1\n--right-context=0\n",
         "ivector_extractor.conf": "--ivector-period=4\n--min-post=0.0\n--posterior-scale=0.5\n"

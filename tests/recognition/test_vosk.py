@@ -2,13 +2,17 @@
 
 import csv
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from made_published import write_extractor
 
-from pyscorer.alignment.features import cmvn_stats
+from pyscorer.alignment.features import cmvn_stats, mfcc
 from pyscorer.chain.acoustic_model import chain_scores, load_model
 from pyscorer.contract.archives import Matrices, read_matrices
 from pyscorer.contract.ctm import Segment, read_ctm
@@ -16,30 +20,19 @@ from pyscorer.contract.datadir import read_data_dir, read_wav
 from pyscorer.contract.decoded import Alternative, Decoded, read_decoded
 from pyscorer.errors import InputError
 from pyscorer.kaldi.export_kaldi import export_kaldi
+from pyscorer.kaldi.import_published import import_published
+from pyscorer.kaldi.model_directory import find_model
+from pyscorer.kaldi.nnet3 import read_nnet3, write_nnet3
+from pyscorer.kaldi.online_cmvn import OnlineCmvn, running_mean
+from pyscorer.kaldi.published_model import load_published
 from pyscorer.lexicon.words import TranscriptReader
 from pyscorer.recognition.decode import DecodeOptions, decode
 from pyscorer.recognition.decode_vosk import VoskOptions, as_decoded, decode_vosk
-from pyscorer.recognition.decoder import Recogniser, SearchOptions
-from pyscorer.recognition.export_vosk import export_vosk, running_mean
+from pyscorer.recognition.decoder import Hypothesis, Recogniser, SearchOptions
+from pyscorer.recognition.export_vosk import export_vosk
 
 VOSK_GRAPH_SCALE = 0.9
 """Vosk multiplies graph scores by it before it reports them."""
-
-
-def test_the_running_mean_by_hand():
-    features = np.array([[2.0], [4.0], [12.0]])
-    stats = np.array([[300.0, 100.0], [0.0, 0.0]])  # mean 3
-    expected = [2 - (2 + 600) / 201, 4 - (6 + 600) / 202, 12 - (18 + 600) / 203]
-    np.testing.assert_allclose(running_mean(features, stats)[:, 0], expected, rtol=1e-6)
-
-
-def test_the_running_mean_forgets_after_600_frames():
-    features = np.concatenate([np.full((600, 1), 100.0), np.zeros((600, 1))])
-    found = running_mean(features, np.array([[0.0, 1.0], [0.0, 0.0]]))
-    # From the 401st frame on the training mean is added for less than 200 frames.
-    assert found[399, 0] == pytest.approx(100 - 100 * 400 / 600)
-    assert found[499, 0] == pytest.approx(100 - 100 * 500 / 600)
-    assert found[599, 0] == pytest.approx(0) and found[-1, 0] == pytest.approx(0)
 
 
 def test_speech_that_was_trained_on_is_recognised(trained: Path):
@@ -72,6 +65,25 @@ def test_a_graph_of_another_tree_is_refused(trained: Path, model: Path, tmp_path
         )
 
 
+def of_vosk(runtime: Any, samples: np.ndarray) -> dict[str, Any]:
+    """The best transcript, with its total log-likelihood as confidence."""
+    import vosk
+
+    kaldi = vosk.KaldiRecognizer(runtime, 16000)
+    kaldi.SetMaxAlternatives(1)
+    kaldi.AcceptWaveform(pcm(samples).tobytes())
+    best: dict[str, Any] = json.loads(kaldi.FinalResult())["alternatives"][0]
+    return best
+
+
+def pcm(samples: np.ndarray) -> np.ndarray:
+    return np.round(samples * 32768).clip(-32768, 32767).astype("<i2")
+
+
+def as_vosk_reports(ours: Hypothesis) -> float:
+    return VOSK_GRAPH_SCALE * (ours.score - ours.acoustic) + ours.acoustic
+
+
 def test_vosk_hears_what_we_hear_with_the_same_scores(trained: Path, model: Path):
     vosk = pytest.importorskip("vosk", reason="vosk is not installed: pip install vosk")
     vosk.SetLogLevel(-1)
@@ -81,21 +93,88 @@ def test_vosk_hears_what_we_hear_with_the_same_scores(trained: Path, model: Path
     right = alike = 0
     utterances = list(read_data_dir(trained / "data").utterances.values())[::4]
     for utterance in utterances:
-        recording = np.round(read_wav(utterance) * 32768).clip(-32768, 32767).astype("<i2")
-        kaldi = vosk.KaldiRecognizer(runtime, 16000)
-        kaldi.SetMaxAlternatives(1)
-        kaldi.AcceptWaveform(recording.tobytes())
-        heard = json.loads(kaldi.FinalResult())["alternatives"][0]
+        heard = of_vosk(runtime, read_wav(utterance))
         centred = running_mean(matrices[utterance.key], stats)
         (ours,) = recogniser.decode(chain_scores(loaded, centred, centred=True))
         alike += heard["text"] == " ".join(ours.words)
-        graph = ours.score - ours.acoustic
-        assert heard["confidence"] == pytest.approx(
-            VOSK_GRAPH_SCALE * graph + ours.acoustic, abs=0.02
-        )
+        assert heard["confidence"] == pytest.approx(as_vosk_reports(ours), abs=0.02)
         right += ours.words == tuple(utterance.words)
     assert right >= 0.8 * len(utterances)
     # Two transcripts may be as likely as each other to a hundredth, by some machines' model.
+    assert alike >= len(utterances) - 1
+
+
+@pytest.mark.parametrize("quiet", ["before", "between", "after"])
+def test_vosk_passes_over_quiet_frames_as_we_can(trained: Path, model: Path, quiet: str):
+    vosk = pytest.importorskip("vosk", reason="vosk is not installed: pip install vosk")
+    vosk.SetLogLevel(-1)
+    loaded, recogniser = load_model(trained / "tdnnf" / "final.pt"), Recogniser(trained / "graph")
+    stats = sum(cmvn_stats(matrix) for _, matrix in read_matrices(trained / "mfcc40" / "feats.scp"))
+    speech = read_wav(next(iter(read_data_dir(trained / "data").utterances.values())))
+    noise, nothing = np.random.default_rng(0).normal(0, 1e-4, 16000), np.zeros(16000)
+    parts = {
+        "before": (noise, speech), "between": (speech, noise, speech), "after": (speech, nothing),
+    }  # fmt: skip
+    samples = np.concatenate(parts[quiet])
+    features = mfcc((pcm(samples) / 32768).astype(np.float32), "mfcc40")
+    assert 80 < (features[:, 0] <= 50).sum() < 120
+    reported = of_vosk(vosk.Model(str(model)), samples)["confidence"]
+    off = []
+    for energy in (50.0, None):
+        centred = running_mean(features, stats, OnlineCmvn(cmn_min_energy=energy))
+        (ours,) = recogniser.decode(chain_scores(loaded, centred, centred=True))
+        off.append(abs(reported - as_vosk_reports(ours)))
+    assert off[0] < 0.02 and off[1] > 1
+
+
+@pytest.fixture(scope="module")
+def with_ivectors(trained: Path, model: Path) -> Path:
+    """The trained network with i-vectors, which count for little, as a Vosk model."""
+    folder = shutil.copytree(trained / "kaldi", trained / "with_ivectors" / "model")
+    mdl, rng = folder / "final.mdl", np.random.default_rng(1)
+    nnet = read_nnet3(mdl)
+    first = nnet.components["tdnn1.affine"]
+    weights = first.fields["LinearParams"]
+    wider = np.concatenate([weights, rng.normal(0, 0.02, (len(weights), 3))], axis=1)
+    wide = replace(first, fields=first.fields | {"LinearParams": wider.astype(np.float32)})
+    spliced = "Offset(batchnorm0, 1)", "Offset(batchnorm0, 1), ReplaceIndex(ivector, t, 0)"
+    config = ["input-node name=ivector dim=3", *(line.replace(*spliced) for line in nnet.config)]
+    components = nnet.components | {"tdnn1.affine": wide}
+    write_nnet3(mdl, replace(nnet, config=config, components=components))
+    lda = np.zeros((2, 81))
+    lda[0, [1, 80]], lda[1, 42] = (0.05, 0.3), 0.05
+    write_extractor(folder / "ivector", lda)
+    (folder / "ivector" / "splice.conf").rename(folder / "ivector" / "splice_opts")
+    (folder / "ivector" / "ivector_extractor.conf").write_text("")
+    (folder / "cmvn_opts").write_text("--norm-means=true\n")
+    import_published(folder, trained / "with_ivectors" / "published")
+    out = trained / "with_ivectors" / "vosk"
+    export_vosk(
+        *(trained / "with_ivectors" / "published", trained / "graph", trained / "mfcc40"),
+        *(out, SearchOptions()),
+    )
+    return out
+
+
+def test_a_model_with_ivectors_decodes_in_vosk(trained: Path, with_ivectors: Path):
+    vosk = pytest.importorskip("vosk", reason="vosk is not installed: pip install vosk")
+    vosk.SetLogLevel(-1)
+    assert (with_ivectors / "ivector" / "splice.conf").read_text() == (
+        "--left-context=1\n--right-context=0\n"
+    )
+    files = find_model(with_ivectors)
+    assert files.normalisation == "online"
+    ours, recogniser = load_published(files, max_count=100.0), Recogniser(trained / "graph")
+    runtime, alike = vosk.Model(str(with_ivectors)), 0
+    utterances = list(read_data_dir(trained / "data").utterances.values())[::6]
+    for utterance in utterances:
+        samples = read_wav(utterance)
+        heard = of_vosk(runtime, samples)
+        outputs, _ = ours.hear(samples, ["output"], "online")
+        (best,) = recogniser.decode(outputs["output"])
+        alike += heard["text"] == " ".join(best.words)
+        # Vosk weighs silence down in i-vectors, and a chunk sees the newest
+        assert heard["confidence"] == pytest.approx(as_vosk_reports(best), abs=2)
     assert alike >= len(utterances) - 1
 
 

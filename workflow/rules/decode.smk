@@ -141,17 +141,18 @@ rule export_kaldi:
 
 rule export_vosk:
     input:
-        am=RESULTS / "kaldi",
+        am=PLAN.acoustic.kaldi,
         graph=WORK / "decoding_graph",
         feats=WORK / "mfcc40" / CORPUS / "train" / "feats.scp",
     output:
         directory(RESULTS / "vosk"),
     params:
+        am=PLAN.acoustic.kaldi.parent if PLAN.acoustic.published else PLAN.acoustic.kaldi,
         folders=folders("feats"),
     log:
         LOGS / "export_vosk.log",
     benchmark:
         BENCHMARKS / "export_vosk.tsv"
     shell:
-        "pyscorer export_vosk --am {input.am:q} --graph {input.graph:q} {params.folders}"
+        "pyscorer export_vosk --am {params.am:q} --graph {input.graph:q} {params.folders}"
         " --out {output:q} 2>&1 | tee {log:q}"
