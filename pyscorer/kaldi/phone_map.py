@@ -95,7 +95,7 @@ def pdf_columns(
 def _symbols(phones: Path, transitions: TransitionModel) -> list[str]:
     """The phones by id; exactly those that the model has."""
     if not phones.is_file():
-        raise InputError(f"{phones}: no such file: it names the model's phones; name it")
+        raise InputError(f"{phones}: no such file: name the phones.txt of the model")
     symbols = read_phones(phones)
     known, has = set(range(1, len(symbols))), set(transitions.topology.phones)
     if known != has:
