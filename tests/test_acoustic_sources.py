@@ -283,6 +283,56 @@ def test_without_phones_txt_it_is_asked_for_before_anything_runs(plan, tmp_path:
     assert tmp_path / "phones.txt" in found.acoustic.read
 
 
+def compared(tmp_path: Path) -> dict[str, Any]:
+    return {
+        "foreign": foreign(tmp_path / "model"),
+        "whisper": {"encode": {"model": "tiny.en", "layers": [-2, -1]}},
+    }
+
+
+def test_published_models_go_through_the_scorers_of_the_run(tmp_path: Path):
+    planned = dry_run(tmp_path, "compared", compared=compared(tmp_path))
+    counts = planned.counts
+    assert counts["import_compared"] == 1 and counts["export_compared"] == 2
+    assert counts["encode_compared"] == 2 and counts["pool_compared"] == 4
+    assert counts["gop_compared"] == 2 and counts["baseline_compared"] == 1
+    # of the two scorers one reads posteriors, which Whisper has not
+    assert counts["scorer_compared"] == 3 and counts["train_tdnnf"] == 1
+    (command,) = [line for line in planned.commands if "evaluate " in line and "compared" in line]
+    names = "deep deep+extras trees 'foreign: deep' 'foreign: deep+extras' 'foreign: trees'"
+    assert f"--names {names} 'whisper: deep'" in command
+    (command,) = [line for line in planned.commands if line.startswith("pyscorer import_published")]
+    assert f"{tmp_path}/work/sample/compared/foreign/phone_map.yaml" in command
+    encoded = [line for line in planned.commands if line.startswith("pyscorer encode")]
+    assert all("--model tiny.en" in line and "--layers -2 -1" in line for line in encoded)
+    pooled = [line for line in planned.commands if line.startswith("pyscorer pool")]
+    assert sum("--no-posteriors" in line for line in pooled) == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ({}, "compared.x: name an acoustic_model, or a section encode, and not both"),
+        ({"encode": {"model": "base"}, "phone_map": {"a": "AA"}}, "phone_map and import_published"),
+        ({"acoustic_model": "."}, r"compared.x: acoustic_model: \.: no final\.mdl there"),
+        ({"other": 1}, "compared.x.other: unknown key"),
+    ],
+)
+def test_a_source_that_cannot_be_compared(plan, tmp_path: Path, monkeypatch, source, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message):
+        plan({"compared": {"x": source}})
+
+
+def test_phone_maps_of_compared_models_are_written_into_their_folders(
+    plan, tmp_path: Path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    made = plan({"compared": compared(tmp_path)})
+    made.compared.write_phone_maps()
+    assert read_phone_map(Path("work/sample/compared/foreign/phone_map.yaml"))["sp"] == ("SIL",)
+
+
 XENT = {"train_tdnnf": {"objective": "xent", "network": "medium"}}
 
 

@@ -85,7 +85,10 @@ SOURCES = (
         "pretrained.huggingface.load_huggingface",
     ),
     Source(
-        "a Kaldi model", ("final.mdl", "am/final.mdl"), "kaldi.kaldi_encoder.load_kaldi_encoder"
+        "a Kaldi model",
+        ("final.mdl", "am/final.mdl"),
+        "kaldi.kaldi_encoder.load_kaldi_encoder",
+        "kaldi.kaldi_encoder.copy_kaldi_encoder",
     ),
 )
 """The first that recognises a path reads it."""
