@@ -10,7 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pyscorer.parallel import chunks
+
 BLANK = 0
+_MOST_NUMBERS = 1_000_000
+"""In one matrix of what stands in the place of a phone: long recordings take it bit by bit."""
 OTHER = "other"
 """What stands in the place of a phone for all symbols that are none."""
 
@@ -30,7 +34,8 @@ class Alternatives:
     canonical: float
     """Of L."""
     substituted: np.ndarray
-    """L x names: of L with that phone in the place of each; of the canonical phone itself -inf."""
+    """L x names: of L with that phone in the place of each; of the canonical phone itself -inf.
+    What L may be written as as well counts as L."""
     deleted: np.ndarray
     """Of L without each."""
     frames: np.ndarray
@@ -73,15 +78,20 @@ def _canonical_arcs(phones: Sequence[str], units: Sequence[Unit]) -> list[_Arc]:
     return arcs
 
 
-def _changed_arcs(phones: Sequence[str], units: Sequence[Unit], names: Sequence[str]) -> list[_Arc]:
-    """How the phones are written with one of them changed."""
+def _changed_arcs(
+    phones: Sequence[str], units: Sequence[Unit], names: Sequence[str], canonical: Sequence[_Arc]
+) -> list[_Arc]:
+    """How the phones are written with one of them changed, and cannot be written as they are."""
     column, arcs = {name: i for i, name in enumerate(names)}, []
+    as_they_are = {(arc.begin, arc.symbols) for arc in canonical}
     for unit in units:
         size = len(unit.phones)
         for begin in range(len(phones) - size + 1):
             wrong = [i for i in range(size) if unit.phones[i] != phones[begin + i]]
-            if len(wrong) == 1 and (name := column.get(unit.phones[wrong[0]])) is not None:
-                arcs.append(_Arc(begin, begin + size, unit.symbols, begin + wrong[0], name))
+            if len(wrong) == 1 and (begin, unit.symbols) not in as_they_are:
+                name = column.get(unit.phones[wrong[0]])
+                if name is not None:
+                    arcs.append(_Arc(begin, begin + size, unit.symbols, begin + wrong[0], name))
     return arcs
 
 
@@ -205,12 +215,14 @@ def alternatives(
     leaving = np.full_like(beta, -np.inf)  # at t + 1
     leaving[:-1, :-1] = beta[1:, :-1] + y[1:, lattice.symbols]
     substituted = np.full((len(phones), len(names)), -np.inf)
-    changed = _changed_arcs(phones, units, names)
-    for size in {len(arc.symbols) for arc in changed}:
-        own = [arc for arc in changed if len(arc.symbols) == size]
-        total = _through(own, lattice, y, arrived, leaving)
-        for arc, value in zip(own, total, strict=True):
-            substituted[arc.place, arc.name] = np.logaddexp(substituted[arc.place, arc.name], value)
+    changed = _changed_arcs(phones, units, names, arcs)
+    for size in sorted({len(arc.symbols) for arc in changed}):
+        alike = [arc for arc in changed if len(arc.symbols) == size]
+        for own in chunks(alike, max(1, _MOST_NUMBERS // len(y))):
+            total = _through(own, lattice, y, arrived, leaving)
+            for arc, value in zip(own, total, strict=True):
+                at = arc.place, arc.name
+                substituted[at] = np.logaddexp(substituted[at], value)
     deleted = np.array([_without(i, lattice, y, alpha, arrived, beta) for i in range(len(phones))])
     with np.errstate(invalid="ignore"):
         gamma = np.nan_to_num(np.exp(alpha + beta - canonical)).sum(axis=0)

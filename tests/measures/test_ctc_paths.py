@@ -40,8 +40,13 @@ def written(phones: Sequence[str], units: Sequence[Unit]) -> set[tuple[int, ...]
 
 
 def by_all_paths(y: np.ndarray, phones: Sequence[str], units: Sequence[Unit]) -> Alternatives:
+    as_they_are = written(phones, units)
+
     def of(sequence: Sequence[str]) -> float:
-        return float(np.log(of_symbols(y, written(sequence, units)) or 1e-300))
+        ways = written(sequence, units)
+        if len(sequence) == len(phones) and sequence != list(phones):
+            ways -= as_they_are
+        return float(np.log(of_symbols(y, ways) or 1e-300))
 
     substituted = np.array(
         [
@@ -53,7 +58,7 @@ def by_all_paths(y: np.ndarray, phones: Sequence[str], units: Sequence[Unit]) ->
         ]
     )
     deleted = np.array([of([*phones[:i], *phones[i + 1 :]]) for i in range(len(phones))])
-    return Alternatives(of(phones), substituted, deleted, np.zeros(len(phones)))
+    return Alternatives(of(list(phones)), substituted, deleted, np.zeros(len(phones)))
 
 
 def random_posteriors(frames: int, symbols: int, seed: int = 0) -> np.ndarray:
@@ -77,6 +82,8 @@ def test_they_are_the_sums_over_all_paths(phones: str) -> None:
         ([*SINGLE[:2], Unit(("C",), (1, 3)), Unit((OTHER,), (4,))], "ACA"),
         # C is written in two ways, with the same symbol twice in one.
         ([*SINGLE, Unit(("C",), (1, 1))], "CA"),
+        # One symbol stands for A or for B.
+        ([*SINGLE[:3], Unit(("A",), (4,)), Unit(("B",), (4,))], "CAB"),
         # One symbol stands for A and B together.
         ([*SINGLE[:3], Unit(("A", "B"), (4,))], "CAB"),
         ([*SINGLE[:3], Unit(("A", "B"), (4,))], "CBB"),
