@@ -26,7 +26,9 @@ _TIMIT = {
     "dx": "T|D", "el": "AH L", "em": "AH M", "en": "AH N", "eng": "NG", "q": "T",
 }  # fmt: skip
 """Names that TIMIT has besides those of the inventory."""
-_NOT_SPOKEN = re.compile(r"<(?!unk|other).*>|\[(?!UNK).*\]|sil|sp|h#|[|▁\s]*|[bdgptk]cl|pau|epi")
+_NOT_SPOKEN = re.compile(
+    r"<(?!unk|other).*>|\[(?!unk).*\]|sil|sp|h#|[|▁\s]*|[bdgptk]cl|pau|epi", re.IGNORECASE
+)
 """Names of silence, of word boundaries, and of tokens without a sound; not of what is unknown."""
 
 PARTS: dict[str, tuple[Phones, ...]] = {
