@@ -1,6 +1,7 @@
 """The recogniser of phones of the PyPI package hama (Apache-2.0): CTC over letters of the IPA."""
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,12 @@ from pyscorer.pretrained.packaged import HAMA
 
 @dataclass(frozen=True)
 class HamaCtc:
-    """hama's ASRModel, whose log-posteriors are taken before it decodes them."""
+    """hama's ASRModel, whose log-posteriors are taken before it decodes them.
 
-    model: Any
+    Holds no more than another process can be given.
+    """
+
+    path: Path
     tokens: tuple[str, ...]
     blank: int
     frame_shift: float
@@ -26,7 +30,8 @@ class HamaCtc:
             raise InputError("no samples")
         waveform = np.clip(np.asarray(samples, np.float32), -1, 1)[None]
         inputs = {"waveform": waveform, "waveform_lengths": np.array([waveform.shape[1]])}
-        found, lengths = self.model.session.run(["log_probs", "out_lengths"], inputs)
+        session = _model(self.path).session
+        found, lengths = session.run(["log_probs", "out_lengths"], inputs)
         return np.array(found[0][: int(lengths[0])])
 
 
@@ -36,9 +41,18 @@ def load_hama(path: Path) -> HamaCtc:
         from hama import asr
     except ImportError:
         raise InputError(f"{path}: a model of hama: pip install pyscorer[hama]") from None
+    file = path / HAMA if path.is_dir() else path
     try:
-        model = asr.ASRModel(model_path=path / HAMA if path.is_dir() else path)
+        model = _model(file)
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path}: not readable by hama: {error}") from None
     shift = asr.ASR_OUTPUT_FRAME_SAMPLES / SAMPLE_RATE
-    return HamaCtc(model, tuple(model.decoder_tokens), model.blank_id, shift)
+    return HamaCtc(file, tuple(model.decoder_tokens), model.blank_id, shift)
+
+
+@cache
+def _model(path: Path) -> Any:
+    """The model in this process: what its library holds goes to no other."""
+    from hama import asr
+
+    return asr.ASRModel(model_path=path)

@@ -21,19 +21,25 @@ PACKAGED = {
 """Name of a model -> the extra that installs it, and its directories (or file) in packages."""
 
 
+_BESIDE = ("frontend.json", "preprocessor_config.json", "tokens.txt", "vocab.json")
+"""Files that say what goes into a graph of ONNX, and what comes out."""
+
+
 def model_path(model: Path) -> Path:
     """Where a model is: a file that is a model by itself, or `model_directory`."""
     return model if model.is_file() else model_directory(model)
 
 
 def copy_model(model: Path, folder: Path) -> None:
-    """Copy a model's directory, or the file that is one, to the new directory `folder`."""
+    """Copy a model's directory, or the file that is one with what belongs to it, to `folder`."""
     path = model_path(model)
     if path.is_dir():
         shutil.copytree(path, folder)
-    else:
-        folder.mkdir(parents=True)
-        shutil.copy(path, folder)
+        return
+    folder.mkdir(parents=True)
+    for name in (path.name, f"{path.name}.data", f"{path.name}_data", *_BESIDE):
+        if (file := path.with_name(name)).is_file():
+            shutil.copy(file, folder)
 
 
 def model_directory(model: Path) -> Path:

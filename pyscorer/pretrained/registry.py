@@ -86,11 +86,20 @@ def _is_whisper(directory: Path) -> bool:
     return isinstance(config, dict) and config.get("model_type") == "whisper"
 
 
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+"""Of transformers: a directory that has them is read by it."""
 SOURCES = (
     Source(
         "Whisper in CTranslate2's format",
         ("model.bin",),
         "pretrained.whisper_encoder.load_whisper_encoder",
+    ),
+    Source(
+        "a graph in ONNX's format",
+        ("*.onnx",),
+        "pretrained.onnx_graph.load_onnx_encoder",
+        "pretrained.onnx_ctc.load_onnx_ctc",
+        lambda path: path.is_file() or not any(map(any, map(path.glob, _WEIGHTS))),
     ),
     Source(
         "Whisper in Hugging Face's format",
