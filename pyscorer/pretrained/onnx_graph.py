@@ -155,7 +155,8 @@ def _graph_file(model: Path) -> Path:
         if len(graphs) == 1:
             return graphs[0]
     raise InputError(
-        f"{model}: {len(found)} graphs ({', '.join(p.name for p in found[:4])}): name the file of one"
+        f"{model}: {len(found)} graphs ({', '.join(p.name for p in found[:4])}): name the file "
+        "of one"
     )
 
 

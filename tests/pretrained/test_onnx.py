@@ -119,8 +119,8 @@ def test_metadata_of_something_else_is_refused(tmp_path: Path) -> None:
     path = features(tmp_path / "model.onnx", nemo=True, normalize_type="all_features")
     with pytest.raises(InputError, match="normalize_type all_features is not known"):
         load_encoder(path)
-    path = features(tmp_path / "model.onnx", sample_rate="8000", **ICEFALL)
-    with pytest.raises(InputError, match="a model of speech at 8000 Hz"):
+    path = features(tmp_path / "other.onnx", sample_rate="8000", **ICEFALL)
+    with pytest.raises(InputError, match="a model of speech at 8000 Hz; 16000 Hz is read"):
         load_encoder(path)
 
 
