@@ -334,9 +334,7 @@ def test_goodness_by_ctc_is_measured_where_it_is_read(tmp_path: Path):
     assert all("--model hama" in c for c in planned.commands if "pyscorer ctc_posteriors" in c)
     folder = tmp_path / "work" / "sample"
     trained = [c for c in planned.commands if "pyscorer train_baseline" in c]
-    pools = {
-        name: f"--train-pool {folder / name / 'sample' / 'train'}" for name in ("gop", "ctc_gop")
-    }
+    pools = [f"--train-pool {folder}/{name}/sample/train" for name in ("gop", "ctc_gop")]
     # The default baseline and `own` read GOP by the acoustic model.
     assert [sum(pool in c for c in trained) for pool in pools] == [2, 1]
     (tmp_path / "map.txt").touch()
