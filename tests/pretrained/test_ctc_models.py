@@ -83,6 +83,14 @@ def test_a_model_without_a_head_is_refused(tmp_path: Path) -> None:
         load_ctc(moonshine(tmp_path))
 
 
+def test_a_head_that_was_never_trained_is_not_made_up(tmp_path: Path) -> None:
+    w2v_bert(tmp_path, vocab_size=5, pad_token_id=0)
+    (tmp_path / "vocab.json").write_text(json.dumps(IPA))
+    with pytest.raises(InputError, match=r"no weights lm_head\.bias, .*: not trained as Wav2Vec2B"):
+        load_ctc(tmp_path)
+    assert load_encoder(tmp_path).frame_shift == pytest.approx(0.02)
+
+
 def test_whisper_gives_no_posteriors_by_ctc(tmp_path: Path) -> None:
     (tmp_path / "model.bin").touch()
     with pytest.raises(InputError, match="Whisper in CTranslate2's format gives no posteriors"):
