@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 from bad_input import command, tried
 from made_ctc import write_corpus
 
@@ -19,8 +20,6 @@ def encode(model: Path | str) -> str:
 
 def by_ctc(tokens: list[str], *more: str) -> str:
     """What `ctc_gop` says of posteriors of these tokens, the first of which is the blank."""
-    import numpy as np
-
     write_corpus(Path())
     rows = {key: np.full((50, len(tokens)), -np.log(len(tokens))) for key in ("u1", "u2")}
     write_archive(Path("ctc/post.scp"), rows.items())
