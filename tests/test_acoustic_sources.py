@@ -26,7 +26,7 @@ from pyscorer.contract.phones import ARPABET, PHONES
 from pyscorer.errors import InputError
 from pyscorer.kaldi.export_kaldi import export_kaldi
 from pyscorer.kaldi.import_kaldi import import_kaldi
-from pyscorer.kaldi.phone_map import read_phone_map
+from pyscorer.kaldi.pdf_phones import read_phone_map
 from pyscorer.measures.transition_gop import transition_gop
 from pyscorer.planning.plan import make_plan
 from pyscorer.pronunciation.activations import ActivationOptions, activations

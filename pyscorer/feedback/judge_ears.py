@@ -37,7 +37,7 @@ from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, w
 from pyscorer.pretrained.recogniser import Recogniser as Whisper
 from pyscorer.pretrained.recogniser import load_recogniser
 from pyscorer.pretrained.recogniser_view import view_recording
-from pyscorer.pretrained.registry import Encoder, load_encoders
+from pyscorer.pretrained.registry import CtcModel, Encoder, load_encoders
 from pyscorer.pretrained.transcribe import TranscribeOptions, hear_recordings
 from pyscorer.proficiency.expert_features import Inputs
 from pyscorer.recognition.decode import hear
@@ -85,6 +85,7 @@ class AnswerModels:
     answers: AnswerEncoder
     viewer: Whisper | None
     second: Decode | None
+    ctc: CtcModel | None = None
 
     def __call__(self, samples: np.ndarray, heard: Decoded, prompt: str) -> dict[str, Inputs]:
         """Inputs of the acoustic experts by kind; `heard` has words."""

@@ -14,7 +14,7 @@ from pyscorer.contract.files import atomic_directory, read_json, shown
 from pyscorer.errors import InputError
 from pyscorer.kaldi.kaldi_encoder import at_rate, deep_node
 from pyscorer.kaldi.model_directory import Normalisation, find_model, gather_model
-from pyscorer.kaldi.phone_map import pdf_columns, phone_log_posteriors, read_phone_map
+from pyscorer.kaldi.pdf_phones import pdf_columns, phone_log_posteriors, read_phone_map
 from pyscorer.kaldi.published_model import Mode, PublishedModel, load_published
 from pyscorer.options import option
 
@@ -64,7 +64,7 @@ class PublishedAcoustics:
     model: PublishedModel
     settings: PublishedSettings
     columns: np.ndarray
-    """pdfs x 41, see `phone_map.pdf_columns`."""
+    """pdfs x 41, see `pdf_phones.pdf_columns`."""
 
     def __call__(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Deep features (T x D) and log-posteriors (T x 41) of a recording at 16 kHz."""
@@ -95,7 +95,7 @@ def import_published(
     Posteriors of `output-xent` are those of pdfs given a frame. A chain output is trained on whole
     sequences: its rows, normalised, are no posteriors of frames, but sharper; that is logged.
 
-    Raises InputError as `find_model`, `load_published` and `phone_map.pdf_columns` do, and for a
+    Raises InputError as `find_model`, `load_published` and `pdf_phones.pdf_columns` do, and for a
     node that the network has not.
     """
     files = find_model(

@@ -12,6 +12,8 @@ from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.files import read_json, shown
 from pyscorer.errors import InputError
 
+_UNUSED = ("masked_spec_embed",)
+"""Weights that are read in training alone."""
 WAVEFORM = "input_values"
 """transformers' name of the input of models of waveforms."""
 
@@ -19,13 +21,21 @@ WAVEFORM = "input_values"
 def read_model(directory: Path, auto: str) -> Any:
     """The model of a directory by transformers' class `auto`, from files alone, for inference.
 
-    Raises InputError if transformers is not installed, or cannot read it.
+    Raises InputError if transformers is not installed, cannot read it, or would make up weights
+    that the files do not have: the head of a model that was not trained for CTC.
     """
     transformers = import_transformers(directory)
+    transformers.utils.logging.disable_progress_bar()
     try:
-        model = getattr(transformers, auto).from_pretrained(directory, local_files_only=True)
+        model, info = getattr(transformers, auto).from_pretrained(
+            directory, local_files_only=True, output_loading_info=True
+        )
     except (OSError, ValueError, KeyError) as error:
         raise InputError(f"{directory}: not readable by transformers: {error}") from None
+    lacking = sorted(name for name in info["missing_keys"] if not name.endswith(_UNUSED))
+    if lacking:
+        kind = type(model).__name__
+        raise InputError(f"{directory}: no weights {', '.join(lacking[:3])}: not trained as {kind}")
     return model.eval().requires_grad_(False)
 
 

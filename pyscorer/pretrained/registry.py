@@ -10,7 +10,7 @@ import numpy as np
 
 from pyscorer.contract.files import read_json
 from pyscorer.errors import InputError
-from pyscorer.pretrained.packaged import copy_model, model_path
+from pyscorer.pretrained.packaged import HAMA, copy_model, model_path
 
 
 class Encoder(Protocol):
@@ -35,6 +35,25 @@ class Encoder(Protocol):
         """
 
 
+class CtcModel(Protocol):
+    """A source of posteriors of tokens, trained by connectionist temporal classification."""
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Their names, in the order of the columns."""
+
+    @property
+    def blank(self) -> int:
+        """Which of them is the blank."""
+
+    @property
+    def frame_shift(self) -> float:
+        """Seconds between rows."""
+
+    def log_posteriors(self, samples: np.ndarray) -> np.ndarray:
+        """T x tokens, float32, of a recording at 16 kHz. InputError for one it cannot take."""
+
+
 @dataclass(frozen=True)
 class Source:
     """A kind of pretrained model."""
@@ -47,8 +66,10 @@ class Source:
     """`room.module.function` that reads it as an `Encoder`, from its path and the seconds of
     silence to append where it wants any. It is imported when it is called: what it needs may not
     be installed, and its room may be of a later layer."""
+    ctc: str = ""
+    """The same of what reads it as a `CtcModel`, from its path."""
     copy: str = ""
-    """Likewise what copies it into a new folder; left out: all that is there."""
+    """The same of what copies it into a new folder; left out: all that is there."""
     also: Callable[[Path], bool] | None = None
     """What must hold besides, of the directory."""
 
@@ -67,11 +88,20 @@ def _is_whisper(directory: Path) -> bool:
     return isinstance(config, dict) and config.get("model_type") == "whisper"
 
 
+_WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
+"""Of transformers: a directory that has them is read by it."""
 SOURCES = (
     Source(
         "Whisper in CTranslate2's format",
         ("model.bin",),
         "pretrained.whisper_encoder.load_whisper_encoder",
+    ),
+    Source(
+        "a graph in ONNX's format",
+        ("*.onnx",),
+        "pretrained.onnx_graph.load_onnx_encoder",
+        "pretrained.onnx_ctc.load_onnx_ctc",
+        also=lambda path: path.is_file() or not any(map(any, map(path.glob, _WEIGHTS))),
     ),
     Source(
         "Whisper in Hugging Face's format",
@@ -83,13 +113,15 @@ SOURCES = (
         "a speech model in Hugging Face's format",
         ("config.json",),
         "pretrained.huggingface.load_huggingface",
+        "pretrained.huggingface_ctc.load_huggingface_ctc",
     ),
     Source(
         "a Kaldi model",
         ("final.mdl", "am/final.mdl"),
         "kaldi.kaldi_encoder.load_kaldi_encoder",
-        "kaldi.kaldi_encoder.copy_kaldi_encoder",
+        copy="kaldi.kaldi_encoder.copy_kaldi_encoder",
     ),
+    Source("hama's recogniser", (HAMA,), ctc="pretrained.hama_ctc.load_hama"),
 )
 """The first that recognises a path reads it."""
 
@@ -127,6 +159,16 @@ def copy_encoder(model: Path, folder: Path) -> None:
         _loader(source.copy)(path, folder)
     else:
         copy_model(path, folder)
+
+
+def load_ctc(model: Path) -> CtcModel:
+    """The CTC model of a directory or file, or of a packaged model. Errors as `load_encoder`."""
+    path = model_path(model)
+    source = find_source(path)
+    if not source.ctc:
+        raise InputError(f"{model}: {source.kind} gives no posteriors by CTC")
+    found: CtcModel = _loader(source.ctc)(path)
+    return found
 
 
 def _loader(name: str) -> Callable[..., Any]:

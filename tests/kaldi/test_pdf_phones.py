@@ -8,7 +8,7 @@ from made_published import transitions
 
 from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES
 from pyscorer.errors import InputError
-from pyscorer.kaldi.phone_map import pdf_columns, phone_log_posteriors, read_phone_map
+from pyscorer.kaldi.pdf_phones import pdf_columns, phone_log_posteriors, read_phone_map
 
 ALL = ("SPN", *ARPABET)
 
