@@ -8,6 +8,7 @@ from pyscorer.config import Run
 from pyscorer.errors import InputError, naming
 from pyscorer.planning.acoustic import Acoustic
 from pyscorer.planning.commands import Config, scored, stage_options
+from pyscorer.planning.ctc import by_ctc
 
 _POSTERIORS = {"log_posterior", "log_rival"}
 """Extra inputs of a scorer that an encoder does not give."""
@@ -78,7 +79,8 @@ class Compared:
         for name in self.sources:
             made = [("scorers", scorer) for scorer in self._scorers(name)]
             if name in self._with_posteriors:
-                made += [("baselines", baseline) for baseline in self.config["baselines"]]
+                by_gop = [b for b in self.config["baselines"] if not by_ctc(self.config, b)]
+                made += [("baselines", baseline) for baseline in by_gop]
             for kind, scorer in made:
                 found[f"{name}: {scorer}"] = self.folder(name) / kind / scorer / "scores.csv"
         return found

@@ -11,7 +11,7 @@ CTC = "ctc_posteriors"
 
 def baseline_pools(config: Config, run: Run, name: str) -> dict[str, list[Path]]:
     """The pooled vectors that a baseline reads, by split: of ctc_gop where a measure is of CTC."""
-    folder, file = ("ctc_gop", "phones.scp") if _by_ctc(config, name) else ("gop", "gop.csv")
+    folder, file = ("ctc_gop", "phones.scp") if by_ctc(config, name) else ("gop", "gop.csv")
     place = run.work / folder / run.corpus
     return {split: [place / split / file] for split in SPLITS}
 
@@ -23,7 +23,7 @@ def check_ctc(config: Config) -> None:
     if "ctc_gop" in config:
         raise InputError(f"ctc_gop: needs a section {CTC} that names a model")
     for name in config["baselines"]:
-        if _by_ctc(config, name):
+        if by_ctc(config, name):
             raise InputError(
                 f"baselines.{name}.measures: measures of CTC need a section {CTC} that names a "
                 "model (hama, or a directory)"
@@ -34,6 +34,7 @@ def check_ctc(config: Config) -> None:
                 raise InputError(f"paper1.{stage}.{name}.inputs: ctc_gop needs a section {CTC}")
 
 
-def _by_ctc(config: Config, name: str) -> bool:
+def by_ctc(config: Config, name: str) -> bool:
+    """Whether a baseline reads measures of CTC."""
     options = stage_section(config, "train_baseline") | (config["baselines"][name] or {})
     return any(measure.startswith("ctc_") for measure in options.get("measures", ()))
