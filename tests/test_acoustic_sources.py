@@ -169,14 +169,17 @@ def foreign(folder: Path, **made: Any) -> dict[str, Any]:
     return {"acoustic_model": str(folder), "phone_map": phone_map}
 
 
-def test_a_published_model_is_planned_in_the_place_of_the_network(tmp_path: Path):
-    config = foreign(tmp_path / "model") | {"import_published": {"node": "relu"}}
+@pytest.mark.parametrize("engine", ["torch", "kaldi"])
+def test_a_published_model_is_planned_in_the_place_of_the_network(engine: str, tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    config = foreign(tmp_path / "model") | {"import_published": {"node": "relu"}, "engine": engine}
     planned = dry_run(
         tmp_path, "all", str(tmp_path / "work/sample/ivectors/sample/test/ivector.scp"), **config
     )
     assert planned.counts["import_published"] == 1 and planned.counts["export_published"] == 2
     assert planned.counts["ivectors"] == 1
     assert not planned.counts.keys() & {"train_tdnnf", "chain_graphs", "import_kaldi", "export"}
+    assert not planned.counts.keys() & {"kaldi_model", "kaldi_posteriors"}
     told = {line.split()[1]: line for line in planned.commands if line.startswith("pyscorer")}
     assert (
         f"--model {tmp_path}/model --phone-map {tmp_path}/work/sample/phone_map.yaml"
