@@ -280,3 +280,12 @@ def test_files_cut_short_are_refused(made: Path, korean: Path, tmp_path: Path):
         (made / "final.ie").write_bytes(whole[:size])
         with pytest.raises(InputError, match=r"final\.ie: .*(ends in the middle|expected)"):
             read_ivector_extractor(made)
+
+
+def test_features_that_the_extractor_was_not_trained_on(made: Path, tmp_path: Path):
+    feats, _ = made_data(tmp_path)
+    conf = tmp_path / "mfcc.conf"
+    conf.write_text("--use-energy=false\n--num-mel-bins=40\n--num-ceps=40\n--low-freq=40\n")
+    with pytest.raises(InputError, match=r"mfcc\.conf:4: the model expects --low-freq=40"):
+        ivectors(made, feats, tmp_path / "out", mfcc_conf=conf)
+    assert not (tmp_path / "out").exists()
