@@ -92,7 +92,7 @@ def joined(parts: Sequence[CorpusPart]) -> CorpusPart:
 
 
 def write_part(path: Path, part: CorpusPart) -> None:
-    """Write what `part` has into `path`: Kaldi files, label tables, scales, classes, lexicon with stress."""
+    """Write what `part` has into `path`: Kaldi files, label tables, scales, classes, lexicon."""
     write_data_dir(path, part.data)
     write_lexicon(path / "lexicon.txt", part.lexicon)
     write_stresses(path, part.stresses)

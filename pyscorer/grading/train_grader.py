@@ -54,7 +54,17 @@ class GraderOptions:
     """What a grader reads, its size, and the ensemble."""
 
     sources: tuple[
-        Literal["durations", "tdnnf", "gop", "encoder", "learned_gop", "heard", "recogniser"], ...
+        Literal[
+            "durations",
+            "tdnnf",
+            "gop",
+            "encoder",
+            "learned_gop",
+            "heard",
+            "recogniser",
+            "prosody",
+        ],
+        ...,
     ] = option((), f"of {', '.join(SOURCES)}; default: all that are given", min_length=1)
     seeds: int = option(2, "seeds from `seed` on, each with folds of its own", ge=1)
     seed: int = option(0, "the first", ge=0)

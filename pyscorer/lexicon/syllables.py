@@ -14,14 +14,17 @@ from pyscorer.lexicon.dictionary import lexicon_entries
 from pyscorer.lexicon.words import guess_stressed
 
 STRESSES = "stress.txt"
-"""In a data directory: `word phone phone ...` with stress digits, as far as the lexicon has them."""
+"""In a data directory: `word phone phone ...` with stress digits, where the lexicon has them."""
 
 Stresses = Mapping[str, Sequence[tuple[str, ...]]]
 """Word -> pronunciation variants, each of phones with stress digits."""
 
-_ONSETS = frozenset(
-    ["PR", "PL", "PY", "BR", "BL", "BY", "TR", "TW", "TY", "DR", "DW", "DY", "KR", "KL", "KW", "KY", "GR", "GL", "GW", "GY", "FR", "FL", "FY", "VY", "THR", "THW", "THY", "SHR", "HHY", "HHW", "MY", "NY", "LY", "SP", "ST", "SK", "SF", "SM", "SN", "SL", "SW", "SY", "SPR", "SPL", "SPY", "STR", "STY", "SKR", "SKL", "SKW", "SKY"]
-)
+_ONSETS = {
+    "PR", "PL", "PY", "BR", "BL", "BY", "TR", "TW", "TY", "DR", "DW", "DY", "KR", "KL", "KW",
+    "KY", "GR", "GL", "GW", "GY", "FR", "FL", "FY", "VY", "THR", "THW", "THY", "SHR", "HHY",
+    "HHW", "MY", "NY", "LY", "SP", "ST", "SK", "SF", "SM", "SN", "SL", "SW", "SY", "SPR", "SPL",
+    "SPY", "STR", "STY", "SKR", "SKL", "SKW", "SKY",
+}  # fmt: skip
 """Two or more consonants that begin an English word. Of single ones NG alone does not."""
 
 

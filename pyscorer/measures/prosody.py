@@ -9,7 +9,7 @@ from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.phones import VOWELS
 from pyscorer.contract.pooled import OF_UTTERANCE, OF_WORD
 from pyscorer.contract.recording import Recording
-from pyscorer.contract.segments import PhoneSegment
+from pyscorer.contract.segments import DURATION_COLUMNS, PhoneSegment, durations
 from pyscorer.errors import InputError
 from pyscorer.lexicon.syllables import Stresses, syllabify, word_stress
 from pyscorer.measures.contours import CONTOUR, Contours, describe, normalised, slope
@@ -28,7 +28,7 @@ def _named(prefix: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 PROSODY_COLUMNS = (
-    *(*CONTOUR, "length", "stress"),
+    *(*DURATION_COLUMNS, *CONTOUR, "length", "stress"),
     *_named("syllable_", (*CONTOUR, "length", "vowel_length")),
     *_named(OF_WORD, (*CONTOUR, "length", "syllables", "stress_known", *_CONTRASTS)),
     *_named(OF_UTTERANCE, (*RHYTHM, *_MELODY, *_CONTRASTS)),
@@ -43,11 +43,12 @@ _SECONDARY = 0.5
 class Prosody:
     """A measure: PROSODY_COLUMNS, from the output `tracks` (see `tracks.prosody_tracks`).
 
-    Each of phone, syllable and word has CONTOUR (see `contours.describe`), pitch in semitones from
-    the reference, loudness in standard deviations from the mean of the utterance's phones; and
-    `length`: of a phone its log length less the mean of the utterance's phones of its kind (vowels,
-    consonants), of a syllable its log length less the mean of the syllables, of a word the mean of
-    its phones' `length`; `vowel_length`: that of the syllable's vowel.
+    After DURATION_COLUMNS each of phone, syllable and word has CONTOUR (see `contours.describe`),
+    pitch in semitones from the reference, loudness in standard deviations from the mean of the
+    utterance's phones; and `length`: of a phone its log length less the mean of the utterance's
+    phones of its kind (vowels, consonants), of a syllable its log length less the mean of the
+    syllables, of a word the mean of its phones' `length`; `vowel_length`: that of the syllable's
+    vowel.
 
     `stress`: what the word's lexical stress wants of the syllable: 1 primary, 0.5 secondary, 0 none
     or not known. Of a word of several syllables whose stress is known (`stress_known`),
@@ -78,13 +79,13 @@ class Prosody:
         contours = normalised(tracks, speech_frames(segments, len(tracks)), self.reference)
         stress, known = self._stress(recording, units)
         lengths = _relative(np.log([s.length for s in segments]), units.vowel)
-        phones = np.column_stack([describe(contours, *units.phones), lengths, stress])
+        own = [durations(segments), describe(contours, *units.phones), lengths, stress]
         syllables = _syllables(contours, units, lengths)
         words = _words(contours, units, lengths, syllables, stress, known)
         utterance = _utterance(tracks, contours, units, segments, syllables, words)
         return np.column_stack(
             [
-                phones,
+                *own,
                 syllables[units.syllable],
                 words[units.word],
                 np.tile(utterance, (len(segments), 1)),
