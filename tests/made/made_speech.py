@@ -8,7 +8,7 @@ from pyscorer.contract.segments import PhoneSegment
 
 
 def aligned(*words: str, pauses: Sequence[int] = (), start: int = 10) -> list[PhoneSegment]:
-    """Phones of words such as "AH:5 B:7", lengths in frames; `pauses` before words but the first."""
+    """Phones of words such as "AH:5 B:7", lengths in frames; `pauses` before all but the first."""
     found: list[PhoneSegment] = []
     at, gaps = start, [0, *pauses, *[0] * len(words)]
     for word, text in enumerate(words):
