@@ -57,8 +57,8 @@ def boost(
     """Gradient boosting (Friedman 2001) of squared error; deterministic for a seed.
 
     `x` is rows x columns, NaN where not known, `weights` are of the rows; `options` are those of
-    scikit-learn's HistGradientBoostingRegressor. No rows give trees that say NaN. One thread: the processes share
-    the cores, and sums depend on the number of threads.
+    scikit-learn's HistGradientBoostingRegressor. No rows give trees that say NaN. One thread: the
+    processes share the cores, and sums depend on the number of threads.
     """
     if not len(y):
         return Trees(b"")
