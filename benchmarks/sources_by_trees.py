@@ -1,6 +1,6 @@
 """What sources of graders give boosted trees, out of fold on the train split, in two minutes.
 
-    python benchmarks/sources_by_trees.py W/labelled/<corpus>/train durations,gop durations,gop,prosody
+    python benchmarks/sources_by_trees.py W/labelled/CORPUS/train durations,gop gop,prosody
 
 `W` is the run's folder of work; sources lie where the workflow makes them. Of each list of sources:
 PCC of the utterances' aspects and of rare word scores, with the area under the ROC curve of telling
