@@ -69,13 +69,13 @@ class CombineOptions:
     min_rejection: float = option(0.5, "of wrong responses, of a tuned threshold", ge=0, le=1)
     voters: int = option(3, "FBK networks that vote: the best by D_full on validation rows", ge=1)
     searched_mixtures: int = option(
-        2, "further mixtures: of the combinations whose pseudo-joint is best on validation", ge=0
+        1, "further mixtures: of the combinations whose pseudo-joint is best on validation", ge=0
     )
     gate_inputs: GateInputs = option(
         "posteriors", "what a gate sees of each expert: all posteriors, or that of acceptance"
     )
     gate_factors: tuple[PositiveFloat, ...] = option(
-        (6.0, 12.0),
+        (12.0,),
         "further values of lambda, what accepting a wrong meaning costs (the paper's 3), for the "
         "mixtures that are best on validation",
     )

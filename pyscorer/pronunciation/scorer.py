@@ -230,14 +230,15 @@ def _scorer_of(content: dict[str, Any]) -> TrainedScorer:
 
 
 def predict_all(
-    scorer: TrainedScorer, pooled: PooledSet, frames: FrameTable | None = None
+    scorer: TrainedScorer,
+    pooled: PooledSet,
+    frames: FrameTable | None = None,
+    count: int | None = None,
 ) -> np.ndarray:
     """Scores, of the scorer's range, by every module: utterances x modules.
 
-    `frames`, for a scorer with `frame_norm`, as in Batches.
+    `frames`, for a scorer with `frame_norm`, as in Batches. `count`: of the first so many alone.
     """
     batches = Batches(pooled, scorer.mean.numpy(), scorer.deviation.numpy(), frames)
-    everything = np.arange(len(pooled.keys))
-    return np.stack(
-        [predict(m, batches, everything, scorer.range) for m in scorer.loaded()], axis=1
-    )
+    asked = np.arange(len(pooled.keys))[:count]
+    return np.stack([predict(m, batches, asked, scorer.range) for m in scorer.loaded()], axis=1)

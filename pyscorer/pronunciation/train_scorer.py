@@ -236,7 +236,7 @@ def train_and_test(
     pooled, frames = heard[0], None
     if test.frames is not None:
         pooled, frames = numbered(pooled), read_frames(test.pool, pooled, test.frames)
-    on_train = predict_all(scorer, data.pooled, data.frames)
+    on_train = predict_all(scorer, data.pooled, data.frames, len(data.scores))
     predicted = on_train, predict_all(scorer, pooled, frames)
     write_results(scorer, trained, data, heard, predicted, out)
 
@@ -305,7 +305,7 @@ def write_results(
     utterances x modules.
     """
     (pooled, human, test_speakers), count = test, len(train.scores)
-    on_train, on_test = predicted[0][:count], predicted[1]
+    on_train, on_test = predicted
     folds = train.folds[:count]
     learnt = Split(train.pooled.keys[:count], train.speakers, train.scores)
     heard = Split(pooled.keys, test_speakers, human)
