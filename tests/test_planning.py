@@ -19,6 +19,7 @@ from pyscorer.planning.commands import (
     told,
     train_and_test,
 )
+from pyscorer.planning.ctc import baseline_pools, check_ctc
 from pyscorer.planning.graders import Graders, recogniser
 from pyscorer.planning.plan import Corpora, kaldi_training, make_plan, tree_files
 from pyscorer.planning.responses import find_responses
@@ -158,7 +159,7 @@ def test_a_grader_reads_the_sources_that_it_names():
 def test_a_bundle_holds_the_encoders_as_they_were_given():
     encode = {"model": ["base", "tiny.en"], "layers": [-2, -1], "batch": 3}
     made = graders({"graders": {"all": {}}}, encode=encode, recogniser_view={"model": "tiny.en"})
-    assert list(made.sources("all")) == list(made.all_sources)
+    assert [*made.sources("all"), "ctc_gop"] == list(made.all_sources)
     assert made.bundle("all") == {
         "encoder": ["base", "tiny.en"],
         "layers": [-2, -1],
@@ -180,6 +181,48 @@ def test_a_bundle_holds_the_encoders_as_they_were_given():
 def test_a_source_without_its_section_is_named(sources, sections, message):
     with pytest.raises(InputError, match=message):
         graders({"graders": {"g": {"sources": sources}}}, **sections).check()
+
+
+def test_ctc_is_a_source_where_it_has_a_section():
+    ctc = {"ctc_posteriors": {"model": "hama"}, "ctc_gop": {"phone_map": "map.txt"}}
+    encode = {"encode": {"model": "base"}}
+    with_ctc = graders({"graders": {"all": {}}}, **encode, **ctc)
+    assert "ctc_gop" in with_ctc.sources("all")
+    assert {"ctc": "hama", "phone_map": "map.txt"}.items() <= with_ctc.bundle("all").items()
+    without = graders({"graders": {"all": {}, "g": {"sources": ["ctc_gop"]}}}, **encode)
+    assert "ctc_gop" not in without.sources("all")
+    with pytest.raises(InputError, match=r"ctc_gop needs a section ctc_posteriors"):
+        without.check()
+
+
+def test_a_baseline_reads_the_measures_that_it_names():
+    config = configured(
+        baselines={"own": {}, "ctc": {"measures": ["ctc_gop", "lpr_deletion"]}},
+        ctc_posteriors={"model": "hama"},
+    )
+    check_ctc(config)
+    run = resolve_run(config)
+    assert baseline_pools(config, run, "own")["train"] == [WORK / "gop/sample/train/gop.csv"]
+    assert baseline_pools(config, run, "ctc")["test"] == [WORK / "ctc_gop/sample/test/phones.scp"]
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"ctc_gop": {"phone_map": "m"}}, r"ctc_gop: needs a section ctc_posteriors that names"),
+        (
+            {"baselines": {"b": {"measures": ["ctc_gop"]}}},
+            r"baselines\.b\.measures: measures of CTC need a section ctc_posteriors",
+        ),
+        (
+            {"paper1": {"pretrained": {"r": {"inputs": "ctc_gop"}}}},
+            r"paper1\.pretrained\.r\.inputs: ctc_gop needs a section ctc_posteriors",
+        ),
+    ],
+)
+def test_what_reads_ctc_needs_its_section(sections, message):
+    with pytest.raises(InputError, match=message):
+        check_ctc(configured(**sections))
 
 
 def test_an_average_of_an_unknown_grader_is_named():

@@ -17,8 +17,11 @@ from pyscorer.project.init import init
 RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 SECTIONS = {
     "encode": {"model": "tiny.en"},
+    "ctc_posteriors": {"model": "hama"},
     "grading": {
-        "train_grader": {"sources": ["durations", "gop", "encoder", "learned_gop", "heard"]},
+        "train_grader": {
+            "sources": ["durations", "gop", "encoder", "learned_gop", "heard", "ctc_gop"]
+        },
         "graders": {"all": {}, "gop": {"sources": ["gop"]}, "view": {"sources": ["recogniser"]}},
         "averages": {"both": ["all", "gop"]},
     },
@@ -321,6 +324,23 @@ def test_the_papers_protocol_has_its_own_combinations_and_tables(
     config["proficiency"].pop("combine_experts")
     counts = dry_run(tmp_path, "proficiency", **config).counts
     assert counts["train_mixture"] == 1 and "combine_experts" not in counts
+
+
+def test_goodness_by_ctc_is_measured_where_it_is_read(tmp_path: Path):
+    baselines = {"own": {}, "ctc": {"measures": ["ctc_gop"]}}
+    config = {"ctc_posteriors": {"model": "hama"}, "baselines": baselines}
+    planned = dry_run(tmp_path, "all", **config)
+    assert planned.counts["ctc_posteriors"] == planned.counts["ctc_gop"] == 2
+    assert all("--model hama" in c for c in planned.commands if "pyscorer ctc_posteriors" in c)
+    folder = tmp_path / "work" / "sample"
+    trained = [c for c in planned.commands if "pyscorer train_baseline" in c]
+    pools = [f"--train-pool {folder}/{name}/sample/train" for name in ("gop", "ctc_gop")]
+    # The default baseline and `own` read GOP by the acoustic model.
+    assert [sum(pool in c for c in trained) for pool in pools] == [2, 1]
+    (tmp_path / "map.txt").touch()
+    own = dry_run(tmp_path, "all", ctc_gop={"phone_map": str(tmp_path / "map.txt")}, **config)
+    measured = [c for c in own.commands if "pyscorer ctc_gop" in c]
+    assert all(f"--phone-map {tmp_path / 'map.txt'}" in c for c in measured)
 
 
 def test_recorded_responses_are_heard_and_go_through_the_stages_as_any_data(tmp_path: Path):

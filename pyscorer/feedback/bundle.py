@@ -33,24 +33,28 @@ from pyscorer.grading.intervals import wrong_below
 from pyscorer.grading.score_tables import read_level
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.lexicon.syllables import STRESSES, read_stresses
+from pyscorer.measures.ctc_gop import CtcGop
 from pyscorer.measures.durations import Durations
 from pyscorer.measures.gop import GmmMeasures, Gop, log_stay_probabilities
 from pyscorer.measures.learned_gop import load_learned_gop
+from pyscorer.measures.phone_map import make_phone_map
 from pyscorer.measures.pool import PooledStates
 from pyscorer.measures.prosody import Prosody
 from pyscorer.options import option
-from pyscorer.pretrained.encode import Encoder, WhisperEncoder, load_encoders
 from pyscorer.pretrained.heard_phones import HeardPhones
-from pyscorer.pretrained.packaged import model_directory
+from pyscorer.pretrained.packaged import copy_model
 from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
+from pyscorer.pretrained.registry import CtcModel, Encoder, load_ctc, load_encoders
 from pyscorer.pretrained.tokens import read_tokens
 from pyscorer.pretrained.view_columns import RecogniserView
+from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 from pyscorer.pronunciation.scorer import TrainedScorer, load_scorer
 
 _GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
 _SCORER = "scorer.pt"
 _NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.pt"
 _ENCODER, _RECOGNISER = "encoder", "recogniser"
+_CTC, _PHONE_MAP = "ctc", "phone_map.txt"
 DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
 """Seconds between the TDNN-F's rows."""
 
@@ -110,6 +114,7 @@ class Bundle:
     view_measures: tuple[Measure, ...]
     """Of what the recogniser hears."""
     judge: ScorerJudge | GraderJudge
+    ctc: CtcModel | None = None
 
 
 @dataclass(frozen=True)
@@ -163,16 +168,19 @@ def bundle_grader(
     encoder: list[Path] | None = None,
     recogniser: Path | None = None,
     view: Path | None = None,
+    ctc: Path | None = None,
+    phone_map: Path | None = None,
 ) -> None:
     """Put the models of a run into one directory for `pyscorer score --model`.
 
     `gmm` is the directory of train_gmm, `tdnnf` the final.pt of train_tdnnf, `grader` the directory
     of train_grader, `learned_gop` the model of train_learned_gop, `encoder` and `recogniser` what
     encode and recogniser_view took as their models (without a recogniser, the encoder is it if it
-    is Whisper, and the only one). Of the train split, `data`, `ali`, `pool` and `deep` (of the
-    TDNN-F) and `view` (the output of recogniser_view) give what a recording is held against: pace
-    and pauses of fluent readers, durations of phones, and how badly it may fit its text. All is
-    read once to be sure that it works.
+    is Whisper, and the only one), `ctc` and `phone_map` what ctc_posteriors and ctc_gop took. Of
+    the train split, `data`, `ali`, `pool` and `deep` (of the TDNN-F) and `view` (the output of
+    recogniser_view) give what a recording is held against: pace and pauses of fluent readers,
+    durations of phones, and how badly it may fit its text. All is read once to be sure that it
+    works.
 
     Raises InputError for a part that is missing or damaged, and if `out` is another directory.
     """
@@ -181,6 +189,8 @@ def bundle_grader(
     files[_GRADER] = grader / "model.pt"
     if learned_gop is not None:
         files[_LEARNED] = learned_gop
+    if phone_map is not None:
+        files[_PHONE_MAP] = phone_map
     _check_there(files)
     trained = load_grader(files[_GRADER])
     if (data / STRESSES).exists() and "prosody" in dict(trained.columns):
@@ -195,9 +205,11 @@ def bundle_grader(
     with atomic_directory(out) as part:
         _copy(files, part)
         for model, folder in zip(encoder or (), encoder_folders(part), strict=False):
-            shutil.copytree(model_directory(model), folder)
+            copy_model(model, folder)
         if recogniser is not None and [recogniser] != encoder:
-            shutil.copytree(model_directory(recogniser), part / _RECOGNISER)
+            copy_model(recogniser, part / _RECOGNISER)
+        if ctc is not None:
+            copy_model(ctc, part / _CTC)
         write_norms(part / _NORMS, measure_norms(data, pool, view))
         _write_settings(part, settings)
         load_bundle(part)
@@ -258,10 +270,16 @@ def load_bundle(model: Path) -> Bundle:
         measures.append(Prosody(read_stresses(stresses) if stresses.exists() else {}))
     if "learned_gop" in sources:
         measures.append(load_learned_gop(model / _LEARNED))
+    ctc = load_ctc(model / _CTC) if "ctc_gop" in sources else None
+    if ctc is not None:
+        own = model / _PHONE_MAP
+        made = make_phone_map(ctc.tokens, ctc.blank, own if own.exists() else None)
+        measures.append(CtcGop(made))
     return Bundle(
         *(gmm, lexicon, acoustic, encoder, layers, recogniser),
         *(tuple(measures), (HeardPhones(lexicon), RecogniserView())),
         GraderJudge(grader, settings.limits, read_norms(model / _NORMS), settings.wrong_below),
+        ctc,
     )
 
 

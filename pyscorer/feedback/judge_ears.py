@@ -27,10 +27,10 @@ from pyscorer.lexicon.dictionary import read_lexicon
 from pyscorer.lexicon.words import TranscriptReader
 from pyscorer.measures.gop import GMM_MEASURES, GmmMeasures, Gop
 from pyscorer.measures.pool import PooledStates
-from pyscorer.pretrained.encode import Encoder, load_encoders
 from pyscorer.pretrained.recogniser import Recogniser as Whisper
 from pyscorer.pretrained.recogniser import load_recogniser
 from pyscorer.pretrained.recogniser_view import view_recording
+from pyscorer.pretrained.registry import CtcModel, Encoder, load_encoders
 from pyscorer.pretrained.transcribe import TranscribeOptions, hear_recordings
 from pyscorer.proficiency.expert_features import Inputs
 from pyscorer.recognition.decode import hear
@@ -77,6 +77,7 @@ class AnswerModels:
     answers: AnswerEncoder
     viewer: Whisper | None
     second: Decode | None
+    ctc: CtcModel | None = None
 
     def __call__(self, samples: np.ndarray, heard: Decoded, prompt: str) -> dict[str, Inputs]:
         """Inputs of the acoustic experts by kind; `heard` has words."""

@@ -35,7 +35,7 @@ from pyscorer.feedback.judge_ears import (
 from pyscorer.feedback.judge_forms import mean_confidence
 from pyscorer.measures.gop import log_stay_probabilities
 from pyscorer.options import option
-from pyscorer.pretrained.packaged import model_directory
+from pyscorer.pretrained.packaged import copy_model
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,12 @@ def _gather_answers(
             second, paths, paths.second_recogniser, "second-recogniser", part / SECOND, part
         )
     if encoder.view:
-        _copy_model(_need(paths.view, "view", why), part / VIEWER)
+        copy_model(_need(paths.view, "view", why), part / VIEWER)
     if STATES in encoder.projections:
         if not paths.encoder:
             _need(None, "encoder", why)
         for model, folder in zip(paths.encoder, encoder_folders(part), strict=False):
-            _copy_model(model, folder)
+            copy_model(model, folder)
     stay = log_stay_probabilities(_need(paths.ali, "ali", why), DEEP_SHIFT)
     return replace(
         settings,
@@ -156,11 +156,7 @@ def _copy_decoder(
             raise InputError(f"--graph {graph}: no such folder; run decoding_graph")
         shutil.copytree(graph, part / GRAPH, ignore=shutil.ignore_patterns("lm.arpa", ".*"))
     else:
-        _copy_model(_need(model, flag, why), folder)
-
-
-def _copy_model(model: Path, folder: Path) -> None:
-    shutil.copytree(model_directory(model), folder)
+        copy_model(_need(model, flag, why), folder)
 
 
 def _copy(path: Path, flag: str, to: Path) -> None:

@@ -17,7 +17,7 @@ from pyscorer.feedback.bundle import DEEP_SHIFT, Bundle
 from pyscorer.feedback.likeness import Fit, fit, phone_scores, words_of
 from pyscorer.lexicon.words import TextWord, text_words
 from pyscorer.measures.tracks import TRACKS, prosody_tracks
-from pyscorer.pretrained.encode import Encoder
+from pyscorer.pretrained.registry import CtcModel, Encoder
 
 KEY = "recording"
 """The utterance that a recording by itself is."""
@@ -41,6 +41,10 @@ class Models(Protocol):
     @property
     def layers(self) -> tuple[int, ...]:
         """Of the encoder."""
+
+    @property
+    def ctc(self) -> CtcModel | None:
+        """Gives posteriors without an alignment, if they are wanted."""
 
     @property
     def measures(self) -> tuple[Measure, ...]:
@@ -102,6 +106,8 @@ def measure(models: Models, samples: np.ndarray, words: Sequence[TextWord]) -> R
     if models.encoder is not None:
         (states,) = models.encoder.states([samples], models.layers)
         outputs["encoder"] = Frames(states, models.encoder.frame_shift)
+    if models.ctc is not None:
+        outputs["ctc"] = Frames(models.ctc.log_posteriors(samples), models.ctc.frame_shift)
     return Recording(
         KEY,
         phone_segments(KEY, aligned.phones, aligned.words),

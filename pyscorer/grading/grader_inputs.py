@@ -49,6 +49,7 @@ class SourcePaths:
     heard: Path | None = option(None, "outputs of heard_phones")
     recogniser: Path | None = option(None, "outputs of recogniser_view")
     prosody: Path | None = option(None, "outputs of prosody")
+    ctc_gop: Path | None = option(None, "outputs of ctc_gop")
 
     def split(self, name: str) -> "SourcePaths":
         """The sources of one split."""
@@ -60,6 +61,7 @@ _SUMMARISED = {
     "tdnnf": ("log_posterior", "log_rival"),
     "gop": ("lpp", "gop", "transition_gop", "gmm_gop", "gmm_posterior_gop"),
     "learned_gop": ("logp", "ratio", "entropy"),
+    "ctc_gop": ("ctc_gop", "ctc_gop_norm", "log_rival"),
 }
 """Columns whose statistics over words and utterances are inputs of theirs."""
 SOURCES = ("durations", *(f.name for f in fields(SourcePaths)))

@@ -63,6 +63,7 @@ class GraderOptions:
             "heard",
             "recogniser",
             "prosody",
+            "ctc_gop",
         ],
         ...,
     ] = option((), f"of {', '.join(SOURCES)}; default: all that are given", min_length=1)

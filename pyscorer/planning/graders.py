@@ -7,6 +7,7 @@ from typing import Any
 from pyscorer.config import SAMPLE, Run
 from pyscorer.errors import InputError
 from pyscorer.planning.commands import SPLITS, Config, stage_section
+from pyscorer.planning.ctc import CTC
 
 
 def recogniser(config: Config) -> dict[str, Any]:
@@ -25,6 +26,7 @@ _SOURCES = {
     "heard": "heard_phones",
     "recogniser": "recogniser_view",
     "prosody": "prosody",
+    "ctc_gop": "ctc_gop",
 }
 _NEEDS_ENCODER = ("encoder", "learned_gop")
 _NEEDS_RECOGNISER = ("heard", "recogniser")
@@ -42,6 +44,8 @@ class Graders:
         lacking = {} if "encode" in self.config else dict.fromkeys(_NEEDS_ENCODER, "encode")
         if "model" not in recogniser(self.config):
             lacking |= dict.fromkeys(_NEEDS_RECOGNISER, "encode (or recogniser_view with a model)")
+        if CTC not in self.config:
+            lacking["ctc_gop"] = CTC
         for name in self.names:
             for source in self.sources(name):
                 if source in lacking:
@@ -77,7 +81,8 @@ class Graders:
     def sources(self, name: str) -> dict[str, Path]:
         """The sources that a grader reads; GOP for the phones where it reads none."""
         known = self.all_sources
-        wanted = self.options(name).get("sources", known)
+        unasked = [s for s in known if s != "ctc_gop" or CTC in self.config]
+        wanted = self.options(name).get("sources", unasked)
         return {s: path for s, path in known.items() if s in wanted} or {"gop": known["gop"]}
 
     def source_files(self, name: str) -> list[Path]:
@@ -122,4 +127,7 @@ class Graders:
         if sources.keys() & set(_NEEDS_RECOGNISER):
             given["recogniser"] = recogniser(self.config)["model"]
             given["view"] = self.all_sources["recogniser"] / "train"
+        if "ctc_gop" in sources:
+            given["ctc"] = self.config[CTC]["model"]
+            given |= stage_section(self.config, "ctc_gop")
         return given

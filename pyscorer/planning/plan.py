@@ -12,6 +12,7 @@ from pyscorer.kaldi.binaries import check_binaries
 from pyscorer.kaldi.iterations import DEFAULTS, Training
 from pyscorer.planning.acoustic import check_acoustic
 from pyscorer.planning.commands import Config, stage_options
+from pyscorer.planning.ctc import check_ctc
 from pyscorer.planning.graders import Graders
 from pyscorer.planning.responses import Responses, by_paper, find_responses
 from pyscorer.planning.rows import Rows
@@ -126,6 +127,7 @@ def make_plan(config: Config) -> Plan:
         if part:
             part.check()
     check_acoustic(config, run, rows)
+    check_ctc(config)
     if config.get("proficiency", {}).get("name") == run.name:
         raise InputError(
             f"proficiency.name: {run.name} is the run's own: one would remove the other's folders"

@@ -13,7 +13,7 @@ from pyscorer.planning.commands import Config, told
 _ROW_STAGES = ("pretrained", "finetuned", "unfrozen")
 _PLANNED = ("inputs", "start", "synthetic", "teacher")
 """Keys of a row that the rules read; the others are options of its stage."""
-_ROW_INPUTS = {"deep": "pool", "gop": "gop", "transition_gop": "transition_gop"}
+_ROW_INPUTS = {"deep": "pool"} | {name: name for name in ("gop", "transition_gop", "ctc_gop")}
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ class Rows:
         return [name for name in self.names if name in only]
 
     def reading(self, inputs: str) -> list[str]:
-        """Those of them that read `inputs` (deep, gop, transition_gop)."""
+        """Those of them that read `inputs` (deep, gop, transition_gop, ctc_gop)."""
         stages = (self.config["paper1"][stage] for stage in _ROW_STAGES)
         rows = {name: row.get("inputs", "deep") for part in stages for name, row in part.items()}
         return [name for name in self.shown if rows.get(name) == inputs]

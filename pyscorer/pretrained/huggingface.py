@@ -1,4 +1,8 @@
-"""Speech encoders in Hugging Face's format (wav2vec 2.0, HuBERT, WavLM), by `transformers`."""
+"""Speech encoders in Hugging Face's format, by `transformers`.
+
+wav2vec 2.0, HuBERT, WavLM and their kin, w2v-BERT 2.0, and the encoders of Parakeet, Moonshine,
+SeamlessM4T and whatever else the installed version of transformers knows.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +14,17 @@ import numpy as np
 import torch
 
 from pyscorer.contract.audio import SAMPLE_RATE
-from pyscorer.contract.files import read_json
 from pyscorer.errors import InputError
+from pyscorer.pretrained.frame_shifts import measured_shift
+from pyscorer.pretrained.huggingface_models import ModelInput, model_input, read_model
 
 
 @dataclass(frozen=True)
 class HuggingFaceEncoder:
-    """An encoder of waveforms: convolutions, then transformer layers."""
+    """An encoder of speech as transformers gives it."""
 
     model: Any
-    """What transformers.AutoModel gives."""
-    normalises: bool
-    """Whether it takes samples of mean 0 and variance 1."""
+    inputs: ModelInput
     layers: int
     frame_shift: float
 
@@ -38,47 +41,42 @@ class HuggingFaceEncoder:
         return [self._states(samples, layers) for samples in recordings]
 
     def _states(self, samples: np.ndarray, layers: tuple[int, ...]) -> np.ndarray:
-        if self.normalises:
-            samples = (samples - samples.mean()) / np.sqrt(samples.var() + 1e-7)
-        x = torch.from_numpy(np.asarray(samples, np.float32))[None]
-        try:
-            with torch.inference_mode():
-                found = self.model(x, output_hidden_states=True).hidden_states
-        except RuntimeError:
-            raise InputError(
-                f"{len(samples) / SAMPLE_RATE:.2f} s of speech are too short for the encoder"
-            ) from None
-        return np.asarray(torch.cat([found[i][0] for i in layers], dim=1).numpy(), np.float32)
+        found = self.inputs.run(self.model, samples, output_hidden_states=True).hidden_states
+        chosen = [found[i if i > 0 else self.layers + 1 + i][0] for i in layers]
+        return np.asarray(torch.cat(chosen, dim=1).numpy(), np.float32)
 
 
-def load_huggingface(directory: Path) -> HuggingFaceEncoder:
-    """Read an encoder that transformers knows, from files alone.
+def load_huggingface(directory: Path, pad: float = 0.0) -> HuggingFaceEncoder:
+    """Read an encoder that transformers knows, from files alone; nothing is appended to recordings.
 
-    Raises InputError if transformers is not installed, or the directory is of no such encoder.
+    The frame shift is that of `conv_stride` where config.json has it, else measured. Raises
+    InputError if transformers is not installed, or the directory is of no such encoder.
     """
-    try:
-        import transformers
-    except ImportError:
-        raise InputError(
-            f"{directory}: an encoder that is read by transformers: pip install pyscorer[hf]"
-        ) from None
-    try:
-        model = transformers.AutoModel.from_pretrained(directory, local_files_only=True)
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{directory}: not readable by transformers: {error}") from None
+    model = read_model(directory, "AutoModel")
     config = model.config
-    if not hasattr(config, "conv_stride"):
-        raise InputError(f"{directory}: {config.model_type} is no encoder of waveforms")
-    return HuggingFaceEncoder(
-        model.eval().requires_grad_(False),
-        _normalises(directory, config),
-        config.num_hidden_layers,
-        prod(config.conv_stride) / SAMPLE_RATE,
-    )
+    if hasattr(config, "conv_stride"):
+        shift = prod(config.conv_stride) / SAMPLE_RATE
+        inputs = model_input(directory, model)
+        return HuggingFaceEncoder(model, inputs, config.num_hidden_layers, shift)
+    encoder = speech_encoder(model)
+    inputs = model_input(directory, encoder)
+
+    def states(samples: np.ndarray) -> tuple[torch.Tensor, ...]:
+        return inputs.run(encoder, samples, output_hidden_states=True).hidden_states or ()
+
+    one_second = states(np.zeros(SAMPLE_RATE, np.float32))
+    # After the layers some give what an adapter makes of the last, at a longer frame shift.
+    like_first = [state for state in one_second if state.shape == one_second[0].shape]
+    if len(like_first) < 2:
+        raise InputError(f"{directory}: {config.model_type} gives no states of its layers")
+    shift = measured_shift(lambda samples: states(samples)[0].shape[1], str(directory))
+    return HuggingFaceEncoder(encoder, inputs, len(like_first) - 1, shift)
 
 
-def _normalises(directory: Path, config: Any) -> bool:
-    path = directory / "preprocessor_config.json"
-    if path.exists():
-        return bool(dict(read_json(path, ())).get("do_normalize", False))
-    return bool(config.feat_extract_norm == "layer")
+def speech_encoder(model: Any) -> Any:
+    """The encoder of speech in a model of transformers: a part of it, or all."""
+    named = getattr(model, "speech_encoder", None)  # get_encoder gives some models' encoder of text
+    parts = (named, model.get_encoder(modality="audio"), model.get_encoder())
+    # What is a model by itself says what it reads; the inner layers of a model do not.
+    models = (p for p in parts if p is not model and hasattr(p, "main_input_name"))
+    return next(models, model)

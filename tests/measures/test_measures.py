@@ -17,9 +17,11 @@ from pyscorer.contract.recording import (
 )
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.errors import InputError
+from pyscorer.measures.ctc_gop import CtcGop
 from pyscorer.measures.durations import Durations
 from pyscorer.measures.gop import GmmMeasures, Gop
 from pyscorer.measures.learned_gop import LearnedGop
+from pyscorer.measures.phone_map import make_phone_map
 from pyscorer.measures.pool import PooledStates
 from pyscorer.measures.prosody import Prosody
 from pyscorer.measures.transition_gop import TransitionGop
@@ -28,6 +30,7 @@ from pyscorer.pretrained.view_columns import RecogniserView
 
 STAY = np.full(len(PHONES) - 1, np.log(0.7))
 STATES = 5
+TOKENS = ("<blank>", *(phone.lower() for phone in ARPABET))
 
 
 def gmm() -> GmmMeasures:
@@ -46,6 +49,7 @@ MEASURES: tuple[Measure, ...] = (
     Gop(STAY),
     TransitionGop(monophone_tree(PHONES), STAY),
     learned(),
+    CtcGop(make_phone_map(TOKENS, 0)),
     HeardPhones({"GO": [("G", "OW")]}),
     RecogniserView(),
     Prosody({"GO": [("G", "OW1")]}),
@@ -72,6 +76,7 @@ def recording() -> Recording:
             "pdf_posteriors": Frames(posteriors(pdfs), 0.03),
             "gmm_features": Frames(rng.normal(size=(60, 39))),
             "tracks": Frames(rng.uniform([0, 90, -60], [1, 300, -20], size=(60, 3))),
+            "ctc": Frames(posteriors(len(TOKENS)), 0.03),
         },
         transcript="GO",
         view=RecordingView(

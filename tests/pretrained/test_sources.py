@@ -13,11 +13,11 @@ from made_whisper import DIM, LAYERS, MELS, WORDS, tiny, write_model
 from torch import Tensor
 
 from pyscorer.errors import InputError
-from pyscorer.pretrained import encode as encode_module
-from pyscorer.pretrained import packaged
-from pyscorer.pretrained.encode import WhisperEncoder, load_encoder, load_encoders
+from pyscorer.pretrained import packaged, registry
 from pyscorer.pretrained.huggingface import HuggingFaceEncoder
 from pyscorer.pretrained.packaged import model_directory
+from pyscorer.pretrained.registry import load_encoder, load_encoders
+from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 from pyscorer.pretrained.whisper_models import load_whisper
 
 THEIRS = {
@@ -126,13 +126,34 @@ def test_encoders_of_unlike_frame_shifts_are_not_joined(
 ):
     model = load_whisper(write_model(tmp_path / "model", tiny()))
     made = {"a": WhisperEncoder(model), "b": WhisperEncoder(model, frame_shift=0.01)}
-    monkeypatch.setattr(encode_module, "load_encoder", lambda path, pad: made[path.name])
+    monkeypatch.setattr(registry, "load_encoder", lambda path, pad: made[path.name])
     with pytest.raises(InputError, match=r"unlike frame shifts .*: a 0\.02 s, b 0\.01 s"):
         load_encoders([Path("a"), Path("b")])
 
 
+def test_a_source_is_registered_with_what_marks_it_and_what_reads_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    loader = "pretrained.whisper_encoder.load_whisper_encoder"
+    new = registry.Source("a new kind", ("*.new", "am/final.new"), loader)
+    monkeypatch.setattr(registry, "SOURCES", (new, registry.Source("no encoder", ("*.txt",))))
+    write_model(tmp_path / "model", tiny())
+    for mark in ("a.new", "am/final.new"):
+        folder = tmp_path / mark.replace("/", "-")
+        (folder / mark).parent.mkdir(parents=True)
+        (folder / mark).touch()
+        (folder / "model.bin").symlink_to(tmp_path / "model" / "model.bin")
+        encoder = load_encoder(folder, 0.25)
+        assert isinstance(encoder, WhisperEncoder)
+        assert encoder.pad == 0.25
+        assert registry.find_source(folder / mark) is new
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(InputError, match=r"a\.txt: no encoder is no encoder whose states"):
+        load_encoder(tmp_path / "a.txt")
+
+
 def test_a_directory_that_is_no_model_is_refused_by_name(tmp_path: Path):
-    with pytest.raises(InputError, match=r"config\.json: no such file"):
+    with pytest.raises(InputError, match=r"no model of a known kind\. Known are Whisper in CTr"):
         load_encoder(tmp_path)
     write_config(tmp_path / "empty")
     with pytest.raises(InputError, match="no weights"):
@@ -171,7 +192,7 @@ def test_wav2vec2_and_its_kin_are_read_by_transformers(tmp_path: Path, kind: str
     assert states.shape == (49, 16)
     assert shorter.shape == (24, 16)
     assert not np.allclose(states[:, :8], states[:, 8:])
-    with pytest.raises(InputError, match="too short for the encoder"):
+    with pytest.raises(InputError, match="too short for the model"):
         encoder.states([samples[:100]], (1,))
 
 

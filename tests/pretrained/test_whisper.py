@@ -13,8 +13,9 @@ from pyscorer.contract.archives import read_matrices
 from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.errors import InputError
 from pyscorer.pretrained.ctranslate2 import read_weights
-from pyscorer.pretrained.encode import EncodeOptions, WhisperEncoder, encode
+from pyscorer.pretrained.encode import EncodeOptions, encode
 from pyscorer.pretrained.whisper import Decoding, log_mel
+from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 from pyscorer.pretrained.whisper_models import load_whisper
 
 

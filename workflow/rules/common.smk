@@ -16,6 +16,7 @@ from pyscorer.contract.files import read_yaml
 from pyscorer.errors import InputError
 from pyscorer.planning import commands
 from pyscorer.planning.commands import files, folders, in_one
+from pyscorer.planning.ctc import baseline_pools
 from pyscorer.planning.graders import recogniser
 from pyscorer.planning.plan import RECIPES, make_plan, tree_files
 

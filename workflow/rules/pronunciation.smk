@@ -66,7 +66,9 @@ rule gop:
 
 rule train_baseline:
     input:
-        **train_and_test(data="labelled/utt2spk", pool="gop/gop.csv"),
+        **train_and_test(data="labelled/utt2spk"),
+        train_pool=lambda w: baseline_pools(config, RUN, w.baseline)["train"],
+        test_pool=lambda w: baseline_pools(config, RUN, w.baseline)["test"],
     output:
         WORK / "baselines" / "{baseline}" / "scores.csv",
     params:
