@@ -38,6 +38,7 @@ STAGES = {
     "pool": "measures.pool",
     "gop": "measures.gop",
     "transition_gop": "measures.transition_gop",
+    "prosody": "measures.measure_prosody",
     "ctc_gop": "measures.ctc_gop",
     "train_learned_gop": "measures.learned_gop",
     "learned_gop": "measures.learned_gop",

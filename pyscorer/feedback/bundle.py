@@ -36,12 +36,14 @@ from pyscorer.grading.grader import TrainedGrader, load_grader
 from pyscorer.grading.intervals import wrong_below
 from pyscorer.grading.score_tables import read_level
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.lexicon.syllables import STRESSES, read_stresses
 from pyscorer.measures.ctc_gop import CtcGop
 from pyscorer.measures.durations import Durations
 from pyscorer.measures.gop import GmmMeasures, Gop, log_stay_probabilities
 from pyscorer.measures.learned_gop import load_learned_gop
 from pyscorer.measures.phone_map import make_phone_map
 from pyscorer.measures.pool import PooledStates
+from pyscorer.measures.prosody import Prosody
 from pyscorer.options import option
 from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, with_ivectors
 from pyscorer.pretrained.heard_phones import HeardPhones
@@ -202,10 +204,12 @@ def bundle_grader(
     if phone_map is not None:
         files[_PHONE_MAP] = phone_map
     _check_there(files | {"": tdnnf})
-    scales, acoustic = load_grader(files[_GRADER]).scales, read_acoustics(tdnnf)
+    trained, acoustic = load_grader(files[_GRADER]), read_acoustics(tdnnf)
+    if (data / STRESSES).exists() and "prosody" in dict(trained.columns):
+        files[STRESSES] = data / STRESSES
     settings = GraderSettings(
         tuple(log_stay_probabilities(ali, acoustic.frame_shift).tolist()),
-        _wrong_below(grader, scales, options.precision),
+        _wrong_below(grader, trained.scales, options.precision),
         options.layers,
         options.pad,
         measure_limits(acoustic, read_lexicon(lexicon), pool, deep),
@@ -278,6 +282,9 @@ def load_bundle(model: Path) -> Bundle:
     measures: list[Measure] = [Durations(), states, gop]
     if encoder is not None:
         measures.append(PooledStates("encoder", encoder.dimension(layers), posteriors=False))
+    if "prosody" in sources:
+        stresses = model / STRESSES
+        measures.append(Prosody(read_stresses(stresses) if stresses.exists() else {}))
     if "learned_gop" in sources:
         measures.append(load_learned_gop(model / _LEARNED))
     ctc = load_ctc(model / _CTC) if "ctc_gop" in sources else None

@@ -16,6 +16,7 @@ from pyscorer.feedback.acoustics import Acoustics
 from pyscorer.feedback.bundle import Bundle
 from pyscorer.feedback.likeness import Fit, fit, words_of
 from pyscorer.lexicon.words import TextWord, text_words
+from pyscorer.measures.tracks import TRACKS, prosody_tracks
 from pyscorer.pretrained.registry import CtcModel, Encoder
 
 KEY = "recording"
@@ -98,6 +99,7 @@ def measure(models: Models, samples: np.ndarray, words: Sequence[TextWord]) -> R
         "tdnnf": Frames(embeddings, models.acoustic.frame_shift),
         "posteriors": Frames(posteriors, models.acoustic.frame_shift),
         "gmm_features": Frames(for_gmm),
+        TRACKS: Frames(prosody_tracks(samples)),
     }
     if models.encoder is not None:
         (states,) = models.encoder.states([samples], models.layers)

@@ -25,6 +25,7 @@ _SOURCES = {
     "learned_gop": "learned_gop",
     "heard": "heard_phones",
     "recogniser": "recogniser_view",
+    "prosody": "prosody",
     "ctc_gop": "ctc_gop",
 }
 _NEEDS_ENCODER = ("encoder", "learned_gop")

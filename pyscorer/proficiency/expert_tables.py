@@ -15,6 +15,7 @@ from pyscorer.evaluation.published import published
 from pyscorer.evaluation.templates import page_template
 from pyscorer.options import option
 from pyscorer.proficiency.expert_rows import (
+    DECIDED,
     METRICS,
     Combined,
     all_results,
@@ -156,8 +157,9 @@ def expert_tables(
 
     Writes out/table1.csv (architectures), out/table2.csv, out/table3.csv, out/ours.csv,
     out/search.csv and out/all.csv (a row a system and part, see `expert_rows.result`),
-    out/comparisons.csv (paired bootstrap, `expert_rows.compare`), out/tables.md and
-    out/proficiency.html. The paper's figures are of the test set of the task's third edition.
+    out/comparisons.csv (paired bootstrap, `expert_rows.compare`), out/proficiency.html and
+    out/tables.md (without the search and comparisons by tuned thresholds). The paper's figures are
+    of the test set of the task's third edition.
     """
     table, _ = load_data(data)
     systems = load_combined(combined)
@@ -199,8 +201,14 @@ def _compared(row: Mapping[str, Any]) -> list[str]:
 def _sections(
     sizes: pd.DataFrame, tables: Tables, comparisons: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    """Title, header and rows of every table; results are told apart by what they are tested on."""
-    found = [{"title": "Table 1: layers and neurons", "header": SIZES, "rows": _sizes(sizes)}]
+    """Title, header and rows of every table; results are told apart by what they are tested on.
+
+    quoted: whether tables.md has it as well as the page.
+    """
+    found: list[dict[str, Any]] = [
+        {"title": "Table 1: layers and neurons", "header": SIZES, "rows": _sizes(sizes)}
+        | {"quoted": True}
+    ]
     for table, rows in tables:
         for title, of_part in rows.groupby("tested_on", sort=False):
             if table.file == "search" and title != rows["tested_on"].iloc[0]:
@@ -208,19 +216,21 @@ def _sections(
             found.append(
                 {"title": f"{table.title}; {title}", "header": tuple(COLUMNS.values())}
                 | {"rows": [cells(row) for row in _records(of_part)]}
+                | {"quoted": table.file != "search"}
             )
     by = ["tested_on", "decided_by"]
     for key, of_part in comparisons.groupby(by, sort=False):
         where, decided = key
         rows_of_part = [_compared(row) for row in _records(of_part)]
         heading = f"Paired bootstrap; {where}, decided by {decided}"
-        found.append({"title": heading, "header": COMPARED, "rows": rows_of_part})
+        quoted = decided == DECIDED[False]
+        found.append({"title": heading, "header": COMPARED, "rows": rows_of_part, "quoted": quoted})
     return found
 
 
 def _markdown(sizes: pd.DataFrame, tables: Tables, comparisons: pd.DataFrame) -> str:
     lines = []
-    for section in _sections(sizes, tables, comparisons):
+    for section in filter(lambda s: s["quoted"], _sections(sizes, tables, comparisons)):
         lines += [f"**{section['title']}**", "", f"| {' | '.join(section['header'])} |"]
         lines.append("| --- " * len(section["header"]) + "|")
         lines += [f"| {' | '.join(row)} |" for row in section["rows"]]

@@ -40,3 +40,16 @@ def test_a_missing_file_leaves_the_document_as_it_was(tmp_path: Path) -> None:
         quote(tmp_path, document)
     with pytest.raises(InputError, match="no such document"):
         quote(tmp_path, tmp_path / "none.md")
+
+
+def test_what_another_run_wrote_is_left_where_that_run_is_not_there(tmp_path: Path) -> None:
+    document = tmp_path / "doc.md"
+    document.write_text(DOCUMENT)
+    (tmp_path / "u.md").write_text("two\n")
+    quote(tmp_path, document)
+    assert document.read_text() == DOCUMENT.replace("u.md -->\n", "u.md -->\n\ntwo\n\n")
+    only = "<!-- copy of a/t.md -->\nold\n<!-- end -->\n"
+    document.write_text(only)
+    with pytest.raises(InputError, match="none of the runs"):
+        quote(tmp_path, document)
+    assert document.read_text() == only

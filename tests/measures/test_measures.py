@@ -23,6 +23,7 @@ from pyscorer.measures.gop import GmmMeasures, Gop
 from pyscorer.measures.learned_gop import LearnedGop
 from pyscorer.measures.phone_map import make_phone_map
 from pyscorer.measures.pool import PooledStates
+from pyscorer.measures.prosody import Prosody
 from pyscorer.measures.transition_gop import TransitionGop
 from pyscorer.pretrained.heard_phones import HeardPhones
 from pyscorer.pretrained.view_columns import RecogniserView
@@ -51,6 +52,7 @@ MEASURES: tuple[Measure, ...] = (
     CtcGop(make_phone_map(TOKENS, 0)),
     HeardPhones({"GO": [("G", "OW")]}),
     RecogniserView(),
+    Prosody({"GO": [("G", "OW1")]}),
 )
 
 
@@ -73,6 +75,7 @@ def recording() -> Recording:
             "posteriors": Frames(posteriors(len(PHONES) - 1), 0.03),
             "pdf_posteriors": Frames(posteriors(pdfs), 0.03),
             "gmm_features": Frames(rng.normal(size=(60, 39))),
+            "tracks": Frames(rng.uniform([0, 90, -60], [1, 300, -20], size=(60, 3))),
             "ctc": Frames(posteriors(len(TOKENS)), 0.03),
         },
         transcript="GO",

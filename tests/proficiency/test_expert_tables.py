@@ -117,6 +117,8 @@ def test_the_page_stands_alone_and_documents_can_quote_the_tables(run: Path, tmp
         "**Table 3: combinations; test rows**" in text
         and "| 2nd best of the challenge | 5.61" in text
     )
+    assert "decided by the largest output" in text
+    assert "tuned thresholds**" in page.replace("</", "**</") and "tuned thresholds**" not in text
 
 
 def test_combining_again_gives_the_same(run: Path, tmp_path: Path):
