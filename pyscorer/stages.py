@@ -74,6 +74,7 @@ STAGES = {
     "kaldi_posteriors": "kaldi.outputs",
     "bundle": "feedback.bundle",
     "bundle_grader": "feedback.bundle",
+    "ship_bundle": "feedback.ship_bundle",
     "score": "feedback.score",
     "score_all": "feedback.score_all",
     "judge_model": "feedback.judge_model",

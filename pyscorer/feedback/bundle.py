@@ -16,9 +16,11 @@ from pyscorer.alignment.gmm_model import Gmm
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model
 from pyscorer.contract.ctm import FRAME_SHIFT
 from pyscorer.contract.files import atomic_directory, check_replaceable
+from pyscorer.contract.packed import save_packed
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.recording import Measure
 from pyscorer.contract.scales import Scales
+from pyscorer.contract.weights import load_weights
 from pyscorer.errors import InputError
 from pyscorer.feedback.limits import Limits, measure_limits
 from pyscorer.feedback.norms import (
@@ -45,9 +47,11 @@ from pyscorer.pretrained.tokens import read_tokens
 from pyscorer.pretrained.view_columns import RecogniserView
 from pyscorer.pronunciation.scorer import TrainedScorer, load_scorer
 
-_GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.pt", "grader.pt"
-_SCORER = "scorer.pt"
-_NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.pt"
+_GMM, _LEXICON, _TDNNF, _GRADER = "final.npz", "lexicon.txt", "tdnnf.zip", "grader.zip"
+_SCORER = "scorer.zip"
+_NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.zip"
+WEIGHTS = {_TDNNF: "state", _GRADER: "modules", _LEARNED: "networks"}
+"""Files of a grader's directory that `save_packed` wrote, and where in each its networks are."""
 _ENCODER, _RECOGNISER = "encoder", "recogniser"
 DEEP_SHIFT = SUBSAMPLING * FRAME_SHIFT
 """Seconds between the TDNN-F's rows."""
@@ -90,6 +94,9 @@ class GraderSettings:
     """Of the encoders."""
     pad: FiniteFloat
     limits: Limits
+    packaged: tuple[str, ...] = ()
+    """Encoders that packages bring, by name, in the place of copies."""
+    packaged_recogniser: str | None = None
 
 
 @dataclass(frozen=True)
@@ -207,7 +214,21 @@ def _check_there(files: Mapping[str, Path]) -> None:
 
 def _copy(files: Mapping[str, Path], folder: Path) -> None:
     for name, file in files.items():
-        shutil.copyfile(file, folder / name)
+        if name in (*WEIGHTS, _SCORER):
+            weights = load_weights(file, "weights", "the stage before", lambda content: content)
+            save_packed(folder / name, weights)
+        else:
+            shutil.copyfile(file, folder / name)
+
+
+def write_grader_settings(folder: Path, settings: GraderSettings) -> None:
+    """Write what else a grader's directory holds."""
+    _write_settings(folder, settings)
+
+
+def grader_settings(model: Path) -> GraderSettings:
+    """What `write_grader_settings` wrote. Raises InputError if it is missing or another."""
+    return read_settings(model / _SETTINGS, GraderSettings)
 
 
 def _write_settings(folder: Path, settings: ScorerSettings | GraderSettings) -> None:
@@ -241,10 +262,10 @@ def load_bundle(model: Path) -> Bundle:
         judge = ScorerJudge(_load_plain(model / _SCORER), limits)
         return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), judge)
     grader = load_grader(model / _GRADER)
-    settings = read_settings(model / _SETTINGS, GraderSettings)
+    settings = grader_settings(model)
     sources = {source for source, _ in grader.columns}
     layers = settings.layers
-    encoder, recogniser = _load_encoder(model, sources, settings.pad)
+    encoder, recogniser = _load_encoder(model, sources, settings)
     gop = Gop(np.array(settings.log_stay), GmmMeasures.of(gmm))
     measures: list[Measure] = [Durations(), states, gop]
     if encoder is not None:
@@ -271,19 +292,23 @@ def _load_plain(path: Path) -> TrainedScorer:
 
 
 def _load_encoder(
-    model: Path, sources: Collection[str], pad: float
+    model: Path, sources: Collection[str], settings: GraderSettings
 ) -> tuple[Encoder | None, Recogniser | None]:
     """The encoder, and the recogniser: the bundle's own, or the encoder if that is Whisper."""
-    encoder = None
-    encoders = list(itertools.takewhile(Path.exists, encoder_folders(model)))
+    encoder, encoders = None, [model_directory(Path(name)) for name in settings.packaged]
+    if not encoders:
+        encoders = list(itertools.takewhile(Path.exists, encoder_folders(model)))
     if encoders or {"encoder", "learned_gop"} & set(sources):
-        encoder = load_encoders(encoders or [model / _ENCODER], pad)
+        encoder = load_encoders(encoders or [model / _ENCODER], settings.pad)
     whisper = isinstance(encoder, WhisperEncoder)
     wanted = bool({"recogniser", "heard"} & set(sources))
-    if (model / _RECOGNISER).exists() or (wanted and not whisper):
-        return encoder, load_recogniser(model / _RECOGNISER)
+    recogniser = model / _RECOGNISER
+    if settings.packaged_recogniser is not None:
+        recogniser = model_directory(Path(settings.packaged_recogniser))
+    if recogniser.exists() or (wanted and not whisper):
+        return encoder, load_recogniser(recogniser)
     if isinstance(encoder, WhisperEncoder):
-        return encoder, Recogniser(encoder.model, read_tokens(model / _ENCODER))
+        return encoder, Recogniser(encoder.model, read_tokens(encoders[0]))
     return encoder, None
 
 

@@ -213,7 +213,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def told(run: Path, form: str) -> str:
     out = run / f"told.{form}"
-    score(run / "bundle", run / "me.wav", TEXTS[2], form, out)  # type: ignore[arg-type]
+    score(run / "me.wav", TEXTS[2], run / "bundle", form, out)  # type: ignore[arg-type]
     return out.read_text()
 
 
@@ -261,7 +261,7 @@ def test_the_tiers_are_of_what_was_learnt(run: Path) -> None:
 def test_the_summary_has_the_columns_of_the_scales(run: Path, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(f"wav,text\n{run / 'me.wav'},{TEXTS[2]}\n")
     score_all(
-        *(run / "bundle", tmp_path / "out", tmp_path / "list.csv"),
+        *(tmp_path / "out", run / "bundle", tmp_path / "list.csv"),
         options=ScoreAllOptions(("json",), 1),
     )
     (row,) = pd.read_csv(tmp_path / "out/summary.csv").to_dict("records")
@@ -295,9 +295,9 @@ def test_a_scorer_tells_its_aspect_and_range(run: Path, tmp_path: Path) -> None:
         *(run / "gmm", run / "lexicon.txt", run / "tdnnf.pt", tmp_path / "scorer"),
         *(pool / "train", run / "deep", tmp_path / "bundle"),
     )
-    score(tmp_path / "bundle", run / "me.wav", TEXTS[2], "json", tmp_path / "a.json")
+    score(run / "me.wav", TEXTS[2], tmp_path / "bundle", "json", tmp_path / "a.json")
     found = json.loads((tmp_path / "a.json").read_text())
     assert (found["aspect"], found["range"]) == ("flow", [1, 5])
     assert 1 <= found["score"] <= 5
-    score(tmp_path / "bundle", run / "me.wav", TEXTS[2], "text", tmp_path / "a.txt")
+    score(run / "me.wav", TEXTS[2], tmp_path / "bundle", "text", tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_text().splitlines()[0].endswith(" (flow, 1 to 5)")
