@@ -77,6 +77,7 @@ STAGES = {
     "ship_bundle": "feedback.ship_bundle",
     "score": "feedback.score",
     "score_all": "feedback.score_all",
+    "serve": "feedback.serve",
     "judge_model": "feedback.judge_model",
     "judge": "feedback.judge_recording",
     "judge_all": "feedback.judge_all",

@@ -63,7 +63,16 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
     again = {"teacher_scores", "finetune_scorer", "pool_encoded", "quote_proficiency"}
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
     assert rules - targets - again - recipes <= set(STAGES)
-    on_demand = {"init", "new_corpus", "textgrids", "score", "score_all", "judge", "judge_all"}
+    on_demand = {
+        "init",
+        "new_corpus",
+        "textgrids",
+        "score",
+        "score_all",
+        "serve",
+        "judge",
+        "judge_all",
+    }
     on_demand |= {"ivectors"}  # of a published model, which no configuration names yet
     assert set(STAGES) - rules <= on_demand
 
