@@ -37,6 +37,7 @@ STAGES = {
     "pool": "measures.pool",
     "gop": "measures.gop",
     "transition_gop": "measures.transition_gop",
+    "prosody": "measures.measure_prosody",
     "train_learned_gop": "measures.learned_gop",
     "learned_gop": "measures.learned_gop",
     "train_baseline": "scoring.baselines",

@@ -23,6 +23,9 @@ from pyscorer.contract.segments import PhoneSegment
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 
+OF_WORD, OF_UTTERANCE = "word_", "utterance_"
+"""How names of columns begin that are the same for all phones of a word, or of an utterance."""
+
 SEGMENT_COLUMNS = ["utterance", "word_index", "phone_index", "phone", "start", "length"]
 
 PHONE_NAMES = (UNKNOWN_PHONE, *ARPABET)

@@ -11,8 +11,9 @@ from pyscorer.contract.datadir import DataDir, Utterance
 from pyscorer.contract.files import read_lines, read_table
 from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError, naming
-from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.lexicon.dictionary import read_lexicon
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling
+from pyscorer.lexicon.syllables import read_stresses
 
 LEXICON = "librispeech-lexicon.txt"
 
@@ -28,7 +29,8 @@ def read(folder: Path, split: str) -> CorpusPart:
     if not source.is_dir():
         raise InputError(f"{source}: no such folder; is {split} a split that was downloaded?")
     genders = _read_speakers(folder / "SPEAKERS.TXT")
-    whole = _lexicon(folder)
+    file = _lexicon(folder)
+    whole = read_lexicon(file)
     spelling = lexicon_spelling(whole)
     data = DataDir()
     for transcript in sorted(source.glob("*/*/*.trans.txt")):
@@ -45,13 +47,14 @@ def read(folder: Path, split: str) -> CorpusPart:
         raise InputError(f"{source}: no speaker/chapter/*.trans.txt below it")
     said = {word for u in data.utterances.values() for word in u.words}
     lexicon = {word: variants for word, variants in whole.items() if word in said}
-    return CorpusPart(data, lexicon)
+    stresses = {word: v for word, v in read_stresses(file).items() if word in said}
+    return CorpusPart(data, lexicon, stresses=stresses)
 
 
-def _lexicon(folder: Path) -> Lexicon:
+def _lexicon(folder: Path) -> Path:
     for place in (folder, folder.parent):
         if (place / LEXICON).exists():
-            return read_lexicon(place / LEXICON)
+            return place / LEXICON
     raise InputError(
         f"{folder / LEXICON}: no such file, here or one folder up; the manifest names its source"
     )

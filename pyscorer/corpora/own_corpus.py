@@ -31,6 +31,7 @@ from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling
+from pyscorer.lexicon.syllables import read_stresses
 from pyscorer.lexicon.words import guess_pronunciations
 
 
@@ -78,6 +79,7 @@ def read_own(manifest: Manifest, folder: Path) -> tuple[CorpusPart, dict[str, st
         response_labels=read.classes,
         rows=read.rows,
         channels=read.channels,
+        stresses=read_stresses(folder / own.lexicon) if own.lexicon else {},
     )
     return part, read.groups
 

@@ -12,6 +12,7 @@ from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.contract.files import atomic_open, write_table
 from pyscorer.contract.scales import SPEECHOCEAN, Scales, write_scales
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
+from pyscorer.lexicon.syllables import Stresses, write_stresses
 
 ROWS = "rows"
 """In a prepared data directory: utterance, then the file and line that it is from."""
@@ -34,6 +35,8 @@ class CorpusPart:
     """Utterance -> file and line that it is from, where a user's own table names it."""
     channels: dict[str, int] = field(default_factory=dict)
     """Key of wav.scp -> channel, from 0 on, where it is not the mean of all."""
+    stresses: Stresses = field(default_factory=dict)
+    """The pronunciations of `lexicon` that have stress digits."""
 
     def only(self, speakers: Collection[str]) -> "CorpusPart":
         """The part that belongs to `speakers`; the lexicon stays whole."""
@@ -75,6 +78,7 @@ def joined(parts: Sequence[CorpusPart]) -> CorpusPart:
             {s: a for part in parts for s, a in part.data.speakers.items()},
         ),
         lexicon={w: v for part in parts for w, v in part.lexicon.items()},
+        stresses={w: v for part in parts for w, v in part.stresses.items()},
         labels={
             level: pd.concat(
                 [p.labels[level] for p in parts if level in p.labels], ignore_index=True
@@ -91,6 +95,7 @@ def write_part(path: Path, part: CorpusPart) -> None:
     """Write what `part` has into `path`: Kaldi files, label tables, scales, classes, lexicon."""
     write_data_dir(path, part.data)
     write_lexicon(path / "lexicon.txt", part.lexicon)
+    write_stresses(path, part.stresses)
     write_scales(path, part.scales)
     for level, table in part.labels.items():
         with atomic_open(path / f"{level}_scores.csv") as stream:

@@ -35,10 +35,11 @@ def prepare(
     """Write the Kaldi data directory `out` of one split of a corpus below `root`.
 
     `out` gets text, prompts, wav.scp (absolute paths), utt2spk, spk2utt, spk2age, spk2gender,
-    canonical, the label tables with scales.json and classes.json, and lexicon.txt, as far as the
-    corpus has them. Audio of another rate than 16 kHz is copied at that rate to out/audio. `out`
-    appears whole or not at all. `out/recordings` lists the audio that it was made of. Without
-    `root`, the environment's PYSCORER_CORPORA is taken, else `downloads`.
+    canonical, the label tables with scales.json and classes.json, lexicon.txt, and its stress
+    digits in stress.txt, as far as the corpus has them. Audio of another rate than 16 kHz is copied
+    at that rate to out/audio. `out` appears whole or not at all. `out/recordings` lists the audio
+    that it was made of. Without `root`, the environment's PYSCORER_CORPORA is taken, else
+    `downloads`.
 
     Raises InputError if the corpus is not there, with what to do, and for inconsistent files.
     """

@@ -180,4 +180,5 @@ def read(folder: Path, split: str) -> CorpusPart:
         )
     scored = tuple(LABEL_KEYS) if split != NATIVE else ()
     labels = {level: read_labels(folder / split, level) for level in scored}
-    return CorpusPart(data, read_lexicon(folder / "lexicon.txt"), labels)
+    lexicon = read_lexicon(folder / "lexicon.txt")
+    return CorpusPart(data, lexicon, labels, stresses=STRESSED_LEXICON)

@@ -19,6 +19,7 @@ from pyscorer.corpora.part import CorpusPart
 from pyscorer.errors import InputError, naming
 from pyscorer.lexicon.dictionary import read_lexicon
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling, same_word
+from pyscorer.lexicon.syllables import read_stresses
 
 SPLITS = ("train", "test")
 UTTERANCE_ASPECTS, WORD_ASPECTS = list(SPEECHOCEAN.utterance), list(SPEECHOCEAN.word)
@@ -67,7 +68,8 @@ def read(folder: Path, split: str) -> CorpusPart:
     raters = folder / "resource/raters.json"
     if raters.exists():
         labels["rater"] = _read_raters(raters, data)
-    return CorpusPart(data, lexicon, labels)
+    stresses = read_stresses(folder / "resource/lexicon.txt")
+    return CorpusPart(data, lexicon, labels, stresses=stresses)
 
 
 def _read_text_phone(path: Path) -> dict[str, tuple[tuple[str, ...], ...]]:

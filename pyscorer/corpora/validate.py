@@ -33,6 +33,7 @@ from pyscorer.corpora.respell import check_words, respell
 from pyscorer.corpora.response_faults import check_responses, with_rows, write_responses_of
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
+from pyscorer.lexicon.syllables import STRESSES, Stresses, read_stresses, write_stresses
 from pyscorer.options import option
 
 SHOWN = 20
@@ -75,9 +76,9 @@ def validate(data: Path, lexicon: Path, out: Path, report: Path, options: Valida
 
     `report` lists all faults: file, line (0: the whole file), utterance, fault, action (error,
     warning, dropped, repaired); it is written in any case. `out` holds the files of `data`, the
-    lexicon as lexicon.txt, and utt2dur in seconds; paths in its wav.scp are absolute. With
-    `allow_commands` it holds, in `audio`, what the commands of wav.scp wrote, and wav.scp names
-    that. It appears whole or not at all.
+    lexicon as lexicon.txt, its stress digits as stress.txt, and utt2dur in seconds; paths in its
+    wav.scp are absolute. With `allow_commands` it holds, in `audio`, what the commands of wav.scp
+    wrote, and wav.scp names that. It appears whole or not at all.
 
     Texts are written as they are read aloud and as the lexicon spells their words (see
     `english_words`); the report says which of them changed.
@@ -149,7 +150,8 @@ def _validate(
     if not whole:
         shown = [f"  {fault}" for fault in errors[:SHOWN]]
         raise InputError("\n".join([f"{data}: no utterance is left; faults in {report}", *shown]))
-    _write_valid(data, out, tables, entries, audio, whole)
+    stresses = read_stresses(data / STRESSES if (data / STRESSES).exists() else lexicon)
+    _write_valid(data, out, tables, entries, stresses, audio, whole)
     _print_summary(data, out, report, whole, dropped & text.values.keys(), errors, warned)
     if respelled:
         print(f"{len(respelled)} texts are written as they are read: {respelled[0]}", flush=True)
@@ -196,6 +198,7 @@ def _write_valid(
     out: Path,
     tables: dict[str, RawTable],
     lexicon: Lexicon,
+    stresses: Stresses,
     audio: CheckedAudio,
     whole: set[str],
 ) -> None:
@@ -224,6 +227,7 @@ def _write_valid(
         _write_audio(out, folder, tables, audio, whole)
         write_table(folder / "utt2dur", {k: f"{audio.seconds[k]:.3f}" for k in whole})
         write_lexicon(folder / "lexicon.txt", lexicon)
+        write_stresses(folder, stresses)
 
 
 def copy_labels(data: Path, folder: Path, whole: set[str]) -> None:

@@ -34,10 +34,12 @@ from pyscorer.grading.grader import TrainedGrader, load_grader
 from pyscorer.grading.intervals import wrong_below
 from pyscorer.grading.score_tables import read_level
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
+from pyscorer.lexicon.syllables import STRESSES, read_stresses
 from pyscorer.measures.durations import Durations
 from pyscorer.measures.gop import GmmMeasures, Gop, log_stay_probabilities
 from pyscorer.measures.learned_gop import load_learned_gop
 from pyscorer.measures.pool import PooledStates
+from pyscorer.measures.prosody import Prosody
 from pyscorer.options import option
 from pyscorer.pretrained.encode import Encoder, WhisperEncoder, load_encoders
 from pyscorer.pretrained.heard_phones import HeardPhones
@@ -187,10 +189,12 @@ def bundle_grader(
     if learned_gop is not None:
         files[_LEARNED] = learned_gop
     _check_there(files)
-    scales = load_grader(files[_GRADER]).scales
+    trained = load_grader(files[_GRADER])
+    if (data / STRESSES).exists() and "prosody" in dict(trained.columns):
+        files[STRESSES] = data / STRESSES
     settings = GraderSettings(
         tuple(log_stay_probabilities(ali, DEEP_SHIFT).tolist()),
-        _wrong_below(grader, scales, options.precision),
+        _wrong_below(grader, trained.scales, options.precision),
         options.layers,
         options.pad,
         measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep),
@@ -270,6 +274,9 @@ def load_bundle(model: Path) -> Bundle:
     measures: list[Measure] = [Durations(), states, gop]
     if encoder is not None:
         measures.append(PooledStates("encoder", encoder.dimension(layers), posteriors=False))
+    if "prosody" in sources:
+        stresses = model / STRESSES
+        measures.append(Prosody(read_stresses(stresses) if stresses.exists() else {}))
     if "learned_gop" in sources:
         measures.append(load_learned_gop(model / _LEARNED))
     return Bundle(

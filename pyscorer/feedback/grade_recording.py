@@ -16,7 +16,7 @@ from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import Bundle, GraderJudge
 from pyscorer.feedback.listen import Heard, listen, viewed
 from pyscorer.feedback.norms import Timing, timing
-from pyscorer.feedback.quality import mismatch, strange_words
+from pyscorer.feedback.quality import mismatch, strange_words, voiceless
 from pyscorer.grading.grader import Levels, Predicted, predict_each, recording_inputs
 from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
 from pyscorer.lexicon.words import TextWord
@@ -103,6 +103,7 @@ def _tell(judge: GraderJudge, heard: Heard, predicted: Predicted) -> RecordingGr
         long_pause=norms.long_pause,
         warnings=(
             *strange_words(words),
+            *voiceless(heard.recording),
             *mismatch(judge.limits, heard.fit, heard.recording.words, view, norms.prompt),
         ),
         scales=learned,

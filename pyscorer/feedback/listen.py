@@ -16,6 +16,7 @@ from pyscorer.errors import InputError
 from pyscorer.feedback.bundle import DEEP_SHIFT, Bundle
 from pyscorer.feedback.likeness import Fit, fit, phone_scores, words_of
 from pyscorer.lexicon.words import TextWord, text_words
+from pyscorer.measures.tracks import TRACKS, prosody_tracks
 from pyscorer.pretrained.encode import Encoder
 
 KEY = "recording"
@@ -96,6 +97,7 @@ def measure(models: Models, samples: np.ndarray, words: Sequence[TextWord]) -> R
         "tdnnf": Frames(embeddings, DEEP_SHIFT),
         "posteriors": Frames(posteriors, DEEP_SHIFT),
         "gmm_features": Frames(for_gmm),
+        TRACKS: Frames(prosody_tracks(samples)),
     }
     if models.encoder is not None:
         (states,) = models.encoder.states([samples], models.layers)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from pyscorer.contract.audio import SAMPLE_RATE, decode, samples_of
-from pyscorer.contract.recording import RecordingView
+from pyscorer.contract.recording import Recording, RecordingView
 from pyscorer.errors import InputError, naming
 from pyscorer.feedback.likeness import Fit
 from pyscorer.feedback.limits import Limits
@@ -144,6 +144,14 @@ def _unread(which: str, words: Sequence[str]) -> str:
     if len(words) == 1:
         told = f"{which} word ({words[0]}) does"
     return f"The {told} not sound as if read: is the recording whole?"
+
+
+def voiceless(recording: Recording) -> tuple[str, ...]:
+    """A warning if pitch was to be judged and nothing is voiced."""
+    prosody = recording.measured.get("prosody")
+    if prosody is None or prosody.column("utterance_voicing").any():
+        return ()
+    return ("Nothing in it is voiced, as if it were whispered: its pitch could not be judged.",)
 
 
 def strange_words(words: Sequence[TextWord]) -> tuple[str, ...]:

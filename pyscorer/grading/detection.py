@@ -16,6 +16,7 @@ from pyscorer.contract.phones import PHONES
 from pyscorer.contract.pooled import read_columns, read_pooled
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
+from pyscorer.evaluation.metrics import mean_squared_error, pearson
 
 _CURVE_POINTS = 200
 _PLACE = ["utterance", "word_index", "phone_index"]
@@ -38,6 +39,57 @@ def threshold_for(predicted: np.ndarray, is_wrong: np.ndarray, precision: float)
     return float(-thresholds[enough[0]]) if len(enough) else float("nan")
 
 
+def best_threshold(predicted: np.ndarray, is_low: np.ndarray) -> float:
+    """The predicted score up to which units are flagged with the highest F1; NaN if none is low."""
+    if not is_low.any():
+        return float("nan")
+    precision, recall, thresholds = precision_recall_curve(is_low, -predicted)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, 1e-9)
+    return float(-thresholds[f1[:-1].argmax()])
+
+
+def _flagged(predicted: np.ndarray, is_low: np.ndarray, threshold: float) -> dict[str, Any]:
+    """What is flagged at a threshold, and how much of it rightly."""
+    flagged = predicted <= threshold
+    hits = int((flagged & is_low).sum())
+    precision, recall = hits / max(flagged.sum(), 1), hits / max(is_low.sum(), 1)
+    return {
+        "threshold": threshold,
+        "flagged": int(flagged.sum()),
+        "precision": precision,
+        "recall": recall,
+        "f1": 2 * precision * recall / max(precision + recall, 1e-9),
+    }
+
+
+def low_score_row(test: pd.DataFrame, train: pd.DataFrame, below: float) -> dict[str, Any]:
+    """How well the scores tell units whose human score is `below` that, and what a constant gets.
+
+    Everything is of `test`, but `threshold`: that of the highest F1 on `train`, out of fold. Beside
+    PCC, MSE and the areas under the ROC and the precision-recall curve stand those of a constant:
+    constant_mse of the mean of the train split, constant_f1 of flagging everything; its PCC is not
+    defined, the area under its ROC curve is .5, that under its precision-recall curve the share of
+    low units. Areas are NaN where all units are low, or none.
+    """
+    human, predicted = (test[c].to_numpy(dtype=float) for c in ("human", "predicted"))
+    low, share = human < below, float((human < below).mean())
+    told = 0 < share < 1
+    threshold = best_threshold(train["predicted"].to_numpy(), wrong(train, below))
+    return {
+        "below": below,
+        "scored": len(test),
+        "low": int(low.sum()),
+        "train_low": int(wrong(train, below).sum()),
+        "pcc": pearson(predicted, human),
+        "mse": mean_squared_error(predicted, human),
+        "constant_mse": mean_squared_error(np.full(len(test), train["human"].mean()), human),
+        "roc_area": roc_auc_score(low, -predicted) if told else np.nan,
+        "pr_area": average_precision_score(low, -predicted) if told else np.nan,
+        **_flagged(predicted, low, threshold),
+        "constant_f1": 2 * share / (1 + share),
+    }
+
+
 def detection_rows(
     test: pd.DataFrame, train: pd.DataFrame, precisions: tuple[float, ...], below: float
 ) -> list[dict[str, Any]]:
@@ -55,19 +107,11 @@ def detection_rows(
     rows = []
     for wanted in precisions:
         threshold = threshold_for(train["predicted"].to_numpy(), wrong(train, below), wanted)
-        flagged = predicted <= threshold
-        hits = int((flagged & is_wrong).sum())
-        precision, recall = hits / max(flagged.sum(), 1), hits / is_wrong.sum()
+        false_alarms = ((predicted <= threshold) & ~is_wrong).sum() / (~is_wrong).sum()
         rows.append(
-            {
-                "wanted_precision": wanted,
-                "threshold": threshold,
-                "flagged": int(flagged.sum()),
-                "precision": precision,
-                "recall": recall,
-                "f1": 2 * precision * recall / max(precision + recall, 1e-9),
-                "false_alarms": (flagged & ~is_wrong).sum() / (~is_wrong).sum(),
-            }
+            {"wanted_precision": wanted}
+            | _flagged(predicted, is_wrong, threshold)
+            | {"false_alarms": false_alarms}
             | areas
         )
     return rows

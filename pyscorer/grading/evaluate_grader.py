@@ -22,6 +22,7 @@ from pyscorer.grading.detection import (
     curve_rows,
     detection_rows,
     diagnosis_rows,
+    low_score_row,
     read_rivals,
     wrong,
 )
@@ -42,6 +43,15 @@ class GraderEvaluation:
         (0.5, 0.6, 0.7, 0.8), "share of flagged phones that shall be wrong indeed", min_length=1
     )
     diagnosis_precision: float = option(0.6, "at which confusions are counted", gt=0, le=1)
+    published_wrong: float = option(
+        0.25,
+        "share of the range below which published work calls a phone wrong: 0.5 of 0 to 2",
+        gt=0,
+        le=1,
+    )
+    seldom: float = option(
+        0.95, "share of equal scores from which on an aspect is held against a constant", gt=0, le=1
+    )
 
 
 def by_speaker(table: pd.DataFrame, column: str) -> np.ndarray:
@@ -99,13 +109,38 @@ def result_row(
     }
 
 
+def low_below(
+    train: pd.DataFrame, level: str, scales: Scales, options: GraderEvaluation
+) -> float | None:
+    """The human score below which a unit is one to detect; None: the aspect is no such case.
+
+    Of phones that of published work; of an aspect whose scores are nearly all equal, that score.
+    """
+    if level == "phone":
+        low, high = scales.phone_range
+        return low + options.published_wrong * (high - low)
+    shares = train["human"].value_counts(normalize=True)
+    return float(shares.index[0]) if shares.iloc[0] >= options.seldom else None
+
+
 def summary(results: list[dict[str, Any]], scales: Scales) -> str:
-    """The PCC of every ensemble as a Markdown table, a grader a row; empty where not scored."""
+    """The PCC of every ensemble as a Markdown table, a grader a row; empty where not scored.
+
+    Where phones are scored, the last column is their MSE.
+    """
     columns = [(level, aspect) for level in LEVELS for aspect in scales.level(level)]
     cells: dict[tuple[str, str, str], str] = defaultdict(lambda: "")
     cells |= {(r["grader"], r["level"], r["aspect"]): f"{r['pcc']:.3f}" for r in results}
     names = list(dict.fromkeys(r["grader"] for r in results))
     titles = [a if level == "utterance" else f"{level} {a}" for level, a in columns]
+    if scales.phone:
+        columns.append(("phone", "MSE"))
+        titles.append("phone MSE")
+        cells |= {
+            (r["grader"], "phone", "MSE"): f"{r['mse']:.3f}"
+            for r in results
+            if r["level"] == "phone"
+        }
     lines = [["PCC, test", *titles], ["---"] * (len(columns) + 1)]
     lines += [[name, *(cells[name, *column] for column in columns)] for name in names]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -129,6 +164,9 @@ def evaluate_grader(
     the ensemble with its 95 % bootstrap interval over speakers, of single seeds, MSE, PCC of
     speaker means and within speakers, coverage and width of the 90 % predictive intervals, and
     out_of_fold_pcc on train; what nobody scored is left out, named in the log), summary.md,
+    low_scores.csv (see `low_score_row`: of phones, wrong as in published work, and of aspects whose
+    scores are nearly all equal, as word stress: detection with a threshold from train, and what a
+    constant would get),
     groups.csv (utterances by age group and gender), speakers.csv (utterances with the speaker's
     other recordings known), ceiling.csv (one expert, and every grader, against the mean of the
     other experts), and of the first grader detection.csv, curves.csv, confusions.csv (with
@@ -138,6 +176,7 @@ def evaluate_grader(
         raise InputError(f"{len(graders)} graders, but {len(names)} names")
     scales = check_same(data, *graders)
     results: list[dict[str, Any]] = []
+    low: list[dict[str, Any]] = []
     groups: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     predicted: dict[str, dict[str, pd.Series]] = {name: {} for name in names}
@@ -153,6 +192,8 @@ def evaluate_grader(
                     continue
                 place = {"grader": name, "level": level, "aspect": aspect}
                 results.append(place | result_row(test, train, options))
+                if (below := low_below(train, level, scales, options)) is not None:
+                    low.append(place | low_score_row(test, train, below))
                 if level == "utterance":
                     groups += [
                         {"aspect": aspect} | row
@@ -167,6 +208,7 @@ def evaluate_grader(
                 log.info("%s: test PCC of utterance %s %.3f", name, r["aspect"], r["pcc"])
     tables = {
         "results": results,
+        "low_scores": low,
         "groups": groups,
         "speakers": others,
         "ceiling": ceiling_rows(data, predicted),

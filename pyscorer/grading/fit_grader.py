@@ -39,6 +39,9 @@ class FitOptions:
     aspect_weights: tuple[str, ...] = option(
         _SELDOM, "level.aspect=weight where it is not 1, as for scores that hardly differ"
     )
+    low_weights: tuple[str, ...] = option(
+        (), "word.aspect=weight of words that score below most, as those of wrong stress"
+    )
     averaged: float = option(0.98, "decay of the average of weights", ge=0, lt=1)
 
 
@@ -49,6 +52,8 @@ class LossWeights(NamedTuple):
     words: torch.Tensor
     phone: float
     word: float
+    low_words: torch.Tensor
+    """Of the words below the median of an aspect, beside its others."""
 
 
 def loss_weights(options: FitOptions, scales: Scales) -> LossWeights:
@@ -60,29 +65,45 @@ def loss_weights(options: FitOptions, scales: Scales) -> LossWeights:
     weights = {level: dict.fromkeys(scales.level(level), 1.0) for level in ("utterance", "word")}
     if scales.overall:
         weights["utterance"][scales.overall] = options.overall_weight
-    for entry in options.aspect_weights:
-        name, _, number = entry.partition("=")
-        level, _, aspect = name.partition(".")
-        try:
-            weight = float(number)
-        except ValueError:
-            weight = -1.0
-        if not (0 <= weight < float("inf") and level in weights and aspect):
-            raise InputError(
-                f"aspect_weights: {shown(entry)} is not utterance.aspect=weight or "
-                "word.aspect=weight, with a weight from 0 on"
-            )
-        if aspect in weights[level]:
-            weights[level][aspect] = weight
-        elif entry not in _SELDOM:
-            known = ", ".join(f"{level}.{a}" for level, own in weights.items() for a in own)
-            raise InputError(f"aspect_weights: no {shown(name)} among the scores: {known}")
+    low = {"word": dict.fromkeys(scales.word, 1.0)}
+    for option_name, entries, own in (
+        ("aspect_weights", options.aspect_weights, weights),
+        ("low_weights", options.low_weights, low),
+    ):
+        for entry in entries:
+            _set_weight(option_name, entry, own)
 
     def tensor(values: Sequence[float]) -> torch.Tensor:
         return torch.tensor(values, dtype=torch.float32)
 
-    utterance, word = (tensor([*own.values()]) for own in weights.values())
-    return LossWeights(utterance, word, options.phone_weight, options.word_weight)
+    utterance, word, low_words = (
+        tensor([*own.values()]) for own in (*weights.values(), low["word"])
+    )
+    return LossWeights(utterance, word, options.phone_weight, options.word_weight, low_words)
+
+
+def _set_weight(option_name: str, entry: str, weights: dict[str, dict[str, float]]) -> None:
+    """Read level.aspect=weight into `weights`; see `loss_weights`."""
+    name, _, number = entry.partition("=")
+    level, _, aspect = name.partition(".")
+    try:
+        weight = float(number)
+    except ValueError:
+        weight = -1.0
+    if not (0 <= weight < float("inf") and level in weights and aspect):
+        forms = " or ".join(f"{level}.aspect=weight" for level in weights)
+        raise InputError(f"{option_name}: {shown(entry)} is not {forms}, with a weight from 0 on")
+    if aspect in weights[level]:
+        weights[level][aspect] = weight
+    elif entry not in _SELDOM:
+        known = ", ".join(f"{level}.{a}" for level, own in weights.items() for a in own)
+        raise InputError(f"{option_name}: no {shown(name)} among the scores: {known}")
+
+
+def low_emphasis(words: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Weights of scores, words x aspects: 1, and `low` of an aspect for those below its median."""
+    known = np.where(np.isnan(words).all(axis=0), 0.0, words)
+    return np.where(words < np.nanmedian(known, axis=0), low, 1.0)
 
 
 def grader_loss(grades: Grades, targets: Grades, weights: LossWeights) -> torch.Tensor:
@@ -148,6 +169,9 @@ def fit_grader(
     def batch_indices() -> list[np.ndarray]:
         return _alike(shuffle.permutation(train), batches.pooled.phone_counts, count)
 
+    low = low_emphasis(targets.words.numpy(), weights.low_words.numpy())
+    emphasis = torch.from_numpy(low.astype(np.float32))
+
     def loss(chosen: np.ndarray) -> torch.Tensor:
         words = batches.pooled.word_counts[chosen].sum()
         dropped = shuffle.random(words) < options.word_dropout
@@ -157,7 +181,8 @@ def fit_grader(
             targets.words[word_rows],
             targets.utterances[torch.from_numpy(chosen)],
         )
-        return grader_loss(grader(batch), wanted, weights)
+        own = weights._replace(words=weights.words * emphasis[word_rows])
+        return grader_loss(grader(batch), wanted, own)
 
     def averaging() -> None:
         average.update_parameters(grader)

@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from pyscorer.contract.labels import word_starts
-from pyscorer.contract.pooled import PooledSet, concatenate, read_columns, read_pooled
+from pyscorer.contract.pooled import (
+    OF_UTTERANCE,
+    OF_WORD,
+    PooledSet,
+    concatenate,
+    read_columns,
+    read_pooled,
+)
 from pyscorer.contract.segments import DURATION_COLUMNS
 from pyscorer.errors import InputError
 from pyscorer.options import option
@@ -41,6 +48,7 @@ class SourcePaths:
     learned_gop: Path | None = option(None, "outputs of learned_gop")
     heard: Path | None = option(None, "outputs of heard_phones")
     recogniser: Path | None = option(None, "outputs of recogniser_view")
+    prosody: Path | None = option(None, "outputs of prosody")
 
     def split(self, name: str) -> "SourcePaths":
         """The sources of one split."""
@@ -72,6 +80,10 @@ class RawInputs:
         """Of these columns of a source among the features; none if it is not read."""
         of = {column: i for i, column in enumerate(self.columns)}
         return [of[source, name] for name in columns if (source, name) in of]
+
+    def beginning(self, prefix: str) -> list[int]:
+        """Places of the columns whose names begin so, as OF_WORD."""
+        return [i for i, (_, column) in enumerate(self.columns) if column.startswith(prefix)]
 
 
 @dataclass(frozen=True)
@@ -144,7 +156,8 @@ def join_inputs(parts: Sequence[RawInputs]) -> RawInputs:
 def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> GraderInputs:
     """The inputs of a grader.
 
-    `norms` are the `duration_norms` of the train split. Without `durations`, times enter nowhere.
+    `norms` are the `duration_norms` of the train split. Without `durations`, times enter nowhere but
+    by `prosody`.
     """
     pooled = raw.pooled
     blocks = {"durations": phone_times(pooled, norms)} if durations else {}
@@ -153,7 +166,9 @@ def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> Grade
             own = [
                 i
                 for i, (source, c) in enumerate(raw.columns)
-                if source == name and c.startswith("deep_") == deep
+                if source == name
+                and c.startswith("deep_") == deep
+                and not c.startswith((OF_WORD, OF_UTTERANCE))
             ]
             if own:
                 blocks[block] = pooled.features[:, own]
@@ -204,10 +219,10 @@ def _measures(raw: RawInputs) -> list[int]:
 
 
 def word_inputs(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> np.ndarray:
-    """Words x inputs: statistics over the word's phones, and the recogniser's view of it.
+    """Words x inputs: statistics over the word's phones, and what is said of it as a whole.
 
     The number of phones, then mean and least of each measure, of the normalised log duration and
-    of the pause before a phone.
+    of the pause before a phone, then the recogniser's view, and the columns OF_WORD.
     """
     starts = word_starts(raw.pooled)
     values = raw.pooled.features[:, _measures(raw)]
@@ -215,14 +230,18 @@ def word_inputs(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> np
         values = np.column_stack([values, phone_times(raw.pooled, norms)[:, 1:3]])
     counts = np.diff(np.append(starts, len(values)))[:, None]
     parts = [counts, np.add.reduceat(values, starts) / counts, np.minimum.reduceat(values, starts)]
-    parts.append(raw.pooled.features[starts][:, raw.places("recogniser", VIEW_OF_WORD)])
+    whole = [*raw.places("recogniser", VIEW_OF_WORD), *raw.beginning(OF_WORD)]
+    parts.append(raw.pooled.features[starts][:, whole])
     return np.concatenate(parts, axis=1)
 
 
 def utterance_inputs(
     raw: RawInputs, norms: np.ndarray, durations: bool = True
 ) -> tuple[list[str], np.ndarray]:
-    """Names, and utterances x statistics of measures, times and the recogniser's view."""
+    """Names, and utterances x statistics of measures, times and the recogniser's view.
+
+    Then the columns OF_UTTERANCE.
+    """
     at = len(DURATION_COLUMNS)
     chosen = _measures(raw)
     measures = ["_".join(raw.columns[i]) for i in chosen]
@@ -231,15 +250,18 @@ def utterance_inputs(
     if not durations:
         kept = [i for i, name in enumerate(names) if name.startswith(tuple(measures))]
         names, table = [names[i] for i in kept], table[:, kept]
+    first = np.cumsum(raw.pooled.phone_counts) - raw.pooled.phone_counts
     if seen := raw.places("recogniser", VIEW_OF_UTTERANCE):
         utterance = np.repeat(np.arange(len(raw.pooled.keys)), raw.pooled.word_counts)
         of_words = raw.pooled.features[word_starts(raw.pooled)]
         words = pd.DataFrame(of_words[:, raw.places("recogniser", VIEW_OF_WORD)]).groupby(utterance)
-        first = np.cumsum(raw.pooled.phone_counts) - raw.pooled.phone_counts
         whole = raw.pooled.features[first][:, seen]
         table = np.column_stack([table, whole, words.mean().to_numpy(), words.min().to_numpy()])
         names = [*names, *VIEW_OF_UTTERANCE]
         names += [f"{c}_{how}" for how in ("mean", "least") for c in VIEW_OF_WORD]
+    said = raw.beginning(OF_UTTERANCE)
+    table = np.column_stack([table, raw.pooled.features[first][:, said]])
+    names = [*names, *("_".join(raw.columns[i]) for i in said)]
     return names, table
 
 

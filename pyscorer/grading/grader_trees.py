@@ -27,22 +27,30 @@ def tree_inputs(inputs: GraderInputs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fit_grader_trees(
-    tables: tuple[np.ndarray, np.ndarray], labels: Labels, train: Selection, seed: int
+    tables: tuple[np.ndarray, np.ndarray],
+    labels: Labels,
+    train: Selection,
+    seed: int,
+    emphasis: np.ndarray | None = None,
 ) -> tuple[Trees, ...]:
-    """Trees of the phones, then of each aspect of words, from `tree_inputs` of the train part."""
+    """Trees of the phones, then of each aspect of words, from `tree_inputs` of the train part.
+
+    `emphasis` weighs the scores of words: words x aspects.
+    """
     phones, words = tables[0][train.phones], tables[1][train.words]
     targets = labels.words[train.words].T
+    own = [None] * len(targets) if emphasis is None else list(emphasis[train.words].T)
     return (
         fit_trees(phones, labels.phones[train.phones], seed),
-        *(fit_trees(words, target, seed) for target in targets),
+        *(fit_trees(words, y, seed, weights) for y, weights in zip(targets, own, strict=True)),
     )
 
 
-def fit_trees(x: np.ndarray, y: np.ndarray, seed: int) -> Trees:
+def fit_trees(x: np.ndarray, y: np.ndarray, seed: int, weights: np.ndarray | None = None) -> Trees:
     """Boosted trees of the rows whose `y` is known."""
     known = ~np.isnan(y)
     return boost(
-        *(x[known], y[known], seed),
+        *(x[known], y[known], seed, None if weights is None else weights[known]),
         max_iter=200,
         max_leaf_nodes=24,
         learning_rate=0.05,

@@ -15,7 +15,7 @@ from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.grading.batches import Batches, Scaling, Targets, scaling_of, targets_of
-from pyscorer.grading.fit_grader import FitOptions, fit_grader, loss_weights
+from pyscorer.grading.fit_grader import FitOptions, fit_grader, loss_weights, low_emphasis
 from pyscorer.grading.grader import (
     Levels,
     Module,
@@ -54,7 +54,17 @@ class GraderOptions:
     """What a grader reads, its size, and the ensemble."""
 
     sources: tuple[
-        Literal["durations", "tdnnf", "gop", "encoder", "learned_gop", "heard", "recogniser"], ...
+        Literal[
+            "durations",
+            "tdnnf",
+            "gop",
+            "encoder",
+            "learned_gop",
+            "heard",
+            "recogniser",
+            "prosody",
+        ],
+        ...,
     ] = option((), f"of {', '.join(SOURCES)}; default: all that are given", min_length=1)
     seeds: int = option(2, "seeds from `seed` on, each with folds of its own", ge=1)
     seed: int = option(0, "the first", ge=0)
@@ -162,7 +172,10 @@ def _fit(work: _Work, place: Place) -> _Fitted:
     trees: tuple[Trees, ...] = ()
     if options.trees:
         chosen = select(data.inputs.pooled, train)
-        trees = fit_grader_trees(data.batches.tables, data.labels, chosen, 100 * seed + fold)
+        low = loss_weights(fit, data.labels.scales).low_words.numpy()
+        emphasis = low_emphasis(data.labels.words, low) if fit.low_weights else None
+        tables = data.batches.tables
+        trees = fit_grader_trees(tables, data.labels, chosen, 100 * seed + fold, emphasis)
     module = Module(seed, fold, network, trees)
     scores = scores_of(module, data.batches, held_out, data.scaling, data.labels.scales)
     pcc = pcc_of(scores, data.labels, data.inputs.pooled, held_out)

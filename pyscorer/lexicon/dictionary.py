@@ -7,6 +7,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pyscorer.contract.characters import plain
@@ -36,8 +37,28 @@ def stands_for_silence(word: str) -> bool:
     return _SILENT.fullmatch(word) is not None
 
 
+@dataclass(frozen=True)
+class Entry:
+    """A line of a lexicon."""
+
+    line: int
+    word: str
+    phones: tuple[str, ...]
+    """In capitals, with stress digits as far as they are given."""
+    bare: tuple[str, ...]
+    """The same without."""
+    fault: str
+    """Empty: none."""
+
+
 def lexicon_lines(path: Path) -> Iterator[tuple[int, str, tuple[str, ...], str]]:
-    """Yield (line number, word, stress-stripped phones, fault or "") of a lexicon's entries.
+    """Yield (line number, word, stress-stripped phones, fault or "") of `lexicon_entries`."""
+    for entry in lexicon_entries(path):
+        yield entry.line, entry.word, entry.bare, entry.fault
+
+
+def lexicon_entries(path: Path, quiet: bool = False) -> Iterator[Entry]:
+    """Yield a lexicon's entries; `quiet` leaves out the notes in the log.
 
     Blank lines are skipped, and comments: lines from `;;;`, and from a `#` with blanks about it.
     `THE(2)` is a variant of THE. Phones may be in lower case. Between word and phones may stand
@@ -50,27 +71,28 @@ def lexicon_lines(path: Path) -> Iterator[tuple[int, str, tuple[str, ...], str]]
         try:
             word, *rest = plain(line).split() or [""]
         except InputError as error:
-            yield number, "", (), str(error)
+            yield Entry(number, "", (), (), str(error))
             continue
         phones = rest[: rest.index("#")] if "#" in rest else rest
         if not word or word.startswith(";;;") or set(word) == {"#"}:
             continue
         if probabilities := _probabilities(phones):
             phones, numbered = phones[probabilities:], numbered + 1
-        stripped = tuple(strip_stress(phone.upper()) for phone in phones)
+        marked = tuple(phone.upper().partition("_")[0] for phone in phones)
+        stripped = tuple(map(strip_stress, marked))
         if _MARK.fullmatch(word) and stripped and _NOISES.issuperset(stripped):
             marks[word] += 1
             continue
         if variant := _VARIANT.fullmatch(word):
             word = variant["word"]
-        yield number, word, stripped, _fault(word, phones, stripped)
-    if numbered:
+        yield Entry(number, word, marked, stripped, _fault(word, phones, stripped))
+    if numbered and not quiet:
         log.warning(
             "%s: probabilities of pronunciations in %d lines are not read: all variants of a word "
             "are as likely",
             *(path, numbered),
         )
-    if marks:
+    if marks and not quiet:
         log.info("%s: not words, so left out: %s", path, shown(", ".join(marks)))
 
 

@@ -8,6 +8,7 @@ from functools import cache, cached_property
 
 from pyscorer.contract.characters import named
 from pyscorer.contract.files import shown
+from pyscorer.contract.phones import VOWELS, strip_stress
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon
 from pyscorer.lexicon.espeak import read_aloud
@@ -42,7 +43,7 @@ _ACCENTED = "\N{COMBINING GRAVE ACCENT}\N{COMBINING ACUTE ACCENT}\N{COMBINING TI
 _ACCENTED += "\N{COMBINING CIRCUMFLEX ACCENT}\N{COMBINING DIAERESIS}\N{COMBINING RING ABOVE}"
 _ACCENTED += "\N{COMBINING CEDILLA}\N{COMBINING CARON}"
 """Accents of borrowed words: café, façade."""
-_SAID = {"'n'": (("AH", "N"), ("AE", "N", "D"))}
+_SAID = {"'n'": (("AH0", "N"), ("AE0", "N", "D"))}
 """What espeak-ng would read letter by letter."""
 _LONGEST = 50
 """Letters of a word."""
@@ -62,9 +63,17 @@ class TextWord:
 
 @cache
 def guess_pronunciations(word: str) -> tuple[tuple[str, ...], ...]:
+    """`guess_stressed` without stress digits."""
+    bare = (tuple(map(strip_stress, variant)) for variant in guess_stressed(word))
+    return tuple(dict.fromkeys(bare))
+
+
+@cache
+def guess_stressed(word: str) -> tuple[tuple[str, ...], ...]:
     """An English word in ARPAbet as espeak-ng reads its spelling: American, and British if other.
 
-    Raises InputError for a word that has no reading in English letters.
+    Vowels have stress digits: 1 primary, 2 secondary, 0 none. Raises InputError for a
+    word that has no reading in English letters.
     """
     if word.lower() in _SAID:
         return _SAID[word.lower()]
@@ -95,9 +104,12 @@ def _in_arpabet(names: list[str], table: dict[str, str]) -> tuple[str, ...]:
         if name.startswith("("):  # a change of language for a foreign name
             continue
         bare = name.lstrip("',%=")
+        digit = "1" if "'" in name[: -len(bare) or None] else "2" if name.startswith(",") else "0"
         while bare and bare not in table:
             bare = bare[:-1]  # variants of a phoneme differ at the end
-        phones += table.get(bare, "").split()
+        for phone in table.get(bare, "").split():
+            phones.append(phone + digit if phone in VOWELS else phone)
+            digit = "0" if phone in VOWELS else digit  # of two vowels the first is stressed
     return tuple(phones)
 
 

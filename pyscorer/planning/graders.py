@@ -24,6 +24,7 @@ _SOURCES = {
     "learned_gop": "learned_gop",
     "heard": "heard_phones",
     "recogniser": "recogniser_view",
+    "prosody": "prosody",
 }
 _NEEDS_ENCODER = ("encoder", "learned_gop")
 _NEEDS_RECOGNISER = ("heard", "recogniser")

@@ -51,12 +51,14 @@ class Trees:
         return Trees(tensor.numpy().tobytes())
 
 
-def boost(x: np.ndarray, y: np.ndarray, seed: int, **options: Any) -> Trees:
+def boost(
+    x: np.ndarray, y: np.ndarray, seed: int, weights: np.ndarray | None = None, **options: Any
+) -> Trees:
     """Gradient boosting (Friedman 2001) of squared error; deterministic for a seed.
 
-    `x` is rows x columns, NaN where not known; `options` are those of scikit-learn's
-    HistGradientBoostingRegressor. No rows give trees that say NaN. One thread: the processes share
-    the cores, and sums depend on the number of threads.
+    `x` is rows x columns, NaN where not known, `weights` are of the rows; `options` are those of
+    scikit-learn's HistGradientBoostingRegressor. No rows give trees that say NaN. One thread: the
+    processes share the cores, and sums depend on the number of threads.
     """
     if not len(y):
         return Trees(b"")
@@ -66,5 +68,5 @@ def boost(x: np.ndarray, y: np.ndarray, seed: int, **options: Any) -> Trees:
     boosted = HistGradientBoostingRegressor(early_stopping=False, random_state=seed, **options)
     # A column without any value cannot be binned; a constant one is never asked.
     with threadpool_limits(1):
-        boosted.fit(np.where(np.isnan(x).all(axis=0), 0, x), y)
+        boosted.fit(np.where(np.isnan(x).all(axis=0), 0, x), y, sample_weight=weights)
     return Trees(treelite.sklearn.import_model(boosted).serialize_bytes())

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from pyscorer.grading.detection import (
+    best_threshold,
     confusion_rows,
     curve_rows,
     detection_rows,
     diagnosis_rows,
+    low_score_row,
     threshold_for,
 )
 
@@ -49,6 +51,33 @@ def test_detection_takes_its_threshold_from_train_and_counts_on_test() -> None:
     assert row["precision"] == pytest.approx(2 / 3)
     assert row["recall"] == pytest.approx(2 / 3)
     assert row["false_alarms"] == pytest.approx(1)
+
+
+def test_the_best_threshold_has_the_highest_f1() -> None:
+    # Up to 0.2: precision 1, recall 2/3; up to 0.4: 3/4 and 1.
+    wrong = (TABLE["human"] < 1).to_numpy()
+    assert best_threshold(TABLE["predicted"].to_numpy(), wrong) == pytest.approx(0.4)
+    assert np.isnan(best_threshold(TABLE["predicted"].to_numpy(), np.zeros(6, dtype=bool)))
+
+
+def test_low_scores_stand_beside_what_a_constant_gets() -> None:
+    test = phones([0.15, 0.35, 0.45, 0.3], [0.0, 2.0, 0.0, 2.0])
+    row = low_score_row(test, TABLE, 1.0)
+    assert (row["scored"], row["low"], row["train_low"], row["flagged"]) == (4, 2, 3, 3)
+    assert (row["precision"], row["recall"]) == pytest.approx((1 / 3, 1 / 2))
+    assert row["f1"] == pytest.approx(0.4)
+    # Flagging all: precision 1/2, recall 1; the train mean is 6.4 / 6.
+    assert row["constant_f1"] == pytest.approx(2 / 3)
+    assert row["constant_mse"] == pytest.approx(1 + (6.4 / 6 - 1) ** 2)
+    # The lowest is low, the highest is low: one of two pairs is in order, twice.
+    assert row["roc_area"] == pytest.approx(0.5)
+    assert row["mse"] == pytest.approx(np.mean((test["predicted"] - test["human"]) ** 2))
+
+
+def test_where_none_is_low_areas_are_not_there() -> None:
+    fine = phones([1.0, 2.0, 1.5], [2.0, 2.0, 1.5])
+    row = low_score_row(fine, TABLE, 1.0)
+    assert np.isnan(row["roc_area"]) and row["recall"] == 0 and row["constant_f1"] == 0
 
 
 def test_a_perfect_detector_has_areas_of_one() -> None:

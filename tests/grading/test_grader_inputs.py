@@ -7,7 +7,7 @@ import torch
 
 from pyscorer.contract.pooled import PHONE_NAMES, make_pooled
 from pyscorer.grading.batches import principal_components
-from pyscorer.grading.grader_inputs import RawInputs, assemble, word_inputs
+from pyscorer.grading.grader_inputs import RawInputs, assemble, utterance_inputs, word_inputs
 from pyscorer.pretrained.view_columns import RecogniserView
 
 FRAMES = np.array([10, 10, 20])
@@ -57,6 +57,22 @@ def test_deep_features_are_a_span_of_their_own() -> None:
     inputs = assemble(raw, NORMS)
     assert inputs.spans == (("durations", 6), ("gop", 1), ("encoder states", 1))
     np.testing.assert_array_equal(inputs.pooled.features[:, -1], [7, 8, 9])
+
+
+def test_columns_of_words_and_utterances_are_read_by_these_alone() -> None:
+    raw = two_words()
+    own = np.array([[1, 5, 9], [2, 5, 9], [3, 6, 9]])
+    columns = tuple(("prosody", c) for c in ("voicing", "word_voicing", "utterance_voicing"))
+    features = np.column_stack([raw.pooled.features, own]).astype(np.float32)
+    whole = RawInputs(replace(raw.pooled, features=features), (*raw.columns, *columns))
+    before, after = assemble(raw, NORMS), assemble(whole, NORMS)
+    assert after.spans == (*before.spans, ("prosody", 1))
+    np.testing.assert_array_equal(after.pooled.features[:, -1], [1, 2, 3])
+    np.testing.assert_array_equal(after.words[:, :-1], before.words)
+    np.testing.assert_array_equal(after.words[:, -1], [5, 6])
+    np.testing.assert_array_equal(after.utterances[:, :-1], before.utterances)
+    assert after.utterances[:, -1] == 9
+    assert utterance_inputs(whole, NORMS)[0][-1] == "prosody_utterance_voicing"
 
 
 def test_principal_components_are_the_directions_of_most_variance_made_alike() -> None:

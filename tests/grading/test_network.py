@@ -17,6 +17,7 @@ from pyscorer.grading.fit_grader import (
     fit_grader,
     grader_loss,
     loss_weights,
+    low_emphasis,
     predict,
 )
 from pyscorer.grading.grader import Module, scores_of
@@ -90,6 +91,17 @@ def test_aspects_weigh_in_the_loss_as_the_options_say() -> None:
     options = FitOptions(aspect_weights=("utterance.range=0.5", "word.clarity=2"))
     weights = loss_weights(options, own)
     assert weights.utterances.tolist() == [1, 0.5] and weights.words.tolist() == [2]
+
+
+def test_words_below_most_weigh_as_the_options_say() -> None:
+    weights = loss_weights(FitOptions(low_weights=("word.stress=9",)), SPEECHOCEAN)
+    assert weights.low_words.tolist() == [1, 9, 1]
+    words = np.array([[5, 10, 8], [10, 5, np.nan], [10, 10, 9], [10, np.nan, 9]])
+    emphasis = low_emphasis(words, weights.low_words.numpy())
+    assert emphasis.tolist() == [[1, 1, 1], [1, 9, 1], [1, 1, 1], [1, 1, 1]]
+    assert not (low_emphasis(np.full((3, 1), np.nan), np.array([9.0])) > 1).any()
+    with pytest.raises(InputError, match=r"low_weights: utterance\.total=2 is not word\.aspect="):
+        loss_weights(FitOptions(low_weights=("utterance.total=2",)), SPEECHOCEAN)
 
 
 @pytest.mark.parametrize(

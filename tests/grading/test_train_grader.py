@@ -147,6 +147,25 @@ def test_evaluation_writes_every_level_and_detection(trained: Path, corpus: Path
     }
 
 
+def test_phones_and_aspects_of_nearly_equal_scores_are_held_against_a_constant(
+    trained: Path, corpus: Path
+) -> None:
+    out, data = corpus / "low", corpus / "data" / "test"
+    evaluate_grader(data, [trained], ["all"], out, GraderEvaluation(samples=5, seldom=0.2))
+    rows = pd.read_csv(out / "low_scores.csv").set_index(["level", "aspect"])
+    phone = rows.loc["phone", "accuracy"]
+    assert phone["below"] == 0.5
+    table = read_level(trained, "scores", "phone", "accuracy")
+    assert phone["low"] == (table["human"] < 0.5).sum() > 0
+    assert 0 < phone["f1"] < 1 and phone["roc_area"] > 0.5
+    assert phone["mse"] < phone["constant_mse"]
+    lines = (out / "summary.md").read_text().splitlines()
+    assert lines[0].endswith("| phone accuracy | phone MSE |")
+    assert lines[2].endswith(f"| {phone['mse']:.3f} |")
+    evaluate_grader(data, [trained], ["all"], out, GraderEvaluation(samples=5, seldom=1.0))
+    assert set(pd.read_csv(out / "low_scores.csv")["level"]) == {"phone"}
+
+
 def test_between_and_within_speakers_by_hand() -> None:
     table = pd.DataFrame(
         {"speaker": list("aabb"), "predicted": [1.0, 2.0, 4.0, 3.0], "human": [1.0, 3.0, 6.0, 8.0]}

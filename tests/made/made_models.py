@@ -23,7 +23,9 @@ from pyscorer.grading.grader_inputs import SourcePaths
 from pyscorer.grading.train_grader import GraderOptions, train_grader
 from pyscorer.lexicon.dictionary import write_lexicon
 from pyscorer.lexicon.espeak import Voice, mnemonics, synthesise
+from pyscorer.lexicon.syllables import write_stresses
 from pyscorer.measures.gop import gop
+from pyscorer.measures.measure_prosody import ProsodyOptions, prosody
 from pyscorer.measures.pool import pool
 
 TEXTS = ("I THINK THE WEATHER IS FINE", "THREE THIN MEN WENT NORTH", "THE DOG RAN")
@@ -51,6 +53,7 @@ def write_recordings(root: Path) -> None:
             )
     write_data_dir(root / "data", data)
     known = {word for text in TEXTS for word in text.split()}
+    write_stresses(root / "data", {w: STRESSED_LEXICON[w] for w in known})
     write_lexicon(
         root / "lexicon.txt",
         {w: [tuple(strip_stress(p) for p in v) for v in STRESSED_LEXICON[w]] for w in known},
@@ -99,10 +102,11 @@ def make_models(root: Path, scales: Scales = SPEECHOCEAN) -> None:
     for split in ("train", "test"):
         pool(data, ali, deep, root / "pool" / split)
         gop(data, ali, deep, root / "gop" / split, root / "gmm", root / "mfcc13")
+        prosody(data, ali, root / "prosody" / split, ProsodyOptions(jobs=1))
     write_scores(data, root / "pool/train", scales)
     train_grader(
         *(data, data, root / "grader"),
-        SourcePaths(tdnnf=root / "pool", gop=root / "gop"),
+        SourcePaths(tdnnf=root / "pool", gop=root / "gop", prosody=root / "prosody"),
         GraderOptions(seeds=1, folds=2, width=16, layers=1, jobs=1),
         FitOptions(epochs=3),
     )

@@ -21,6 +21,7 @@ from pyscorer.measures.durations import Durations
 from pyscorer.measures.gop import GmmMeasures, Gop
 from pyscorer.measures.learned_gop import LearnedGop
 from pyscorer.measures.pool import PooledStates
+from pyscorer.measures.prosody import Prosody
 from pyscorer.measures.transition_gop import TransitionGop
 from pyscorer.pretrained.heard_phones import HeardPhones
 from pyscorer.pretrained.view_columns import RecogniserView
@@ -47,6 +48,7 @@ MEASURES: tuple[Measure, ...] = (
     learned(),
     HeardPhones({"GO": [("G", "OW")]}),
     RecogniserView(),
+    Prosody({"GO": [("G", "OW1")]}),
 )
 
 
@@ -69,6 +71,7 @@ def recording() -> Recording:
             "posteriors": Frames(posteriors(len(PHONES) - 1), 0.03),
             "pdf_posteriors": Frames(posteriors(pdfs), 0.03),
             "gmm_features": Frames(rng.normal(size=(60, 39))),
+            "tracks": Frames(rng.uniform([0, 90, -60], [1, 300, -20], size=(60, 3))),
         },
         transcript="GO",
         view=RecordingView(

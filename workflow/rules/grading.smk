@@ -2,6 +2,25 @@
 GRADERS = PLAN.graders
 
 
+rule prosody:
+    """Pitch and loudness, and what they say of phones, syllables, words and utterances."""
+    input:
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
+    output:
+        WORK / "prosody" / "{corpus}" / "{split}" / "phones.scp",
+    params:
+        folders=folders("data", "ali", out=0),
+        options=options("prosody"),
+    threads: workflow.cores
+    log:
+        LOGS / "prosody" / "{corpus}" / "{split}.log",
+    benchmark:
+        BENCHMARKS / "prosody" / "{corpus}" / "{split}.tsv"
+    shell:
+        "pyscorer prosody {params.folders} --jobs {threads} {params.options} 2>&1 | tee {log:q}"
+
+
 rule train_grader:
     """One ensemble for all scores, from the sources that it is given."""
     input:
