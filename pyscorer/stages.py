@@ -78,6 +78,7 @@ STAGES = {
     "ship_bundle": "feedback.ship_bundle",
     "score": "feedback.score",
     "score_all": "feedback.score_all",
+    "learner": "feedback.learner",
     "serve": "feedback.serve",
     "judge_model": "feedback.judge_model",
     "judge": "feedback.judge_recording",

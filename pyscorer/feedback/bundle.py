@@ -4,7 +4,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -99,6 +99,9 @@ class GraderSettings:
     packaged: tuple[str, ...] = ()
     """Encoders that packages bring, by name, in the place of copies."""
     packaged_recogniser: str | None = None
+    own_share: dict[str, FiniteFloat] = field(default_factory=dict)
+    """Of an utterance's aspects: the share of a recording's own prediction, the rest being the mean
+    of its speaker's recordings, that was best out of fold."""
 
 
 @dataclass(frozen=True)
@@ -198,6 +201,7 @@ def bundle_grader(
         options.layers,
         options.pad,
         measure_limits(load_model(tdnnf), read_lexicon(lexicon), pool, deep),
+        own_share=_own_shares(grader, trained.scales),
     )
     with atomic_directory(out) as part:
         _copy(files, part)
@@ -248,6 +252,14 @@ def _wrong_below(grader: Path, scales: Scales, precision: float) -> float:
     is_wrong = wrong(table, wrong_below(scales.phone_range))
     threshold = threshold_for(table["predicted"].to_numpy(), is_wrong, precision)
     return scales.phone_range[0] if np.isnan(threshold) else threshold
+
+
+def _own_shares(grader: Path, scales: Scales) -> dict[str, float]:
+    """Of each aspect of utterances that somebody scored."""
+    from pyscorer.grading.evaluate_grader import best_share  # likewise
+
+    tables = {a: read_level(grader, "out_of_fold", "utterance", a) for a in scales.utterance}
+    return {a: round(best_share(table), 2) for a, table in tables.items() if len(table)}
 
 
 def load_bundle(model: Path) -> Bundle:
