@@ -156,8 +156,8 @@ def join_inputs(parts: Sequence[RawInputs]) -> RawInputs:
 def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> GraderInputs:
     """The inputs of a grader.
 
-    `norms` are the `duration_norms` of the train split. Without `durations`, times enter nowhere but
-    by `prosody`.
+    `norms` are the `duration_norms` of the train split. Without `durations`, times enter by
+    `prosody` alone.
     """
     pooled = raw.pooled
     blocks = {"durations": phone_times(pooled, norms)} if durations else {}

@@ -58,6 +58,7 @@ def test_release_layout(release):
     assert utterance.canonical == (("W", "IY"), ("K", "AO", "L"))
     assert part.data.speakers == {"0001": {"age": "6", "gender": "m"}}
     assert part.lexicon["WE"] == [("W", "IY"), ("W", "IH")]
+    assert part.stresses["WE"] == [("W", "IY0"), ("W", "IY1"), ("W", "IH0")]
 
 
 def test_labels_follow_scores_json_and_a_null_masks_every_phone_of_the_word(release):

@@ -92,6 +92,17 @@ def test_sound_data_pass_unchanged(data):
     assert read_lexicon(out / "lexicon.txt") == {"GO": [("G", "OW")], "YOU": [("Y", "UW")]}
 
 
+def test_stress_digits_of_the_lexicon_are_kept_beside_it(data):
+    (data / "lexicon.txt").write_text("GO G OW1\nYOU Y UW\n")
+    out, _ = _run(data)
+    assert (out / "lexicon.txt").read_text() == "GO G OW\nYOU Y UW\n"
+    assert (out / "stress.txt").read_text() == "GO G OW1\n"
+    # What prepare wrote, as its lexicon has none.
+    (data / "lexicon.txt").write_text("GO G OW\nYOU Y UW\n")
+    (data / "stress.txt").write_text("YOU Y UW2\n")
+    assert (_run(data)[0] / "stress.txt").read_text() == "YOU Y UW2\n"
+
+
 def test_missing_audio(data):
     (data.parent / "a2.wav").unlink()
     (fault,) = _faults(data)

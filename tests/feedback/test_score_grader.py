@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,8 @@ from pyscorer.feedback import many
 from pyscorer.feedback import score_all as batch
 from pyscorer.feedback.bundle import Bundle, load_bundle
 from pyscorer.feedback.grade_recording import grade_recording, grade_recordings
-from pyscorer.feedback.quality import check_samples, read_recording
+from pyscorer.feedback.listen import listen
+from pyscorer.feedback.quality import check_samples, read_recording, voiceless
 from pyscorer.feedback.tasks import read_manifest
 from pyscorer.grading.grader import Predicted, TrainedGrader
 from pyscorer.grading.grader_inputs import RawInputs
@@ -170,6 +171,17 @@ def test_noisy_and_cut_recordings_are_warned_of() -> None:
     assert check_samples(speech) == ()
     assert "noisy" in check_samples(speech + 0.02 * noise)[0]
     assert "too loud" in check_samples(np.clip(20 * speech, -1, 1))[-1]
+
+
+def test_a_whispered_recording_is_warned_of(run: Path) -> None:
+    bundle = load_bundle(run / "bundle")
+    heard = listen(bundle, speak(TEXT), TEXT)
+    assert voiceless(heard.recording) == ()
+    prosody = heard.recording.measured["prosody"]
+    whispered = replace(prosody, matrix=np.zeros_like(prosody.matrix))
+    recording = replace(heard.recording, measured={"prosody": whispered})
+    assert "as if it were whispered" in voiceless(recording)[0]
+    assert voiceless(replace(recording, measured={})) == ()
 
 
 def test_a_missing_file_and_no_audio_are_refused(tmp_path: Path) -> None:
