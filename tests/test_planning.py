@@ -190,7 +190,7 @@ def test_what_comes_with_the_package_is_made_of_a_grader():
     graders = Graders(config, resolve_run(config))
     graders.check()
     named = {"encoder": ["base", "tiny.en"], "recogniser": "tiny.en"}
-    assert graders.shipping("encoder") == {"corpus": "sample"} | named
+    assert graders.shipping("encoder") == {"corpus": "sample", "most": 16} | named
     assert graders.shipping("small") == {"corpus": "sample"}
     config = configured(grading=grading | {"shipped": {"small": "c"}}, **sections)
     with pytest.raises(InputError, match=r"grading\.shipped\.small: no grader is called c"):

@@ -69,6 +69,7 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
         "textgrids",
         "score",
         "score_all",
+        "learner",
         "serve",
         "judge",
         "judge_all",

@@ -3,27 +3,16 @@
 import importlib.util
 import ipaddress
 import logging
+import os
 import socket
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from pyscorer.errors import InputError
 from pyscorer.feedback.api import Scorer
-from pyscorer.options import option
+from pyscorer.feedback.serve_options import ServeOptions
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ServeOptions:
-    """Where the server listens, and how much a request may ask for."""
-
-    host: str = option("127.0.0.1", "address to listen on; the default is this machine alone")
-    port: int = option(8765, "of the address; 0: any that is free", ge=0, le=65535)
-    megabytes: float = option(16.0, "that a recording may have at most", gt=0)
-    seconds: float = option(60.0, "that a request may take, its wait for others included", gt=0)
-    queue: int = option(8, "requests that may wait while one is answered", ge=0)
 
 
 def serve(model: Path | None = None, options: ServeOptions = ServeOptions()) -> None:
@@ -54,7 +43,7 @@ def _listening(options: ServeOptions) -> socket.socket:
         family = socket.getaddrinfo(options.host, options.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((options.host, options.port), family=family)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
         raise InputError(
             f"--host {options.host} --port {options.port}: cannot listen there: {reason}; "
             "name another --port"

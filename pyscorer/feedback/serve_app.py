@@ -19,8 +19,8 @@ from pyscorer.errors import InputError
 from pyscorer.evaluation.templates import page_template
 from pyscorer.feedback.api import Scorer
 from pyscorer.feedback.quality import LONGEST
-from pyscorer.feedback.serve import ServeOptions
 from pyscorer.feedback.serve_guard import Guard
+from pyscorer.feedback.serve_options import ServeOptions
 
 log = logging.getLogger(__name__)
 

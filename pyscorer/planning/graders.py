@@ -26,6 +26,8 @@ _SOURCES = {
     "recogniser": "recogniser_view",
     "prosody": "prosody",
 }
+_MOST_WITH_ENCODER = 16
+"""Megabytes of a bundle that reads an encoder, whose package has ten times that."""
 _NEEDS_ENCODER = ("encoder", "learned_gop")
 _NEEDS_RECOGNISER = ("heard", "recogniser")
 
@@ -123,6 +125,8 @@ class Graders:
         made, manifests = self.bundle(self.shipped[name]), manifests_folder(self.config)
         given: dict[str, Any] = {k: made[k] for k in ("encoder", "recogniser") if k in made}
         given["corpus"] = self.run.corpus
+        if "encoder" in given:
+            given["most"] = _MOST_WITH_ENCODER
         return given | ({"manifests": manifests} if manifests else {})
 
     def bundle(self, name: str) -> dict[str, Any]:
