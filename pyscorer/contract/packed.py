@@ -17,15 +17,18 @@ from pyscorer.contract.files import atomic_open
 
 _CONTENT = "content.json"
 _HALVED = 1000
-"""Numbers from which on a matrix may be kept in half precision: small ones save nothing."""
+"""Numbers from which on a matrix may be kept in 16 bits: small ones save nothing."""
+_STEPS = 32767
+"""From 0 to the largest number of a row."""
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 def save_packed(path: Path, content: dict[str, Any], half: Container[str] = ()) -> None:
     """Write plain values and tensors, whole or not at all; the same ones give the same bytes.
 
-    Below the keys `half`, large matrices of floats are kept with 16 bits a number, unless one is
-    out of their range; they are read as floats of the width that they had.
+    Below the keys `half`, large matrices of floats are kept with 16 bits a number, as whole steps
+    of each row's largest: rounded four times less than 16-bit floats are. They are read as floats
+    of the width that they had.
     """
     arrays: list[np.ndarray] = []
     parts = [[key, _plain(value, arrays, key in half)] for key, value in content.items()]
@@ -62,8 +65,9 @@ def _plain(content: Any, arrays: list[np.ndarray], half: bool) -> Any:
     """The content as JSON has it; each tensor goes to the `arrays` and is named by its number."""
     if isinstance(content, torch.Tensor):
         array = content.detach().cpu().numpy()
-        arrays.append(_halved(array) if half else array)
-        return {"tensor": len(arrays) - 1, "as": str(array.dtype)}
+        parts = _halved(array) if half else [array]
+        arrays += parts
+        return {"tensor": len(arrays) - len(parts), "as": str(array.dtype), "parts": len(parts)}
     if isinstance(content, dict):
         return {"dict": [[key, _plain(value, arrays, half)] for key, value in content.items()]}
     if isinstance(content, tuple):
@@ -73,12 +77,15 @@ def _plain(content: Any, arrays: list[np.ndarray], half: bool) -> Any:
     return content
 
 
-def _halved(array: np.ndarray) -> np.ndarray:
+def _halved(array: np.ndarray) -> list[np.ndarray]:
+    """Steps of a row's 32,767th part, and the largest of each row; or the array itself."""
     if array.dtype.kind != "f" or array.ndim < 2 or array.size < _HALVED:
-        return array
-    with np.errstate(over="ignore"):
-        small = array.astype(np.float16)
-    return small if np.isfinite(small).all() else array
+        return [array]
+    largest = abs(array).max(axis=tuple(range(1, array.ndim)), keepdims=True)
+    if not np.isfinite(largest).all():
+        return [array]
+    steps = np.divide(array, largest, out=np.zeros_like(array), where=largest > 0) * _STEPS
+    return [np.rint(steps).astype(np.int16), largest]
 
 
 def _content(told: Any, archive: zipfile.ZipFile) -> Any:
@@ -90,6 +97,13 @@ def _content(told: Any, archive: zipfile.ZipFile) -> Any:
         return {key: _content(value, archive) for key, value in told["dict"]}
     if "tuple" in told:
         return tuple(_content(value, archive) for value in told["tuple"])
-    with archive.open(f"{told['tensor']:d}.npy") as member:
-        array = np.lib.format.read_array(member, allow_pickle=False)
+    array = _read(archive, told["tensor"])
+    if told["parts"] == 2:
+        array = array.astype(told["as"]) / _STEPS * _read(archive, told["tensor"] + 1)
     return torch.from_numpy(array.astype(told["as"], copy=False))
+
+
+def _read(archive: zipfile.ZipFile, number: int) -> np.ndarray:
+    with archive.open(f"{number:d}.npy") as member:
+        array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
+    return array

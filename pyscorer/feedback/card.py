@@ -29,7 +29,7 @@ class Contents:
     pretrained: tuple[str, ...]
     """Models that it reads and that packages bring."""
     halved: tuple[str, ...]
-    """Files in half precision."""
+    """Files whose networks have 16 bits a number."""
     change: float
     """Of any score by that, at most."""
     tried: int
@@ -67,15 +67,16 @@ def write_card(
     lines = [
         f"# A grader of read English, {megabytes:.1f} MB",
         "",
-        f"- **Data**: {corpus.title} ({corpus.homepage}), {of.recordings} recordings of "
-        f"{of.speakers} speakers of its train split. {corpus.citation.strip()}.",
-        f"- **Licence**: of the data {corpus.licence}, which asks to name them as above; of the "
-        "code Apache-2.0.",
+        f"- **Data**: {corpus.title}{f' ({corpus.homepage})' if corpus.homepage else ''}, "
+        f"{of.recordings} recordings of {of.speakers} speakers of its train split. "
+        f"{corpus.citation.strip().rstrip('.')}.",
+        f"- **Licence**: of the data {corpus.licence}: who passes this on names them as above; of "
+        "the code Apache-2.0.",
         f"- **Made by**: `make bundle`, pyscorer {__version__}{_commit()}.",
         f"- **Holds**: {of.modules} networks with their trees, a GMM, a TDNN-F and a lexicon"
         + (f"; reads {needs}, which packages bring." if needs else "; needs no other model."),
-        f"- **Format**: numpy's arrays and JSON in zip archives: nothing in it is run. In half "
-        f"precision: {', '.join(of.halved) or 'nothing'}, which changes no score or interval of "
+        "- **Format**: numpy's arrays and JSON in zip archives: nothing in it is run. With 16 bits "
+        f"a number: {', '.join(of.halved) or 'nothing'}, which changes no score or interval of "
         f"{of.tried} recordings of the test split by more than {of.change:.4f}.",
         f"- **Scores**: {ranges}.",
         "",
@@ -84,7 +85,7 @@ def write_card(
         "| of | score | PCC with the experts | mean squared error | in the 90 % interval | width |",
         "| --- | --- | --- | --- | --- | --- |",
         *(
-            f"| {f['level']} | {f['aspect']} | {f['pcc']:.3f} | {f['mse']:.3f} "
+            f"| {f['level']} | {f['aspect']} | {_figure(f['pcc'])} | {f['mse']:.3f} "
             f"| {f['coverage']:.0%} | {f['interval_width']:.2f} |"
             for f in figures
         ),
@@ -101,6 +102,11 @@ def write_card(
         *(f"| {name} | {size / 1e6:.2f} |" for name, size in of.files.items()),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _figure(value: float) -> str:
+    """Empty where experts gave but one score."""
+    return "" if pd.isna(value) else f"{value:.3f}"
 
 
 def _commit() -> str:

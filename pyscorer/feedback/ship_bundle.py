@@ -38,7 +38,7 @@ class ShipOptions:
     """How small a bundle has to be, and how little that may change what it says."""
 
     most: float = option(12.0, "megabytes of the bundle", gt=0)
-    tolerance: float = option(1e-3, "by which half precision may change any score", ge=0)
+    tolerance: float = option(1e-3, "by which 16 bits a number may change any score", ge=0)
     recordings: int = option(20, "of the test split that this is tried on", ge=1)
     corpus: str = option("speechocean762", "name of the manifest of the data, for the card")
     manifests: Path | None = option(None, "folder of manifests searched before those of pyscorer")
@@ -56,11 +56,12 @@ def ship_bundle(
 ) -> None:
     """Make of a directory of `bundle_grader` one that comes with the package, with its card.
 
-    Networks are kept in half precision, file by file, where that changes no score or interval of
-    recordings of the test split `data` by more than the tolerance. Of `encoder` and `recogniser`,
-    as given to bundle_grader, packages bring the weights: they are named, not copied. The card says
-    what the grader learned from (`train`, of the corpus), the figures that evaluate_grader wrote
-    into `grading` for the grader, which is known by the name of the folder `model`, and limits.
+    Networks are kept with 16 bits a number, file by file, where that changes no score or interval
+    of recordings of the test split `data` by more than the tolerance. Of `encoder` and
+    `recogniser`, as given to bundle_grader, packages bring the weights: they are named, not copied.
+    The card says what the grader learned from (`train`, of the corpus), the figures that
+    evaluate_grader wrote into `grading` for the grader, which is known by the name of the folder
+    `model`, and limits.
 
     Raises InputError for a model that is no grader's, an encoder that no package brings, figures
     that are not there, and a bundle that is too large, naming its parts.
@@ -73,8 +74,8 @@ def ship_bundle(
     figures = read_figures(grading / "results.csv", model.name)
     manifest = load_manifest(options.corpus, options.manifests)
     with atomic_directory(out) as part:
-        copies = {*_copies(model), CARD}
-        shutil.copytree(model, part, dirs_exist_ok=True, ignore=lambda *_: copies)
+        left = shutil.ignore_patterns(*_copies(model), CARD, ".*")
+        shutil.copytree(model, part, dirs_exist_ok=True, ignore=left)
         settings = replace(grader_settings(model), packaged=named, packaged_recogniser=own)
         write_grader_settings(part, settings)
         halved, change = _halve(part, data, options)
@@ -92,7 +93,7 @@ def ship_bundle(
         )
         write_card(part / CARD, manifest, contents, figures, whole.judge.grader.learned)
         size = sum(files.values()) / _MEGABYTE
-        log.info("%s: %.1f MB; half precision changes scores by %.4f at most", out, size, change)
+        log.info("%s: %.1f MB; 16 bits a number change scores by %.4f at most", out, size, change)
         if size > options.most:
             parts = ", ".join(f"{name} {bytes / _MEGABYTE:.1f}" for name, bytes in files.items())
             raise InputError(
@@ -120,7 +121,7 @@ def _copies(model: Path) -> Iterator[str]:
 
 
 def _halve(model: Path, data: Path, options: ShipOptions) -> tuple[tuple[str, ...], float]:
-    """Keep the networks of a bundle in half precision where that is tolerable.
+    """Keep the networks of a bundle with 16 bits a number where that is tolerable.
 
     Returns the files that are, and the largest change of a score.
     """
@@ -148,7 +149,7 @@ def _halve(model: Path, data: Path, options: ShipOptions) -> tuple[tuple[str, ..
             halved.append(name)
             change = changed
         else:
-            log.info("%s: half precision would change scores by %.4f", name, changed)
+            log.info("%s: 16 bits a number would change scores by %.4f", name, changed)
             save_packed(model / name, weights)
     return tuple(halved), change
 

@@ -36,18 +36,30 @@ def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_half_precision_rounds_large_matrices_and_nothing_else(tmp_path: Path) -> None:
-    large = torch.full((40, 50), 1e6)
-    save_packed(tmp_path / "a", CONTENT | {"other": CONTENT["state"]["w"]})
-    save_packed(tmp_path / "b", CONTENT | {"large": large}, half=["state", "large"])
-    found, w = load_packed(tmp_path / "b"), CONTENT["state"]["w"]
-    assert found["state"]["w"].dtype == torch.float32
-    assert torch.equal(found["state"]["w"], w.half().float())
-    assert torch.equal(found["large"], large), "halves end at 65504"
+def test_sixteen_bits_are_steps_of_a_rows_largest_number(tmp_path: Path) -> None:
+    w = torch.randn(40, 50) * torch.logspace(-6, 6, 40)[:, None]
+    w[3] = 0
+    save_packed(tmp_path / "a", {"state": [w]}, half=["state"])
+    (found,) = load_packed(tmp_path / "a")["state"]
+    assert found.dtype == torch.float32
+    step = w.abs().amax(dim=1, keepdim=True) / 32767
+    assert ((found - w).abs() <= 0.501 * step).all()
+    assert torch.equal(found[3], w[3])
+
+
+def test_only_large_finite_matrices_of_what_is_named_are_kept_in_sixteen_bits(
+    tmp_path: Path,
+) -> None:
+    w, endless = CONTENT["state"]["w"], torch.full((40, 50), float("inf"))
+    save_packed(tmp_path / "a", CONTENT | {"other": w})
+    save_packed(tmp_path / "b", CONTENT | {"other": w}, half=["state"])
+    save_packed(tmp_path / "c", {"state": {"w": endless}}, half=["state"])
+    found = load_packed(tmp_path / "b")
+    assert torch.equal(found["other"], w) and not torch.equal(found["state"]["w"], w)
     assert torch.equal(found["state"]["b"], torch.tensor([1.5]))
-    save_packed(tmp_path / "c", CONTENT | {"other": w}, half=["state"])
-    saved = (tmp_path / "a").stat().st_size - (tmp_path / "c").stat().st_size
-    assert saved == 2 * w.numel(), "only what was named"
+    assert torch.equal(load_packed(tmp_path / "c")["state"]["w"], endless)
+    saved = (tmp_path / "a").stat().st_size - (tmp_path / "b").stat().st_size
+    assert saved == pytest.approx(2 * w.numel(), abs=700), "but for the rows' largest"
 
 
 def test_trees_shrink(tmp_path: Path) -> None:
@@ -57,7 +69,9 @@ def test_trees_shrink(tmp_path: Path) -> None:
 
 def test_a_pickle_in_it_is_not_read(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a", "w") as archive:
-        archive.writestr("content.json", '{"dict": [["x", {"tensor": 0, "as": "float32"}]]}')
+        archive.writestr(
+            "content.json", '{"dict": [["x", {"tensor": 0, "as": "float32", "parts": 1}]]}'
+        )
         with archive.open("0.npy", "w") as member:
             np.lib.format.write_array(member, np.array([Path()], object), allow_pickle=True)
     with pytest.raises(InputError, match="allow_pickle=False"):

@@ -84,9 +84,9 @@ def test_a_shipped_bundle_answers_without_model_and_as_the_whole_one(
     assert sizes[0] < sizes[1]
 
 
-def test_half_precision_is_kept_only_where_it_changes_nothing(run: Path, tmp_path: Path) -> None:
+def test_sixteen_bits_are_kept_only_where_they_change_nothing(run: Path, tmp_path: Path) -> None:
     ship(run, tmp_path / "out", tolerance=0)
-    assert "half precision: nothing" in (tmp_path / "out/card.md").read_text()
+    assert "16 bits a number: nothing" in (tmp_path / "out/card.md").read_text()
     for name in ("tdnnf.zip", "grader.zip"):
         assert (tmp_path / "out" / name).read_bytes() == (run / "bundle" / name).read_bytes()
 

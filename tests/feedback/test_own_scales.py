@@ -245,7 +245,10 @@ def test_text_says_ranges_that_are_not_the_common_one(run: Path) -> None:
 
 def test_the_page_leaves_out_what_was_not_learnt(run: Path) -> None:
     page = re.sub(r"\s+", " ", told(run, "html"))
-    assert "<h2>Scores</h2>" in page and "<span>flow <small>1 to 5</small></span>" in page
+    assert (
+        "<h2>Scores, and 0 to 100</h2>" in page
+        and "<span>flow <small>1 to 5</small></span>" in page
+    )
     assert 'class="overall"' not in page.split("</style>")[1], "nothing stands for all"
     assert "on a scale from -1 to 1" in page and "<span>clarity</span>" in page
     assert "Sounds" not in page
