@@ -7,7 +7,7 @@ INSTALLED := .venv/.installed
 ENCODERS := .venv/.encoders
 SNAKEMAKE := PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
-.PHONY: run full grading spoken acceptance sample test lint docs lock clean
+.PHONY: run full grading bundle spoken acceptance sample test lint docs lock clean
 
 run: $(INSTALLED)  ## The main job: a trained scorer and its report
 	$(SNAKEMAKE) $(if $(CONFIG),--configfile $(CONFIG))
@@ -17,6 +17,10 @@ full: $(INSTALLED)  ## All of speechocean762
 
 grading: $(ENCODERS)  ## Graders of phones, words and utterances, on all of speechocean762
 	$(SNAKEMAKE) grading --configfile config/grading.yaml
+
+bundle: $(ENCODERS)  ## The graders that come with the package, from speechocean762: bundles/*
+	$(SNAKEMAKE) shipped --configfile config/bundle.yaml
+	for made in results/bundle/speechocean762/shipped/*; do rm -rf bundles/$${made##*/} && cp -r $$made bundles/; done
 
 spoken: $(INSTALLED)  ## Proficiency from audio, on a generated spoken corpus
 	$(SNAKEMAKE) proficiency --configfile config/spoken_sample.yaml

@@ -32,8 +32,10 @@ _OUTPUTS = {"out", "report"}
 """Parameters that say where a stage writes; all other paths are read."""
 _RESULTS = {"results"}
 """But for the folder of results, which holds what is written as well."""
-_CAREFUL = {"score", "score_all", "judge", "judge_all"}
+_CAREFUL = {"score", "score_all", "judge", "judge_all", "learner"}
 """Stages that write beside what they read, and look at each file."""
+_WORDS = {"score": ("wav", "text")}
+"""Parameters that may be given as words of their own, in this order, or by their flags."""
 
 
 def _flag(name: str) -> str:
@@ -61,10 +63,13 @@ def _add_argument(
 
 def add_stage(parser: argparse.ArgumentParser, stage: Callable[..., Any]) -> None:
     """Give `parser` the flags of `stage`."""
-    hints = typing.get_type_hints(stage)
+    hints, words = typing.get_type_hints(stage), _WORDS.get(stage.__name__, ())
     for name, parameter in inspect.signature(stage).parameters.items():
         if parameter.kind is parameter.POSITIONAL_ONLY:
             parser.add_argument(name, metavar=name.upper())
+        elif name in words:
+            parser.add_argument(f"{name}_word", metavar=name.upper(), nargs="?")
+            parser.add_argument(_flag(name), metavar=name.upper(), help="the same, as a flag")
         elif not dataclasses.is_dataclass(hints[name]):
             _add_argument(parser, name, hints[name], parameter.default)
         else:
@@ -78,7 +83,15 @@ def call_of(
     stage: Callable[..., Any], parser: argparse.ArgumentParser, argv: list[str]
 ) -> dict[str, Any]:
     """The arguments of `stage` that flags stand for; the parser refuses values out of range."""
-    given = vars(parser.parse_args(argv))
+    given = vars(parser.parse_intermixed_args(argv))
+    for word in _WORDS.get(stage.__name__, ()):
+        found = [
+            value for value in (given.pop(f"{word}_word"), given.pop(word)) if value is not None
+        ]
+        if len(found) != 1:
+            told = "given twice" if found else "missing"
+            parser.error(f"{word.upper()} (or {_flag(word)}): {told}")
+        given[word] = found[0]
     hints = typing.get_type_hints(stage, include_extras=True)
     call = {}
     for name in inspect.signature(stage).parameters:

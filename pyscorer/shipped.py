@@ -1,4 +1,4 @@
-"""What comes with the package: manifests, workflow, Kaldi recipes, configurations, profiles.
+"""What comes with the package: manifests, workflow, Kaldi recipes, configurations, bundles ...
 
 In a checkout these folders lie beside the package, where people look for them; the wheel has them
 inside it (`pyproject.toml` says which).
@@ -16,5 +16,7 @@ SCHEMAS = WORKFLOW / "schemas"
 RECIPES = SHARE / "kaldi_recipes"
 CONFIG = SHARE / "config"
 PROFILES = SHARE / "profiles"
+BUNDLES = SHARE / "bundles"
+"""Trained graders for `pyscorer score` without --model: `make bundle`."""
 CHECKOUT = PACKAGE.parent if PACKAGE.parent == SHARE else None
 """The repository that the package is run from; None: it was installed from a wheel."""

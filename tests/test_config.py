@@ -135,7 +135,8 @@ def test_every_stage_that_the_rules_run_has_a_section():
         schema,
         *(schema[name]["properties"] for name in ("grading", "proficiency", "paper1")),
     ]
-    on_demand = {"init", "new_corpus", "score", "score_all", "judge", "judge_all"}
+    on_demand = {"init", "new_corpus", "score", "score_all", "learner", "serve"}
+    on_demand |= {"judge", "judge_all"}
     settled = {"pool", "scale_alignment", "judge_model"}  # all that they have the rules settle
     for stage in all_options().keys() - on_demand - settled:
         if not STAGES[stage].startswith("kaldi."):

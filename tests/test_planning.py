@@ -225,6 +225,21 @@ def test_what_reads_ctc_needs_its_section(sections, message):
         check_ctc(configured(**sections))
 
 
+def test_what_comes_with_the_package_is_made_of_a_grader():
+    sections = {"encode": {"model": ["base", "tiny.en"]}, "recogniser_view": {"model": "tiny.en"}}
+    grading = {"graders": {"a": {"sources": ["encoder", "heard"]}, "b": {"sources": ["gop"]}}}
+    shipped = {"shipped": {"encoder": "a", "small": "b"}}
+    config = configured(grading=grading | shipped, **sections)
+    graders = Graders(config, resolve_run(config))
+    graders.check()
+    named = {"encoder": ["base", "tiny.en"], "recogniser": "tiny.en"}
+    assert graders.shipping("encoder") == {"corpus": "sample", "most": 16} | named
+    assert graders.shipping("small") == {"corpus": "sample"}
+    config = configured(grading=grading | {"shipped": {"small": "c"}}, **sections)
+    with pytest.raises(InputError, match=r"grading\.shipped\.small: no grader is called c"):
+        Graders(config, resolve_run(config)).check()
+
+
 def test_an_average_of_an_unknown_grader_is_named():
     grading = {"graders": {"g": {"sources": ["gop"]}}, "averages": {"a": ["g", "h"]}}
     with pytest.raises(InputError, match=r"grading.averages.a: no grader is called h"):

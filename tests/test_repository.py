@@ -58,12 +58,22 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
         for path in (ROOT / "workflow" / "rules").glob("*.smk")
         for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
     }
-    targets = {"grading", "proficiency", "recognition", "paper1_tables", "compared"}
+    targets = {"grading", "shipped", "proficiency", "recognition", "paper1_tables", "compared"}
     # Stages synthetic_scores, train_scorer, pool and quote on other inputs.
     again = {"teacher_scores", "finetune_scorer", "pool_encoded", "quote_proficiency"}
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
     assert rules - targets - again - recipes <= set(STAGES)
-    on_demand = {"init", "new_corpus", "textgrids", "score", "score_all", "judge", "judge_all"}
+    on_demand = {
+        "init",
+        "new_corpus",
+        "textgrids",
+        "score",
+        "score_all",
+        "learner",
+        "serve",
+        "judge",
+        "judge_all",
+    }
     assert set(STAGES) - rules <= on_demand
 
 

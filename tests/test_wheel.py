@@ -13,7 +13,7 @@ import pytest
 import yaml
 from tiny_run import ROOT, TINY
 
-SHARED = ("config", "data_manifests", "kaldi_recipes", "profiles", "workflow")
+SHARED = ("bundles", "config", "data_manifests", "kaldi_recipes", "profiles", "workflow")
 """Folders of the repository's top level that are in pyscorer/share of the wheel."""
 
 

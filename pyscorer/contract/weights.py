@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from pyscorer.contract.files import atomic_open
+from pyscorer.contract.packed import is_packed, load_packed
 from pyscorer.errors import InputError
 
 Model = TypeVar("Model")
@@ -80,7 +81,7 @@ def _read_numpy(path: Path, stage: str) -> np.ndarray | dict[str, np.ndarray]:
 def load_weights(
     path: Path, kind: str, stage: str, build: Callable[[dict[str, Any]], Model]
 ) -> Model:
-    """The model that `build` makes of what `save_weights` wrote.
+    """The model that `build` makes of what `save_weights` or `save_packed` wrote.
 
     `kind` ("a scorer") and the `stage` that makes it are for messages. Raises InputError for a file
     that is missing, damaged or of something else.
@@ -88,7 +89,7 @@ def load_weights(
     if not path.exists():
         raise InputError(f"{path}: no such {kind.partition(' ')[2]}; {stage} makes it")
     try:
-        return build(load_tensors(path))
+        return build(load_packed(path) if is_packed(path) else load_tensors(path))
     except Exception as error:
         raise InputError(
             f"{path}: not {kind}, or damaged ({type(error).__name__}: {error}); run {stage} again"

@@ -10,10 +10,12 @@ import numpy as np
 from pyscorer.alignment.features import mfcc
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, embed_features, load_model
 from pyscorer.contract.ctm import FRAME_SHIFT
+from pyscorer.contract.packed import save_packed
+from pyscorer.contract.weights import load_weights
 from pyscorer.feedback.likeness import phone_scores
 from pyscorer.kaldi.import_published import SETTINGS, PublishedAcoustics, load_acoustics
 
-_TDNNF, _PUBLISHED = "tdnnf.pt", "published"
+TDNNF, _PUBLISHED = "tdnnf.zip", "published"
 Output = Literal["tdnnf", "posteriors"]
 ARCHIVES: dict[Output, str] = {"tdnnf": "embed.scp", "posteriors": "post.scp"}
 """Archive of export, or of export_published, with an output of a corpus."""
@@ -99,7 +101,7 @@ def read_acoustics(path: Path) -> OwnAcoustics | ForeignAcoustics:
 def bundled_acoustics(bundle: Path) -> Path:
     """The file in a bundle that `read_acoustics` takes."""
     published = bundle / _PUBLISHED / SETTINGS
-    return published if published.exists() else bundle / _TDNNF
+    return published if published.exists() else bundle / TDNNF
 
 
 def copy_acoustics(path: Path, bundle: Path) -> None:
@@ -107,4 +109,5 @@ def copy_acoustics(path: Path, bundle: Path) -> None:
     if path.name == SETTINGS:
         shutil.copytree(path.parent, bundle / _PUBLISHED, dirs_exist_ok=True)
     else:
-        shutil.copyfile(path, bundle / _TDNNF)
+        weights = load_weights(path, "weights", "the stage before", lambda content: content)
+        save_packed(bundle / TDNNF, weights)

@@ -1,10 +1,9 @@
 """A trained scorer or grader as one directory that judges new recordings on any machine."""
 
-import itertools
 import json
 import shutil
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -14,16 +13,20 @@ from pydantic import FiniteFloat
 
 from pyscorer.alignment.gmm_model import Gmm
 from pyscorer.contract.files import atomic_directory, check_replaceable
+from pyscorer.contract.packed import save_packed
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.recording import Measure
 from pyscorer.contract.scales import Scales
+from pyscorer.contract.weights import load_weights
 from pyscorer.errors import InputError
 from pyscorer.feedback.acoustics import (
+    TDNNF,
     Acoustics,
     bundled_acoustics,
     copy_acoustics,
     read_acoustics,
 )
+from pyscorer.feedback.bundled_encoders import ENCODER, RECOGNISER, encoder_folders, load_encoder
 from pyscorer.feedback.limits import Limits, measure_limits
 from pyscorer.feedback.norms import (
     Norms,
@@ -48,23 +51,21 @@ from pyscorer.options import option
 from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, with_ivectors
 from pyscorer.pretrained.heard_phones import HeardPhones
 from pyscorer.pretrained.packaged import copy_model
-from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
+from pyscorer.pretrained.recogniser import Recogniser
 from pyscorer.pretrained.registry import (
     CtcModel,
     Encoder,
     copy_encoder,
     load_ctc,
-    load_encoders,
 )
-from pyscorer.pretrained.tokens import read_tokens
 from pyscorer.pretrained.view_columns import RecogniserView
-from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 from pyscorer.pronunciation.scorer import TrainedScorer, load_scorer
 
-_GMM, _LEXICON, _GRADER = "final.npz", "lexicon.txt", "grader.pt"
-_SCORER = "scorer.pt"
-_NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.pt"
-_ENCODER, _RECOGNISER = "encoder", "recogniser"
+_GMM, _LEXICON, _GRADER = "final.npz", "lexicon.txt", "grader.zip"
+_SCORER = "scorer.zip"
+_NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.zip"
+WEIGHTS = {TDNNF: "state", _GRADER: "modules", _LEARNED: "networks"}
+"""Files of a grader's directory that `save_packed` wrote, and where in each its networks are."""
 _CTC, _PHONE_MAP = "ctc", "phone_map.txt"
 
 
@@ -106,6 +107,12 @@ class GraderSettings:
     pad: FiniteFloat
     limits: Limits
     ivectors: Ivectors = "utterance"
+    packaged: tuple[str, ...] = ()
+    """Encoders that packages bring, by name, in the place of copies."""
+    packaged_recogniser: str | None = None
+    own_share: dict[str, FiniteFloat] = field(default_factory=dict)
+    """Of an utterance's aspects: the share of a recording's own prediction, the rest being the mean
+    of its speaker's recordings, that was best out of fold."""
 
 
 @dataclass(frozen=True)
@@ -214,6 +221,7 @@ def bundle_grader(
         options.pad,
         measure_limits(acoustic, read_lexicon(lexicon), pool, deep),
         options.ivectors,
+        own_share=_own_shares(grader, trained.scales),
     )
     with atomic_directory(out) as part:
         _copy(files, part)
@@ -221,7 +229,7 @@ def bundle_grader(
         for model, folder in zip(encoder or (), encoder_folders(part), strict=False):
             copy_encoder(model, folder)
         if recogniser is not None and [recogniser] != encoder:
-            copy_model(recogniser, part / _RECOGNISER)
+            copy_model(recogniser, part / RECOGNISER)
         if ctc is not None:
             copy_model(ctc, part / _CTC)
         write_norms(part / _NORMS, measure_norms(data, pool, view))
@@ -237,7 +245,21 @@ def _check_there(files: Mapping[str, Path]) -> None:
 
 def _copy(files: Mapping[str, Path], folder: Path) -> None:
     for name, file in files.items():
-        shutil.copyfile(file, folder / name)
+        if name in (*WEIGHTS, _SCORER):
+            weights = load_weights(file, "weights", "the stage before", lambda content: content)
+            save_packed(folder / name, weights)
+        else:
+            shutil.copyfile(file, folder / name)
+
+
+def write_grader_settings(folder: Path, settings: GraderSettings) -> None:
+    """Write what else a grader's directory holds."""
+    _write_settings(folder, settings)
+
+
+def grader_settings(model: Path) -> GraderSettings:
+    """What `write_grader_settings` wrote. Raises InputError if it is missing or another."""
+    return read_settings(model / _SETTINGS, GraderSettings)
 
 
 def _write_settings(folder: Path, settings: ScorerSettings | GraderSettings) -> None:
@@ -253,6 +275,14 @@ def _wrong_below(grader: Path, scales: Scales, precision: float) -> float:
     is_wrong = wrong(table, wrong_below(scales.phone_range))
     threshold = threshold_for(table["predicted"].to_numpy(), is_wrong, precision)
     return scales.phone_range[0] if np.isnan(threshold) else threshold
+
+
+def _own_shares(grader: Path, scales: Scales) -> dict[str, float]:
+    """Of each aspect of utterances that somebody scored."""
+    from pyscorer.grading.evaluate_grader import best_share  # likewise
+
+    tables = {a: read_level(grader, "out_of_fold", "utterance", a) for a in scales.utterance}
+    return {a: round(best_share(table), 2) for a, table in tables.items() if len(table)}
 
 
 def load_bundle(model: Path) -> Bundle:
@@ -271,13 +301,15 @@ def load_bundle(model: Path) -> Bundle:
         judge = ScorerJudge(_load_plain(model / _SCORER), limits)
         return Bundle(gmm, lexicon, acoustic, None, (), None, (states,), (), judge)
     grader = load_grader(model / _GRADER)
-    settings = read_settings(model / _SETTINGS, GraderSettings)
+    settings = grader_settings(model)
     sources = {source for source, _ in grader.columns}
     layers: tuple[int, ...] = ()
-    encoder, recogniser = _load_encoder(model, sources, settings.pad)
+    encoder, recogniser = load_encoder(
+        model, sources, settings.pad, settings.packaged, settings.packaged_recogniser
+    )
     if encoder is not None:
         encoder = with_ivectors(encoder, settings.ivectors)
-        layers = layer_numbers(encoder, settings.layers, model / _ENCODER)
+        layers = layer_numbers(encoder, settings.layers, model / ENCODER)
     gop = Gop(np.array(settings.log_stay), GmmMeasures.of(gmm))
     measures: list[Measure] = [Durations(), states, gop]
     if encoder is not None:
@@ -310,27 +342,3 @@ def _load_plain(path: Path) -> TrainedScorer:
     if scorer.options.frame_norm:
         raise InputError(f"{path}: it reads frames (frame_norm); bundle a scorer without")
     return scorer
-
-
-def _load_encoder(
-    model: Path, sources: Collection[str], pad: float
-) -> tuple[Encoder | None, Recogniser | None]:
-    """The encoder, and the recogniser: the bundle's own, or the encoder if that is Whisper."""
-    encoder = None
-    encoders = list(itertools.takewhile(Path.exists, encoder_folders(model)))
-    if encoders or {"encoder", "learned_gop"} & set(sources):
-        encoder = load_encoders(encoders or [model / _ENCODER], pad)
-    whisper = isinstance(encoder, WhisperEncoder)
-    wanted = bool({"recogniser", "heard"} & set(sources))
-    if (model / _RECOGNISER).exists() or (wanted and not whisper):
-        return encoder, load_recogniser(model / _RECOGNISER)
-    if isinstance(encoder, WhisperEncoder):
-        return encoder, Recogniser(encoder.model, read_tokens(model / _ENCODER))
-    return encoder, None
-
-
-def encoder_folders(model: Path) -> Iterator[Path]:
-    """Where the first, second, ... of the encoders is in a bundle."""
-    yield model / _ENCODER
-    for number in itertools.count(2):
-        yield model / f"{_ENCODER}-{number}"

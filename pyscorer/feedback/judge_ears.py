@@ -26,7 +26,7 @@ from pyscorer.feedback.acoustics import (
     bundled_acoustics,
     read_acoustics,
 )
-from pyscorer.feedback.bundle import encoder_folders
+from pyscorer.feedback.bundled_encoders import encoder_folders
 from pyscorer.feedback.listen import KEY, measure
 from pyscorer.feedback.norms import read_settings
 from pyscorer.lexicon.dictionary import read_lexicon

@@ -18,7 +18,7 @@ from pyscorer.answers.answer_measures import STATES
 from pyscorer.contract.decoded import Decoder, read_decoded, read_decoder
 from pyscorer.errors import InputError
 from pyscorer.feedback.acoustics import copy_acoustics, read_acoustics
-from pyscorer.feedback.bundle import encoder_folders
+from pyscorer.feedback.bundled_encoders import encoder_folders
 from pyscorer.feedback.judge_ears import (
     ANSWERS,
     FIRST,

@@ -11,7 +11,9 @@ from pyscorer.contract.audio import mp3_uri
 from pyscorer.contract.scales import Range, decimals, to_unit, told
 from pyscorer.evaluation.templates import page_template
 from pyscorer.feedback.advice import advise, is_poor, sound
+from pyscorer.feedback.curves import draw
 from pyscorer.feedback.forms import pace_sentence, pauses_sentence
+from pyscorer.feedback.heard_words import heard_phone, pair_words, unlike
 from pyscorer.grading.grades import Measure, PhoneGrade, RecordingGrade, Score, WordGrade
 
 SHORTEST_PAUSE = 0.2
@@ -66,6 +68,11 @@ def percent(value: float, own: Range) -> float:
     return round(100 * min(max(to_unit(value, own), 0), 1), 1)
 
 
+def hundred(value: float, own: Range) -> int:
+    """A score of the range `own` on the scale from 0 to 100."""
+    return round(percent(value, own))
+
+
 def of_range(own: Range) -> str:
     """What a score is out of, such as `of 10`."""
     return f"of {own[1]:g}" if own[0] == 0 else f"on a scale from {told(own)}"
@@ -95,6 +102,11 @@ def as_page(grade: RecordingGrade, samples: np.ndarray) -> str:
         pauses_sentence=pauses_sentence(grade),
         pace_range=_gauge(grade.pace),
         pauses_range=_gauge(grade.pauses),
+        curves=draw(grade, samples),
+        pairs=pair_words(grade),
+        unlike=[word for word in grade.words if unlike(word)],
+        heard_phone=heard_phone,
+        hundred=hundred,
         shortest_pause=SHORTEST_PAUSE,
         aspect_level=aspect_level,
         word_level=word_level,

@@ -11,6 +11,7 @@ import numpy as np
 from pyscorer.contract.files import atomic_open
 from pyscorer.errors import InputError, attempt, outcome_of, unless_failed
 from pyscorer.feedback.bundle import Bundle, ScorerJudge, load_bundle
+from pyscorer.feedback.default_bundle import chosen_model
 from pyscorer.feedback.forms import as_json, as_text, write_textgrid
 from pyscorer.feedback.grade_recording import grade_recordings
 from pyscorer.feedback.page import as_page
@@ -30,21 +31,27 @@ Graded = tuple[np.ndarray, RecordingGrade | Scored]
 
 
 def score(
-    model: Path, wav: Path, text: str, format: Form = "text", out: Path | None = None
+    wav: Path,
+    text: str,
+    model: Path | None = None,
+    format: Form = "text",
+    out: Path | None = None,
 ) -> None:
-    """Score one recording of `text` read aloud.
+    """Score one recording of `text` read aloud: `pyscorer score me.wav "the text"`.
 
-    `model` is a directory that `bundle_grader` or `bundle` made; `wav` any audio that libsndfile
-    reads, at any rate (channels are averaged, the rate converted). Prints the result, or writes it
-    to the file `out`; textgrid and html need `out`. A grader gives scores with intervals of the
-    utterance, its words and phones, what was said instead, pace, pauses and advice; a scorer of
-    `bundle` gives text and json alone: the utterance's score and a line a phone.
+    `model` is a directory that `bundle_grader` or `bundle` made, without one the best that comes
+    with the package (`bundles/`); `wav` any audio that libsndfile reads, at any rate (channels are
+    averaged, the rate converted). Prints the result, or writes it to the file `out`; textgrid and
+    html need `out`. A grader gives scores with intervals of the utterance, its words and phones,
+    what was said instead, pace, pauses and advice; a scorer of `bundle` gives text and json alone:
+    the utterance's score and a line a phone.
 
     Raises InputError for audio that is missing, unreadable, empty, silent, noise, too short for the
     text, longer than 30 s or not of the text, for text without English words, and for an `out` that
     is a folder, the recording, or in the model; a scorer of `bundle` also for words outside its
     lexicon.
     """
+    model = chosen_model(model)
     if format in ("textgrid", "html") and out is None:
         raise InputError(f"--format {format}: give the file to write with --out")
     if out is not None:

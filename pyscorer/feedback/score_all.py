@@ -9,6 +9,7 @@ from typing import get_args
 from pyscorer.contract.scales import Scales
 from pyscorer.errors import InputError, attempt, unless_failed
 from pyscorer.feedback.bundle import Bundle, GraderJudge, load_bundle
+from pyscorer.feedback.default_bundle import chosen_model
 from pyscorer.feedback.journal import Row
 from pyscorer.feedback.many import (
     DONE,
@@ -51,13 +52,13 @@ class ScoreAllOptions:
 
 
 def score_all(
-    model: Path,
     out: Path,
+    model: Path | None = None,
     manifest: Path | None = None,
     wavs: Path | None = None,
     options: ScoreAllOptions = ScoreAllOptions(),
 ) -> None:
-    """Score many recordings with a directory of `bundle_grader` or `bundle`.
+    """Score many recordings with a directory of `bundle_grader` or `bundle`, as `score`.
 
     They are listed in `manifest`, a CSV with the columns wav (paths, taken from the manifest's
     folder if relative) and text; or found in the folder `wavs` and below it, the text of each in a
@@ -77,6 +78,7 @@ def score_all(
     if unknown:
         raise InputError(f"--formats {unknown[0]}: known are {', '.join(ENDINGS)}")
     check_source(wavs, out)
+    model = chosen_model(model)
     tasks = read_manifest(manifest) if manifest else find_recordings(wavs, out)  # type: ignore[arg-type]
     bundle = load_bundle(model)
     check_forms(bundle, options.formats, "--formats")

@@ -196,10 +196,14 @@ def named(tasks: Sequence[Task]) -> list[Task]:
     return named
 
 
+def no_formula(name: str) -> str:
+    """A name that a spreadsheet takes for one, and a shell for no option."""
+    return f"_{name}" if name.startswith(_FORMULA) else name
+
+
 def _safe(stem: str) -> str:
     """A name for files of any system, which is no formula in a spreadsheet."""
-    if stem.startswith(_FORMULA):
-        stem = f"_{stem}"
+    stem = no_formula(stem)
     while True:
         try:
             return file_name(stem)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pyscorer.config import SAMPLE, Run
+from pyscorer.config import SAMPLE, Run, manifests_folder
 from pyscorer.errors import InputError
 from pyscorer.planning.commands import SPLITS, Config, stage_section
 from pyscorer.planning.ctc import CTC
@@ -28,6 +28,8 @@ _SOURCES = {
     "prosody": "prosody",
     "ctc_gop": "ctc_gop",
 }
+_MOST_WITH_ENCODER = 16
+"""Megabytes of a bundle that reads an encoder, whose package has ten times that."""
 _NEEDS_ENCODER = ("encoder", "learned_gop")
 _NEEDS_RECOGNISER = ("heard", "recogniser")
 
@@ -53,10 +55,18 @@ class Graders:
                         f"grading.graders.{name}.sources: {source} needs a section "
                         f"{lacking[source]}; add it, or name the sources without it"
                     )
+        for name, grader in self.shipped.items():
+            if grader not in self.names:
+                raise InputError(f"grading.shipped.{name}: no grader is called {grader}")
         for name, parts in self.averages.items():
             for part in parts:
                 if part not in self.names:
                     raise InputError(f"grading.averages.{name}: no grader is called {part}")
+
+    @property
+    def shipped(self) -> dict[str, str]:
+        """Name of a bundle that comes with the package -> the grader that it is made of."""
+        return dict(self.config["grading"].get("shipped", {}))
 
     @property
     def names(self) -> list[str]:
@@ -114,6 +124,15 @@ class Graders:
         if self.run.corpus == SAMPLE:
             given["truth"] = self.run.sources[SAMPLE].root / SAMPLE / "truth.csv"
         return given
+
+    def shipping(self, name: str) -> dict[str, Any]:
+        """What ship_bundle needs besides, of the grader that the bundle `name` is made of."""
+        made, manifests = self.bundle(self.shipped[name]), manifests_folder(self.config)
+        given: dict[str, Any] = {k: made[k] for k in ("encoder", "recogniser") if k in made}
+        given["corpus"] = self.run.corpus
+        if "encoder" in given:
+            given["most"] = _MOST_WITH_ENCODER
+        return given | ({"manifests": manifests} if manifests else {})
 
     def bundle(self, name: str) -> dict[str, Any]:
         """What bundle_grader needs besides, of the sources that the grader reads."""

@@ -213,7 +213,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def told(run: Path, form: str) -> str:
     out = run / f"told.{form}"
-    score(run / "bundle", run / "me.wav", TEXTS[2], form, out)  # type: ignore[arg-type]
+    score(run / "me.wav", TEXTS[2], run / "bundle", form, out)  # type: ignore[arg-type]
     return out.read_text()
 
 
@@ -245,7 +245,10 @@ def test_text_says_ranges_that_are_not_the_common_one(run: Path) -> None:
 
 def test_the_page_leaves_out_what_was_not_learnt(run: Path) -> None:
     page = re.sub(r"\s+", " ", told(run, "html"))
-    assert "<h2>Scores</h2>" in page and "<span>flow <small>1 to 5</small></span>" in page
+    assert (
+        "<h2>Scores, and 0 to 100</h2>" in page
+        and "<span>flow <small>1 to 5</small></span>" in page
+    )
     assert 'class="overall"' not in page.split("</style>")[1], "nothing stands for all"
     assert "on a scale from -1 to 1" in page and "<span>clarity</span>" in page
     assert "Sounds" not in page
@@ -261,7 +264,7 @@ def test_the_tiers_are_of_what_was_learnt(run: Path) -> None:
 def test_the_summary_has_the_columns_of_the_scales(run: Path, tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_text(f"wav,text\n{run / 'me.wav'},{TEXTS[2]}\n")
     score_all(
-        *(run / "bundle", tmp_path / "out", tmp_path / "list.csv"),
+        *(tmp_path / "out", run / "bundle", tmp_path / "list.csv"),
         options=ScoreAllOptions(("json",), 1),
     )
     (row,) = pd.read_csv(tmp_path / "out/summary.csv").to_dict("records")
@@ -295,9 +298,9 @@ def test_a_scorer_tells_its_aspect_and_range(run: Path, tmp_path: Path) -> None:
         *(run / "gmm", run / "lexicon.txt", run / "tdnnf.pt", tmp_path / "scorer"),
         *(pool / "train", run / "deep", tmp_path / "bundle"),
     )
-    score(tmp_path / "bundle", run / "me.wav", TEXTS[2], "json", tmp_path / "a.json")
+    score(run / "me.wav", TEXTS[2], tmp_path / "bundle", "json", tmp_path / "a.json")
     found = json.loads((tmp_path / "a.json").read_text())
     assert (found["aspect"], found["range"]) == ("flow", [1, 5])
     assert 1 <= found["score"] <= 5
-    score(tmp_path / "bundle", run / "me.wav", TEXTS[2], "text", tmp_path / "a.txt")
+    score(run / "me.wav", TEXTS[2], tmp_path / "bundle", "text", tmp_path / "a.txt")
     assert (tmp_path / "a.txt").read_text().splitlines()[0].endswith(" (flow, 1 to 5)")

@@ -1,81 +1,45 @@
 """The learner's page, opened in a browser as a phone would."""
 
-import json
 import re
-import shutil
-import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import chromium
 
-from pyscorer.feedback.page import as_page, aspect_level, phone_level, word_level
+from pyscorer.feedback.page import as_page, aspect_level, hundred, phone_level, word_level
 from pyscorer.grading.grades import RecordingGrade, Score
 
-PROBE = """
-<script>
-words[1].click();
-samples().then(buffer => {
-  const heard = buffer.getChannelData(0), loud = heard.findIndex(x => Math.abs(x) > 0.1);
-  parent.postMessage(JSON.stringify({
-    overflow: document.documentElement.scrollWidth - window.innerWidth,
-    width: window.innerWidth,
-    resources: performance.getEntriesByType("resource").map(entry => entry.name.slice(0, 5)),
-    smallest: Math.min(...[...words].map(word => word.getBoundingClientRect().height)),
-    loud: loud / buffer.sampleRate,
-    seconds: buffer.duration,
-    open: [...document.querySelectorAll(".detail")].map(part => part.offsetHeight > 0),
-  }), "*");
-});
-</script>
-"""
-
-# A window cannot be narrower than 500 px, a frame can.
-FRAME = """<body><script>
-addEventListener("message", event => document.body.dataset.probe = event.data);
-</script><iframe src="page.html" width="{width}" height="800" style="border: 0"></iframe></body>
-"""
-
-
-def in_browser(page: str, folder: Path, width: int) -> dict:
-    """What PROBE found in the page, `width` pixels wide."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip("chromium is not installed")
-    (folder / "page.html").write_text(page.replace("</body>", f"{PROBE}</body>"))
-    (folder / "frame.html").write_text(FRAME.format(width=width))
-    options = f"--headless --no-sandbox --disable-gpu --user-data-dir={folder / 'profile'}".split()
-    call = [
-        *options,
-        f"--window-size={width + 100},900",
-        "--virtual-time-budget=8000",
-        "--dump-dom",
-    ]
-    dom = subprocess.run(
-        [chromium, *call, f"file://{folder / 'frame.html'}"],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    ).stdout
-    probe = re.search(r'data-probe="([^"]*)"', dom)
-    assert probe is not None
-    return json.loads(probe.group(1).replace("&quot;", '"'))
+LOUD = """samples().then(buffer => {
+  const heard = buffer.getChannelData(0);
+  return [heard.findIndex(x => Math.abs(x) > 0.1) / buffer.sampleRate, buffer.duration];
+})"""
+OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+HEIGHTS = "[...words].map(word => word.getBoundingClientRect().height)"
+OPEN = "[...document.querySelectorAll('.detail')].map(part => part.offsetHeight > 0)"
 
 
 @pytest.mark.parametrize("width", [360, 1200])
 def test_the_page_works_in_a_browser(grade: RecordingGrade, tmp_path: Path, width: int) -> None:
     click = np.zeros(16000 * 3, np.float32)
     click[24000:24010] = 0.9
-    probe = in_browser(as_page(grade, click), tmp_path, width)
-    assert probe["width"] == width
-    assert probe["overflow"] <= 0, "nothing is wider than the screen"
-    assert probe["smallest"] >= 44, "words are large enough for a finger"
-    assert set(probe["resources"]) <= {"data:"}
-    assert probe["seconds"] == pytest.approx(3, abs=0.1)
-    assert probe["loud"] == pytest.approx(1.5, abs=0.03), "a word is heard where it was said"
-    assert probe["open"] == [i == 1 for i in range(len(grade.words))], "the word tapped, alone"
+    (tmp_path / "page.html").write_text(as_page(grade, click))
+    with chromium(tmp_path) as browser:
+        browser.open(f"file://{tmp_path / 'page.html'}", width)
+        assert browser.run("innerWidth") == width
+        assert browser.run(OVERFLOW) <= 0, "nothing is wider than the screen"
+        assert min(browser.run(HEIGHTS)) >= 44, "words are large enough for a finger"
+        browser.run("words[1].click()")
+        opened = [i == 1 for i in range(len(grade.words))]
+        assert browser.run(OPEN) == opened, "the word tapped, alone"
+        assert browser.run(OVERFLOW) <= 0
+        loud, seconds = browser.run(LOUD)
+        assert seconds == pytest.approx(3, abs=0.1)
+        assert loud == pytest.approx(1.5, abs=0.03), "a word is heard where it was said"
+        kinds = {url.partition(":")[0] for url in browser.requested()}
+        assert kinds == {"file", "data"}
+        assert sum(url.startswith("file:") for url in browser.requested()) == 1
 
 
 def test_the_page_asks_for_nothing_outside_it(grade: RecordingGrade, samples: np.ndarray) -> None:
@@ -94,6 +58,10 @@ def test_the_page_says_what_the_grade_says(grade: RecordingGrade, samples: np.nd
     assert '<span class="pause long">0.6 s</span>' in page
     assert "i sink the ladder is fine nowadays" in page
     assert "NOWADAYS*" in page
+    assert "of 10, or 68 of 100" in page
+    assert "100 × (score − lowest) / (highest − lowest)" in page
+    assert "<td>think</td><td>θɪŋk</td><td><b>s</b>ɪŋk</td>" in page
+    assert "<span><span>weather</span><b>ladder</b></span>" in page
     assert page.count('<span class="d">') == 2, "the two phones that were said wrong"
 
 
@@ -118,3 +86,9 @@ def test_colours_follow_the_scores(grade: RecordingGrade) -> None:
     levels = [phone_level(replace(phone, probability_wrong=p)) for p in chances]
     assert levels == ["a", "b", "c", "d"]
     assert phone_level(replace(phone, said="S")) == "d"
+
+
+def test_a_hundred_is_the_top_of_any_scale() -> None:
+    assert [hundred(v, (0, 10)) for v in (0, 6.8, 10)] == [0, 68, 100]
+    assert [hundred(v, (1, 5)) for v in (1, 2, 5)] == [0, 25, 100]
+    assert hundred(0, (-1, 1)) == 50

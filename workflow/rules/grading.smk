@@ -104,6 +104,32 @@ rule bundle_grader:
         " --out {output:q} {params.options} 2>&1 | tee {log:q}"
 
 
+rule ship_bundle:
+    """A grader made small, with its card: what comes with the package (target `shipped`)."""
+    input:
+        model=lambda w: RESULTS / "graders" / GRADERS.shipped[w.bundle],
+        grading=RESULTS / "grading" / "results.csv",
+        data=WORK / "data" / CORPUS / "test" / "utt2spk",
+        train=WORK / "data" / CORPUS / "train" / "utt2spk",
+    output:
+        directory(RESULTS / "shipped" / "{bundle}"),
+    params:
+        folders=folders("grading", "data", "train"),
+        options=lambda w: options("ship_bundle", base=GRADERS.shipping(w.bundle)),
+    log:
+        LOGS / "ship_bundle" / "{bundle}.log",
+    benchmark:
+        BENCHMARKS / "ship_bundle" / "{bundle}.tsv"
+    shell:
+        "pyscorer ship_bundle --model {input.model:q} {params.folders} --out {output:q}"
+        " {params.options} 2>&1 | tee {log:q}"
+
+
+rule shipped:
+    input:
+        [RESULTS / "shipped" / name for name in GRADERS.shipped],
+
+
 rule grading:
     input:
         RESULTS / "grading" / "results.csv",
