@@ -39,7 +39,7 @@ def gather(root: Path, out: Path, ears: EarPaths) -> set[str]:
 READ = {
     *("encoders", "experts", "best.json", "systems.json", "classes.json", "gate.pt"),
 }
-HEARD = {"ears.json", "tdnnf.pt", "graph", "lexicon.txt"}
+HEARD = {"ears.json", "tdnnf.zip", "graph", "lexicon.txt"}
 
 
 def test_what_the_chosen_experts_need_is_gathered(
