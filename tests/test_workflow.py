@@ -320,7 +320,7 @@ def test_the_papers_protocol_has_its_own_combinations_and_tables(
     (tables,) = (c for c in planned.commands if "pyscorer expert_tables" in c)
     assert f"--combined {tmp_path}/work/{name}/combined" in tables and "GENERATED" in tables
     (quoted,) = (c for c in planned.commands if "pyscorer quote" in c)
-    assert f"--results {tmp_path}/results " in quoted and "docs/proficiency.md" in quoted
+    assert f"--results {tmp_path}/results " in quoted and "docs/proficiency-tables.md" in quoted
     config["proficiency"]["protocol"] = "ours"
     config["proficiency"].pop("combine_experts")
     counts = dry_run(tmp_path, "proficiency", **config).counts

@@ -48,7 +48,7 @@ rule quote_proficiency:
         rules.expert_tables.output[0],
     params:
         results=P_RESULTS.parent,
-        document=RECIPES.parent / "docs" / "proficiency.md",
+        document=RECIPES.parent / "docs" / "proficiency-tables.md",
     log:
         P_LOGS / "quote.log",
     shell:
