@@ -21,7 +21,7 @@ from pyscorer.feedback.api import Scorer
 from pyscorer.feedback.serve_app import make_app
 from pyscorer.feedback.serve_options import ServeOptions
 
-BOX = "O. the box"
+BOX = "Q. the box"
 TEXT = TEXTS[0]
 _KEPT = tempfile.TemporaryDirectory(prefix="pyscorer-grader-")
 """Removed when Python ends."""

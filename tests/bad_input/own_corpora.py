@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bad_input import command, tried
 
-KIND = "N. own corpora"
+KIND = "M. own corpora"
 TABLE = """file,who,set,said,asked,flu,ok
 a.wav,Ann,train,The dog ran,Say it,4,yes
 b.wav,Bob,test,The dog ran,Say it,2,no
