@@ -163,9 +163,8 @@ def _explain(error: jsonschema.ValidationError) -> str:
     where = ".".join(shown(str(part)) for part in error.absolute_path)
     if error.validator == "format":
         return f"{where}: {error.cause}"
-    if (
-        error.validator == "oneOf" and error.context
-    ):  # of a list, a mapping or one: that which is given
+    if error.validator == "oneOf" and error.context:
+        # Of a list, a mapping or one: that which is given.
         kinds: dict[type, str] = {list: "array", dict: "object"}
         kind = kinds.get(type(error.instance), "string")
         meant = [e for e in error.context if e.validator != "type" or e.validator_value == kind]

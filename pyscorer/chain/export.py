@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +12,11 @@ import numpy as np
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, embed_features, load_model
 from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.segments import write_frame_shift
 from pyscorer.errors import InputError, naming
 from pyscorer.options import option
 from pyscorer.parallel import one_thread, shared_map
-from pyscorer.progress import progress_bar
+from pyscorer.progress import log_speed, progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -42,24 +43,39 @@ def export(model: Path, feats: Path, out: Path, options: ExportOptions) -> None:
         raise InputError(f"{scp}: no utterances")
     source = _Source(load_model(model), names)
     source.model.network.to(options.device)
-    started, frames = time.monotonic(), 0
     jobs = options.jobs if options.device == "cpu" else 1
+    results = shared_map(_export, source, names, jobs)
+    write_outputs(out, results, len(names), SUBSAMPLING * FRAME_SHIFT, "export")
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What a network says of an utterance."""
+
+    key: str
+    seconds: float
+    """Of the recording."""
+    embedding: np.ndarray
+    posteriors: np.ndarray
+
+
+def write_outputs(
+    out: Path, results: Iterable[Exported], count: int, frame_shift: float, name: str
+) -> None:
+    """Write embed.scp, post.scp and frame_shift of `count` utterances as they come.
+
+    `name` is the stage's, for its progress.
+    """
+    started, seconds = time.monotonic(), 0.0
     with ExitStack() as stack:
         write_embedding = stack.enter_context(archive_writer(out / "embed.scp"))
         write_posteriors = stack.enter_context(archive_writer(out / "post.scp"))
-        results = shared_map(_export, source, names, jobs)
-        for one in progress_bar(results, total=len(names), desc="export", unit="utt"):
+        for one in progress_bar(results, total=count, desc=name, unit="utt"):
             write_embedding(one.key, one.embedding)
             write_posteriors(one.key, one.posteriors)
-            frames += one.frames
-    with atomic_open(out / "frame_shift") as stream:
-        stream.write(f"{SUBSAMPLING * FRAME_SHIFT:.2f}\n")
-    elapsed = time.monotonic() - started
-    seconds = frames * FRAME_SHIFT
-    log.info(
-        "%d utterances, %.0f s of speech, in %.1f s: %.0f times faster than real time",
-        *(len(names), seconds, elapsed, seconds / elapsed),
-    )
+            seconds += one.seconds
+    write_frame_shift(out, frame_shift)
+    log_speed(log, count, seconds, started)
 
 
 @dataclass(frozen=True)
@@ -68,17 +84,8 @@ class _Source:
     features: Matrices
 
 
-@dataclass(frozen=True)
-class _Exported:
-    key: str
-    frames: int
-    """Of the recording, of 10 ms."""
-    embedding: np.ndarray
-    posteriors: np.ndarray
-
-
 @one_thread()
-def _export(source: _Source, key: str) -> _Exported:
+def _export(source: _Source, key: str) -> Exported:
     features = source.features[key]
     with naming(f"{source.features.scp}: {key}"):
-        return _Exported(key, len(features), *embed_features(source.model, features))
+        return Exported(key, len(features) * FRAME_SHIFT, *embed_features(source.model, features))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment, read_ctm
-from pyscorer.contract.files import read_lines
+from pyscorer.contract.files import atomic_open, read_lines
 from pyscorer.contract.phones import PHONE_ID, SILENCE
 from pyscorer.errors import InputError
 
@@ -132,6 +132,12 @@ def read_frame_shift(deep: Path) -> float:
     if not 0 < seconds < math.inf:
         raise InputError(f"{deep}/frame_shift: {text!r} is not a number of seconds")
     return seconds
+
+
+def write_frame_shift(deep: Path, seconds: float) -> None:
+    """Write what `read_frame_shift` reads."""
+    with atomic_open(deep / "frame_shift") as stream:
+        stream.write(f"{seconds:g}\n")
 
 
 def check_length(key: str, name: str, rows: int, frames: int, frame_shift: float) -> None:

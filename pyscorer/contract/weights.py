@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from pyscorer.contract.files import atomic_open
-from pyscorer.contract.packed import is_packed, load_packed
+from pyscorer.contract.packed import is_packed, load_packed, save_packed
 from pyscorer.errors import InputError
 
 Model = TypeVar("Model")
@@ -94,3 +94,8 @@ def load_weights(
         raise InputError(
             f"{path}: not {kind}, or damaged ({type(error).__name__}: {error}); run {stage} again"
         ) from None
+
+
+def pack_weights(path: Path, out: Path) -> None:
+    """Write to `out`, as `save_packed` does, what `load_weights` reads; errors as there."""
+    save_packed(out, load_weights(path, "weights", "the stage before", lambda content: content))

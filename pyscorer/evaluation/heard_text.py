@@ -11,7 +11,7 @@ from pyscorer.contract.datadir import Utterance
 from pyscorer.contract.decoded import Decoded, write_decoded
 from pyscorer.contract.files import atomic_open
 from pyscorer.evaluation.word_errors import WordErrors, count_errors
-from pyscorer.progress import progress_bar
+from pyscorer.progress import log_speed, progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +58,4 @@ def write_heard(
         log.warning("%d utterances without any word: %s", len(silent), " ".join(silent[:10]))
     if known:
         log.info("word error rate %.2f %%: %s", 100 * total.rate, total)
-    elapsed = time.monotonic() - started
-    log.info(
-        "%d utterances, %.0f s of speech, in %.1f s: %.1f times faster than real time",
-        *(len(utterances), seconds, elapsed, seconds / elapsed),
-    )
+    log_speed(log, len(utterances), seconds, started)

@@ -24,23 +24,25 @@ def quote(results: Path, document: Path) -> None:
     if not document.exists():
         raise InputError(f"{document}: no such document")
 
-    made = False
+    def lacks_run(part: re.Match[str]) -> bool:
+        folder = (results / part[2]).parent
+        return folder != results and not folder.exists()
 
     def copied(part: re.Match[str]) -> str:
-        nonlocal made
         source = results / part[2]
-        if source.parent != results and not source.parent.exists():
+        if lacks_run(part):
             log.warning("%s: no such run: what %s says of it is left", source.parent, document)
             return part[0]
-        made = True
         if not source.exists():
             raise InputError(f"{source}: no such file, but {document} asks for it; finish the run")
         return f"{part[1]}\n{read_text(source).strip()}\n\n{part[4]}"
 
-    text, count = _PART.subn(copied, read_text(document))
-    if not count:
+    text = read_text(document)
+    parts = list(_PART.finditer(text))
+    if not parts:
         raise InputError(f"{document}: no lines <!-- copy of NAME --> and <!-- end -->")
-    if not made:
+    if all(map(lacks_run, parts)):
         raise InputError(f"{results}: none of the runs that {document} quotes; finish one")
+    copy = _PART.sub(copied, text)
     with atomic_open(document) as stream:
-        stream.write(text)
+        stream.write(copy)

@@ -10,8 +10,7 @@ import numpy as np
 from pyscorer.alignment.features import mfcc
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, embed_features, load_model
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.packed import save_packed
-from pyscorer.contract.weights import load_weights
+from pyscorer.contract.weights import pack_weights
 from pyscorer.feedback.likeness import phone_scores
 from pyscorer.kaldi.import_published import SETTINGS, PublishedAcoustics, load_acoustics
 
@@ -109,5 +108,4 @@ def copy_acoustics(path: Path, bundle: Path) -> None:
     if path.name == SETTINGS:
         shutil.copytree(path.parent, bundle / _PUBLISHED, dirs_exist_ok=True)
     else:
-        weights = load_weights(path, "weights", "the stage before", lambda content: content)
-        save_packed(bundle / TDNNF, weights)
+        pack_weights(path, bundle / TDNNF)

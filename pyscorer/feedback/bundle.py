@@ -13,11 +13,10 @@ from pydantic import FiniteFloat
 
 from pyscorer.alignment.gmm_model import Gmm
 from pyscorer.contract.files import atomic_directory, check_replaceable
-from pyscorer.contract.packed import save_packed
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.recording import Measure
 from pyscorer.contract.scales import Scales
-from pyscorer.contract.weights import load_weights
+from pyscorer.contract.weights import pack_weights
 from pyscorer.errors import InputError
 from pyscorer.feedback.acoustics import (
     TDNNF,
@@ -246,8 +245,7 @@ def _check_there(files: Mapping[str, Path]) -> None:
 def _copy(files: Mapping[str, Path], folder: Path) -> None:
     for name, file in files.items():
         if name in (*WEIGHTS, _SCORER):
-            weights = load_weights(file, "weights", "the stage before", lambda content: content)
-            save_packed(folder / name, weights)
+            pack_weights(file, folder / name)
         else:
             shutil.copyfile(file, folder / name)
 

@@ -16,6 +16,7 @@ from pyscorer.feedback.acoustics import Acoustics
 from pyscorer.feedback.bundle import Bundle
 from pyscorer.feedback.likeness import Fit, fit, words_of
 from pyscorer.lexicon.words import TextWord, text_words
+from pyscorer.measures.prosody import Prosody
 from pyscorer.measures.tracks import TRACKS, prosody_tracks
 from pyscorer.pretrained.registry import CtcModel, Encoder
 
@@ -99,8 +100,9 @@ def measure(models: Models, samples: np.ndarray, words: Sequence[TextWord]) -> R
         "tdnnf": Frames(embeddings, models.acoustic.frame_shift),
         "posteriors": Frames(posteriors, models.acoustic.frame_shift),
         "gmm_features": Frames(for_gmm),
-        TRACKS: Frames(prosody_tracks(samples)),
     }
+    if any(isinstance(each, Prosody) for each in models.measures):
+        outputs[TRACKS] = Frames(prosody_tracks(samples))
     if models.encoder is not None:
         (states,) = models.encoder.states([samples], models.layers)
         outputs["encoder"] = Frames(states, models.encoder.frame_shift)

@@ -18,6 +18,7 @@ from pyscorer.contract.ctm import FRAME_SHIFT, Segment, write_ctm
 from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.contract.phones import PHONES
+from pyscorer.contract.segments import write_frame_shift
 from pyscorer.errors import InputError
 from pyscorer.kaldi.nnet3 import read_nnet3
 from pyscorer.lexicon.dictionary import read_lexicon
@@ -114,8 +115,7 @@ def kaldi_posteriors(
             phones = np.zeros((len(matrix), len(PHONES) - 1))
             np.add.at(phones.T, owners, np.exp(matrix.astype(np.float64)).T)
             write(key, np.log(np.maximum(phones, 1e-20)).astype(np.float32))
-    with atomic_open(out / "frame_shift") as stream:
-        stream.write(f"{3 * FRAME_SHIFT:.2f}\n")
+    write_frame_shift(out, 3 * FRAME_SHIFT)
 
 
 def _merged(archives: list[Path]) -> Iterator[tuple[str, np.ndarray]]:

@@ -12,10 +12,11 @@ import numpy as np
 from pyscorer.contract.archives import archive_writer
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.contract.files import atomic_open, read_json
+from pyscorer.contract.segments import write_frame_shift
 from pyscorer.errors import InputError, naming
 from pyscorer.parallel import chunks, one_thread, shared_map
 from pyscorer.pretrained.registry import CtcModel, load_ctc
-from pyscorer.progress import progress_bar
+from pyscorer.progress import log_speed, progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +75,8 @@ def ctc_posteriors(data: Path, model: Path, out: Path, jobs: int = 0) -> None:
     with atomic_open(out / TOKENS) as stream:
         told = {"blank": loaded.blank, "tokens": loaded.tokens}
         stream.write(json.dumps(told, ensure_ascii=False) + "\n")
-    with atomic_open(out / "frame_shift") as stream:
-        stream.write(f"{loaded.frame_shift:g}\n")
-    elapsed = time.monotonic() - started
-    log.info(
-        "%d utterances, %.0f s of speech, in %.1f s: %.1f times faster than real time",
-        *(len(utterances), seconds, elapsed, seconds / elapsed),
-    )
+    write_frame_shift(out, loaded.frame_shift)
+    log_speed(log, len(utterances), seconds, started)
 
 
 @one_thread()

@@ -9,13 +9,13 @@ import numpy as np
 
 from pyscorer.contract.archives import archive_writer
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
-from pyscorer.contract.files import atomic_open
+from pyscorer.contract.segments import write_frame_shift
 from pyscorer.errors import naming_utterances
 from pyscorer.options import option
 from pyscorer.parallel import chunks, one_thread, shared_map
 from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, with_ivectors
 from pyscorer.pretrained.registry import Encoder, load_encoders
-from pyscorer.progress import progress_bar
+from pyscorer.progress import log_speed, progress_bar
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +68,8 @@ def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> 
                 write(key, states)
                 seconds += len(states) * encoder.frame_shift
             bar.update(len(encoded))
-    with atomic_open(out / "frame_shift") as stream:
-        stream.write(f"{encoder.frame_shift:g}\n")
-    elapsed = time.monotonic() - started
-    log.info(
-        "%d utterances, %.0f s of speech, in %.1f s: %.0f times faster than real time",
-        *(len(utterances), seconds, elapsed, seconds / elapsed),
-    )
+    write_frame_shift(out, encoder.frame_shift)
+    log_speed(log, len(utterances), seconds, started)
 
 
 @dataclass(frozen=True)

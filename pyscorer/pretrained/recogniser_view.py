@@ -22,7 +22,7 @@ from pyscorer.options import option
 from pyscorer.parallel import chunks, one_thread, shared_map
 from pyscorer.pretrained.recogniser import Recogniser, Transcript, load_recogniser
 from pyscorer.pretrained.whisper import check_duration, log_mel
-from pyscorer.progress import progress_bar
+from pyscorer.progress import log_speed, progress_bar
 
 WORD_COLUMNS = ("log_probability", "tokens", "least", "margin", "heard")
 UTTERANCE_COLUMNS = (
@@ -79,11 +79,7 @@ def recogniser_view(data: Path, model: Path, out: Path, options: ViewOptions) ->
                 table.writerow([key, *(_cell(getattr(view, name)) for name in UTTERANCE_COLUMNS)])
                 seconds += one.seconds
             bar.update(len(viewed))
-    elapsed = time.monotonic() - started
-    logging.getLogger(__name__).info(
-        "%d utterances, %.0f s of speech, in %.1f s: %.0f times faster than real time",
-        *(len(utterances), seconds, elapsed, seconds / elapsed),
-    )
+    log_speed(logging.getLogger(__name__), len(utterances), seconds, started)
 
 
 def view_recording(
