@@ -166,7 +166,8 @@ def compare(combined: Combined, parts: Sequence[Tested]) -> pd.DataFrame:
     """Paired bootstrap of D_full: what validation chose, and the paper's combinations, against the
     best of their members on validation rows and against the FBK baseline.
 
-    Counts get 0.5 each, so that differences are finite. better: share of resamples.
+    Of the seeds that both have (`seeds`): single seeds differ by more than systems do. Counts get
+    0.5 each, so that differences are finite. better: share of resamples.
     """
     by_name = {system["name"]: system for system in combined.systems}
     value = {name: system["validation"]["d_full"] for name, system in by_name.items()}
@@ -182,22 +183,27 @@ def compare(combined: Combined, parts: Sequence[Tested]) -> pd.DataFrame:
     rivals = {
         name: (max(by_name[name]["members"], key=lambda m: value[m]), baseline) for name in asked
     }
-    compared = set(asked).union(*rivals.values())
     found = []
     for tested, tuned in itertools.product(parts, (False, True)):
         # The rows as they are come first.
         weights = np.vstack([np.ones(len(tested.rows), np.float32), tested.weights])
-        values = {
-            name: mean_metrics(combined.accepted(name, tested, tuned), tested.labels, weights)
-            for name in compared
+        accepted = {
+            name: combined.accepted(name, tested, tuned)
+            for name in set(asked).union(*rivals.values())
         }
         for name in asked:
             for rival in rivals[name]:
-                difference = values[name]["d_full"] - values[rival]["d_full"]
+                seeds = min(len(accepted[name]), len(accepted[rival]))
+                ours, theirs = (
+                    mean_metrics(accepted[n][:seeds], tested.labels, weights)["d_full"]
+                    for n in (name, rival)
+                )
+                difference = ours - theirs
                 low, high = percentile_interval(difference[1:])
                 found.append(
                     {"tested_on": tested.title, "decided_by": DECIDED[tuned]}
-                    | {"model": name, "against": rival, "difference": float(difference[0])}
+                    | {"model": name, "against": rival, "seeds": seeds}
+                    | {"difference": float(difference[0])}
                     | {"difference_low": low, "difference_high": high}
                     | {"better": float((difference[1:] > 0).mean())}
                 )

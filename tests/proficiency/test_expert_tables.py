@@ -263,6 +263,15 @@ def test_combinations_are_held_against_their_best_member_and_the_baseline():
     assert of_cross[of_cross["model"] == "J"]["better"].tolist() == [0, 0]
 
 
+def test_systems_are_compared_on_the_seeds_that_both_have():
+    table = made()
+    bad, good = [[1, 1, 1, 0, 1, 0, 1, 1, 1]], [[1, 1, 0, 1, 0, 0, 1, 1, 0]]
+    combined = combined_of(table, a=good, b=bad + good, V=bad + good, J=bad, M=good)
+    first = combined_of(table, a=good, b=bad, V=bad, J=bad, M=good)
+    parts = parts_tested(table, 50, 0)
+    pd.testing.assert_frame_equal(compare(combined, parts), compare(first, parts))
+
+
 def test_the_papers_figures_are_of_its_own_rows_alone(tmp_path: Path):
     assert paper_figures("MIX2-3FbkB-F1") == {
         "paper_d_full": 8.08, "paper_accuracy": 0.887, "paper_f1": 0.92,
