@@ -56,8 +56,8 @@ def links(page: Path) -> Iterator[str]:
         target = token.attrs.get("href") or token.attrs.get("src")
         if target and "://" not in str(target):
             yield str(target)
-    for token in tokens(page):  # pictures in HTML
-        if token.type == "html_block":
+    for token in (*tokens(page), *inline(page)):  # pictures in HTML
+        if token.type in ("html_block", "html_inline"):
             yield from re.findall(r'(?:src|href)="([^":]+)"', token.content)
 
 
