@@ -4,11 +4,15 @@ What is parsed, and what may stand for something of the reader's: `markdown_page
 """
 
 import argparse
+import os
 import re
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 import snakemake.cli
+from dry_run import SCRIPTS, fake_programs
 from markdown_pages import PAGES, ROOT, Command, commands, name
 
 from pyscorer.cli import add_stage, call_of
@@ -24,6 +28,16 @@ OWN = {"count"}
 
 def of(page: Path, program: str) -> list[Command]:
     return [command for command in commands(page) if command.program == program]
+
+
+PLANNED = sorted(
+    {
+        shlex.join(command.words)
+        for page in PAGES
+        for command in of(page, "snakemake")
+        if command.whole and "--configfile config/" in " ".join(command.words)
+    }
+)
 
 
 def check_pyscorer(command: Command) -> None:
@@ -88,6 +102,20 @@ def test_commands_are_read_by_their_programs(page: Path, program: str):
         except (AssertionError, SystemExit, argparse.ArgumentError) as error:
             refused.append((" ".join(command.words), str(error)))
     assert not refused
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", PLANNED)
+def test_runs_of_configurations_plan(words: str, corpora: Path, tmp_path: Path):
+    """On real corpora; `test_workflow.py` plans everything on the generated sample."""
+    path = os.pathsep.join([str(fake_programs(tmp_path / "bin")), str(SCRIPTS), "/usr/bin", "/bin"])
+    roots = [f"{name}_root={tmp_path / name}" for name in ("work", "results")]
+    done = subprocess.run(
+        [SCRIPTS / "snakemake", "--dry-run", *shlex.split(words), "--config", *roots],
+        cwd=ROOT, env=os.environ | {"PATH": path, "PYSCORER_CORPORA": str(corpora)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 def test_the_checks_refuse_what_is_none():
