@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 
 from pyscorer.contract.archives import write_archive
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.pooled import write_pooled
 from pyscorer.contract.recording import Recording
 from pyscorer.contract.segments import PhoneSegment
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.lexicon.syllables import STRESSES, read_stresses
 from pyscorer.measures.contours import voiced_pitch
@@ -55,7 +56,7 @@ def prosody(data: Path, ali: Path, out: Path, options: ProsodyOptions = ProsodyO
     Raises InputError naming the utterance for missing, unreadable or too short audio, and for one
     that the alignment lacks or has with another text or length.
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     if not utterances:
         raise InputError(f"{data}/text: no utterances")
     out.mkdir(parents=True, exist_ok=True)

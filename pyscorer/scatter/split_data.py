@@ -2,6 +2,7 @@
 
 import csv
 import heapq
+import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
@@ -53,12 +54,13 @@ def split_data(data: Path, out: Path, part: int = 1, parts: int = 1) -> None:
     whose = {
         **dict.fromkeys(_BY_UTTERANCE, lambda key: part_of.get(key, 0)),
         **dict.fromkeys(_BY_SPEAKER, lambda speaker: dealt.get(speaker, 0)),
-        **dict.fromkeys(_OF_ALL, lambda _: part),
         "canonical": lambda word: part_of.get(word.rpartition(".")[0], 0),
     }
     with atomic_directory(out) as folder:
         for name in (name for name in whose if (data / name).exists()):
             _take(data / name, folder / name, whose[name], part)
+        for name in (name for name in _OF_ALL if (data / name).exists()):
+            shutil.copyfile(data / name, folder / name)
         for table in data.glob("*.csv"):
             _take_rows(table, folder / table.name, part_of, part)
         _take_audio(data, folder / "wav.scp", part_of, part)
@@ -102,17 +104,16 @@ def _take_rows(source: Path, target: Path, part_of: Mapping[str, int], part: int
 
 def _take_audio(data: Path, target: Path, part_of: Mapping[str, int], part: int) -> None:
     """Copy wav.scp; what its paths mean does not depend on where it lies."""
-    own: Collection[str] = part_of
+    own = {key for key, owner in part_of.items() if owner == part}
     known: Collection[str] = part_of
     if (data / "segments").exists():
         spans = [(part_of[key], span.split()[0]) for _, key, span, _ in _entries(data / "segments")]
         own = {recording for owner, recording in spans if owner == part}
         known = {recording for _, recording in spans}
-
     with atomic_open(target) as stream:
         for number, key, name, _ in _entries(data / "wav.scp"):
             if key not in known:
                 raise InputError(_nobodys(data / "wav.scp", number, key))
-            if key in own and part_of.get(key, part) == part:
+            if key in own:
                 there = name if name.endswith("|") else find_audio(name, data)
                 stream.write(f"{key} {there}\n")
