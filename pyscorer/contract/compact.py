@@ -62,7 +62,7 @@ class SortedTable(Mapping[str, str]):
         """The place of a key; -1 if it is not there. Who asks in order is answered at once."""
         keys, place = self.keys_in_order, self._next
         if place >= len(keys) or keys[place] != key:
-            place = bisect_left(keys, key)  # type: ignore[type-var, arg-type]
+            place = bisect_left(keys, key)
             if place == len(keys) or keys[place] != key:
                 return -1
         self._next = place + 1
