@@ -10,6 +10,7 @@ ruleorder: split_data > prepare
 
 rule split_data:
     """A part of a split as published."""
+    group: "data"
     input:
         data=WORK / "prepared" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "prepared" / "{corpus}" / "{split}" / "lexicon.txt",
@@ -33,7 +34,7 @@ rule split_data:
 
 if "encode" in config:
 
-    # States are large: those of a part are pooled in the same job, and gone after it.
+    # States are large: those of a part are gone when they are pooled, on a cluster in one job (group).
     use rule encode as encode_part with:
         output:
             temp(WORK / "encoded" / "{corpus}" / "{split}" / "embed.scp"),
@@ -41,14 +42,10 @@ if "encode" in config:
             temp(WORK / "encoded" / "{corpus}" / "{split}" / "embed.ark"),
         wildcard_constraints:
             split=PART,
-        group:
-            "encoded"
 
     use rule pool_encoded as pool_encoded_part with:
         wildcard_constraints:
             split=PART,
-        group:
-            "encoded"
 
     ruleorder: encode_part > encode
     ruleorder: pool_encoded_part > pool_encoded
