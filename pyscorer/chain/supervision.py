@@ -87,6 +87,9 @@ class Normalization:
         self._destination, self._weight = graph.destination[order], graph.weight[order]
         self._final = graph.final
         self._start = graph.start
+        self._subsets: list[tuple[np.ndarray, np.ndarray]] = []
+        self._number: dict[bytes, int] = {}
+        self._steps: dict[tuple[int, int], tuple[int, float] | None] = {}
         self.forget()
 
     @classmethod
@@ -98,9 +101,7 @@ class Normalization:
         """Begin anew, once more than `above` subsets are known; their numbers mean nothing then."""
         if above and len(self._subsets) <= above:
             return
-        self._subsets = [(np.array([self._start]), np.zeros(1))]
-        self._number: dict[bytes, int] = {}
-        self._steps: dict[tuple[int, int], tuple[int, float] | None] = {}
+        self._subsets, self._number, self._steps = [(np.array([self._start]), np.zeros(1))], {}, {}
 
     def step(self, subset: int, pdf: int) -> tuple[int, float] | None:
         """The subset after `pdf` and the log-weight of the step; None if there is no such arc."""
