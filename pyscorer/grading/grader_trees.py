@@ -8,6 +8,7 @@ import torch
 
 from pyscorer.contract.labels import Labels, word_starts
 from pyscorer.contract.pooled import Selection
+from pyscorer.evaluation.metrics import pearson
 from pyscorer.grading.grader_inputs import STATES, GraderInputs, place_in_word
 from pyscorer.scoring.trees import Trees, boost
 
@@ -212,7 +213,7 @@ Scores = tuple[np.ndarray, np.ndarray, np.ndarray]
 def best_shares(network: Scores, trees: Scores, human: Scores) -> Shares:
     """Of each aspect the share of the trees with the least squared error.
 
-    Of what nobody scored, and of trees that tell nothing, 0. The scores are to be of speakers whom
+    0 of what nobody scored, and of trees that are no better than a constant. The scores are to be of speakers whom
     neither has heard.
     """
     u, w, p = (
@@ -227,7 +228,8 @@ def best_shares(network: Scores, trees: Scores, human: Scores) -> Shares:
 
 def _best_share(network: np.ndarray, trees: np.ndarray, human: np.ndarray) -> float:
     known = ~(np.isnan(human) | np.isnan(trees) | np.isnan(network))
-    if not known.any():
+    # Trees of too few rows are constants, which are the lower the better those left out are.
+    if not known.any() or not pearson(trees[known], human[known]) > 0:
         return 0.0
     step = (trees - network)[known].astype(float)
     error = (human - network)[known].astype(float)

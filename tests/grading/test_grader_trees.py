@@ -92,6 +92,9 @@ def test_the_share_of_the_trees_has_the_least_error_of_each_aspect() -> None:
     )
     assert shares[0] == pytest.approx((0.25, 1.0, 0.0)) and shares[1] == shares[0]
     assert shares[2] == (0.0,)
+    nothing_told = (np.zeros((4, 1)), np.zeros((4, 1)), np.zeros(4))
+    wrong = (np.ones((4, 1)), np.ones((4, 1)), np.ones(4))
+    assert best_shares(wrong, nothing_told, nothing_told) == ((0.0,), (0.0,), (0.0,))
     utterances, _, unknown = mixed((network, network, phones[0]), (trees, trees, phones[1]), shares)
     np.testing.assert_allclose(utterances[:, :2], human[:, :2])
     np.testing.assert_array_equal(unknown, phones[0])
