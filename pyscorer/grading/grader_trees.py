@@ -14,6 +14,8 @@ from pyscorer.scoring.trees import Trees, boost
 
 _SELDOM = 0.95
 """Share of equal scores from which on the others are detected."""
+_OF_UTTERANCES = {"max_iter": 120, "max_leaf_nodes": 8, "min_samples_leaf": 40}
+"""There are fewer of them than of words."""
 _SHARES = np.linspace(0, 1, 21)
 Shares = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
 """Of the trees in the mean with the network: of the aspects of utterances, of words, of phones."""
@@ -154,7 +156,7 @@ def fit_grader_trees(
             for y, weights in zip(targets, own, strict=True)
         ),
         tuple(
-            AspectTrees(fit_trees(chosen.utterances, y, seed, max_leaf_nodes=12))
+            AspectTrees(fit_trees(chosen.utterances, y, seed, **_OF_UTTERANCES))
             for y in labels.utterances[utterances].T
         ),
     )
@@ -213,8 +215,8 @@ Scores = tuple[np.ndarray, np.ndarray, np.ndarray]
 def best_shares(network: Scores, trees: Scores, human: Scores) -> Shares:
     """Of each aspect the share of the trees with the least squared error.
 
-    0 of what nobody scored, and of trees that are no better than a constant. The scores are to be of speakers whom
-    neither has heard.
+    0 of what nobody scored, and of trees that are no better than a constant. The scores are to be
+    of speakers whom neither has heard.
     """
     u, w, p = (
         tuple(
