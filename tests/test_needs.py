@@ -42,6 +42,8 @@ def test_data_that_are_yet_to_come_are_counted_where_they_were_prepared(tmp_path
     assert utterances([data]) == UNKNOWN and utterances(["utt2spk"]) == UNKNOWN
     dataset(tmp_path, 12, "prepared")
     assert utterances([data]) == 12
+    part = tmp_path / "mfcc13" / "corpus" / "train@2of5" / "feats.scp"
+    assert utterances([part]) == 3  # of a part that is not there yet, its share
     dataset(tmp_path, 0)
     assert utterances([data]) == 0
 

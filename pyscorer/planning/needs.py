@@ -157,11 +157,17 @@ def utterances(input: Iterable[str | Path]) -> int:
 def _lines(file: Path) -> int:
     """About how many lines a file has, by its first ones.
 
-    Of features that are not there yet, utterances of their data; of data, utterances prepared.
+    Of features that are not there yet, utterances of their data; of data, utterances prepared; of a
+    part of such, its share of the whole.
     """
     if not file.exists():
         *work, _, corpus, split, _ = ["", "", "", *file.parts]
         before = [Path(*work, made, corpus, split, "utt2spk") for made in ("data", "prepared")]
+        whole, _, part = split.partition("@")
+        if part and not any(path.exists() for path in before):
+            return math.ceil(
+                _lines(before[0].parents[1] / whole / "utt2spk") / int(part.rpartition("of")[2])
+            )
         file = next((path for path in before if path.exists()), file)
     try:
         with file.open("rb") as stream:

@@ -50,7 +50,7 @@ rule validate:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
     params:
-        results=RESULTS,
+        report=lambda w: PLAN.parts.report(f"{w.corpus}/{w.split}"),
         folders=folders("data", out=0),
         options=options("validate"),
     threads: NEEDS.threads("validate")
@@ -62,8 +62,7 @@ rule validate:
         BENCHMARKS / "validate" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer validate {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
-        " --report {params.results:q}/faults.{wildcards.corpus:q}.{wildcards.split:q}.csv"
-        " {params.options} 2>&1 | tee {log:q}"
+        " --report {params.report:q} {params.options} 2>&1 | tee {log:q}"
 
 
 rule label:
