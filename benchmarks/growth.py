@@ -1,8 +1,9 @@
 """Bytes that the first process of a stage holds for each utterance of its data.
 
-The peak of what Python and NumPy allocate, at two sizes of one dataset: some of its utterances,
-copied under new names, so that nothing but their number differs. Archives and audio are those of
-the finished run that is named; stages run in one process, each in one of its own.
+The peak of what Python and NumPy allocate, at several sizes of one dataset: some of its utterances,
+copied under new names, so that nothing but their number differs; and CPU time, which must not grow.
+Archives and audio are those of the finished run that is named; stages run in one process, each in
+one of its own.
 
     python benchmarks/growth.py work/speechocean762 speechocean762/test --table growth.csv
 """
@@ -11,8 +12,10 @@ import argparse
 import csv
 import multiprocessing
 import tempfile
+import time
 import tracemalloc
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -106,22 +109,32 @@ def calls(run: Path, made: Path) -> dict[str, Callable[[], None]]:
     }
 
 
-def _peak(run: Path, made: Path, stage: str, told: "multiprocessing.SimpleQueue[int]") -> None:
+@dataclass(frozen=True)
+class Used:
+    """What a process took."""
+
+    most: int
+    """Bytes allocated at a time."""
+    seconds: float
+    """Of CPU, which to count bytes makes slower; to be compared with each other."""
+
+
+def _measure(run: Path, made: Path, stage: str, told: "multiprocessing.SimpleQueue[Used]") -> None:
     tracemalloc.start()
     calls(run, made)[stage]()
-    told.put(tracemalloc.get_traced_memory()[1])
+    told.put(Used(tracemalloc.get_traced_memory()[1], time.process_time()))
 
 
-def peak(run: Path, made: Path, stage: str) -> int:
-    """Most bytes allocated at a time in a process that runs the stage."""
+def measure(run: Path, made: Path, stage: str) -> Used:
+    """What a process of its own takes for a stage."""
     context = multiprocessing.get_context("fork")
     told = context.SimpleQueue()
-    process = context.Process(target=_peak, args=(run, made, stage, told))
+    process = context.Process(target=_measure, args=(run, made, stage, told))
     process.start()
     process.join()
     if process.exitcode:
         raise SystemExit(f"{stage} failed")
-    return int(told.get())
+    return told.get()
 
 
 def main() -> None:
@@ -131,27 +144,24 @@ def main() -> None:
     parser.add_argument("dataset")
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--take", type=int, default=50)
-    parser.add_argument("--copies", type=int, nargs=2, default=[2, 20])
+    parser.add_argument("--copies", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--stages", nargs="+", default=STAGES)
     given = parser.parse_args()
+    sizes = [given.take * copies for copies in given.copies]
     with tempfile.TemporaryDirectory() as folder, given.table.open("w") as stream:
         table = csv.writer(stream, lineterminator="\n")
-        table.writerow(["stage", "utterances", "peak_mb", "bytes_an_utterance"])
+        heads = [f"{name}_{size}" for name in ("kilobytes", "ms_an_utterance") for size in sizes]
+        table.writerow(["stage", *heads, "bytes_an_utterance"])
         for copies in given.copies:
-            made = Path(folder) / str(copies)
-            write_copies(given.run, given.dataset, given.take, copies, made)
+            write_copies(given.run, given.dataset, given.take, copies, Path(folder) / str(copies))
         for stage in given.stages:
-            few, many = (peak(given.run, Path(folder) / str(c), stage) for c in given.copies)
-            number = given.take * (given.copies[1] - given.copies[0])
-            row = [
-                stage,
-                given.take * given.copies[1],
-                f"{many / 1e6:.1f}",
-                round((many - few) / number),
-            ]
-            table.writerow(row)
+            used = [measure(given.run, Path(folder) / str(c), stage) for c in given.copies]
+            slope = (used[-1].most - used[0].most) / (sizes[-1] - sizes[0])
+            times = [1000 * one.seconds / size for one, size in zip(used, sizes, strict=True)]
+            row = [stage, *(one.most // 1000 for one in used), *(f"{ms:.1f}" for ms in times)]
+            table.writerow([*row, round(slope)])
             stream.flush()
-            print(*row, flush=True)
+            print(*row, round(slope), flush=True)
 
 
 if __name__ == "__main__":
