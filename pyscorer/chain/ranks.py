@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import torch
 import torch.multiprocessing
 from torch import Tensor, distributed
+from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 from torch.nn import functional
 
 from pyscorer.errors import InputError
@@ -166,7 +167,8 @@ def joined(device: str, threads: int, rendezvous: str = "env://") -> Iterator[Ra
     torch gets its part of `threads` (0: of all cores of the machine), a process its own GPU.
     Raises InputError if there are more processes than GPUs.
     """
-    local, beside = (int(os.environ.get(k, d)) for k, d in (("LOCAL_RANK", 0), _BESIDE))
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if not under_launcher():
         torch.set_num_threads(threads or cores())
         yield Ranks(device=device)
@@ -187,20 +189,16 @@ def joined(device: str, threads: int, rendezvous: str = "env://") -> Iterator[Ra
     distributed.init_process_group(
         "nccl" if on_gpu else "gloo", init_method=rendezvous, rank=rank, world_size=size
     )
-    try:
-        yield Ranks(rank, size, device)
-    finally:
-        distributed.destroy_process_group()
-
-
-_BESIDE = ("LOCAL_WORLD_SIZE", 1)
+    yield Ranks(rank, size, device)
+    # Not after a fault: the others would complain of a lost connection before it has been told.
+    distributed.destroy_process_group()
 
 
 def spread(function: Callable[..., None], processes: int, *arguments: Any) -> None:
     """Run `function(*arguments, rendezvous)` in so many processes of this machine.
 
-    Each finds its rank in the environment, as torchrun sets it. Where one ends, all do; what the
-    first InputError says is raised here.
+    Each finds its rank in the environment, as torchrun sets it. Where one ends early, all do, and
+    what it says of bad input or of the machine is raised here.
     """
     context = torch.multiprocessing.get_context("spawn")
     faults = context.SimpleQueue()
@@ -210,10 +208,15 @@ def spread(function: Callable[..., None], processes: int, *arguments: Any) -> No
             torch.multiprocessing.spawn(
                 _as_rank, (processes, faults, function, *arguments, rendezvous), processes
             )
-        except torch.multiprocessing.ProcessException:
-            if faults.empty():
-                raise
-            raise InputError(faults.get()) from None
+        except (ProcessRaisedException, ProcessExitedException) as end:
+            if not faults.empty():
+                raise faults.get() from None
+            if getattr(end, "signal_name", None) == "SIGKILL":
+                raise InputError(
+                    f"one of {processes} processes was killed, most likely for want of memory: "
+                    "start fewer"
+                ) from None
+            raise
 
 
 def _as_rank(rank: int, size: int, faults: Any, function: Callable[..., None], *args: Any) -> None:
@@ -226,6 +229,6 @@ def _as_rank(rank: int, size: int, faults: Any, function: Callable[..., None], *
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         function(*args)
-    except InputError as error:
-        faults.put(str(error))
+    except (InputError, OSError, MemoryError) as error:
+        faults.put(error)
         raise SystemExit(2) from None
