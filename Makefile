@@ -5,7 +5,8 @@ CONFIG ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ENCODERS := .venv/.encoders
-SNAKEMAKE := PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
+# A killed run leaves its lock behind: removed here if nobody holds it, else the run stops.
+SNAKEMAKE := $(BIN)/python -m pyscorer.project.locks && PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
 .PHONY: run full grading bundle spoken acceptance sample test lint docs lock clean
 
