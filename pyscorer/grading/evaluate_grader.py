@@ -22,6 +22,7 @@ from pyscorer.grading.detection import (
     curve_rows,
     detection_rows,
     diagnosis_rows,
+    error_rate_rows,
     low_score_row,
     read_rivals,
     wrong,
@@ -176,8 +177,8 @@ def evaluate_grader(
     constant would get),
     groups.csv (utterances by age group and gender), speakers.csv (utterances with the speaker's
     other recordings known), ceiling.csv (one expert, and every grader, against the mean of the
-    other experts), and of the first grader detection.csv, curves.csv, confusions.csv (with
-    `learned_gop`) and diagnosis.csv (with `truth`).
+    other experts), and of the first grader detection.csv, curves.csv, confusions.csv and
+    error_rates.csv (with `learned_gop`) and diagnosis.csv (with `truth`).
     """
     if len(graders) != len(names):
         raise InputError(f"{len(graders)} graders, but {len(names)} names")
@@ -260,6 +261,7 @@ def _detection(
     threshold = detection_rows(test, train, (wanted,), below)[0]["threshold"]
     rivals = read_rivals(learned_gop)
     tables["confusions"] = confusion_rows(test, rivals, threshold, below)
+    tables["error_rates"] = error_rate_rows(test, rivals, threshold, truth)
     if truth is not None:
         tables["diagnosis"] = diagnosis_rows(test, rivals, truth, threshold)
     return tables

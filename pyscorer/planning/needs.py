@@ -29,7 +29,7 @@ class Need:
 
 
 NEEDS = {
-    "download": Need(300, 0, 0, 16, 100, start=300),
+    "download": Need(300, 0, 0, 4, 100, start=300),  # where Snakemake runs: few
     "prepare": Need(150, 8, 0.001, 8, 100),
     "validate": Need(150, 8, 0.005, 16, 20),
     "perturb": Need(150, 4, 0.006, 16, 120),
@@ -67,9 +67,14 @@ NEEDS = {
     "train_mixture": Need(2000, 0, 0, 8, start=600),
     "combine_experts": Need(2000, 0, 0, 8, 500, start=1200),
     "expert_tables": Need(2000, 0, 0, start=60),
+    "answer_features": Need(1000, 20, 0.01),
+    "judge_model": Need(2000, 0, 0, start=300),
+    "decoding_graph": Need(2000, 0, 0, start=120),
+    "export_vosk": Need(2000, 0, 0, start=120),
     "kaldi_train": Need(2000, 0, 0, 8, start=600),
 }
-"""Stages whose jobs are worth a thought; all others take what a profile gives to any job."""
+"""Stages whose jobs are worth a thought."""
+OTHER = Need(1500, 8, 0.05, start=300)
 
 UNKNOWN = 5000
 """Utterances of a dataset that is not there yet."""
@@ -127,7 +132,7 @@ class Needs:
         return None if self.gpu(stage) else name
 
     def _need(self, stage: str) -> Need:
-        need = NEEDS[stage]
+        need = NEEDS.get(stage, OTHER)
         if stage != "train_tdnnf":
             return need
         options = {k: v["default"] for k, v in all_options()[stage].items()}

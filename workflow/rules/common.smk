@@ -20,6 +20,7 @@ from pyscorer.planning.ctc import baseline_pools
 from pyscorer.planning.graders import recogniser
 from pyscorer.planning.needs import Needs
 from pyscorer.planning.plan import RECIPES, make_plan, tree_files
+from pyscorer.project.locks import hold
 
 # Commands call the `pyscorer` of the environment that Snakemake runs in, activated or not.
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])

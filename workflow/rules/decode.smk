@@ -23,6 +23,8 @@ rule decoding_graph:
     params:
         tree=TREE,
         options=options("decoding_graph", base=HEARING.graph_options),
+    resources:
+        **NEEDS.resources("decoding_graph"),
     log:
         LOGS / "decoding_graph.log",
     benchmark:
@@ -157,6 +159,8 @@ rule export_vosk:
     params:
         am=PLAN.acoustic.kaldi.parent if PLAN.acoustic.published else PLAN.acoustic.kaldi,
         folders=folders("feats"),
+    resources:
+        **NEEDS.resources("export_vosk"),
     log:
         LOGS / "export_vosk.log",
     benchmark:

@@ -56,6 +56,8 @@ rule judge_model:
         folders=folders("features", "experts", "mixture", *JUDGING.folders, out=0),
         files=files(*JUDGING.files),
         options=options("judge_model", JUDGING.options),
+    resources:
+        **NEEDS.resources("judge_model"),
     log:
         P_LOGS / "judge_model.log",
     benchmark:
