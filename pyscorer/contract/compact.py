@@ -58,6 +58,13 @@ class SortedTable(Mapping[str, str]):
         self._folder.append(number)
         self._names.append(name)
 
+    def share(self, other: "SortedTable") -> bool:
+        """Hold the keys of another table in common with it, if they are the same."""
+        if self.keys_in_order != other.keys_in_order:
+            return False
+        self.keys_in_order = other.keys_in_order
+        return True
+
     def find(self, key: str) -> int:
         """The place of a key; -1 if it is not there. Who asks in order is answered at once."""
         keys, place = self.keys_in_order, self._next

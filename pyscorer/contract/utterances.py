@@ -80,7 +80,7 @@ def _in_order(path: Path) -> _Utterances | None:
     tables: dict[str, SortedTable] = {}
     for name in names:
         table = read_sorted_table(path / name)
-        if table is None or table.keys_in_order != tables.get(names[0], table).keys_in_order:
+        if table is None or not table.share(tables.get(names[0], table)):
             return None
         tables[name] = table
     if segments:
@@ -88,9 +88,11 @@ def _in_order(path: Path) -> _Utterances | None:
         spans = tables["segments"]
         if any(spans.value(i).partition(" ")[0] not in recordings for i in range(len(spans))):
             return None
-    canonical: Mapping[str, str] | None = {}
+    canonical: SortedTable | None = SortedTable()
     if (path / "canonical").exists():
         canonical = _canonical(path / "canonical", tables.get("text", {}))
+        if canonical is not None:
+            canonical.share(tables[names[0]])
     return None if canonical is None else _Utterances(path, tables, canonical)
 
 

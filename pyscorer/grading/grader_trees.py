@@ -14,7 +14,7 @@ from pyscorer.scoring.trees import Trees, boost
 
 _SELDOM = 0.95
 """Share of equal scores from which on the others are detected."""
-_OF_UTTERANCES = {"max_iter": 120, "max_leaf_nodes": 8, "min_samples_leaf": 40}
+_OF_UTTERANCES: dict[str, Any] = {"max_iter": 120, "max_leaf_nodes": 8, "min_samples_leaf": 40}
 """There are fewer of them than of words."""
 _SHARES = np.linspace(0, 1, 21)
 Shares = tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]
