@@ -121,15 +121,18 @@ class Needs:
             minutes = _cpu_seconds(need, input) / 60 / min(threads, need.threads)
             return 5 * math.ceil(attempt * (10 + 3 * minutes) / 5)
 
-        return {"mem_mb": mem_mb, "runtime": runtime} | ({"gpu": 1} if self.gpu(stage) else {})
+        gpus = self.gpus(stage)
+        return {"mem_mb": mem_mb, "runtime": runtime} | ({"gpu": gpus} if gpus else {})
 
-    def gpu(self, stage: str) -> bool:
-        """Whether the configuration has a stage compute on a GPU."""
-        return str(stage_section(self.config, stage).get("device", "cpu")).startswith("cuda")
+    def gpus(self, stage: str) -> int:
+        """GPUs that the configuration has a stage compute on: one for each of its `processes`."""
+        section = stage_section(self.config, stage)
+        on_gpu = str(section.get("device", "cpu")).startswith("cuda")
+        return max(1, section.get("processes", 1)) if on_gpu else 0
 
     def group(self, stage: str, name: str) -> str | None:
         """Name of the job that several steps share; none where `stage` holds a GPU meanwhile."""
-        return None if self.gpu(stage) else name
+        return None if self.gpus(stage) else name
 
     def _need(self, stage: str) -> Need:
         need = NEEDS.get(stage, OTHER)
