@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# average_chain.sh DEN_FST HELDOUT_EGS ITERATION GPU OUT RAW...: the network of an iteration, of those of its jobs; the objective on held-out speakers
+# average_chain.sh DEN_FST HELDOUT_EGS ITERATION OUT RAW...: the network of an iteration, of those of its jobs; the objective on held-out speakers
 set -euo pipefail
 source "$(dirname "$0")/quote.sh"
-den=$1 heldout=$2 iteration=$3 gpu=$4 out=$5
-shift 5
+den=$1 heldout=$2 iteration=$3 out=$4
+shift 4
 probe() {
-  nnet3-chain-compute-prob --use-gpu="$gpu" --leaky-hmm-coefficient=0.1 --xent-regularize=0.1 "$1" "$den" \
+  nnet3-chain-compute-prob --leaky-hmm-coefficient=0.1 --xent-regularize=0.1 "$1" "$den" \
     "ark:nnet3-chain-merge-egs --minibatch-size=1:64 ark:$(quoted "$heldout") ark:- |" 2>&1
 }
 objective() { sed -n "s/.*log-probability for 'output' is \([^ ]*\) .*/\1/p" "$1"; }

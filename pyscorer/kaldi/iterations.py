@@ -26,6 +26,8 @@ DEFAULTS: dict[str, Any] = {
 """Options of the engine: what section `kaldi` of the configuration may replace."""
 JOINED = "acoustic_data"
 """Corpus of what several datasets or their copies are together."""
+NODES = ("output-xent", "prefinal-l")
+"""What of the network the scoring stages read: posteriors over pdfs, deep features."""
 _CONTEXT = {"paper": 25, "medium": 25, "small": 13}
 
 
@@ -178,6 +180,11 @@ class Training:
         """What the model gives at a node for each shard."""
         folder = self.root / "computed" / dataset
         return [folder / f"{shard}.{node}.scp" for shard in self.shards(dataset)]
+
+    def archives(self, dataset: str) -> list[Path]:
+        """The archives that these of all nodes point into."""
+        computed = (self.computed(dataset, node) for node in NODES)
+        return [scp.with_suffix(".ark") for scps in computed for scp in scps]
 
 
 def _environment(files: Mapping[str, Path]) -> str:

@@ -103,15 +103,11 @@ rule kaldi_average:
         temp(CHAIN / "networks" / "{iteration}.raw"),
     wildcard_constraints:
         iteration=r"[1-9]\d*",
-    params:
-        gpu=ENGINE["gpu"],
-    resources:
-        gpu=GPU,
     log:
         LOGS / "kaldi" / "average" / "{iteration}.log",
     shell:
         "{RECIPES:q}/average_chain.sh {input.den:q} {input.heldout:q} {wildcards.iteration}"
-        " {params.gpu} {output:q} {input.networks:q} 2>&1 | tee {log:q}"
+        " {output:q} {input.networks:q} 2>&1 | tee {log:q}"
 
 
 rule kaldi_combine:
@@ -186,6 +182,7 @@ rule kaldi_posteriors:
         model=CHAIN / "model" / "final.mdl",
         posteriors=lambda w: KALDI.computed(w.dataset, "output-xent"),
         embeddings=lambda w: KALDI.computed(w.dataset, "prefinal-l"),
+        read=lambda w: KALDI.archives(w.dataset),
     output:
         WORK / "deep" / "{dataset}" / "embed.scp",
         WORK / "deep" / "{dataset}" / "post.scp",
