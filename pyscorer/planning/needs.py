@@ -31,6 +31,7 @@ class Need:
 NEEDS = {
     "download": Need(300, 0, 0, 4, 100, start=300),  # where Snakemake runs: few
     "prepare": Need(150, 8, 0.001, 8, 100),
+    "split_data": Need(150, 8, 0.001),
     "validate": Need(150, 8, 0.005, 16, 20),
     "perturb": Need(150, 4, 0.006, 16, 120),
     "features": Need(150, 4, 0.006, 16, 120),
@@ -71,10 +72,20 @@ NEEDS = {
     "judge_model": Need(2000, 0, 0, start=300),
     "decoding_graph": Need(2000, 0, 0, start=120),
     "export_vosk": Need(2000, 0, 0, start=120),
-    "kaldi_train": Need(2000, 0, 0, 8, start=600),
+    "kaldi_lang": Need(500, 4, 0.005),
+    "kaldi_features": Need(300, 0, 0.02),
+    "kaldi_gmm": Need(500, 1, 0.2, 32, 300),
+    "kaldi_align": Need(500, 1, 0.1),
+    "kaldi_alignment": Need(300, 8, 0.005),
+    "kaldi_chain_graphs": Need(1000, 1, 0.02),
+    "kaldi_egs": Need(1000, 1, 0.2),
+    "kaldi_train": Need(1500, 0, 0, start=600),
+    "kaldi_average": Need(1500, 0, 0, start=100),
+    "kaldi_combine": Need(3000, 0, 0, start=600),
+    "kaldi_compute": Need(1000, 0, 0.2),
+    "kaldi_posteriors": Need(500, 4, 0.02),
 }
-"""Stages whose jobs are worth a thought."""
-OTHER = Need(1500, 8, 0.05, start=300)
+"""By stage; of those that count no utterances, the whole."""
 
 UNKNOWN = 5000
 """Utterances of a dataset that is not there yet."""
@@ -135,7 +146,7 @@ class Needs:
         return None if self.gpus(stage) else name
 
     def _need(self, stage: str) -> Need:
-        need = NEEDS.get(stage, OTHER)
+        need = NEEDS[stage]
         if stage != "train_tdnnf":
             return need
         options = {k: v["default"] for k, v in all_options()[stage].items()}
@@ -154,7 +165,7 @@ def utterances(input: Iterable[str | Path]) -> int:
     for name in _LISTS:
         if lists := [file for file in files if file.name == name]:
             return sum(map(_lines, lists))
-    return 0
+    return sum(_lines(file) for file in files if file.suffix == ".scp")  # shards of Kaldi's
 
 
 def _lines(file: Path) -> int:

@@ -23,6 +23,8 @@ rule split_data:
         parts=r"\d+",
     params:
         folders=folders("data", out=0),
+    resources:
+        **NEEDS.resources("split_data"),
     log:
         LOGS / "split_data" / "{corpus}" / "{split}@{part}of{parts}.log",
     benchmark:
