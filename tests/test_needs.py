@@ -111,4 +111,4 @@ def test_threads_reach_every_stage_that_has_processes(name):
 def test_no_rule_takes_all_that_a_machine_has():
     """Which a job of a cluster would ask for as well."""
     assert not [name for name, text in RULES.items() if "workflow.cores" in text]
-    assert not NEEDS.keys() - RULES.keys()
+    assert not NEEDS.keys() - RULES.keys() - STAGES.keys()

@@ -70,6 +70,6 @@ def test_a_run_by_the_profile_comes_to_its_end(name: str, tmp_path: Path):
 
 
 ASKED = {
-    "slurm": r"-A lab -p short -t 15 --mem 600 .*--cpus-per-task=1",
+    "slurm": r"-A lab -p .*-t 15 --mem 600 ",
     "cluster_generic": r"-pe smp 1 -l h_rss=600M,h_rt=900 ",
 }

@@ -32,6 +32,7 @@ NEEDS = {
     "download": Need(300, 0, 0, 4, 100, start=300),  # where Snakemake runs: few
     "prepare": Need(150, 8, 0.001, 8, 100),
     "split_data": Need(150, 8, 0.001),
+    "gather": Need(200, 4, 0.001),
     "validate": Need(150, 8, 0.005, 16, 20),
     "perturb": Need(150, 4, 0.006, 16, 120),
     "features": Need(150, 4, 0.006, 16, 120),

@@ -72,6 +72,8 @@ for FOLDER, (MAKERS, NAMES) in GATHERED.items():
         params:
             folders=folders("parts", out=0),
             reports=PLAN.parts.reports(FOLDER),
+        resources:
+            **NEEDS.resources("gather"),
         log:
             LOGS / f"gather_{FOLDER}" / "{dataset}.log",
         benchmark:
