@@ -76,6 +76,8 @@ STAGES = {
     "export_kaldi": "kaldi.export_kaldi",
     "kaldi_lang": "kaldi.lang",
     "kaldi_shards": "kaldi.shards",
+    "kaldi_gmm": "kaldi.gmm_systems",
+    "kaldi_align": "kaldi.gmm_alignment",
     "kaldi_alignment": "kaldi.outputs",
     "kaldi_network": "kaldi.export_kaldi",
     "kaldi_posteriors": "kaldi.outputs",
