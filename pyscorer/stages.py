@@ -22,6 +22,8 @@ STAGES = {
     "label": "corpora.label",
     "new_corpus": "corpora.new_corpus",
     "perturb": "corpora.perturb",
+    "split_data": "scatter.split_data",
+    "gather": "scatter.gather",
     "features": "alignment.features",
     "train_gmm": "alignment.train_gmm",
     "align": "alignment.align",

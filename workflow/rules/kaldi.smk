@@ -23,6 +23,7 @@ ruleorder: import_kaldi_gmm > train_gmm
 
 
 rule kaldi_lang:
+    localrule: True
     input:
         data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
         lexicon=WORK / "data" / CORPUS / "{split}" / "lexicon.txt",
@@ -40,6 +41,7 @@ rule kaldi_lang:
 
 rule kaldi_shards:
     """Speakers of the acoustic model's last shard are held out, to measure the network on."""
+    localrule: True
     input:
         lang=DATA / "wav.scp",
         spk2utt=DATA / "spk2utt",
@@ -116,6 +118,7 @@ rule kaldi_alignment:
 
 rule import_kaldi_gmm:
     """Monophones for the stages that read a final.npz: gop, bundle."""
+    localrule: True
     input:
         model=KALDI.final("mono"),
         tree=K / "mono" / "tree",

@@ -66,6 +66,7 @@ rule kaldi_chain_graphs:
 
 
 rule kaldi_network:
+    localrule: True
     input:
         CHAIN / "0.trans_mdl",
     output:
@@ -119,8 +120,9 @@ rule kaldi_train:
         shift=lambda w: KALDI.shift(w.iteration),
         rate=lambda w: KALDI.learning_rate(w.iteration),
         seed=lambda w: config["seed"] + int(w.iteration),
-    threads: workflow.cores
+    threads: NEEDS.threads("kaldi_train")
     resources:
+        **NEEDS.resources("kaldi_train"),
         gpu=GPU,
     log:
         LOGS / "kaldi" / "train.{iteration}.log",
@@ -161,6 +163,7 @@ rule kaldi_combine:
 
 rule kaldi_model:
     """The trained model for the stages that read a final.pt: decode, bundle, score, report."""
+    localrule: True
     input:
         CHAIN / "model" / "final.mdl",
     output:
