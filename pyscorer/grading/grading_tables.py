@@ -15,8 +15,9 @@ def write_grading_tables(out: Path, tables: Mapping[str, Rows], scales: Scales) 
 
     summary.md (test) and out_of_fold.md (train, by graders that did not learn from the speaker): of
     all graders. ensemble.md: the first grader in full. experts.md: it and one expert, against the
-    mean of the other experts. low.md: detection of low scores by all graders. wrong.md: that of
-    wrong phones by the first, at several precisions. strings.md: phone error rates.
+    mean of the other experts. others.md: it, with the speaker's other recordings known. low.md:
+    detection of low scores by all graders. wrong.md: that of wrong phones by the first, at several
+    precisions. strings.md: phone error rates.
     """
     results, low = tables.get("results", []), tables.get("low_scores", [])
     if not results:
@@ -27,6 +28,7 @@ def write_grading_tables(out: Path, tables: Mapping[str, Rows], scales: Scales) 
         "out_of_fold": summary(results, scales, "out_of_fold"),
         "ensemble": _ensemble([r for r in results if r["grader"] == first]),
         "experts": _experts(tables.get("ceiling", []), first),
+        "others": _others([r for r in tables.get("speakers", []) if r["grader"] == first]),
         "low": _low(low),
         "wrong": _wrong(tables.get("detection", [])),
         "strings": _strings(tables.get("error_rates", [])),
@@ -98,6 +100,13 @@ def _experts(ceiling: Rows, first: str) -> str:
             for r in ceiling
         ),
     )
+
+
+def _others(speakers: Rows) -> str:
+    head = ["", "one recording", "with the speaker's others", "share of the own"]
+    columns = ("pcc", "pcc_with_other_recordings", "own_share")
+    lines = ([r["aspect"], *(_number(r[column]) for column in columns)] for r in speakers)
+    return _table(head, lines)
 
 
 def _low(low: Rows) -> str:
