@@ -30,6 +30,7 @@ STAGES = {
     "scale_alignment": "alignment.scale_alignment",
     "textgrids": "alignment.textgrid",
     "chain_graphs": "chain.chain_graphs",
+    "egs": "chain.egs_files",
     "train_tdnnf": "chain.train_tdnnf",
     "export": "chain.export",
     "encode": "pretrained.encode",
