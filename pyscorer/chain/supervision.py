@@ -299,10 +299,9 @@ def _compose(graph: NumeratorGraph, normalization: Normalization) -> NumeratorGr
     time = np.zeros(len(graph.final), dtype=np.int64)
     time[graph.destination] = graph.frame + 1
     source, destination, pdf = (np.ascontiguousarray(table[kept, i]) for i in range(3))
-    origin_state = np.array([state for state, _ in pairs])
     return NumeratorGraph(
         graph.frames,
-        time[origin_state[source]],
+        time[np.array([state for state, _ in pairs])[source]],
         renumbered[source],
         renumbered[destination],
         pdf,

@@ -5,9 +5,10 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, astuple, dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,8 @@ import torch
 
 from pyscorer.chain.acoustic_model import AcousticModel, save_model
 from pyscorer.chain.augment import Augmentation
-from pyscorer.chain.egs import (
-    Chunk,
-    EgsSource,
-    Examples,
-    Utterance,
-    plan_epoch,
-    prepare,
-)
+from pyscorer.chain.egs import Chunk, EgsSource, Examples, plan_windows, prepare
+from pyscorer.chain.egs_files import Corpus, Listed
 from pyscorer.chain.objectives import objective_of
 from pyscorer.chain.orthonormal import constrain_orthonormal, orthonormal_weights
 from pyscorer.chain.ranks import Ranks, Share
@@ -70,15 +65,14 @@ class Training:
         tree: ContextTree,
         graphs: Path,
         out: Path,
-        training: list[Utterance],
-        heldout: list[Utterance],
+        training: Corpus,
+        heldout: Corpus,
     ) -> None:
         self.ranks, self.options, self.out = ranks, options, out
         self.training, self.heldout = training, heldout
-        spoken = [(u.key, u.speaker, u.segments) for u in (*training, *heldout)]
         lfmmi = options.objective == "lfmmi"
         graph = (graphs / ("normalization.fst" if lfmmi else "tree.json")).read_bytes()
-        self.data = hashlib.sha256(graph + repr(spoken).encode()).hexdigest()
+        self.data = _digest(graph, training, heldout)
         self.pdf_to_phone = pdf_to_phone(tree)
         torch.manual_seed(options.seed)
         sizes: dict[str, Any] = dict(SIZES[options.network])
@@ -86,7 +80,8 @@ class Training:
         self.model = Tdnnf(config).to(ranks.device)
         self.averaged = Tdnnf(config).to(ranks.device).eval()
         self.averaged.load_state_dict(self.model.state_dict())
-        self.source = EgsSource.read(graphs, [*training, *heldout], self.model.context, lfmmi)
+        listed = (u for c in (training, heldout) if isinstance(c, Listed) for u in c.utterances)
+        self.source = EgsSource.read(graphs, listed, self.model.context, lfmmi)
         self.objective = objective_of(replace(options, device=ranks.device), graphs, tree.num_pdfs)
         self.trained = trained = [p for p in self.model.parameters() if p.requires_grad]
         matrices, vectors = ([p for p in trained if (p.ndim > 1) == wide] for wide in (True, False))
@@ -166,26 +161,25 @@ class Training:
 
     def train(self) -> None:
         """Go through the epochs that are left; writes checkpoints and log.csv."""
-        options = self.options
-        plan = self._plan()
+        options, ranks = self.options, self.ranks
         # Every epoch has about as many minibatches; the schedule needs a number before the end.
-        total = len(plan) * options.epochs
+        total = sum(1 for _ in self._plan(0)) * options.epochs
         saved = time.monotonic()
         with progress_bar(
             total=total,
             initial=self.step,
             desc="train_tdnnf",
             unit="step",
-            disable=not self.ranks.first,
+            disable=not ranks.first,
         ) as progress:
             while self.epoch < options.epochs:
                 # Ranks take equal steps; still, one machine's last digit must not become two.
-                self.ranks.agree([*self.model.state_dict().values()])
-                batches = plan[self.step_in_epoch :]
-                examples = self._examples([self.ranks.share(len(b)).of(b) for b in batches])
+                ranks.agree([*self.model.state_dict().values()])
+                batches = islice(self._plan(self.epoch), self.step_in_epoch, None)
+                shared = ((share := ranks.share(len(b)), share.of(b)) for b in batches)
                 began = time.monotonic()
-                for batch, whole in zip(examples, map(len, batches), strict=True):
-                    self._train_step(batch, self.ranks.share(whole), min(self.step / total, 1.0))
+                for share, batch in self._prepared(shared):
+                    self._train_step(batch, share, min(self.step / total, 1.0))
                     self.step += 1
                     self.step_in_epoch += 1
                     now = time.monotonic()
@@ -197,22 +191,24 @@ class Training:
                         objf=f"{self.sums.objective / max(self.sums.frames, 1):.4f}",
                         refresh=False,
                     )
-                    if self.ranks.first and now - saved > 60 * options.checkpoint_minutes:
+                    if ranks.first and now - saved > 60 * options.checkpoint_minutes:
                         self.save_checkpoint()
                         saved = time.monotonic()
                 self._end_epoch()
-                if self.ranks.first:
+                if ranks.first:
                     self.save_checkpoint()
                 saved = time.monotonic()
-                plan = self._plan()
 
-    def _plan(self) -> list[list[Chunk]]:
-        rng = np.random.default_rng([self.options.seed, 1, self.epoch])
-        options = self.options
-        return plan_epoch(self.training, options.chunk_width, options.minibatch, rng, options.tempo)
+    def _plan(self, epoch: int) -> Iterator[list[Chunk]]:
+        options, seed = self.options, self.options.seed
+        windows = self.training.windows(np.random.default_rng([seed, 2, epoch]))
+        rng = np.random.default_rng([seed, 1, epoch])
+        return plan_windows(windows, options.chunk_width, options.minibatch, rng, options.tempo)
 
-    def _examples(self, plan: Sequence[list[Chunk]]) -> Iterator[Examples]:
-        return shared_map(prepare, self.source, plan, max(1, self.options.workers))
+    def _prepared(
+        self, batches: Iterable[tuple[Share, list[Chunk]]]
+    ) -> Iterator[tuple[Share, Examples]]:
+        return shared_map(_prepare, self.source, batches, max(1, self.options.workers))
 
     def _train_step(self, batch: Examples, share: Share, progress: float) -> None:
         options, ranks = self.options, self.ranks
@@ -290,8 +286,10 @@ class Training:
     def evaluate(self) -> _Sums:
         """Objective of the averaged model on the held-out speakers, without regularisers."""
         sums, options, ranks = _Sums(), self.options, self.ranks
-        plan = plan_epoch(self.heldout, options.chunk_width, options.minibatch, None)
-        for batch in self._examples(plan[ranks.rank :: ranks.size]):
+        windows = self.heldout.windows(None)
+        plan = plan_windows(windows, options.chunk_width, options.minibatch, None)
+        own = islice(plan, ranks.rank, None, ranks.size)
+        for _, batch in self._prepared((Share(0, len(b), len(b)), b) for b in own):
             reached = self.objective(self.averaged, batch, None)
             sums.add(reached.objective, reached.xent, reached.frames, batch.input_frames)
         return _Sums(*ranks.sums(list(astuple(sums))))
@@ -306,7 +304,7 @@ class Training:
             "parameters": self.model.num_parameters(),
             "epoch": self.best["epoch"],
             "valid_objf": self.best["objective"],
-            "heldout_speakers": sorted({u.speaker for u in self.heldout}),
+            "heldout_speakers": sorted(self.heldout.speakers),
         }
         model = AcousticModel(self.averaged.cpu().eval(), self.pdf_to_phone, facts)
         save_model(self.out / "final.pt", model)
@@ -314,6 +312,20 @@ class Training:
         log.info(
             "best epoch %d: held-out objective %.4f", self.best["epoch"], self.best["objective"]
         )
+
+
+def _prepare(source: EgsSource, task: tuple[Share, list[Chunk]]) -> tuple[Share, Examples]:
+    share, chunks = task
+    return share, prepare(source, chunks)
+
+
+def _digest(graph: bytes, *corpora: Corpus) -> str:
+    """What tells a graph and the utterances to learn from and to hold out from others."""
+    told = hashlib.sha256(graph)
+    for number, entry in enumerate(entry for corpus in corpora for entry in corpus.told()):
+        told.update((b", " if number else b"[") + entry)
+    told.update(b"]")
+    return told.hexdigest()
 
 
 def _recorded(options: TrainingOptions) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -256,6 +257,26 @@ def read_vectors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
 def read_integers(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (key, int32 vector); as `read_matrices`."""
     return _read(path, "integers")
+
+
+@lru_cache(maxsize=256)
+def _kept_open(ark: Path, process: int) -> io.BufferedReader:
+    return ark.open("rb")
+
+
+def read_matrix_at(ark: Path, offset: int, key: str) -> np.ndarray:
+    """The matrix of `key` at its place in an archive, which stays open for the next one.
+
+    Raises InputError if there is none.
+    """
+    try:
+        stream = _kept_open(ark, os.getpid())  # a forked process would share the place in the file
+        stream.seek(offset)
+        return read_value(stream, "matrix")
+    except (EOFError, ValueError, OSError) as error:
+        raise InputError(
+            f"{ark}: {key}: no matrix at byte {offset}: {error}; run the stage that made it again"
+        ) from None
 
 
 class Matrices:

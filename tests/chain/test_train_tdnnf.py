@@ -12,13 +12,14 @@ import torch
 
 from pyscorer.chain.acoustic_model import embed_features, load_model
 from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
+from pyscorer.chain.egs_files import egs
 from pyscorer.chain.schedule import TrainingOptions, dropout_at
 from pyscorer.chain.train_tdnnf import train_tdnnf
 from pyscorer.chain.training import Training
 from pyscorer.chain.tree import monophone_tree, pdf_to_phone
 from pyscorer.contract.archives import Matrices, write_archive
 from pyscorer.contract.ctm import Segment, read_ctm, write_ctm
-from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
+from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, write_data_dir
 from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import InputError
 
@@ -61,9 +62,18 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(toy: Path, out: Path, graphs: str = "graphs", **changes: object) -> None:
+def run(
+    toy: Path,
+    out: Path,
+    graphs: str = "graphs",
+    ali: Path | None = None,
+    egs: tuple[Path, ...] = (),
+    **changes: object,
+) -> None:
     options = TrainingOptions(**(OPTIONS | changes))
-    train_tdnnf([toy / "data"], [toy / "feats"], [toy / "ali"], toy / graphs, out, options)
+    listed = {} if egs else {"data": (toy / "data",), "feats": (toy / "feats",)}
+    listed |= {} if egs else {"ali": (ali or toy / "ali",)}
+    train_tdnnf(toy / graphs, out, options, egs=egs, **listed)
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -193,6 +203,33 @@ def test_inner_layers_in_bfloat16_learn_nearly_the_same(toy: Path, trained: Path
     assert model.training["options"]["precision"] == "bfloat16"
 
 
+@pytest.fixture(scope="module")
+def stored(toy: Path) -> tuple[Path, ...]:
+    """The same utterances as egs files: of two speakers, and of the three others."""
+    folders = []
+    for part, speakers in enumerate([("s0", "s3"), ("s1", "s2", "s4")]):
+        data = read_data_dir(toy / "data")
+        own = {k: u for k, u in data.utterances.items() if u.speaker in speakers}
+        write_data_dir(toy / f"data{part}", DataDir(own))
+        folders.append(toy / f"egs{part}")
+        egs(toy / f"data{part}", toy / "feats", toy / "ali", folders[-1], seed=part)
+    return tuple(folders)
+
+
+def test_from_egs_files_of_a_window_comes_the_same_model(
+    toy: Path, trained: Path, stored: tuple[Path, ...]
+):
+    run(toy, toy / "from-egs", egs=stored)
+    assert same_model(trained, toy / "from-egs")
+
+
+def test_egs_files_or_what_they_are_made_of(toy: Path, stored: tuple[Path, ...]):
+    with pytest.raises(InputError, match="give data, feats and ali, or egs in their place"):
+        train_tdnnf(toy / "graphs", toy / "none", TrainingOptions())
+    with pytest.raises(InputError, match=r"egs: s0-0 is in two of the directories"):
+        run(toy, toy / "none", egs=(*stored, stored[0]))
+
+
 def test_killed_and_started_again_it_ends_with_the_same_model(toy: Path, trained: Path):
     out = toy / "killed"
     flags = [
@@ -281,9 +318,8 @@ def test_checkpoint_of_other_options_is_refused(toy: Path, monkeypatch: pytest.M
     (toy / "realigned").mkdir()
     ctm = (toy / "ali" / "phones.ctm").read_text().replace(" AA", " B", 1)
     (toy / "realigned" / "phones.ctm").write_text(ctm)
-    given = ([toy / "data"], [toy / "feats"], [toy / "realigned"], toy / "graphs")
     with pytest.raises(InputError, match="other data; delete it"):
-        train_tdnnf(*given, out, TrainingOptions(**(OPTIONS | {"epochs": 1})))
+        run(toy, out, ali=toy / "realigned", epochs=1)
     (out / "checkpoint.pt").write_bytes(b"PK")
     with pytest.raises(InputError, match="damaged"):
         run(toy, out, epochs=1)
@@ -294,14 +330,7 @@ def test_features_that_do_not_match_the_alignment_are_named(toy: Path, tmp_path:
     (tmp_path / "ali").mkdir()
     (tmp_path / "ali" / "phones.ctm").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(InputError, match=r"s4-3: \d+ frames of features, \d+ of alignment"):
-        train_tdnnf(
-            [toy / "data"],
-            [toy / "feats"],
-            [tmp_path / "ali"],
-            toy / "graphs",
-            tmp_path / "out",
-            TrainingOptions(**OPTIONS),
-        )
+        run(toy, tmp_path / "out", ali=tmp_path / "ali")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 of it beside the torch engine."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -23,11 +24,47 @@ def test_the_rules_join_up_from_the_corpus_to_the_report(tmp_path: Path):
     fake_programs(tmp_path / "bin")
     counts = dry_run(tmp_path, "report", "recognition", "--quiet", "rules", engine="kaldi").counts
     assert counts["kaldi_egs"] == 4 + 1 and counts["kaldi_combine"] == 1
-    assert counts["kaldi_accumulate"] == 4 * (40 + 3 * 34)
-    assert counts["kaldi_mllt"] == counts["kaldi_fmllr"] / 4 == 4
-    assert counts["kaldi_train"] == 4 * 10
+    assert counts["kaldi_gmm"] == 4  # a system is one job
+    assert counts["kaldi_align"] == 4 * 3 and counts["kaldi_compute"] == 4 * 2
+    assert counts["kaldi_train"] == counts["kaldi_average"] == 4 * 10
     assert counts["decode"] == counts["import_kaldi_gmm"] == counts["kaldi_model"] == 1
     assert not counts.keys() & {"train_gmm", "align", "chain_graphs", "train_tdnnf", "export"}
+
+
+def test_a_hundred_shards_are_hundreds_of_jobs(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    kaldi = {"jobs": 100, "epochs": 4, "num_jobs_initial": 3, "num_jobs_final": 16}
+    planned = dry_run(tmp_path, "report", engine="kaldi", kaldi=kaldi)
+    assert planned.counts["total"] < 1000
+    trained = [c for c in planned.commands if "train_chain.sh" in c]
+    assert len(trained) == planned.counts["kaldi_train"] == pytest.approx(400, abs=16)
+    first = [c for c in trained if "/networks/0.raw" in c]
+    assert len(first) == 3 and len({*re.findall(r"egs/(\d+)", " ".join(first))}) == 3
+    averaged = [c for c in planned.commands if "average_chain.sh" in c]
+    assert sum(c.count(".raw") for c in averaged) == len(averaged) + len(trained)
+
+
+def test_any_datasets_are_learnt_with_copies_at_other_speeds_and_volumes(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    kaldi = {"jobs": 2, "speeds": [0.9, 1.1], "volumes": True, "dropout": "0,0.3,0"}
+    datasets = ["sample/native", "librispeech/dev-clean"]
+    planned = dry_run(tmp_path, "report", engine="kaldi", acoustic_data=datasets, kaldi=kaldi)
+    assert planned.counts["kaldi_perturb"] == 4
+    langs = [c for c in planned.commands if "pyscorer kaldi_lang" in c]
+    learnt = next(c for c in langs if "acoustic_data/perturbed" in c)
+    assert learnt.count("/utt2spk") == 0 and "--volumes" in learnt
+    for part in ("data/sample/native", "data/librispeech/dev-clean",
+                 "kaldi/sp0.9/sample/native", "kaldi/sp1.1/librispeech/dev-clean"):  # fmt: skip
+        assert f"/{part} " in learnt and f"/{part}/lexicon.txt" in learnt
+    plain = next(c for c in langs if "acoustic_data/plain" in c)
+    assert "/sp0.9/" not in plain and "--no-volumes" in plain
+    systems = [c for c in planned.commands if "pyscorer kaldi_gmm" in c]
+    assert len(systems) == 4 and all("mfcc13/acoustic_data/plain/001.scp" in c for c in systems)
+    graphs = next(c for c in planned.commands if "chain_graphs.sh" in c)
+    assert "ali/acoustic_data/perturbed/001/tree_stats" in graphs
+    trained = [c for c in planned.commands if "train_chain.sh" in c]
+    assert all("set-dropout-proportion name=*" in c for c in trained)
+    assert any("kaldi_network" in c and "--dropout" in c for c in planned.commands)
 
 
 def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
@@ -37,8 +74,13 @@ def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
     assert "engine kaldi: not on PATH: gmm-est" in planned.text
 
 
-SCRIPTS = sorted({p.stem for p in (ROOT / "kaldi_recipes").glob("*.sh")} - {"lib", "quote"})
-NUMBERS = {"train_chain": (2, 3, 4, 5), "combine_chain": (4, 5), "export": (3, 4)}
+SCRIPTS = sorted(
+    {p.stem for p in (ROOT / "kaldi_recipes").glob("*.sh")} - {"lib", "quote", "input"}
+)
+NUMBERS = {
+    "train_chain": (3, 4, 5, 6, 7, 8, 9, 10), "combine_chain": (4, 5), "export": (2, 3),
+    "average_chain": (2,),
+}  # fmt: skip
 UGLY = "a b&c 'd\" $HOME;é%"
 LISTS = {"chain_graphs": 3, "combine_chain": 1}
 """Arguments that are no paths, and those that are several, already quoted."""
