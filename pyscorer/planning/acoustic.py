@@ -94,7 +94,8 @@ class Acoustic:
             return []
         files = self.files
         if self.of_kaldi_engine:  # of which nothing is there yet
-            return [files.mdl, self.named / "cmvn_opts", self.named / "extractor" / "final.ie"]
+            folder = files.mdl.parent
+            return [files.mdl, folder / "cmvn_opts", folder / "extractor" / "final.ie"]
         own = [files.mdl, files.mfcc_conf, self._path("phones") or files.phones]
         own += [files.global_cmvn, files.online_cmvn, self.phone_map]
         found = [path for path in own if path is not None]
