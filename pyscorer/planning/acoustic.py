@@ -37,7 +37,7 @@ class Acoustic:
     @property
     def of_kaldi_engine(self) -> bool:
         """Whether the kaldi engine trains it, with i-vectors: of another wiring than our own."""
-        own = self.config["engine"] == "kaldi" and "acoustic_model" not in self.config
+        own = self.config.get("engine") == "kaldi" and "acoustic_model" not in self.config
         return own and bool(self.config.get("kaldi", {}).get("ivectors"))
 
     @cached_property
