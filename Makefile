@@ -5,7 +5,8 @@ CONFIG ?=
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 ENCODERS := .venv/.encoders
-SNAKEMAKE := PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
+# A killed run leaves its lock behind: removed here if nobody holds it, else the run stops.
+SNAKEMAKE := $(BIN)/python -m pyscorer.project.locks && PATH="$$PWD/$(BIN):$$PATH" $(BIN)/snakemake --cores $(CORES)
 
 .PHONY: run full grading bundle spoken acceptance sample test lint docs lock clean
 
@@ -51,9 +52,10 @@ $(ENCODERS): $(INSTALLED)
 	$(BIN)/pip install --editable '.[whisper,whisper-base]'
 	touch $@
 
-docs: $(INSTALLED)  ## What is derived from code: the options' schema and table, answers to bad input
+docs: $(INSTALLED)  ## What is derived: the options' schema and table, answers to bad input, README's figures
 	$(BIN)/python -m pyscorer.describe
 	PYSCORER_WRITE=1 $(BIN)/pytest -q tests/test_bad_input.py
+	$(BIN)/pyscorer quote --results docs --document README.md
 
 lock:  ## Freeze what .venv holds
 	$(BIN)/pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/' > requirements.lock

@@ -33,7 +33,7 @@ from pyscorer.chain.orthonormal import constrain_orthonormal, orthonormal_weight
 from pyscorer.chain.schedule import TrainingOptions
 from pyscorer.chain.supervision import NumeratorGraph, batch_numerators
 from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
-from pyscorer.chain.train_tdnnf import ORTHONORMAL_EVERY
+from pyscorer.chain.training import ORTHONORMAL_EVERY
 from pyscorer.chain.tree import read_tree
 from pyscorer.contract.archives import write_archive
 from pyscorer.contract.ctm import Segment, write_ctm

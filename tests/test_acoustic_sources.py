@@ -17,8 +17,7 @@ from snakemake.utils import update_config
 from pyscorer.chain.acoustic_model import AcousticModel, save_model
 from pyscorer.chain.export import ExportOptions, export
 from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
-from pyscorer.chain.train_tdnnf import pdf_to_phone
-from pyscorer.chain.tree import monophone_tree, write_tree
+from pyscorer.chain.tree import monophone_tree, pdf_to_phone, write_tree
 from pyscorer.contract.archives import Matrices, write_archive
 from pyscorer.contract.ctm import Segment, write_ctm
 from pyscorer.contract.files import write_table

@@ -1,6 +1,7 @@
 """Which room may know which: every module imports its own room or an earlier layer."""
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
@@ -13,7 +14,7 @@ LAYERS = (
     {"lexicon"},
     {"evaluation", "alignment", "corpora"},
     {"chain", "pretrained", "scoring"},
-    {"measures", "kaldi", "pronunciation", "grading"},
+    {"measures", "kaldi", "pronunciation", "grading", "scatter"},
     {"recognition", "proficiency"},
     {"answers"},
     {"feedback"},
@@ -82,3 +83,11 @@ def test_no_file_name_stands_in_two_rooms():
 @pytest.mark.parametrize("name", MODULES)
 def test_a_file_can_be_read_in_one_sitting(name):
     assert len(MODULES[name].read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+def test_contributing_lists_the_rooms_from_the_ground_up():
+    table = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    listed = re.findall(r"`(\w+)`", " ".join(rows))
+    assert set(listed) == set(LAYER)
+    assert [LAYER[room] for room in listed] == sorted(LAYER.values())

@@ -68,6 +68,21 @@ def test_a_run_killed_in_any_stage_resumes_and_ends_the_same(whole, tmp_path):
         assert (tmp_path / path).read_text() == (whole / path).read_text()
 
 
+def test_in_parts_of_whole_speakers_the_run_ends_the_same(whole, tmp_path):
+    finish(tmp_path, overlay={"shards": 3})
+    made = tmp_path / "work" / "sample" / "ali" / "sample"
+    assert len([path for path in made.iterdir() if "@" in path.name]) == 9
+    same = [
+        *(f"results/sample/tables/{name}.csv" for name in ("results", "groups", "errors")),
+        *(f"results/sample/faults.sample.{split}.csv" for split in ("train", "test")),
+        *(f"work/sample/{name}" for name in ("scorers/deep/scores.csv", "tdnnf/final.pt")),
+        *(f"work/sample/{folder}/sample/train/segments.csv" for folder in ("pool", "gop")),
+        *(f"work/sample/ali/sample/native/{name}.ctm" for name in ("phones", "words")),
+    ]
+    for file in same:
+        assert (tmp_path / file).read_bytes() == (whole / file).read_bytes(), file
+
+
 def test_the_bundle_scores_one_recording(whole):
     wav = next((whole / "work" / "sample" / "corpora").rglob("*.wav"))
     text = whole / "work" / "sample" / "data" / "sample"

@@ -1,7 +1,9 @@
 """What the rules ask of a configuration: files, options, and what stops a run at its start."""
 
 import copy
+import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -21,6 +23,7 @@ from pyscorer.planning.commands import (
 )
 from pyscorer.planning.ctc import baseline_pools, check_ctc
 from pyscorer.planning.graders import Graders, recogniser
+from pyscorer.planning.parts import Parts
 from pyscorer.planning.plan import Corpora, kaldi_training, make_plan, tree_files
 from pyscorer.planning.responses import find_responses
 from pyscorer.planning.rows import Rows
@@ -534,6 +537,47 @@ def test_two_recognisers_must_be_two(monkeypatch):
         make_plan(spoken({"second": "own"}))
     with pytest.raises(InputError, match="engine kaldi: only the torch engine"):
         make_plan(spoken(engine="kaldi"))
+
+
+def parts(**sections):
+    config = configured(**sections)
+    return Parts(config, resolve_run(config))
+
+
+def test_all_datasets_or_those_named_go_in_parts():
+    assert parts().numbers == parts(shards=1).numbers == {}
+    assert parts(shards=2).numbers == {"sample/train": 2, "sample/test": 2, "sample/native": 2}
+    named = parts(shards={"sample/native": 12, "sample/test": 1})
+    assert named.numbers == {"sample/native": 12}
+    assert re.fullmatch(named.pattern, "heard-sample/native")
+    assert not re.fullmatch(named.pattern, "sample/native@1of12")
+    assert not re.fullmatch(named.pattern, "sample/test")
+
+
+def test_a_stage_of_the_whole_reads_what_it_wrote_of_the_parts():
+    of_native = SimpleNamespace(dataset="sample/native")
+    two = parts(shards={"sample/native": 2})
+    assert two.gathered("mfcc13")(of_native) == [
+        WORK / "mfcc13" / "sample" / f"native@{part}of2" / "feats.scp" for part in (1, 2)
+    ]
+    assert two.reports("mfcc13")(of_native) == ""
+    assert two.reports("data")(of_native) == (
+        "--reports work/sample/faults/faults.sample.native@1of2.csv "
+        "work/sample/faults/faults.sample.native@2of2.csv "
+        "--report results/sample/faults.sample.native.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sections", "message"),
+    [
+        ({"shards": {"sample/dev": 2}}, "shards.sample/dev: no dataset of this run: sample/train"),
+        ({"shards": 2, "engine": "kaldi"}, "shards: engine kaldi has shards of its own"),
+    ],
+)
+def test_parts_that_cannot_be_are_refused(sections, message):
+    with pytest.raises(InputError, match=message):
+        parts(**sections).check()
 
 
 def test_a_plan_has_what_the_configuration_has_sections_for():

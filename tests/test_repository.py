@@ -64,6 +64,8 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
     assert rules - targets - again - recipes <= set(STAGES)
     on_demand = {
+        "gather",  # in the rules gather_<folder>, which a loop makes
+        "egs",
         "init",
         "new_corpus",
         "textgrids",
@@ -85,15 +87,3 @@ def test_no_data_and_no_audio_is_committed():
         pytest.skip("not a git checkout")
     endings = {".wav", ".flac", ".opus", ".ogg", ".ark", ".mdl", ".pt", ".fst"}
     assert not [name for name in listing.stdout.split() if Path(name).suffix in endings]
-
-
-def test_files_that_documents_name_are_there():
-    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "config" / "README.md"]
-    named = (
-        r"\b(?:pyscorer|tests|benchmarks|workflow|data_manifests)/[\w./-]+\.(?:py|smk|yaml|jinja)"
-    )
-    for document in documents:
-        text = document.read_text(encoding="utf-8")
-        rooms = re.findall(r"\bpyscorer/\w+(?=/)", text)
-        missing = [p for p in (*re.findall(named, text), *rooms) if not (ROOT / p).exists()]
-        assert not missing, document.name

@@ -160,7 +160,7 @@ def test_commands_take_all_from_their_rule(path: Path):
 def test_paths_are_quoted_and_there_is_one_way_to_log(path: Path):
     text = path.read_text()
     commands = re.findall(r"    shell:\n((?:        .*\n)+)", text)
-    rules = len(re.findall(r"^rule \w+:", text, re.MULTILINE))
+    rules = len(re.findall(r"^ *rule( \w+)?:", text, re.MULTILINE))  # in a loop without a name
     targets = text.count("\nrule grading:") + text.count("\nrule recognition:")
     targets += text.count("\nrule proficiency:") + text.count("\nrule paper1_tables:")
     targets += text.count("\nrule compared:") + text.count("\nrule shipped:")
@@ -174,7 +174,7 @@ def test_paths_are_quoted_and_there_is_one_way_to_log(path: Path):
             assert not path_like or field.endswith(":q"), f"{field} in {command}"
 
 
-PATHS = "data|document|graphs|lang|mfcc|names|out|results|root|stem|tree"
+PATHS = "data|document|graphs|lang|mfcc|names|out|report|results|root|stem|tree"
 """Parameters that are paths, or names that people give."""
 
 
@@ -374,6 +374,47 @@ def test_recorded_responses_are_heard_and_go_through_the_stages_as_any_data(tmp_
     assert "--answers" in trained["LSTM-STATES"] and "--answers" not in trained["TREES"]
     (graph,) = (c for c in planned.commands if "pyscorer decoding_graph" in c)
     assert f"--text {work}/data/spoken_sample/native/text" in graph and "train/text" not in graph
+
+
+def test_every_stage_runs_on_each_part_and_what_reads_the_whole_is_planned_once(tmp_path: Path):
+    targets = ("all", "paper1_tables", "grading", "recognition")
+    config = SECTIONS | {"recogniser_view": {"model": "tiny.en"}}
+    whole = dry_run(tmp_path, *targets, **config)
+    assert sorted(dry_run(tmp_path, *targets, **config, shards=1).commands) == sorted(
+        whole.commands
+    )
+    planned = dry_run(tmp_path, *targets, **config, shards=3)
+    counts = planned.counts
+    assert counts["split_data"] == counts["validate"] == 9  # train, test and native
+    assert counts["align"] == 9 and counts["gather_ali"] == 3
+    # The copies of paper1 are made of the whole train split, and go as a whole.
+    assert counts["gop"] == counts["pool"] == counts["transition_gop"] == 7
+    for stage in ("recogniser_view", "heard_phones", "ctc_gop"):
+        assert counts[stage] == 6 and counts[f"gather_{stage}"] == 2, stage
+    assert counts["decode"] == 3 and counts["gather_decode"] == 1
+    assert counts["encode_part"] == counts["pool_encoded_part"] == 6 and "encode" not in counts
+    once = ("train_gmm", "chain_graphs", "train_tdnnf", "report", "perturb", "train_learned_gop")
+    assert all(counts[rule] == whole.counts[rule] for rule in once)
+    gathers = [command for command in planned.commands if command.startswith("pyscorer gather ")]
+    assert len(gathers) == sum(n for rule, n in counts.items() if rule.startswith("gather_"))
+    gathered = next(command for command in gathers if "/data/sample/test " in command)
+    assert f"--report {tmp_path}/results/sample/faults.sample.test.csv" in gathered
+    assert f"{tmp_path}/work/sample/data/sample/test@3of3 --out" in gathered
+
+
+def test_only_named_datasets_go_in_parts_and_so_does_what_was_heard(tmp_path: Path):
+    counts = dry_run(tmp_path, "proficiency", **SPOKEN, shards={"spoken_sample/test": 2}).counts
+    assert counts["split_data"] == counts["encode_part"] == 2
+    assert counts["heard"] == counts["encode_part"] + counts["encode"] == 3
+    assert counts["gop"] == 3 and counts["gather_gop"] == 1
+
+
+def test_a_larger_workflow_may_take_parts(tmp_path: Path):
+    init(tmp_path / "project")
+    config = SECTIONS | {"shards": 2, "manifests": str(tmp_path / "project" / "data_manifests")}
+    module = dry_run(tmp_path, *TARGETS, project=tmp_path / "project", **config)
+    included = dry_run(tmp_path, *TARGETS, **config)
+    assert sorted(module.commands) == sorted(included.commands)
 
 
 def test_unlabelled_speech_of_another_corpus_goes_through_the_stages_without_labels(tmp_path: Path):

@@ -20,11 +20,12 @@ from pyscorer.alignment.viterbi import (
     viterbi,
     word_segments,
 )
-from pyscorer.contract.archives import write_archive
-from pyscorer.contract.ctm import Segment, write_ctm
-from pyscorer.contract.datadir import Utterance, read_data_dir
+from pyscorer.contract.archives import archive_writer
+from pyscorer.contract.ctm import Segment, ctm_lines
+from pyscorer.contract.datadir import Utterance
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.phones import PHONE_ID, PHONES
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.options import option
@@ -159,56 +160,57 @@ def align(
     Raises InputError listing the utterances that cannot be aligned: those with fewer frames than
     their phones need.
     """
-    utterances = list(read_data_dir(data).utterances.values())
+    utterances = read_utterances(data)
     entries = read_lexicon(lexicon)
     unknown: Counter[str] = Counter()
-    tasks = []
-    for utterance in utterances:
-        words, strange = pronunciations(utterance, entries, options.canonical)
-        unknown.update(strange)
-        tasks.append(_Task(utterance, tuple(words)))
-    report_unknown(unknown, lexicon)
-    phones: dict[str, list[Segment]] = {}
-    words_of: dict[str, list[Segment]] = {}
     failed: dict[str, str] = {}
     beams: Counter[float] = Counter()
 
-    def stream() -> Iterator[tuple[str, np.ndarray]]:
+    def tasks() -> Iterator[_Task]:
+        for utterance in utterances.values():
+            words, strange = pronunciations(utterance, entries, options.canonical)
+            unknown.update(strange)
+            yield _Task(utterance, tuple(words))
+
+    def stream() -> Iterator[tuple[str, Alignment]]:
         gmm = kaldi_model(Gmm.load(model / "final.npz"), options.boost_silence)
         source = _Source(gmm, GmmFeatures(feats), options)
-        parts = chunks(tasks, _CHUNK)
-        with progress_bar(total=len(tasks), desc=f"align {data}") as progress:
+        parts = chunks(tasks(), _CHUNK)
+        with progress_bar(total=len(utterances), desc=f"align {data}") as progress:
             for chunk in shared_map(_align_chunk, source, parts, options.jobs):
                 for key, result in chunk:
                     if isinstance(result, str):
                         failed[key] = result
                         continue
                     beams[result.beam] += 1
-                    phones[key], words_of[key] = result.phones, result.words
-                    yield key, result.phone_ids()
+                    yield key, result
                 progress.update(len(chunk))
-        _finish()
 
-    def _finish() -> None:
+    with (
+        archive_writer(out / "ali.scp") as write,
+        atomic_open(out / "phones.ctm") as phones,
+        atomic_open(out / "words.ctm") as words,
+    ):
+        for key, result in stream():
+            write(key, result.phone_ids())
+            phones.writelines(ctm_lines(key, result.phones))
+            words.writelines(ctm_lines(key, result.words))
+        report_unknown(unknown, lexicon)
         if failed and not options.allow_failures:
             listed = "\n".join(f"  {key}: {reason}" for key, reason in failed.items())
             raise InputError(
                 f"{data}: {len(failed)} utterances cannot be aligned; correct or remove them, or "
                 f"set allow_failures to go on without them:\n{listed}"
             )
-        write_ctm(out / "phones.ctm", phones.items())
-        write_ctm(out / "words.ctm", words_of.items())
         with atomic_open(out / "phones.txt") as file:
             file.writelines(f"{phone} {index}\n" for index, phone in enumerate(PHONES))
         with atomic_open(out / "failed") as file:
             file.writelines(f"{key} {reason}\n" for key, reason in failed.items())
-
-    done = write_archive(out / "ali.scp", stream())
     wider = sum(count for beam, count in beams.items() if beam > options.retry_beam)
     log.info(
         "%s: %d utterances aligned, %d of them at the retry beam, %d at a wider one; %d failed",
         out / "ali.scp",
-        done,
+        beams.total(),
         beams[options.retry_beam],
         wider,
         len(failed),

@@ -16,7 +16,8 @@ import numpy as np
 
 from pyscorer.contract.archives import Matrices, write_archive
 from pyscorer.contract.audio import SAMPLE_RATE
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.options import option
 from pyscorer.parallel import chunks, ordered_map
@@ -172,7 +173,7 @@ def features(data: Path, out: Path, options: FeatureOptions = FeatureOptions()) 
 
     Raises InputError naming the utterance for missing, unreadable or too short audio.
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     if not utterances:
         raise InputError(f"{data}/text: no utterances")
     by_speaker: dict[str, np.ndarray] = {}

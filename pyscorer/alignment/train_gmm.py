@@ -4,7 +4,7 @@ import csv
 import logging
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +25,10 @@ from pyscorer.alignment.gmm_training import (
     write_shard,
 )
 from pyscorer.alignment.viterbi import pronunciations, report_unknown
-from pyscorer.contract.datadir import Utterance, read_data_dir
+from pyscorer.contract.datadir import Utterance
 from pyscorer.contract.durable import part_of
 from pyscorer.contract.files import atomic_open
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.options import option
@@ -52,14 +53,15 @@ class GmmOptions:
     jobs: int = option(0, "processes; 0: as many as cores", ge=0)
 
 
-def _spread(utterances: list[Utterance], count: int) -> list[Utterance]:
+def _spread(utterances: Mapping[str, Utterance], count: int) -> Mapping[str, Utterance]:
     if not 0 < count < len(utterances):
         return utterances
-    return [utterances[i] for i in np.linspace(0, len(utterances) - 1, count).astype(int)]
+    chosen = {int(i) for i in np.linspace(0, len(utterances) - 1, count)}
+    return {key: utterances[key] for i, key in enumerate(utterances) if i in chosen}
 
 
 def _write_shards(
-    utterances: list[Utterance],
+    utterances: Iterable[Utterance],
     read: GmmFeatures,
     lexicon: Lexicon,
     canonical: bool,
@@ -89,13 +91,13 @@ def train_gmm(
 
     Raises InputError for missing features, unknown phones, and data of which nothing aligns.
     """
-    utterances = _spread(list(read_data_dir(data).utterances.values()), options.max_utterances)
+    utterances = _spread(read_utterances(data), options.max_utterances)
     (out / "final.npz").unlink(missing_ok=True)
     # Of its own name: the processes of a killed run may be writing still.
     with part_of(out / "scratch") as scratch:
         entries = read_lexicon(lexicon)
         shards, unknown = _write_shards(
-            utterances, GmmFeatures(feats), entries, options.canonical, scratch
+            utterances.values(), GmmFeatures(feats), entries, options.canonical, scratch
         )
         report_unknown(unknown, lexicon)
         if not shards:

@@ -1,12 +1,13 @@
 """Training examples: which chunks of which utterances make a minibatch, and what they hold.
 
-Only an index of the utterances and their alignments is in memory; features are read a minibatch at
-a time. As Kaldi's chain egs, but cut anew for every epoch.
+Only an index of the utterances and their alignments is in memory, or of large corpora a window of
+it (`egs_files`); features are read a minibatch at a time. As Kaldi's chain egs, but cut anew for
+every epoch.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from pyscorer.chain.acoustic_model import SUBSAMPLING
 from pyscorer.chain.frame_labels import frame_labels
 from pyscorer.chain.supervision import Normalization, NumeratorGraph, normalize, supervise
 from pyscorer.chain.tree import ContextTree, read_tree
-from pyscorer.contract.archives import Matrices
+from pyscorer.contract.archives import Matrices, read_matrix_at
 from pyscorer.contract.ctm import Segment, read_ctm
 from pyscorer.contract.datadir import read_data_dir
 from pyscorer.errors import InputError
@@ -35,11 +36,13 @@ class Utterance:
     key: str
     speaker: str
     feats: Path
-    """Its feats.scp."""
+    """Its feats.scp; the archive itself where there is an `offset`."""
     segments: tuple[Segment, ...]
     """All phones, SIL included, without gaps."""
     recorded: int = 0
     """Frames of its features, where `change_tempo` made it of another length; 0: `frames`."""
+    offset: int | None = None
+    """Place of its features in the archive."""
 
     @property
     def frames(self) -> int:
@@ -59,7 +62,9 @@ class Chunk:
     width: int
 
 
-def read_utterances(data: list[Path], feats: list[Path], ali: list[Path]) -> list[Utterance]:
+def read_utterances(
+    data: Sequence[Path], feats: Sequence[Path], ali: Sequence[Path]
+) -> list[Utterance]:
     """Join data directories with their features and alignments, in the order of the keys.
 
     Raises InputError for lists of different length, for an utterance without features or
@@ -97,6 +102,15 @@ def read_utterances(data: list[Path], feats: list[Path], ali: list[Path]) -> lis
     return [utterances[key] for key in sorted(utterances)]
 
 
+def choose_speakers(speakers: Iterable[str], proportion: float, seed: int) -> set[str]:
+    """Those that are held out, at least one. Raises InputError if there is but one speaker."""
+    names = sorted(speakers)
+    if len(names) < 2:
+        raise InputError("one speaker only: none can be held out to choose the best model by")
+    count = min(max(1, round(proportion * len(names))), len(names) - 1)
+    return set(np.random.default_rng([seed, 0]).permutation(names)[:count].tolist())
+
+
 def hold_out(
     utterances: Sequence[Utterance], proportion: float, seed: int
 ) -> tuple[list[Utterance], list[Utterance]]:
@@ -104,11 +118,7 @@ def hold_out(
 
     Raises InputError if there is but one speaker.
     """
-    speakers = sorted({u.speaker for u in utterances})
-    if len(speakers) < 2:
-        raise InputError("one speaker only: none can be held out to choose the best model by")
-    count = min(max(1, round(proportion * len(speakers))), len(speakers) - 1)
-    chosen = set(np.random.default_rng([seed, 0]).permutation(speakers)[:count].tolist())
+    chosen = choose_speakers({u.speaker for u in utterances}, proportion, seed)
     return (
         [u for u in utterances if u.speaker not in chosen],
         [u for u in utterances if u.speaker in chosen],
@@ -158,27 +168,45 @@ def plan_epoch(
     width, so that one minibatch at most is not full. Without, all is in order, and minibatches may
     be small.
     """
-    by_width: dict[int, list[Chunk]] = defaultdict(list)
-    for utterance in utterances:
-        if rng is not None and tempo:
-            utterance = change_tempo(utterance, rng.uniform(1.0 - tempo, 1.0 + tempo))
-        shift = 0 if rng is None else int(rng.integers(SHIFTS + 1))
-        for chunk in cut(utterance, max_width, shift):
-            by_width[chunk.width].append(chunk)
-    batches: list[list[Chunk]] = []
+    return list(plan_windows([(utterances, True)], max_width, minibatch, rng, tempo))
+
+
+def plan_windows(
+    windows: Iterable[tuple[Sequence[Utterance], bool]],
+    max_width: int,
+    minibatch: int,
+    rng: np.random.Generator | None,
+    tempo: float = 0.0,
+) -> Iterator[list[Chunk]]:
+    """`plan_epoch`, of utterances that come in windows, each told whether it is the last.
+
+    What does not fill a minibatch goes into the next window. One window is in memory at a time.
+    """
     left: list[Chunk] = []
-    for width in sorted(by_width):
-        chunks = [_widen(chunk, width) for chunk in left] + by_width[width]
+    for utterances, last in windows:
+        by_width: dict[int, list[Chunk]] = defaultdict(list)
+        for chunk in left:
+            by_width[chunk.width].append(chunk)
+        for utterance in utterances:
+            if rng is not None and tempo:
+                utterance = change_tempo(utterance, rng.uniform(1.0 - tempo, 1.0 + tempo))
+            shift = 0 if rng is None else int(rng.integers(SHIFTS + 1))
+            for chunk in cut(utterance, max_width, shift):
+                by_width[chunk.width].append(chunk)
+        batches: list[list[Chunk]] = []
+        left = []
+        for width in sorted(by_width):
+            chunks = [_widen(chunk, width) for chunk in left] + by_width[width]
+            if rng is not None:
+                chunks = [chunks[i] for i in rng.permutation(len(chunks))]
+            full = len(chunks) if rng is None else len(chunks) // minibatch * minibatch
+            batches += [chunks[i : i + minibatch] for i in range(0, full, minibatch)]
+            left = chunks[full:]
+        if left and last:
+            batches.append(left)
         if rng is not None:
-            chunks = [chunks[i] for i in rng.permutation(len(chunks))]
-        full = len(chunks) if rng is None else len(chunks) // minibatch * minibatch
-        batches += [chunks[i : i + minibatch] for i in range(0, full, minibatch)]
-        left = chunks[full:]
-    if left:
-        batches.append(left)
-    if rng is not None:
-        batches = [batches[i] for i in rng.permutation(len(batches))]
-    return batches
+            batches = [batches[i] for i in rng.permutation(len(batches))]
+        yield from batches
 
 
 def _widen(chunk: Chunk, width: int) -> Chunk:
@@ -205,7 +233,10 @@ class EgsSource:
     def read(
         cls, graphs: Path, utterances: Iterable[Utterance], context: int, numerators: bool = True
     ) -> "EgsSource":
-        """Of a directory of the stage chain_graphs, for chunks of `utterances`."""
+        """Of a directory of the stage chain_graphs, for chunks of `utterances`.
+
+        Those with an offset need not be named.
+        """
         return cls(
             read_tree(graphs / "tree.json"),
             Normalization.from_fst(graphs / "normalization.fst") if numerators else None,
@@ -242,7 +273,7 @@ def prepare(source: EgsSource, chunks: Sequence[Chunk]) -> Examples:
     frames = math.ceil(chunks[0].width / SUBSAMPLING)
     rows = []
     for chunk in chunks:
-        matrix = source.features[chunk.utterance.feats][chunk.utterance.key]
+        matrix = _matrix(source, chunk.utterance)
         rows.append(_features(matrix, chunk, frames, source.context))
     features = np.stack(rows)
     if source.normalization is None:
@@ -277,13 +308,24 @@ def _repeat_edges(chunk: Chunk) -> tuple[list[Segment], int]:
     return segments, chunk.start + before
 
 
-def _features(matrix: np.ndarray, chunk: Chunk, frames: int, context: int) -> np.ndarray:
-    aligned = chunk.utterance.recorded or chunk.utterance.frames
+def _matrix(source: EgsSource, utterance: Utterance) -> np.ndarray:
+    if utterance.offset is not None:
+        return read_matrix_at(utterance.feats, utterance.offset, utterance.key)
+    return source.features[utterance.feats][utterance.key]
+
+
+def check_length(utterance: Utterance, matrix: np.ndarray) -> None:
+    """Raise InputError if the features of `utterance` are not as long as its alignment."""
+    aligned = utterance.recorded or utterance.frames
     if len(matrix) != aligned:
         raise InputError(
-            f"{chunk.utterance.feats}: {chunk.utterance.key}: {len(matrix)} frames of features, "
+            f"{utterance.feats}: {utterance.key}: {len(matrix)} frames of features, "
             f"{aligned} of alignment: run align on the same audio again"
         )
+
+
+def _features(matrix: np.ndarray, chunk: Chunk, frames: int, context: int) -> np.ndarray:
+    check_length(chunk.utterance, matrix)
     times = np.arange(-context, SUBSAMPLING * (frames - 1) + 1 + context) + chunk.start
     times = times.clip(0, chunk.utterance.frames - 1)
     if chunk.utterance.recorded:

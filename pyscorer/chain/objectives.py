@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from torch.nn import functional
 
 from pyscorer.chain.egs import Examples
 from pyscorer.chain.lfmmi import DenominatorGraph, lfmmi_loss
-from pyscorer.chain.schedule import TrainingOptions
+from pyscorer.chain.schedule import Precision, TrainingOptions
 from pyscorer.chain.supervision import batch_numerators
 from pyscorer.chain.tdnnf import Tdnnf
 
@@ -41,6 +42,7 @@ class Lfmmi:
     leaky: float
     l2_regularize: float
     xent_regularize: float
+    precision: Precision = "float32"
 
     def __call__(
         self, network: Tdnnf, examples: Examples, augment: Callable[[Tensor], Tensor] | None
@@ -48,7 +50,9 @@ class Lfmmi:
         """Numerator less denominator log-probability of the chunks."""
         device = _device(network)
         numerators = batch_numerators(examples.numerators).to(device)
-        chain, xent = network(torch.from_numpy(examples.features).to(device), augment=augment)
+        features = torch.from_numpy(examples.features).to(device)
+        with _autocast(network, self.precision):
+            chain, xent = network(features, augment=augment)
         result = lfmmi_loss(chain, numerators, self.denominator, self.leaky, self.l2_regularize)
         xent_objective = (result.posterior * xent).sum()
         return Reached(
@@ -60,7 +64,10 @@ class Lfmmi:
 
 
 def cross_entropy(
-    network: Tdnnf, examples: Examples, augment: Callable[[Tensor], Tensor] | None
+    network: Tdnnf,
+    examples: Examples,
+    augment: Callable[[Tensor], Tensor] | None,
+    precision: Precision = "float32",
 ) -> Reached:
     """Frame cross-entropy on the alignment's pdfs: the loss of Lin & Wang (2021), section 2.1.
 
@@ -70,7 +77,8 @@ def cross_entropy(
     device = _device(network)
     features = torch.from_numpy(examples.features).to(device)
     labels = torch.from_numpy(examples.labels).to(device)
-    log_posteriors = network.log_posteriors(network.embed(features, augment=augment))
+    with _autocast(network, precision):
+        log_posteriors = network.log_posteriors(network.embed(features, augment=augment))
     loss = functional.nll_loss(log_posteriors.flatten(0, 1), labels.flatten())
     frames = labels.numel()
     objective = -float(loss.detach()) * frames
@@ -80,9 +88,16 @@ def cross_entropy(
 def objective_of(options: TrainingOptions, graphs: Path, num_pdfs: int) -> Objective:
     """The objective that `options` name; only LF-MMI reads the denominator graph in `graphs`."""
     if options.objective == "xent":
-        return cross_entropy
+        return partial(cross_entropy, precision=options.precision)
     denominator = DenominatorGraph.from_fst(graphs / "den.fst", num_pdfs).to(options.device)
-    return Lfmmi(denominator, options.leaky, options.l2_regularize, options.xent_regularize)
+    weights = options.leaky, options.l2_regularize, options.xent_regularize
+    return Lfmmi(denominator, *weights, options.precision)
+
+
+def _autocast(network: Tdnnf, precision: Precision) -> torch.autocast:
+    """The inner layers in `precision` while they learn; objectives are in float32 always."""
+    reduced = network.training and precision != "float32"
+    return torch.autocast(_device(network).type, torch.bfloat16, enabled=reduced)
 
 
 def _device(network: Tdnnf) -> torch.device:

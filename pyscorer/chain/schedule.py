@@ -8,6 +8,8 @@ import numpy as np
 from pyscorer.errors import InputError
 from pyscorer.options import option
 
+Precision = Literal["float32", "bfloat16"]
+
 
 @dataclass(frozen=True)
 class TrainingOptions:
@@ -44,9 +46,22 @@ class TrainingOptions:
     heldout: float = option(0.05, "share of speakers held out", ge=0, le=1)
     seed: int = option(0, "of all that is random", ge=0)
     checkpoint_minutes: float = option(10.0, "between checkpoints", ge=0)
-    threads: int = option(0, "of torch; 0: as many as there are cores", ge=0)
-    workers: int = option(0, "processes that prepare minibatches", ge=0)
+    threads: int = option(
+        0, "of torch, shared out among `processes`; 0: as many as there are cores", ge=0
+    )
+    processes: int = option(
+        1,
+        "that train together on this machine, with cuda one a GPU, each on its share of every "
+        "minibatch; under torchrun those that it starts",
+        ge=1,
+    )
+    workers: int = option(0, "processes that prepare minibatches, for each that trains", ge=0)
     device: str = option("cpu", "torch device: cpu, cuda")
+    precision: Precision = option(
+        "float32",
+        "of the inner layers in training, bfloat16 for GPUs that have it; statistics, outputs, "
+        "LF-MMI and steps stay in float32",
+    )
 
 
 def learning_rate_at(options: TrainingOptions, step: int, progress: float) -> float:

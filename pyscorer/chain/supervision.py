@@ -66,6 +66,10 @@ class NumeratorBatch:
         return replace(self, **moved)
 
 
+MOST_SUBSETS = 200_000
+"""That are remembered: some 250 MB."""
+
+
 class Normalization:
     """The denominator graph, startable in any state, determinized as far as it is asked for.
 
@@ -81,15 +85,22 @@ class Normalization:
         order = np.argsort(key, kind="stable")
         self._first = np.searchsorted(key[order], np.arange(graph.num_states * self._num_pdfs + 1))
         self._destination, self._weight = graph.destination[order], graph.weight[order]
-        self._final = graph.final
-        self._subsets = [(np.array([graph.start]), np.zeros(1))]
+        self._start, self._final = graph.start, graph.final
+        self._subsets: list[tuple[np.ndarray, np.ndarray]] = []
         self._number: dict[bytes, int] = {}
         self._steps: dict[tuple[int, int], tuple[int, float] | None] = {}
+        self.forget()
 
     @classmethod
     def from_fst(cls, path: Path) -> "Normalization":
         """Read normalization.fst (label = pdf + 1)."""
         return cls(read_fst(path))
+
+    def forget(self, above: int = 0) -> None:
+        """Begin anew, once more than `above` subsets are known; their numbers mean nothing then."""
+        if above and len(self._subsets) <= above:
+            return
+        self._subsets, self._number, self._steps = [(np.array([self._start]), np.zeros(1))], {}, {}
 
     def step(self, subset: int, pdf: int) -> tuple[int, float] | None:
         """The subset after `pdf` and the log-weight of the step; None if there is no such arc."""
@@ -235,6 +246,7 @@ def normalize(
     """
     composed = []
     for index, graph in enumerate(graphs):
+        normalization.forget(above=MOST_SUBSETS)
         result = _compose(graph, normalization)
         if result is None:
             name = names[index] if names else f"supervision {index}"
@@ -287,10 +299,9 @@ def _compose(graph: NumeratorGraph, normalization: Normalization) -> NumeratorGr
     time = np.zeros(len(graph.final), dtype=np.int64)
     time[graph.destination] = graph.frame + 1
     source, destination, pdf = (np.ascontiguousarray(table[kept, i]) for i in range(3))
-    origin_state = np.array([state for state, _ in pairs])
     return NumeratorGraph(
         graph.frames,
-        time[origin_state[source]],
+        time[np.array([state for state, _ in pairs])[source]],
         renumbered[source],
         renumbered[destination],
         pdf,

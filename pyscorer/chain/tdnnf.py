@@ -13,6 +13,7 @@ from itertools import islice, pairwise
 import torch
 from torch import Tensor, nn
 
+from pyscorer.chain.ranks import Share
 from pyscorer.chain.tdnnf_layers import (
     BatchNorm,
     Output,
@@ -108,6 +109,12 @@ class Tdnnf(nn.Module):
         for layer in self.factored:
             layer.dropout = proportion
 
+    def set_share(self, share: Share) -> None:
+        """Say which rows of a minibatch the next input is; other processes have the others."""
+        for module in self.modules():
+            if isinstance(module, BatchNorm | TdnnfLayer):
+                module.share = share
+
     def embed(
         self,
         x: Tensor,
@@ -139,9 +146,11 @@ class Tdnnf(nn.Module):
             steps.insert(0, math.gcd(steps[0], stride))
         if x.shape[1] < 2 * self.context + 1:
             raise ValueError(f"{x.shape[1]} frames; the network needs {2 * self.context + 1}")
-        x = self.batchnorm0(self.idct(x))
-        if augment is not None:
-            x = augment(x)
+        # Unlike what follows, log mel energies are not of one size: no reduced precision here.
+        with torch.autocast(x.device.type, enabled=False):
+            x = self.batchnorm0(self.idct(x))
+            if augment is not None:
+                x = augment(x)
         x = self.tdnn1(x)
         x = x[:, :: steps[0]]
         places = zip(self.factored, pairwise(steps), strict=True)

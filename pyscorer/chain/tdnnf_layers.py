@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pyscorer.chain.ranks import Share, shared_batch_norm
+
 BATCHNORM_EPSILON = 1e-3
 
 
@@ -41,13 +43,21 @@ class BatchNorm(nn.Module):
     def __init__(self, dim: int, momentum: float = 0.05) -> None:
         super().__init__()
         self.momentum = momentum
+        self.share: Share | None = None
+        """What this process has of the minibatch, where several train together."""
         self.register_buffer("running_mean", torch.zeros(dim))
         self.register_buffer("running_var", torch.ones(dim))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `x` (..., dim)."""
+        rows = x.reshape(-1, x.shape[-1])
+        if self.training and self.share is not None:
+            running = self.running_mean, self.running_var
+            return shared_batch_norm(
+                rows, running, self.momentum, BATCHNORM_EPSILON, self.share
+            ).view(x.shape)
         y = functional.batch_norm(
-            x.reshape(-1, x.shape[-1]),
+            rows,
             self.running_mean,
             self.running_var,
             training=self.training,
@@ -75,6 +85,8 @@ class TdnnfLayer(nn.Module):
         self.stride = stride
         self.bypass_scale = bypass_scale
         self.dropout = 0.0
+        self.share: Share | None = None
+        """As of the batch norm."""
         spliced = 1 if stride == 0 else 2
         self.linear = nn.Linear(spliced * dim, bottleneck, bias=False)
         self.affine = nn.Linear(spliced * bottleneck, dim)
@@ -90,14 +102,14 @@ class TdnnfLayer(nn.Module):
             hidden, bypass = self.linear(x), self.bypass_scale * x
         else:
             shift, keep = self.stride // step_in, step_out // step_in
-            hidden, bypass = _SplicedLinear.apply(
-                x, self.linear.weight, shift, keep, self.bypass_scale
-            )
+            weight = self.linear.weight.to(x.dtype)
+            hidden, bypass = _SplicedLinear.apply(x, weight, shift, keep, self.bypass_scale)
         y = _affine_relu_batchnorm(hidden, self.affine, self.batchnorm)
         if self.training and self.dropout > 0:
             # Kaldi's GeneralDropoutComponent, continuous: one mask for all frames of a sequence.
-            mask = torch.rand(y.shape[0], 1, y.shape[2], device=y.device)
-            y = y * (1.0 + self.dropout * (4.0 * mask - 2.0))
+            share = self.share or Share(0, len(y), len(y))
+            mask = share.of(torch.rand(share.whole, 1, y.shape[2], device=y.device))
+            y = y * (1.0 + self.dropout * (4.0 * mask - 2.0)).to(y.dtype)
         return y + bypass
 
 
@@ -173,7 +185,7 @@ class Spliced(nn.Module):
 
 
 class Output(nn.Module):
-    """The affine in front of an output node."""
+    """The affine in front of an output node, never in less than its own precision."""
 
     def __init__(self, input_dim: int, num_pdfs: int) -> None:
         super().__init__()
@@ -181,4 +193,5 @@ class Output(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., input_dim) to (..., num_pdfs)."""
-        return self.affine(x)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.affine(x.to(self.affine.weight.dtype))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pyscorer.contract.files import atomic_open, read_json, shown
+from pyscorer.contract.phones import PHONE_ID
 from pyscorer.errors import InputError
 
 FORWARD, SELF_LOOP = 0, 1
@@ -160,3 +161,18 @@ def read_tree(path: Path) -> ContextTree:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = shown(str(error) or type(error).__name__)
         raise InputError(f"{path}: not a tree written by chain_graphs ({reason})") from None
+
+
+def pdf_to_phone(tree: ContextTree) -> np.ndarray:
+    """Phone id (of phones.PHONES) of each pdf of `tree`. Raises InputError if phones share one."""
+    owner = np.zeros(tree.num_pdfs, dtype=np.int32)
+    for index, phone in enumerate(tree.phones):
+        if index == 0:
+            continue
+        if phone not in PHONE_ID:
+            raise InputError(f"the tree has phone {phone}, which is not in phones.PHONES")
+        pdfs = np.unique(tree.pdf[:, index])
+        if (owner[pdfs] > 0).any():
+            raise InputError(f"the tree shares pdfs of phone {phone} with another phone")
+        owner[pdfs] = PHONE_ID[phone]
+    return owner

@@ -11,12 +11,14 @@ import logging
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from pyscorer.contract import pykaldi
+from pyscorer.contract.compact import sorted_table
 from pyscorer.contract.files import atomic_open, read_lines, shown
 from pyscorer.contract.kaldi_matrix import Kind, read_value
 from pyscorer.errors import InputError
@@ -47,13 +49,12 @@ def archive_writer(scp: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
     unless `scp` is absolute.
     """
     ark = scp.with_suffix(".ark")
-    lines: list[str] = []
     scp.unlink(missing_ok=True)  # an old index must not point into the new archive
-    with atomic_open(ark, "wb") as stream:
+    with atomic_open(scp) as index, atomic_open(ark, "wb") as stream:
 
         def write(key: str, value: np.ndarray) -> None:
             stream.write(f"{key} ".encode())
-            lines.append(f"{key} {ark}:{stream.tell()}\n")
+            index.write(f"{key} {ark}:{stream.tell()}\n")
             if value.ndim == 2:
                 kaldi_io.write_mat(stream, value)
             elif value.dtype == np.int32:
@@ -62,8 +63,6 @@ def archive_writer(scp: Path) -> Iterator[Callable[[str, np.ndarray], None]]:
                 kaldi_io.write_vec_flt(stream, value)
 
         yield write
-    with atomic_open(scp) as stream:
-        stream.writelines(lines)
 
 
 def write_archive(scp: Path, items: Iterable[tuple[str, np.ndarray]]) -> int:
@@ -97,22 +96,31 @@ def _place(text: str) -> tuple[str, int, str | None]:
     return text, 0, rows
 
 
-def _read_index(scp: Path) -> dict[str, str]:
+def _read_index(scp: Path) -> Mapping[str, str]:
     """Key -> where it is, of an scp as Kaldi reads it: white space around both is nothing."""
+    table = sorted_table((key, text) for _, key, text in _entries(scp))
+    if table is not None:
+        return table
+    index: dict[str, str] = {}
+    for number, key, text in _entries(scp):
+        if key in index:
+            raise InputError(f"{scp}:{number}: duplicate key {shown(key)}")
+        index[key] = text
+    return index
+
+
+def _entries(scp: Path) -> Iterator[tuple[int, str, str]]:
+    """Number, key and place of each line of an scp."""
     if _is_archive(scp):
         raise InputError(
             f"{scp}: an archive, not an scp; make one: copy-feats ark:{scp.name} ark,scp:NEW.ark,"
             "NEW.scp (for alignments copy-int-vector)"
         )
-    index: dict[str, str] = {}
     for number, line in read_lines(scp):
         key, *rest = re.split(r"[ \t\r\v\f]+", line.strip(" \t\r\v\f"), maxsplit=1)
         if not rest:
             raise InputError(f"{scp}:{number}: expected `key archive:offset`, found {shown(line)}")
-        if key in index:
-            raise InputError(f"{scp}:{number}: duplicate key {shown(key)}")
-        index[key] = rest[0]
-    return index
+        yield number, key, rest[0]
 
 
 def _is_archive(path: Path) -> bool:
@@ -249,6 +257,26 @@ def read_vectors(path: Path) -> Iterator[tuple[str, np.ndarray]]:
 def read_integers(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (key, int32 vector); as `read_matrices`."""
     return _read(path, "integers")
+
+
+@lru_cache(maxsize=256)
+def _kept_open(ark: Path, process: int) -> io.BufferedReader:
+    return ark.open("rb")
+
+
+def read_matrix_at(ark: Path, offset: int, key: str) -> np.ndarray:
+    """The matrix of `key` at its place in an archive, which stays open for the next one.
+
+    Raises InputError if there is none.
+    """
+    try:
+        stream = _kept_open(ark, os.getpid())  # a forked process would share the place in the file
+        stream.seek(offset)
+        return read_value(stream, "matrix")
+    except (EOFError, ValueError, OSError) as error:
+        raise InputError(
+            f"{ark}: {key}: no matrix at byte {offset}: {error}; run the stage that made it again"
+        ) from None
 
 
 class Matrices:

@@ -55,18 +55,21 @@ def read_ctm(path: Path) -> Iterator[tuple[str, list[Segment]]]:
     times, for segments that overlap or are shorter than a frame, for two channels in one utterance,
     and for an utterance whose lines are not together.
     """
-    done: set[str] = set()
+    done: set[str] | None = None  # while the file is sorted, none can stand in two places
     current, channel, segments = "", "", list[Segment]()
     for number, line in read_lines(path):
         if not line.strip() or line.lstrip().startswith(";;"):
             continue
         key, side, segment = _parse(line, f"{path}:{number}")
         if key != current:
-            if key in done:
+            if done is None and key < current:
+                done = _keys_before(path, number)
+            if done is not None and key in done:
                 raise InputError(f"{path}:{number}: utterance {shown(key)} stands in two places")
             if current:
                 yield current, segments
-            done.add(key)
+            if done is not None:
+                done.add(key)
             current, channel, segments = key, side, []
         elif side != channel:
             raise InputError(
@@ -80,6 +83,13 @@ def read_ctm(path: Path) -> Iterator[tuple[str, list[Segment]]]:
         segments.append(segment)
     if current:
         yield current, segments
+
+
+def _keys_before(path: Path, line: int) -> set[str]:
+    lines = (text for number, text in read_lines(path) if number < line)
+    return {
+        text.split()[0] for text in lines if text.strip() and not text.lstrip().startswith(";;")
+    }
 
 
 def _parse(line: str, place: str) -> tuple[str, str, Segment]:

@@ -10,7 +10,7 @@ their `scales.json`, and for answers to prompts what `contract.classes` says.
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -161,14 +161,14 @@ def parse_span(fields: str) -> Span:
     return Span(recording, start, end)
 
 
-def _read_canonical(
-    path: Path, words: dict[str, tuple[str, ...]]
-) -> dict[str, tuple[tuple[str, ...], ...]]:
-    """Lines `utterance.wordindex phone phone ...`, stress-stripped."""
-    if not path.exists():
-        return {}
-    phones: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
-    for key, value in read_table(path).items():
+def canonical_rows(
+    path: Path, lines: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Utterance, word and phones of lines `utterance.wordindex phone phone ...` of `canonical`.
+
+    Raises InputError for what is no such line, or no phone (without stress digits).
+    """
+    for key, value in lines:
         utterance, _, index = key.rpartition(".")
         spoken = tuple(value.split())
         if not (utterance and index.isascii() and index.isdecimal() and len(index) < 9):
@@ -176,7 +176,17 @@ def _read_canonical(
         if not spoken or not SPOKEN_PHONES.issuperset(spoken):
             fault = f"not phones of a word: {shown(value)}" if value else "no phones"
             raise InputError(f"{path}: {shown(key)}: {fault}")
-        phones[utterance][int(index)] = spoken
+        yield utterance, int(index), spoken
+
+
+def _read_canonical(
+    path: Path, words: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[tuple[str, ...], ...]]:
+    if not path.exists():
+        return {}
+    phones: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
+    for utterance, index, spoken in canonical_rows(path, read_table(path).items()):
+        phones[utterance][index] = spoken
     canonical = {}
     for utterance, by_word in phones.items():
         if utterance not in words:

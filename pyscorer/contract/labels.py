@@ -1,7 +1,7 @@
 """Human scores of utterances, words and phones, on the units of an alignment."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import kaldialign
@@ -34,6 +34,8 @@ class Labels:
     speakers: np.ndarray
     """Of each utterance."""
     scales: Scales
+    ratings: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.float32))
+    """Utterances x experts x aspects, NaN where one gave none; empty where none is published."""
 
     @property
     def overall(self) -> np.ndarray:
@@ -90,7 +92,7 @@ def read_grades(data: Path, pooled: PooledSet) -> Labels:
     speakers = read_table(data / "utt2spk")
     if lacking := [key for key in keys if key not in speakers]:
         raise InputError(f"{data}: no speaker of utterance {lacking[0]}")
-    utterances, raters = _utterance_scores(data, keys, list(scales.utterance))
+    utterances, raters, ratings = _utterance_scores(data, keys, list(scales.utterance))
     labels = Labels(
         utterances,
         raters,
@@ -98,6 +100,7 @@ def read_grades(data: Path, pooled: PooledSet) -> Labels:
         _phone_scores(data, pooled, scales.phone_aspect),
         np.array([speakers[key] for key in keys]),
         scales,
+        ratings,
     )
     if unscored := labels.unscored():
         log.warning("%s: not scored by anyone, so left out: %s", data, ", ".join(unscored))
@@ -108,19 +111,30 @@ def read_grades(data: Path, pooled: PooledSet) -> Labels:
 
 def _utterance_scores(
     data: Path, keys: list[str], aspects: list[str]
-) -> tuple[np.ndarray, np.ndarray]:
-    """The published scores, and the experts' means: each utterances x aspects."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The published scores, the experts' means, each utterances x aspects, and all ratings."""
     utterances = np.full((len(keys), len(aspects)), np.nan, dtype=np.float32)
-    raters = utterances
+    raters, ratings = utterances, np.zeros((0, 0, 0), dtype=np.float32)
     if (data / "utterance_scores.csv").exists():
         table = read_labels(data, "utterance").set_index("utterance")
         if lacking := [key for key in keys if key not in table.index]:
             raise InputError(f"{data}: no scores of utterance {lacking[0]}")
         utterances = table.loc[keys, aspects].to_numpy(dtype=np.float32)
     if (data / "rater_scores.csv").exists():
-        means = read_labels(data, "rater").groupby("utterance")[aspects].mean()
+        given = read_labels(data, "rater")
+        means = given.groupby("utterance")[aspects].mean()
         raters = means.reindex(keys).to_numpy(dtype=np.float32)
-    return utterances, raters
+        ratings = _ratings(given, keys, aspects)
+    return utterances, raters, ratings
+
+
+def _ratings(given: pd.DataFrame, keys: list[str], aspects: list[str]) -> np.ndarray:
+    """Utterances x experts x aspects of a table of ratings."""
+    experts = sorted(given["rater"].unique())
+    table = given.drop_duplicates(["utterance", "rater"]).set_index(["utterance", "rater"])
+    wanted = pd.MultiIndex.from_product([keys, experts])
+    values = table[aspects].reindex(wanted).to_numpy(dtype=np.float32)
+    return values.reshape(len(keys), len(experts), len(aspects))
 
 
 def _word_scores(data: Path, pooled: PooledSet, aspects: list[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ in 10 ms frames). The stages `pool` and `gop` write such directories; every scor
 
 import csv
 import shutil
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ PHONE_NAMES = (UNKNOWN_PHONE, *ARPABET)
 """The entries of PooledSet.phones."""
 
 _FIRST = PHONE_ID[UNKNOWN_PHONE]
+_LARGE = 1 << 28
+"""Bytes of features that are memory's matter still."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,20 @@ def concatenate(parts: list[PooledSet]) -> PooledSet:
     """The utterances of all `parts`, one part after the other."""
     if len(parts) == 1:
         return parts[0]
-    fields = ("features", "phones", "word_index", "phone_index", "phone_counts", "word_counts")
+    features = _room(sum(len(part.features) for part in parts), parts[0].features.shape[1])
+    np.concatenate([part.features for part in parts], out=features)
+    fields = ("phones", "word_index", "phone_index", "phone_counts", "word_counts")
     joined = [np.concatenate([getattr(part, name) for part in parts]) for name in fields]
-    return PooledSet([key for part in parts for key in part.keys], *joined)
+    return PooledSet([key for part in parts for key in part.keys], features, *joined)
+
+
+def _room(rows: int, columns: int) -> np.ndarray:
+    """Room for features. Much of it is a file of TMPDIR without a name: forked processes share it,
+    and memory need not hold all."""
+    if rows * columns * 4 < _LARGE:
+        return np.empty((rows, columns), np.float32)
+    with tempfile.TemporaryFile() as file:
+        return np.asarray(np.memmap(file, np.float32, "w+", shape=(rows, columns)))
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -189,8 +203,11 @@ def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
     if lacking := [name for name in columns if name not in place]:
         raise InputError(f"{pool / 'columns.txt'}: no column {shown(lacking[0])}")
     chosen = [place[name] for name in columns]
+    table = read_segment_table(pool)
+    features = _room(len(table), len(columns))
     keys: list[str] = []
-    parts: list[np.ndarray] = []
+    counts: list[int] = []
+    done = 0
     for key, matrix in read_matrices(pool / "phones.scp"):
         if matrix.shape[1] != len(place):
             raise InputError(
@@ -198,16 +215,18 @@ def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
                 f"{len(place)} in columns.txt; run the stage that made it again"
             )
         keys.append(key)
-        parts.append(matrix[:, chosen])
-    if not parts:
+        counts.append(len(matrix))
+        if done + len(matrix) <= len(table):
+            features[done : done + len(matrix)] = matrix[:, chosen]
+        done += len(matrix)
+    if not keys:
         raise InputError(f"{pool}: no utterances")
-    table = read_segment_table(pool)
-    utterance = np.repeat(np.arange(len(keys)), [len(part) for part in parts])
+    utterance = np.repeat(np.arange(len(keys)), counts)
     if list(table["utterance"]) != [keys[i] for i in utterance]:
         raise InputError(f"{pool}: segments.csv and phones.scp differ; run pool again")
     return make_pooled(
         keys,
-        np.concatenate(parts).astype(np.float32),
+        features,
         utterance,
         list(table["phone"]),
         table["word_index"].to_numpy(),

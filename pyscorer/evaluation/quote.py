@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_open, read_text
+from pyscorer.contract.tables import column_names, read_rows
 from pyscorer.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -12,12 +13,21 @@ log = logging.getLogger(__name__)
 _PART = re.compile(r"(<!-- copy of (\S+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
 
 
+def _text(source: Path) -> str:
+    """A file as a document shows it: CSV as a table."""
+    if source.suffix != ".csv":
+        return read_text(source).strip()
+    header = column_names(source)
+    rows = [header, ["---"] * len(header), *(list(row.values()) for _, row in read_rows(source))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
 def quote(results: Path, document: Path) -> None:
     """Copy files of a run into a document.
 
     What stands in `document` between the lines `<!-- copy of NAME -->` and `<!-- end -->` is
-    replaced by the file NAME of the directory `results`. Where NAME is of another run, in a folder
-    that is not there, what stands is left, and the log says so.
+    replaced by the file NAME of the directory `results`, a CSV file by its table. Where
+    NAME is of another run, in a folder that is not there, what stands is left, and the log says so.
 
     Raises InputError if the document has no such lines, or `results` none of their files.
     """
@@ -35,7 +45,7 @@ def quote(results: Path, document: Path) -> None:
             return part[0]
         if not source.exists():
             raise InputError(f"{source}: no such file, but {document} asks for it; finish the run")
-        return f"{part[1]}\n{read_text(source).strip()}\n\n{part[4]}"
+        return f"{part[1]}\n{_text(source)}\n\n{part[4]}"
 
     text = read_text(document)
     parts = list(_PART.finditer(text))

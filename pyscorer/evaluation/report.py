@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 
 from pyscorer.contract.audio import SAMPLE_RATE, mp3_uri, read_audio
-from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.contract.scales import check_same, decimals
 from pyscorer.contract.tables import column_names, read_frame
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.evaluation import figures
 from pyscorer.evaluation.ceiling import EXPERT
@@ -79,7 +79,7 @@ def headline(results: pd.DataFrame) -> int:
 
 
 def _error_rows(errors: pd.DataFrame, scorer: str, data: Path) -> list[dict[str, Any]]:
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     chosen = errors[errors["scorer"] == scorer]
     told = [utterances[key] for key in chosen["utterance"]]
     return [

@@ -1,8 +1,8 @@
 """Batches of utterances for the grader, normalised, with words left out at random."""
 
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ class Scaling:
     """NaN where nobody gave a score, likewise of words and utterances."""
     word_scores: torch.Tensor
     utterance_scores: torch.Tensor
-    """2 x 2 x aspects."""
+    """2 x targets x aspects, see `utterance_targets`."""
     spans: tuple[tuple[str, int], ...]
     """Of the phones' inputs, see `GraderInputs`."""
     bases: dict[str, torch.Tensor]
@@ -65,8 +65,35 @@ def principal_components(x: torch.Tensor, count: int) -> torch.Tensor:
     return (axes[:, leading] / (variances[leading].clamp(min=0) + 1e-6).sqrt()).float()
 
 
-def scaling_of(inputs: GraderInputs, labels: Labels, components: int = 128) -> Scaling:
-    """The Scaling by these utterances, with at most that many `components` of deep features."""
+_QUANTILES = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Of the published scores: the levels that the auxiliary target `ordinal` asks for."""
+
+
+def utterance_targets(labels: Labels, auxiliary: Sequence[str] = ()) -> np.ndarray:
+    """Utterances x targets x aspects: published scores, experts' means, and `auxiliary` ones.
+
+    `raters`: the rating of each expert. `ordinal`: of five levels whether the published score is at
+    least that, so that squared error is the ranked probability score (Epstein 1969).
+    """
+    parts = [labels.utterances[:, None], labels.raters[:, None]]
+    if "raters" in auxiliary and len(labels.ratings):
+        parts.append(labels.ratings)
+    if "ordinal" in auxiliary:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "All-NaN slice")
+            levels = np.nanquantile(labels.utterances, _QUANTILES, axis=0, method="higher")
+        reached = (labels.utterances[:, None] >= levels).astype(np.float32)
+        parts.append(np.where(np.isnan(labels.utterances)[:, None], np.nan, reached))
+    return np.concatenate(parts, axis=1).astype(np.float32)
+
+
+def scaling_of(
+    inputs: GraderInputs, labels: Labels, components: int = 128, auxiliary: Sequence[str] = ()
+) -> Scaling:
+    """The Scaling by these utterances, with at most that many `components` of deep features.
+
+    `auxiliary` as in `utterance_targets`.
+    """
     raters = np.where(np.isnan(labels.raters), labels.utterances, labels.raters)
     phones = _moments(inputs.pooled.features)
     bases = {
@@ -80,7 +107,7 @@ def scaling_of(inputs: GraderInputs, labels: Labels, components: int = 128) -> S
         _moments(inputs.utterances),
         _moments(labels.phones),
         _moments(labels.words),
-        _moments(np.stack([labels.utterances, raters], axis=1)),
+        _moments(utterance_targets(replace(labels, raters=raters), auxiliary)),
         inputs.spans,
         bases,
     )
@@ -147,20 +174,19 @@ class Targets:
     phones: torch.Tensor
     words: torch.Tensor
     utterances: torch.Tensor
-    """Utterances x 2 x aspects."""
+    """Utterances x targets x aspects."""
 
 
-def targets_of(labels: Labels, scaling: Scaling) -> Targets:
-    """The scores of `labels`, standardised."""
+def targets_of(labels: Labels, scaling: Scaling, auxiliary: Sequence[str] = ()) -> Targets:
+    """The scores of `labels`, standardised; `auxiliary` as those of `scaling`."""
 
     def scaled(values: np.ndarray, by: torch.Tensor) -> torch.Tensor:
         return (torch.tensor(values) - by[0]) / by[1]
 
-    both = np.stack([labels.utterances, labels.raters], axis=1)
     return Targets(
         scaled(labels.phones, scaling.phone_scores),
         scaled(labels.words, scaling.word_scores),
-        scaled(both, scaling.utterance_scores),
+        scaled(utterance_targets(labels, auxiliary), scaling.utterance_scores),
     )
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import kaldialign
 import numpy as np
 import pandas as pd
 from sklearn.metrics import (
@@ -196,3 +197,50 @@ def diagnosis_rows(
             }
         )
     return rows
+
+
+def error_rate_rows(
+    test: pd.DataFrame, rivals: pd.DataFrame, threshold: float, truth: Path | None = None
+) -> list[dict[str, Any]]:
+    """Phone error rates of phone strings against what was said; of the utterances of `test`.
+
+    The strings: `text`, the phones of the text; `recognised`, of each of them the likelier of it
+    and its rival, as learned GOP hears it; `flagged`, the same of the phones flagged at
+    `threshold` alone. What was said is in `truth` (see `diagnosis_rows`). Without it nobody knows,
+    and only words of which the experts found every phone right are counted: they were said as
+    written.
+    """
+    table = test.merge(rivals, on=_PLACE, validate="one_to_one")
+    likelier = table["ratio"] < 0
+    flagged = likelier & (table["predicted"] <= threshold)
+    if truth is None:
+        least = table.groupby(_PLACE[:2])["human"].transform("min")
+        right = least == table["human"].max()
+        table, likelier, flagged = table[right], likelier[right], flagged[right]
+        said = table["phone"]
+    else:
+        known = read_frame(truth, [*_PLACE, "said"], ["utterance", "said"]).set_index(_PLACE)
+        of_phone = pd.MultiIndex.from_frame(table[_PLACE])
+        said = known["said"].reindex(of_phone).reset_index(drop=True)
+        said.index = table.index
+        changed = of_phone.isin(known.index)
+        said = said.where(changed, table["phone"]).fillna("")
+    strings = {
+        "text": table["phone"],
+        "recognised": table["phone"].where(~likelier, table["rival"]),
+        "flagged": table["phone"].where(~flagged, table["rival"]),
+    }
+    return [
+        {"phones": name} | _error_rate(string, said, table["utterance"])
+        for name, string in strings.items()
+    ]
+
+
+def _error_rate(string: pd.Series, said: pd.Series, utterance: pd.Series) -> dict[str, Any]:
+    """Edits of each utterance's `string` into what was `said`, each a phone, several or none."""
+    errors, count = 0, 0
+    for _, own in pd.DataFrame({"found": string, "said": said}).groupby(utterance):
+        found, wanted = (" ".join(own[c]).split() for c in ("found", "said"))
+        errors += kaldialign.edit_distance(wanted, found)["total"]
+        count += len(wanted)
+    return {"said": count, "errors": errors, "error_rate": errors / max(count, 1)}

@@ -11,7 +11,7 @@ from pyscorer.contract.files import shown
 from pyscorer.contract.scales import Scales
 from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Targets
-from pyscorer.grading.network import Grader, GraderConfig, Grades
+from pyscorer.grading.network import PREDICTED, Grader, GraderConfig, Grades
 from pyscorer.options import option
 from pyscorer.scoring.fit import fit, in_pieces, one_cycle
 
@@ -42,6 +42,9 @@ class FitOptions:
     low_weights: tuple[str, ...] = option(
         (), "word.aspect=weight of words that score below most, as those of wrong stress"
     )
+    auxiliary_weight: float = option(
+        0.5, "of the auxiliary targets of utterances in the loss, beside the scores", ge=0
+    )
     averaged: float = option(0.98, "decay of the average of weights", ge=0, lt=1)
 
 
@@ -54,6 +57,7 @@ class LossWeights(NamedTuple):
     word: float
     low_words: torch.Tensor
     """Of the words below the median of an aspect, beside its others."""
+    auxiliary: float = 0.0
 
 
 def loss_weights(options: FitOptions, scales: Scales) -> LossWeights:
@@ -79,7 +83,8 @@ def loss_weights(options: FitOptions, scales: Scales) -> LossWeights:
     utterance, word, low_words = (
         tensor([*own.values()]) for own in (*weights.values(), low["word"])
     )
-    return LossWeights(utterance, word, options.phone_weight, options.word_weight, low_words)
+    levels = options.phone_weight, options.word_weight
+    return LossWeights(utterance, word, *levels, low_words, options.auxiliary_weight)
 
 
 def _set_weight(option_name: str, entry: str, weights: dict[str, dict[str, float]]) -> None:
@@ -114,8 +119,13 @@ def grader_loss(grades: Grades, targets: Grades, weights: LossWeights) -> torch.
         squared = torch.where(known, x - torch.nan_to_num(y), 0.0) ** 2 * weights
         return squared.sum() / (known * weights).sum().clamp(min=1)
 
+    (told, beside), (wanted, asked) = (
+        (level[:, :PREDICTED], level[:, PREDICTED:])
+        for level in (grades.utterances, targets.utterances)
+    )
     return (
-        error(grades.utterances, targets.utterances, weights.utterances)
+        error(told, wanted, weights.utterances)
+        + (weights.auxiliary * error(beside, asked, weights.utterances) if beside.numel() else 0)
         + weights.word * error(grades.words, targets.words, weights.words)
         + weights.phone * error(grades.phones, targets.phones, torch.ones(()))
     )

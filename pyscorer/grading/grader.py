@@ -23,10 +23,9 @@ from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Scaling, human_scale
 from pyscorer.grading.fit_grader import predict
 from pyscorer.grading.grader_inputs import RawInputs, assemble, join_inputs
-from pyscorer.grading.grader_trees import PHONE_SHARE, WORD_SHARE
+from pyscorer.grading.grader_trees import NETWORK_ALONE, GraderTrees, Scores, Shares, mixed
 from pyscorer.grading.intervals import Calibration, Interval
-from pyscorer.grading.network import Grader, GraderConfig
-from pyscorer.scoring.trees import Trees
+from pyscorer.grading.network import PREDICTED, Grader, GraderConfig
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,8 @@ class Module:
     fold: int
     """The fold of the seed's deal whose speakers it did not learn from."""
     network: Grader
-    trees: tuple[Trees, ...] = ()
-    """Of phones, then of each aspect of words; none: the network alone."""
+    trees: GraderTrees | None = None
+    """None: the network alone."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,8 @@ class TrainedGrader:
     intervals: tuple[tuple[Interval, ...], ...] = ()
     """Of the aspects of utterances, of words, and of phones; empty before they are fitted."""
     calibration: Calibration | None = None
+    shares: Shares = NETWORK_ALONE
+    """Of the trees in every module's scores."""
 
     @property
     def learned(self) -> Scales:
@@ -104,41 +105,36 @@ class Predicted:
     """Of each phone: that the mean of the experts' scores is below the middle of the range."""
 
 
-def scores_of(
-    module: Module, batches: Batches, utterances: np.ndarray, scaling: Scaling, scales: Scales
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Scores of these utterances, within `scales`: utterances and words x aspects, phones.
+def both_scores(
+    module: Module, batches: Batches, utterances: np.ndarray, scaling: Scaling
+) -> tuple[Scores, Scores | None]:
+    """Scores of these utterances, their words and phones, by the network and by the trees.
 
-    The score of an utterance is the mean of the two that the network learns: the published one and
-    the experts' mean. Those of words and phones are weighted means of the network's and the trees'.
+    The network's score of an utterance is the mean of two: the published one and the experts' mean.
     """
     grades = human_scale(predict(module.network, batches, utterances), scaling)
-    words, phones = grades.words.numpy(), grades.phones.numpy()
-    if module.trees:
-        chosen = select(batches.pooled, utterances)
-        tables = batches.tables[0][chosen.phones], batches.tables[1][chosen.words]
-        phones = _mixed(phones, module.trees[0](tables[0]), PHONE_SHARE)
-        if of_words := module.trees[1:]:
-            by_trees = np.stack([trees(tables[1]) for trees in of_words], axis=1)
-            words = _mixed(words, by_trees, WORD_SHARE)
+    told = grades.utterances[:, :PREDICTED].mean(dim=1).numpy()
+    network = told, grades.words.numpy(), grades.phones.numpy()
+    if module.trees is None:
+        return network, None
+    chosen = select(batches.pooled, utterances)
+    return network, module.trees(batches.tables.take(chosen, utterances))
+
+
+def within(scores: Scores, scales: Scales) -> Scores:
+    """`scores` cut to their ranges."""
     return (
-        grades.utterances.mean(dim=1).numpy().clip(*scales.bounds("utterance")),
-        words.clip(*scales.bounds("word")),
-        phones.clip(*scales.phone_range),
+        scores[0].clip(*scales.bounds("utterance")),
+        scores[1].clip(*scales.bounds("word")),
+        scores[2].clip(*scales.phone_range),
     )
 
 
-def _mixed(network: np.ndarray, trees: np.ndarray, share: float) -> np.ndarray:
-    """`share` of the trees in the mean; of what they did not learn the network's alone."""
-    return network + share * (np.where(np.isnan(trees), network, trees) - network)
-
-
-def module_scores(
-    grader: TrainedGrader, raw: RawInputs
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def module_scores(grader: TrainedGrader, raw: RawInputs) -> Scores:
     """Scores by every module: modules x utterances x aspects, likewise words, modules x phones.
 
-    As `scores_of`. Raises InputError for other columns than it was trained on.
+    Each is the mean of `both_scores` with the grader's shares. Raises InputError for other columns
+    than it was trained on.
     """
     if raw.columns != grader.columns:
         raise InputError("the sources have other columns than the grader was trained on")
@@ -147,7 +143,8 @@ def module_scores(
     everything = np.arange(len(raw.pooled.keys))
     levels: tuple[list[np.ndarray], ...] = ([], [], [])
     for module in grader.modules:
-        scores = scores_of(module, batches, everything, grader.scaling, grader.scales)
+        both = both_scores(module, batches, everything, grader.scaling)
+        scores = within(mixed(*both, grader.shares), grader.scales)
         for level, part in zip(levels, scores, strict=True):
             level.append(part)
     return np.stack(levels[0]), np.stack(levels[1]), np.stack(levels[2])
@@ -229,9 +226,10 @@ def save_grader(grader: TrainedGrader, path: Path, options: dict[str, Any]) -> N
         "config": asdict(grader.config),
         "modules": [
             {"seed": m.seed, "fold": m.fold, "state": m.network.state_dict()}
-            | {"trees": [trees.as_tensor() for trees in m.trees]}
+            | {"trees": m.trees.content() if m.trees else None}
             for m in grader.modules
         ],
+        "shares": [list(level) for level in grader.shares],
         "intervals": [[asdict(i) for i in level] for level in grader.intervals],
         "calibration": asdict(grader.calibration) if grader.calibration else None,
         "scales": scales_content(grader.scales),
@@ -249,7 +247,7 @@ def _grader_of(content: dict[str, Any]) -> TrainedGrader:
     for part in content["modules"]:
         network = Grader(config)
         network.load_state_dict(part["state"])
-        trees = tuple(map(Trees.from_tensor, part["trees"]))
+        trees = GraderTrees.of_content(part["trees"]) if part["trees"] else None
         modules.append(Module(part["seed"], part["fold"], network.eval(), trees))
     calibration = content["calibration"]
     return TrainedGrader(
@@ -262,4 +260,5 @@ def _grader_of(content: dict[str, Any]) -> TrainedGrader:
         make_scales(content["scales"], "scales") if "scales" in content else SPEECHOCEAN,
         tuple(tuple(Interval(**i) for i in level) for level in content["intervals"]),
         Calibration(**calibration) if calibration else None,
+        tuple(map(tuple, content["shares"])),  # type: ignore[arg-type]
     )

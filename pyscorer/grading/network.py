@@ -15,6 +15,8 @@ _PLACES = 4
 """Beginning, middle, end of a word, the only phone of it."""
 _MOMENTS = 3
 """Mean, standard deviation and least of predicted scores."""
+PREDICTED = 2
+"""Targets of an utterance whose mean is its score: the published score and the experts' mean."""
 _POSITION = 0.3
 """Height of the sinusoids of position."""
 
@@ -41,6 +43,8 @@ class GraderConfig:
     """Scores of a word."""
     utterance_aspects: int = len(SPEECHOCEAN.utterance)
     """Scores of an utterance."""
+    auxiliary: int = 0
+    """Targets of each of them beside PREDICTED, learned and never told."""
 
 
 class Batch(NamedTuple):
@@ -70,7 +74,7 @@ class Grades(NamedTuple):
     words: torch.Tensor
     """Words x aspects."""
     utterances: torch.Tensor
-    """Utterances x 2 x aspects: the published scores, and the experts' means."""
+    """Utterances x targets x aspects: the published scores, the experts' means, auxiliary ones."""
 
 
 def _waves(length: int, width: int) -> torch.Tensor:
@@ -215,7 +219,9 @@ class Grader(nn.Module):
             nn.Linear(max(config.utterances, 1), width), nn.GELU(), nn.Dropout(config.dropout)
         )
         moments = _MOMENTS * (1 + config.word_aspects)
-        self.utterance_head = _head(3 * width + moments, config, 2 * config.utterance_aspects)
+        self.targets = PREDICTED + config.auxiliary
+        outputs = self.targets * config.utterance_aspects
+        self.utterance_head = _head(3 * width + moments, config, outputs)
 
     def forward(self, batch: Batch) -> Grades:
         """The standardised scores of a batch."""
@@ -246,7 +252,8 @@ class Grader(nn.Module):
             ],
             dim=1,
         )
-        utterance_scores = self.utterance_head(u).unflatten(1, (2, self.config.utterance_aspects))
+        shape = (self.targets, self.config.utterance_aspects)
+        utterance_scores = self.utterance_head(u).unflatten(1, shape)
         return Grades(phone_scores.squeeze(1), word_scores, utterance_scores)
 
     def _columns_dropped(self, x: torch.Tensor) -> torch.Tensor:

@@ -2,30 +2,27 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from pyscorer.contract.labels import Labels, read_grades
-from pyscorer.contract.pooled import PooledSet, select
+from pyscorer.contract.pooled import select
 from pyscorer.contract.scales import check_same, write_scales
 from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError
-from pyscorer.evaluation.metrics import pearson
 from pyscorer.grading.batches import Batches, Scaling, Targets, scaling_of, targets_of
 from pyscorer.grading.fit_grader import FitOptions, fit_grader, loss_weights, low_emphasis
 from pyscorer.grading.grader import (
-    Levels,
     Module,
     TrainedGrader,
+    both_scores,
     ensemble_levels,
     module_scores,
-    ranges_of,
     save_grader,
-    scores_of,
-    with_intervals,
+    within,
 )
 from pyscorer.grading.grader_inputs import (
     SOURCES,
@@ -36,15 +33,19 @@ from pyscorer.grading.grader_inputs import (
     norms_of,
     read_inputs,
 )
-from pyscorer.grading.grader_trees import fit_grader_trees
-from pyscorer.grading.intervals import Calibration, Interval, fit_calibration, fit_interval
-from pyscorer.grading.network import Grader, GraderConfig
+from pyscorer.grading.grader_trees import (
+    GraderTrees,
+    Scores,
+    fit_grader_trees,
+    mixed,
+)
+from pyscorer.grading.held_out import calibrated, chosen_shares, pcc_of
+from pyscorer.grading.network import PREDICTED, Grader, GraderConfig
 from pyscorer.grading.score_tables import write_levels
 from pyscorer.options import option
 from pyscorer.parallel import one_thread
 from pyscorer.scoring.ensemble import Place, fit_all, places
 from pyscorer.scoring.folds import speaker_folds
-from pyscorer.scoring.trees import Trees
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,11 @@ class GraderOptions:
     seed: int = option(0, "the first", ge=0)
     folds: int = option(5, "speaker-disjoint folds of the train split", ge=2)
     speakers: int = option(0, "train speakers to learn from, of each module; 0: all", ge=0)
+    auxiliary: tuple[Literal["raters", "ordinal"], ...] = option(
+        (),
+        "targets of utterances beside their scores: each expert's rating; whether each of five "
+        "levels is reached",
+    )
     components: int = option(128, "principal components of deep features that enter", ge=1)
     width: int = option(64, "of the network", ge=4)
     trees: bool = option(True, "for phones and words, beside the network")
@@ -101,7 +107,7 @@ def load_training_data(data: Path, paths: SourcePaths, options: GraderOptions) -
     labels = read_grades(data, raw.pooled)
     norms = norms_of(raw)
     inputs = assemble(raw, norms, "durations" in (options.sources or SOURCES))
-    scaling = scaling_of(inputs, labels, options.components)
+    scaling = scaling_of(inputs, labels, options.components, options.auxiliary)
     config = GraderConfig(
         scaling.reduced,
         inputs.words.shape[1],
@@ -113,8 +119,9 @@ def load_training_data(data: Path, paths: SourcePaths, options: GraderOptions) -
         source_dropout=options.source_dropout,
         word_aspects=len(labels.scales.word),
         utterance_aspects=len(labels.scales.utterance),
+        auxiliary=scaling.utterance_scores.shape[1] - PREDICTED,
     )
-    batches, targets = Batches(inputs, scaling), targets_of(labels, scaling)
+    batches, targets = Batches(inputs, scaling), targets_of(labels, scaling, options.auxiliary)
     return TrainingData(raw, inputs, labels, norms, scaling, batches, targets, config)
 
 
@@ -147,11 +154,11 @@ def parts_of(
 @dataclass(frozen=True)
 class _Fitted:
     module: Module
-    held_out: tuple[np.ndarray, np.ndarray, np.ndarray]
-    """Scores of the held-out utterances, words and phones."""
+    held_out: tuple[Scores, Scores | None]
+    """Of the held-out utterances, see `both_scores`."""
     curve: list[dict[str, float]]
     pcc: dict[str, float]
-    """Of the held-out utterances, see `pcc_of`."""
+    """Of the network's scores of the held-out utterances, see `pcc_of`."""
 
 
 @dataclass(frozen=True)
@@ -170,94 +177,44 @@ def _fit(work: _Work, place: Place) -> _Fitted:
     network, curve = fit_grader(
         *(data.config, fit, data.batches, data.targets, train, [seed, fold], data.labels.scales)
     )
-    trees: tuple[Trees, ...] = ()
+    trees: GraderTrees | None = None
     if options.trees:
         chosen = select(data.inputs.pooled, train)
         low = loss_weights(fit, data.labels.scales).low_words.numpy()
         emphasis = low_emphasis(data.labels.words, low) if fit.low_weights else None
-        tables = data.batches.tables
-        trees = fit_grader_trees(tables, data.labels, chosen, 100 * seed + fold, emphasis)
+        tables, own = data.batches.tables, 100 * seed + fold
+        trees = fit_grader_trees(tables, data.labels, chosen, train, own, emphasis)
     module = Module(seed, fold, network, trees)
-    scores = scores_of(module, data.batches, held_out, data.scaling, data.labels.scales)
-    pcc = pcc_of(scores, data.labels, data.inputs.pooled, held_out)
-    return _Fitted(module, scores, curve, pcc)
+    both = both_scores(module, data.batches, held_out, data.scaling)
+    pcc = pcc_of(both[0], data.labels, data.inputs.pooled, held_out)
+    return _Fitted(module, both, curve, pcc)
 
 
 def _told(f: _Fitted) -> str:
     values = ", ".join(f"{name.replace('_', ' ')} {value:.3f}" for name, value in f.pcc.items())
-    return f"seed {f.module.seed} fold {f.module.fold}: held-out PCC {values}"
+    place = f"seed {f.module.seed} fold {f.module.fold}"
+    return f"{place}: held-out PCC of the network {values}"
 
 
-def pcc_of(
-    scores: tuple[np.ndarray, np.ndarray, np.ndarray],
-    labels: Labels,
-    pooled: PooledSet,
-    utterances: np.ndarray,
-) -> dict[str, float]:
-    """PCC of the scores that stand for all of these utterances and their words, and of the phones.
+def _collect(data: TrainingData, fitted: Sequence[_Fitted], options: GraderOptions) -> list[Scores]:
+    """Scores of the train split by seed: those of the networks, and where there are, of the trees.
 
-    By name, as `total`, `word_total`, `phone`; `overall` where no aspect stands for all and the
-    mean does. Of those that were scored; NaN where none was.
+    Each seeds x utterances x aspects, likewise words, seeds x phones.
     """
-    chosen, scales = select(pooled, utterances), labels.scales
-
-    def of_known(predicted: np.ndarray, human: np.ndarray) -> float:
-        known = ~np.isnan(human)
-        return pearson(predicted[known], human[known])
-
-    def of_level(level: str, predicted: np.ndarray, human: np.ndarray) -> float:
-        if name := scales.overall_of(level):
-            at = list(scales.level(level)).index(name)
-            return of_known(predicted[:, at], human[:, at])
-        # The mean of the same aspects on both sides.
-        both = np.where(np.isnan(human), np.nan, predicted)
-        return of_known(*(scales.overall_scores(level, each) for each in (both, human)))
-
-    return {
-        scales.overall or "overall": of_level(
-            "utterance", scores[0], labels.utterances[utterances]
-        ),
-        f"word_{scales.overall_of('word') or 'overall'}": of_level(
-            "word", scores[1], labels.words[chosen.words]
-        ),
-        "phone": of_known(scores[2], labels.phones[chosen.phones]),
-    }
-
-
-OutOfFold = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Scores of the train split by seed: seeds x utterances x aspects, likewise words, x phones."""
-
-
-def _collect(data: TrainingData, fitted: Sequence[_Fitted], options: GraderOptions) -> OutOfFold:
     shapes = (data.labels.utterances.shape, data.labels.words.shape, data.labels.phones.shape)
-    levels = tuple(np.zeros((options.seeds, *shape), dtype=np.float32) for shape in shapes)
-    for f in fitted:
-        _, held_out = parts_of(data.labels, options, f.module.seed, f.module.fold)
-        _, phones, words = data.batches.take(held_out)
-        for level, rows, part in zip(
-            levels, (held_out, words.numpy(), phones.numpy()), f.held_out, strict=True
-        ):
-            level[f.module.seed - options.seed][rows] = part
-    return levels  # type: ignore[return-value]
-
-
-def _calibrated(
-    grader: TrainedGrader, out_of_fold: OutOfFold, labels: Labels
-) -> tuple[TrainedGrader, list[Levels]]:
-    """`grader` with intervals, and the out-of-fold predictions with theirs."""
-    human = (labels.utterances, labels.words, labels.phones[:, None])
-    intervals: list[tuple[Interval, ...]] = []
-    levels = []
-    for by_seed, wanted, ranges in zip(out_of_fold, human, ranges_of(labels.scales), strict=True):
-        value, spread = by_seed.mean(axis=0), by_seed.std(axis=0)
-        columns = zip(*(x.reshape(wanted.shape).T for x in (value, spread)), wanted.T, strict=True)
-        fitted = tuple(fit_interval(*column) for column in columns)
-        intervals.append(fitted)
-        levels.append(with_intervals(value, spread, fitted, ranges))
-    calibration: Calibration = fit_calibration(
-        levels[2].value, labels.phones, labels.scales.phone_range
-    )
-    return replace(grader, intervals=tuple(intervals), calibration=calibration), levels
+    found: list[Scores] = []
+    for parts in zip(*(f.held_out for f in fitted), strict=True):
+        u, w, p = (np.zeros((options.seeds, *shape), dtype=np.float32) for shape in shapes)
+        for f, scores in zip(fitted, parts, strict=True):
+            if scores is None:
+                return found
+            _, held_out = parts_of(data.labels, options, f.module.seed, f.module.fold)
+            _, phones, words = data.batches.take(held_out)
+            rows = (held_out, words.numpy(), phones.numpy())
+            for level, own, part in zip((u, w, p), rows, scores, strict=True):
+                level[f.module.seed - options.seed][own] = part
+        found.append((u, w, p))
+    return found
 
 
 def train_grader(
@@ -274,13 +231,14 @@ def train_grader(
     others. Nothing is stopped early or chosen by what is held out; the out-of-fold scores are
     therefore what a single grader gives for new speakers. What nobody scored in the train split (an
     aspect, all words or phones) is not learned and stands in no table. Predictive intervals and the
-    probability that a phone is wrong are fitted to the out-of-fold scores. Scores of the test split
-    are means over all graders; it enters no choice.
+    probability that a phone is wrong are fitted to the out-of-fold scores, and the share of the
+    trees in each aspect is chosen by them. Scores of the test split are means over all graders; it
+    enters no choice.
 
     Writes out/scores_utterance.csv, scores_word.csv and scores_phone.csv (test: the unit, aspect,
     human, predicted, low, high, seed_0, ...), out_of_fold_*.csv (the same for train; seed s by the
     graders of its deal that did not learn from the speaker), modules.csv (held-out PCC of each
-    grader), train_log.csv, scales.json, and model.pt last.
+    network), train_log.csv, scales.json, and model.pt last.
 
     Raises InputError for sources that are not of the same phones, splits of different scales,
     utterances or words without scores, or too few speakers for the folds.
@@ -291,25 +249,28 @@ def train_grader(
     work = _Work(data, options, fit)
     members = places(range(options.seed, options.seed + options.seeds), options.folds)
     fitted = fit_all(_fit, work, members, options.jobs, "train_grader", _told)
+    by_seed = _collect(data, fitted, options)
     grader = TrainedGrader(
         data.raw.columns,
         "durations" in (options.sources or SOURCES),
         *(data.norms, data.scaling, data.config),
         *(tuple(f.module for f in fitted), scales),
+        shares=chosen_shares(by_seed, data.labels),
     )
-    out_of_fold = _collect(data, fitted, options)
-    grader, levels = _calibrated(grader, out_of_fold, data.labels)
+    trees = by_seed[1] if options.trees else None
+    out_of_fold = within(mixed(by_seed[0], trees, grader.shares), scales)
+    grader, levels = calibrated(grader, out_of_fold, data.labels)
     write_levels(out, "out_of_fold", data.raw.pooled, data.labels, levels, out_of_fold)
     test = read_inputs(paths.split("test"), options.sources)
     test_labels = read_grades(test_data, test.pooled)
     with one_thread():
         by_module = module_scores(grader, test)
     seeds = np.array([m.seed for m in grader.modules])
-    by_seed = tuple(
+    means = tuple(
         np.stack([level[seeds == s].mean(axis=0) for s in np.unique(seeds)]) for level in by_module
     )
     levels = ensemble_levels(grader, by_module)
-    write_levels(out, "scores", test.pooled, test_labels, levels, by_seed)
+    write_levels(out, "scores", test.pooled, test_labels, levels, means)
     write_rows(
         out / "modules.csv",
         [{"seed": f.module.seed, "fold": f.module.fold, **f.pcc} for f in fitted],

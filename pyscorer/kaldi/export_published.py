@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pyscorer.chain.export import Exported, write_outputs
 from pyscorer.contract.audio import SAMPLE_RATE
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.import_published import PublishedAcoustics, load_acoustics
 from pyscorer.parallel import one_thread, shared_map
@@ -21,7 +22,7 @@ def export_published(data: Path, model: Path, out: Path, jobs: int = 0) -> None:
     Raises InputError, naming the utterance, for a recording that cannot be read or is shorter than
     a frame.
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     if not utterances:
         raise InputError(f"{data}: no utterances")
     source = load_acoustics(model)

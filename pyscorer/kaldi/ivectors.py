@@ -15,8 +15,8 @@ import numpy as np
 
 from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError, naming
 from pyscorer.kaldi.ivector_extractor import IvectorExtractor, read_ivector_extractor
 from pyscorer.kaldi.mfcc_conf import MFCC40, check_same_features
@@ -295,7 +295,7 @@ class _Source:
 def _by_speaker(data: Path | None, names: Iterable[str]) -> list[list[str]]:
     if data is None:
         raise InputError("by_speaker: name the data directory (--data), which says who speaks")
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     wanted = set(names)
     if missing := sorted(wanted - utterances.keys()):
         raise InputError(f"{data}: no utterance {missing[0]}, which has features")

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.phones import PHONE_ID
 from pyscorer.contract.pooled import write_pooled
@@ -23,6 +22,7 @@ from pyscorer.contract.segments import (
     durations,
     read_frame_shift,
 )
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.measures.corpus import Archive, read_recordings
 from pyscorer.measures.ctc_paths import OTHER, alternatives, log_sum
@@ -129,7 +129,7 @@ def ctc_gop(data: Path, ali: Path, ctc: Path, out: Path, phone_map: Path | None 
     token or phone, and naming the utterance that is missing, of another length, or has more phones
     than CTC can write in its frames.
     """
-    text, tokens = read_data_dir(data), read_tokens_of(ctc)
+    utterances, tokens = read_utterances(data), read_tokens_of(ctc)
     made = make_phone_map(tokens.names, tokens.blank, phone_map)
     write_phone_map(out / "phone_map.txt", made)
     measure = CtcGop(made)
@@ -139,8 +139,8 @@ def ctc_gop(data: Path, ali: Path, ctc: Path, out: Path, phone_map: Path | None 
         table.writerow(["utterance", "phone_index", "phone", "ctc_gop", "heard"])
 
         def rows() -> Iterator[tuple[str, list[PhoneSegment], np.ndarray]]:
-            recordings = read_recordings(data, text.utterances, ali, archives)
-            for recording in progress_bar(recordings, "ctc_gop", len(text.utterances), unit="utt"):
+            recordings = read_recordings(data, utterances, ali, archives)
+            for recording in progress_bar(recordings, "ctc_gop", len(utterances), unit="utt"):
                 matrix = measure(recording)
                 for i, (s, row) in enumerate(zip(recording.segments, matrix, strict=True)):
                     line = [recording.key, i, s.phone, f"{row[0]:.5f}", measure.heard(row)]
@@ -148,4 +148,4 @@ def ctc_gop(data: Path, ali: Path, ctc: Path, out: Path, phone_map: Path | None 
                 yield recording.key, list(recording.segments), matrix
 
         write_pooled(out, measure.columns, rows())
-    log.info("goodness of pronunciation by CTC of %d utterances in %s", len(text.utterances), out)
+    log.info("goodness of pronunciation by CTC of %d utterances in %s", len(utterances), out)

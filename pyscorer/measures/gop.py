@@ -11,7 +11,6 @@ import numpy as np
 from pyscorer.alignment.features import GmmFeatures
 from pyscorer.alignment.gmm_model import Gmm, transition_tables
 from pyscorer.contract.ctm import FRAME_SHIFT, read_ctm
-from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES
 from pyscorer.contract.pooled import write_pooled
@@ -22,6 +21,7 @@ from pyscorer.contract.segments import (
     durations,
     read_frame_shift,
 )
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.measures import likelihoods as gmm_gop
 from pyscorer.measures import posteriors as dnn_gop
@@ -187,7 +187,7 @@ def gop(
     """
     if (gmm is None) != (feats is None):
         raise InputError("the GMM's measures need both: its directory, and MFCC-13 features")
-    text = read_data_dir(data)
+    utterances = read_utterances(data)
     frame_shift = read_frame_shift(deep)
     by_gmm = GmmMeasures.of(Gmm.load(gmm / "final.npz")) if gmm else None
     measure = Gop(log_stay_probabilities(reference or ali, frame_shift), by_gmm)
@@ -198,13 +198,11 @@ def gop(
         table.writerow(["utterance", "phone_index", "phone", *measure.measures])
 
         def rows() -> Iterator[tuple[str, list[PhoneSegment], np.ndarray]]:
-            recordings = read_recordings(data, text.utterances, ali, archives)
-            for recording in progress_bar(recordings, "gop", len(text.utterances), unit="utt"):
+            recordings = read_recordings(data, utterances, ali, archives)
+            for recording in progress_bar(recordings, "gop", len(utterances), unit="utt"):
                 key, segments = recording.key, list(recording.segments)
                 if read:
-                    features = {
-                        "gmm_features": Frames(read(text.utterances[key]), source="feats.scp")
-                    }
+                    features = {"gmm_features": Frames(read(utterances[key]), source="feats.scp")}
                     recording = replace(recording, outputs={**recording.outputs, **features})
                 matrix = measure(recording)
                 for i, (s, values) in enumerate(zip(segments, matrix, strict=True)):
@@ -213,4 +211,4 @@ def gop(
                 yield key, segments, matrix
 
         write_pooled(out, measure.columns, rows())
-    log.info("goodness of pronunciation of %d utterances in %s", len(text.utterances), out)
+    log.info("goodness of pronunciation of %d utterances in %s", len(utterances), out)

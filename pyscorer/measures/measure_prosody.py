@@ -2,7 +2,7 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,10 +11,11 @@ from typing import Literal
 import numpy as np
 
 from pyscorer.contract.archives import write_archive
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.pooled import write_pooled
 from pyscorer.contract.recording import Recording
 from pyscorer.contract.segments import PhoneSegment
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.lexicon.syllables import STRESSES, read_stresses
 from pyscorer.measures.contours import voiced_pitch
@@ -55,7 +56,7 @@ def prosody(data: Path, ali: Path, out: Path, options: ProsodyOptions = ProsodyO
     Raises InputError naming the utterance for missing, unreadable or too short audio, and for one
     that the alignment lacks or has with another text or length.
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     if not utterances:
         raise InputError(f"{data}/text: no utterances")
     out.mkdir(parents=True, exist_ok=True)
@@ -89,7 +90,7 @@ def prosody(data: Path, ali: Path, out: Path, options: ProsodyOptions = ProsodyO
         )
 
 
-def _tracks(utterances: dict[str, Utterance], jobs: int) -> Iterator[tuple[str, np.ndarray]]:
+def _tracks(utterances: Mapping[str, Utterance], jobs: int) -> Iterator[tuple[str, np.ndarray]]:
     with progress_bar(desc="pitch", total=len(utterances), unit="utt") as bar:
         for chunk in ordered_map(_track, chunks(utterances.values(), _CHUNK), jobs):
             yield from chunk
@@ -108,7 +109,9 @@ def _track(utterances: list[Utterance]) -> list[tuple[str, np.ndarray]]:
     return found
 
 
-def _medians(recordings: Iterator[Recording], utterances: dict[str, Utterance]) -> dict[str, float]:
+def _medians(
+    recordings: Iterator[Recording], utterances: Mapping[str, Utterance]
+) -> dict[str, float]:
     """Median pitch of each speaker's voiced frames, semitones above 1 Hz, to the tenth."""
     counts: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(2000, dtype=np.int64))
     for recording in recordings:

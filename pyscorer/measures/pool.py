@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyscorer.contract.files import read_table
+from pyscorer.contract.compact import read_large_table
 from pyscorer.contract.phones import PHONE_ID
 from pyscorer.contract.recording import Recording
 from pyscorer.contract.segments import (
@@ -86,7 +86,7 @@ def pool(data: Path, ali: Path, deep: Path, out: Path, posteriors: bool = True) 
     Raises InputError naming the utterance if one is missing, is silence alone, or has alignment and
     features of different lengths.
     """
-    wanted, shift = read_table(data / "text"), read_frame_shift(deep)
+    wanted, shift = read_large_table(data / "text"), read_frame_shift(deep)
     archives = {"pool": Archive(deep / "embed.scp", shift, "export or encode")}
     if posteriors:
         archives["posteriors"] = Archive(deep / "post.scp", shift, "export")

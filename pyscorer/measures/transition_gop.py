@@ -10,8 +10,8 @@ import numpy as np
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, load_model, pdf_log_posteriors
 from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
 from pyscorer.contract.archives import Matrices
+from pyscorer.contract.compact import read_large_table
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import SILENCE
 from pyscorer.contract.pooled import write_pooled
 from pyscorer.contract.recording import Frames, Recording
@@ -139,7 +139,7 @@ def transition_gop(
     train_baseline. Raises InputError naming the utterance that is missing, or whose alignment and
     features differ in length.
     """
-    wanted = read_table(data / "text")
+    wanted = read_large_table(data / "text")
     loaded, context = load_model(model), read_tree(tree)
     if context.num_pdfs != loaded.network.config.num_pdfs:
         raise InputError(

@@ -15,6 +15,7 @@ from pyscorer.planning.commands import Config, stage_options
 from pyscorer.planning.compared import Compared
 from pyscorer.planning.ctc import check_ctc
 from pyscorer.planning.graders import Graders
+from pyscorer.planning.parts import Parts
 from pyscorer.planning.responses import Responses, by_paper, find_responses
 from pyscorer.planning.rows import Rows
 from pyscorer.planning.speech import Speech, with_encoder
@@ -112,6 +113,7 @@ class Plan:
     """As plain values, its paths expanded."""
     run: Run
     corpora: Corpora
+    parts: Parts
     acoustic: Acoustic
     graders: Graders | None
     rows: Rows | None
@@ -141,7 +143,8 @@ def make_plan(config: Config) -> Plan:
     graders = Graders(config, run) if "grading" in config else None
     rows = Rows(config, run) if "paper1" in config else None
     compared = Compared(config, run) if "compared" in config else None
-    for part in (graders, rows, compared):
+    parts = Parts(config, run)
+    for part in (parts, graders, rows, compared):
         if part:
             part.check()
     check_acoustic(config, run, rows)
@@ -162,6 +165,6 @@ def make_plan(config: Config) -> Plan:
         responses = find_responses(config) if "proficiency" in config else None
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
     return Plan(
-        config, run, Corpora(config, run), Acoustic(config, run), graders, rows, responses, speech,
-        kaldi, compared,
+        config, run, Corpora(config, run), parts, Acoustic(config, run), graders, rows, responses,
+        speech, kaldi, compared,
     )  # fmt: skip

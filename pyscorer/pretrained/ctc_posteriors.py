@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from pyscorer.contract.archives import archive_writer
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.files import atomic_open, read_json
 from pyscorer.contract.segments import write_frame_shift
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError, naming
 from pyscorer.parallel import chunks, one_thread, shared_map
 from pyscorer.pretrained.registry import CtcModel, load_ctc
@@ -59,7 +60,7 @@ def ctc_posteriors(data: Path, model: Path, out: Path, jobs: int = 0) -> None:
     Raises InputError for a model that cannot be read or gives no such posteriors and, naming the
     utterance, for a recording that it cannot take.
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     loaded = load_ctc(model)
     started, seconds = time.monotonic(), 0.0
     with (

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pyscorer.contract.archives import archive_writer
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.segments import write_frame_shift
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import naming_utterances
 from pyscorer.options import option
 from pyscorer.parallel import chunks, one_thread, shared_map
@@ -52,7 +53,7 @@ def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> 
     Raises InputError for a model that cannot be read, a layer that it does not have, and, naming
     the utterance, for a recording that is empty or longer than the encoder takes (Whisper: 30 s).
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     encoder = load_encoders(model, options.pad)
     encoder = with_ivectors(encoder, options.ivectors)
     layers = layer_numbers(encoder, options.layers, model[0])

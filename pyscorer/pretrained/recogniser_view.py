@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from pyscorer.contract.audio import SAMPLE_RATE
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.recording import RecordingView, WordView
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError, naming_utterances
 from pyscorer.evaluation.word_errors import count_errors
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling
@@ -56,7 +57,7 @@ def recogniser_view(data: Path, model: Path, out: Path, options: ViewOptions) ->
     Raises InputError for a model that cannot be read and, naming the utterance, for a recording
     that is empty or longer than the model takes (30 s) and for a text that is empty or too long.
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     recogniser = load_recogniser(model)
     tasks = chunks(utterances.values(), options.batch)
     started, seconds = time.monotonic(), 0.0

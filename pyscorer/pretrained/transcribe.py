@@ -11,8 +11,9 @@ import torch
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.ctm import FRAME_SHIFT as FRAME
 from pyscorer.contract.ctm import Segment
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.decoded import Alternative, Decoded, add_words, write_decoder
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import naming_utterances
 from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.lexicon.dictionary import read_lexicon
@@ -67,7 +68,7 @@ def transcribe(
     Raises InputError for a model that cannot be read and, naming the utterance, for a recording
     that is empty or longer than the model takes (30 s).
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     reader = TranscriptReader(read_lexicon(lexicon) if lexicon else {})
     source = _Source(load_recogniser(model), reader, options)
     tasks = chunks(utterances.values(), options.batch)

@@ -9,10 +9,10 @@ from pyscorer.pronunciation.module import Batch
 
 
 class Batches:
-    """Makes batches of any utterances of a PooledSet, its features normalised once.
+    """Makes batches of any utterances of a PooledSet, their features normalised as they are taken.
 
     With `frames` the features of `pooled` are the numbers of its phones there, and the batches are
-    of frames, normalised as they are taken.
+    of frames.
     """
 
     def __init__(
@@ -24,15 +24,14 @@ class Batches:
     ) -> None:
         self.pooled, self.frames = pooled, frames
         self.normal = mean, deviation
-        if frames is None:
-            self.features = torch.from_numpy((pooled.features - mean) / deviation)
 
     def take(self, utterances: np.ndarray, dropped: np.ndarray | None = None) -> Batch:
         """The batch of the utterances at these indices; `dropped` as in `pooled.select`."""
         s = select(self.pooled, utterances, dropped)
         phone = share = None
         if self.frames is None:
-            features = self.features[torch.from_numpy(s.phones)]
+            low, spread = self.normal
+            features = torch.from_numpy((self.pooled.features[s.phones] - low) / spread)
         else:
             values, phone, share = self.frames.take(self.pooled.features[s.phones, 0])
             mean, deviation = map(torch.from_numpy, self.normal)

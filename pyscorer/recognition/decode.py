@@ -14,8 +14,8 @@ from pyscorer.chain.acoustic_model import (
 )
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment
-from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.decoded import Alternative, Decoded, write_decoder
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError, naming
 from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.options import option
@@ -46,7 +46,7 @@ def decode(
     Raises InputError for missing features, for a graph made with another tree, and for a network
     without a chain output.
     """
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     names = Matrices(feats / "feats.scp")
     if missing := [key for key in utterances if key not in names]:
         raise InputError(

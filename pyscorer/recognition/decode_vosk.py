@@ -11,8 +11,9 @@ import numpy as np
 
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment
-from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.decoded import Alternative, Decoded, add_words, write_decoder
+from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import InputError
 from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.lexicon.dictionary import read_lexicon
@@ -47,7 +48,7 @@ def decode_vosk(
     utterance, for a recording that cannot be read.
     """
     _load(model)
-    utterances = read_data_dir(data).utterances
+    utterances = read_utterances(data)
     reader = TranscriptReader(read_lexicon(lexicon) if lexicon else {})
     source = _Source(model, reader, options.nbest)
     write_decoder(out, "vosk", options)

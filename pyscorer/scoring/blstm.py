@@ -41,10 +41,10 @@ class PhoneBatch:
 
 
 class PhoneBatches:
-    """Makes batches of any utterances of a PooledSet, its features normalised once."""
+    """Makes batches of any utterances of a PooledSet, normalised as they are taken."""
 
     def __init__(self, pooled: PooledSet, mean: np.ndarray, deviation: np.ndarray) -> None:
-        self.features = torch.from_numpy((pooled.features - mean) / deviation)
+        self._features, self._normal = pooled.features, (mean, deviation)
         self.phones = torch.from_numpy(pooled.phones)
         first = np.flatnonzero(pooled.phone_index == 0)
         self._word_start = first
@@ -64,10 +64,11 @@ class PhoneBatches:
         within = np.arange(lengths.max())
         rows = self._word_start[words][:, None] + np.minimum(within, lengths[:, None] - 1)
         index = torch.from_numpy(rows)
+        mean, deviation = self._normal
         ends = np.cumsum(counts)
         among = np.minimum(np.arange(counts.max()), counts[:, None] - 1)
         return PhoneBatch(
-            self.features[index],
+            torch.from_numpy((self._features[rows] - mean) / deviation),
             self.phones[index],
             torch.from_numpy(lengths),
             torch.from_numpy((ends - counts)[:, None] + among),

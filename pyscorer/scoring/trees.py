@@ -56,16 +56,18 @@ def boost(
 ) -> Trees:
     """Gradient boosting (Friedman 2001) of squared error; deterministic for a seed.
 
-    `x` is rows x columns, NaN where not known, `weights` are of the rows; `options` are those of
-    scikit-learn's HistGradientBoostingRegressor. No rows give trees that say NaN. One thread: the
-    processes share the cores, and sums depend on the number of threads.
+    Of a `y` of truth values it is of the log loss, and the trees tell the probability that one is
+    true. `x` is rows x columns, NaN where not known, `weights` are of the rows; `options` are those
+    of scikit-learn's HistGradientBoostingRegressor. No rows give trees that say NaN. One thread:
+    the processes share the cores, and sums depend on the number of threads.
     """
     if not len(y):
         return Trees(b"")
     # Here: scikit-learn takes a second, which whoever scores a recording does without.
-    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    boosted = HistGradientBoostingRegressor(early_stopping=False, random_state=seed, **options)
+    kind = HistGradientBoostingClassifier if y.dtype == bool else HistGradientBoostingRegressor
+    boosted = kind(early_stopping=False, random_state=seed, **options)
     # A column without any value cannot be binned; a constant one is never asked.
     with threadpool_limits(1):
         boosted.fit(np.where(np.isnan(x).all(axis=0), 0, x), y, sample_weight=weights)

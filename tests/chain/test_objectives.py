@@ -11,8 +11,7 @@ from pyscorer.chain.egs import Examples
 from pyscorer.chain.objectives import cross_entropy
 from pyscorer.chain.orthonormal import orthonormal_weights
 from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
-from pyscorer.chain.train_tdnnf import pdf_to_phone
-from pyscorer.chain.tree import monophone_tree, write_tree
+from pyscorer.chain.tree import monophone_tree, pdf_to_phone, write_tree
 from pyscorer.contract.archives import write_archive
 from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.contract.phones import PHONES

@@ -214,6 +214,18 @@ def test_a_pdf_sequence_gets_the_weight_of_its_best_path(start: int, biphone: bo
         assert weight == pytest.approx(best_weight(normalization, pdfs), abs=1e-3)
 
 
+def test_what_is_forgotten_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, graph = graphs_of(SENTENCES, TREE)
+    chunks = [supervise(segments_of(("SIL", 7), (p, 9)), s, 4, TREE) for p in "AB" for s in (0, 2)]
+    normalization = Normalization(graph)
+    expected = [paths(made) for made in normalize(chunks, normalization)]
+    monkeypatch.setattr("pyscorer.chain.supervision.MOST_SUBSETS", 1)
+    small = Normalization(graph)
+    for chunk, weights in zip(chunks, expected, strict=True):
+        assert paths(normalize([chunk], small)[0]) == pytest.approx(weights, abs=1e-3)
+    assert len(small._subsets) < len(normalization._subsets)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     which=st.integers(0, len(SENTENCES) - 1),

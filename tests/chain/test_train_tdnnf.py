@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 import torch
 
-from pyscorer.chain import train_tdnnf as train_tdnnf_module
 from pyscorer.chain.acoustic_model import embed_features, load_model
 from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
+from pyscorer.chain.egs_files import egs
 from pyscorer.chain.schedule import TrainingOptions, dropout_at
-from pyscorer.chain.train_tdnnf import pdf_to_phone, train_tdnnf
-from pyscorer.chain.tree import monophone_tree
+from pyscorer.chain.train_tdnnf import train_tdnnf
+from pyscorer.chain.training import Training
+from pyscorer.chain.tree import monophone_tree, pdf_to_phone
 from pyscorer.contract.archives import Matrices, write_archive
 from pyscorer.contract.ctm import Segment, read_ctm, write_ctm
-from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
+from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir, write_data_dir
 from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import InputError
 
@@ -61,9 +62,18 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def run(toy: Path, out: Path, graphs: str = "graphs", **changes: object) -> None:
+def run(
+    toy: Path,
+    out: Path,
+    graphs: str = "graphs",
+    ali: Path | None = None,
+    egs: tuple[Path, ...] = (),
+    **changes: object,
+) -> None:
     options = TrainingOptions(**(OPTIONS | changes))
-    train_tdnnf([toy / "data"], [toy / "feats"], [toy / "ali"], toy / graphs, out, options)
+    listed = {} if egs else {"data": (toy / "data",), "feats": (toy / "feats",)}
+    listed |= {} if egs else {"ali": (ali or toy / "ali",)}
+    train_tdnnf(toy / graphs, out, options, egs=egs, **listed)
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -109,6 +119,117 @@ def test_worker_processes_change_nothing(toy: Path, trained: Path):
     assert same_model(trained, toy / "workers")
 
 
+TOGETHER = {"minibatch": 7, "learning_rate": 1e-3, "warmup": 10}
+"""Three steps an epoch: two of 7 chunks, which two processes have 3 and 4 of, and one of 2."""
+
+
+@pytest.fixture(scope="module")
+def alone(toy: Path) -> Path:
+    """Trained by one process."""
+    run(toy, toy / "alone", **TOGETHER)
+    return toy / "alone"
+
+
+def assert_same_but_for_rounding(one: Path, other: Path) -> None:
+    """Weights to a thousandth of their norm, objectives to 0.0005 a frame."""
+    states = [load_model(p / "final.pt").network.state_dict() for p in (one, other)]
+    for name, value in states[0].items():
+        difference = float((states[1][name] - value).norm())
+        assert difference < 1e-3 * float(value.norm()) + 1e-5, name
+    tables = [rows(p) for p in (one, other)]
+    for column in ("train_objf", "train_xent", "valid_objf", "valid_xent"):
+        first, second = ([float(row[column]) for row in table] for table in tables)
+        assert second == pytest.approx(first, abs=5e-4)
+    assert [r["step"] for r in tables[0]] == [r["step"] for r in tables[1]]
+
+
+def test_two_processes_train_the_network_that_one_does(toy: Path, alone: Path):
+    run(toy, toy / "together", processes=2, workers=2, **TOGETHER)
+    assert_same_but_for_rounding(alone, toy / "together")
+    assert not (toy / "together" / "checkpoint.pt").exists()
+
+
+def test_killed_with_two_processes_it_goes_on_under_torchrun(toy: Path, alone: Path):
+    out = toy / "killed-together"
+    options = OPTIONS | TOGETHER | {"checkpoint_minutes": 0.0, "processes": 2}
+    command = ["-m", "pyscorer.cli", "train_tdnnf", "--out", str(out)]
+    for name in ("data", "feats", "ali", "graphs"):
+        command += [f"--{name}", str(toy / name)]
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    kill_at_checkpoint([sys.executable, *command], out)
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    subprocess.run([*launcher, "--standalone", *command], check=True, timeout=300)
+    assert_same_but_for_rounding(alone, out)
+
+
+def kill_at_checkpoint(command: list[str], out: Path) -> None:
+    """Run until there is a checkpoint; then kill -9, which leaves no process and no model."""
+    with out.with_suffix(".log").open("w") as stream:
+        process = subprocess.Popen(command, stderr=stream)
+        deadline = time.monotonic() + 200
+        checkpoint = out / "checkpoint.pt"
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        ranks = children(process.pid)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert checkpoint.exists(), out.with_suffix(".log").read_text()
+    assert not (out / "final.pt").exists()
+    while any(Path(f"/proc/{rank}").exists() for rank in ranks) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(Path(f"/proc/{rank}").exists() for rank in ranks)
+
+
+def children(pid: int) -> list[int]:
+    """Processes that this one started, where the system tells."""
+    found = Path(f"/proc/{pid}/task/{pid}/children")
+    return [int(child) for child in found.read_text().split()] if found.exists() else []
+
+
+def test_more_processes_than_chunks_of_a_step_are_refused(toy: Path):
+    with pytest.raises(InputError, match="2 processes cannot share the 1 chunks of a step"):
+        run(toy, toy / "too-many", processes=2, minibatch=1)
+
+
+def test_inner_layers_in_bfloat16_learn_nearly_the_same(toy: Path, trained: Path):
+    run(toy, toy / "bfloat16", precision="bfloat16")
+    expected, reached = (
+        [float(row["train_objf"]) for row in rows(out)] for out in (trained, toy / "bfloat16")
+    )
+    assert reached == pytest.approx(expected, abs=0.1)
+    assert reached != expected
+    model = load_model(toy / "bfloat16" / "final.pt")
+    assert {p.dtype for p in model.network.parameters()} == {torch.float32}
+    assert model.training["options"]["precision"] == "bfloat16"
+
+
+@pytest.fixture(scope="module")
+def stored(toy: Path) -> tuple[Path, ...]:
+    """The same utterances as egs files: of two speakers, and of the three others."""
+    folders = []
+    for part, speakers in enumerate([("s0", "s3"), ("s1", "s2", "s4")]):
+        data = read_data_dir(toy / "data")
+        own = {k: u for k, u in data.utterances.items() if u.speaker in speakers}
+        write_data_dir(toy / f"data{part}", DataDir(own))
+        folders.append(toy / f"egs{part}")
+        egs(toy / f"data{part}", toy / "feats", toy / "ali", folders[-1], seed=part)
+    return tuple(folders)
+
+
+def test_from_egs_files_of_a_window_comes_the_same_model(
+    toy: Path, trained: Path, stored: tuple[Path, ...]
+):
+    run(toy, toy / "from-egs", egs=stored)
+    assert same_model(trained, toy / "from-egs")
+
+
+def test_egs_files_or_what_they_are_made_of(toy: Path, stored: tuple[Path, ...]):
+    with pytest.raises(InputError, match="give data, feats and ali, or egs in their place"):
+        train_tdnnf(toy / "graphs", toy / "none", TrainingOptions())
+    with pytest.raises(InputError, match=r"egs: s0-0 is in two of the directories"):
+        run(toy, toy / "none", egs=(*stored, stored[0]))
+
+
 def test_killed_and_started_again_it_ends_with_the_same_model(toy: Path, trained: Path):
     out = toy / "killed"
     flags = [
@@ -119,16 +240,7 @@ def test_killed_and_started_again_it_ends_with_the_same_model(toy: Path, trained
     for name in ("data", "feats", "ali", "graphs"):
         command += [f"--{name}", str(toy / name)]
     command += ["--out", str(out), *flags]
-    with (toy / "killed.log").open("w") as stream:
-        process = subprocess.Popen(command, stderr=stream)
-        deadline = time.monotonic() + 200
-        checkpoint = out / "checkpoint.pt"
-        while not checkpoint.exists() and time.monotonic() < deadline:
-            time.sleep(0.01)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    assert checkpoint.exists(), (toy / "killed.log").read_text()
-    assert not (out / "final.pt").exists()
+    kill_at_checkpoint(command, out)
     run(toy, out)
     assert same_model(trained, out)
     assert [r["valid_objf"] for r in rows(out)] == [r["valid_objf"] for r in rows(trained)]
@@ -176,19 +288,19 @@ def test_stopped_training_by_cross_entropy_goes_on_to_the_same_model(
     class Stopped(Exception): ...
 
     steps: list[int] = []
-    step = train_tdnnf_module._Run._train_step
+    step = Training._train_step
 
-    def some_steps(self, batch, progress):
+    def some_steps(self, batch, share, progress):
         if len(steps) == 10:
             raise Stopped
-        step(self, batch, progress)
+        step(self, batch, share, progress)
         steps.append(self.step)
         self.step, self.step_in_epoch = self.step + 1, self.step_in_epoch + 1
         self.save_checkpoint()
         self.step, self.step_in_epoch = self.step - 1, self.step_in_epoch - 1
 
     with monkeypatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(train_tdnnf_module._Run, "_train_step", some_steps)
+        patch.setattr(Training, "_train_step", some_steps)
         run(toy, toy / "stopped", **XENT)
     with pytest.raises(InputError, match="other objective, data"):
         run(toy, toy / "stopped", **(XENT | {"objective": "lfmmi", "graphs": "graphs"}))
@@ -199,16 +311,15 @@ def test_stopped_training_by_cross_entropy_goes_on_to_the_same_model(
 def test_checkpoint_of_other_options_is_refused(toy: Path, monkeypatch: pytest.MonkeyPatch):
     out = toy / "other"
     with monkeypatch.context() as patch:
-        patch.setattr("pyscorer.chain.train_tdnnf._Run.finish", lambda self: None)
+        patch.setattr("pyscorer.chain.training.Training.finish", lambda self: None)
         run(toy, out, epochs=1)
     with pytest.raises(InputError, match="other minibatch; delete it"):
         run(toy, out, epochs=1, minibatch=4)
     (toy / "realigned").mkdir()
     ctm = (toy / "ali" / "phones.ctm").read_text().replace(" AA", " B", 1)
     (toy / "realigned" / "phones.ctm").write_text(ctm)
-    given = ([toy / "data"], [toy / "feats"], [toy / "realigned"], toy / "graphs")
     with pytest.raises(InputError, match="other data; delete it"):
-        train_tdnnf(*given, out, TrainingOptions(**(OPTIONS | {"epochs": 1})))
+        run(toy, out, ali=toy / "realigned", epochs=1)
     (out / "checkpoint.pt").write_bytes(b"PK")
     with pytest.raises(InputError, match="damaged"):
         run(toy, out, epochs=1)
@@ -219,14 +330,7 @@ def test_features_that_do_not_match_the_alignment_are_named(toy: Path, tmp_path:
     (tmp_path / "ali").mkdir()
     (tmp_path / "ali" / "phones.ctm").write_text("\n".join(lines[:-1]) + "\n")
     with pytest.raises(InputError, match=r"s4-3: \d+ frames of features, \d+ of alignment"):
-        train_tdnnf(
-            [toy / "data"],
-            [toy / "feats"],
-            [tmp_path / "ali"],
-            toy / "graphs",
-            tmp_path / "out",
-            TrainingOptions(**OPTIONS),
-        )
+        run(toy, tmp_path / "out", ali=tmp_path / "ali")
 
 
 @pytest.mark.parametrize(

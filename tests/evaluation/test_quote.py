@@ -53,3 +53,12 @@ def test_what_another_run_wrote_is_left_where_that_run_is_not_there(tmp_path: Pa
     with pytest.raises(InputError, match="none of the runs"):
         quote(tmp_path, document)
     assert document.read_text() == only
+
+
+def test_csv_becomes_a_table(tmp_path: Path) -> None:
+    document = tmp_path / "doc.md"
+    document.write_text("<!-- copy of t.csv -->\n<!-- end -->\n")
+    (tmp_path / "t.csv").write_text('system,PCC\n"[deep, own](a.md)",0.652 ± 0.011\n')
+    quote(tmp_path, document)
+    table = "| system | PCC |\n| --- | --- |\n| [deep, own](a.md) | 0.652 ± 0.011 |"
+    assert document.read_text() == f"<!-- copy of t.csv -->\n\n{table}\n\n<!-- end -->\n"

@@ -12,6 +12,7 @@ from pyscorer.grading.detection import (
     curve_rows,
     detection_rows,
     diagnosis_rows,
+    error_rate_rows,
     low_score_row,
     threshold_for,
 )
@@ -112,3 +113,29 @@ def test_diagnosis_asks_only_about_phones_replaced_by_one_other(tmp_path: Path) 
     assert flagged["count"] == 2 and flagged["accuracy"] == pytest.approx(1 / 2)
     assert likelier["count"] == 2
     assert np.isclose(every["chance"], 1)
+
+
+def test_phone_error_rates_of_what_was_heard_against_what_was_said(tmp_path: Path) -> None:
+    # Text: TH DH TH S R L; said: S DH (nothing) S AH R L.
+    truth = tmp_path / "truth.csv"
+    lines = ["U,0,0,TH,S", "U,0,2,TH,", "U,0,3,S,S AH", "OTHER,0,0,S,Z"]
+    columns = "utterance,word_index,phone_index,canonical,said"
+    truth.write_text("\n".join([columns, *lines]) + "\n")
+    # Heard as likelier: S for the first TH, Z for DH (not flagged at 0.15), W for L (not flagged).
+    seen = rivals(["S", "Z", "S", "T", "W", "W"], [-1, -1, 1, 1, 1, -1])
+    rows = {row["phones"]: row for row in error_rate_rows(TABLE, seen, 0.15, truth)}
+    assert {row["said"] for row in rows.values()} == {6}
+    # TH for S, TH for nothing, AH left out.
+    assert rows["text"]["errors"] == 3
+    assert rows["recognised"]["errors"] == 2 + 2 and rows["flagged"]["errors"] == 2
+    assert rows["flagged"]["error_rate"] == pytest.approx(1 / 3)
+
+
+def test_where_nobody_knows_what_was_said_only_right_words_count() -> None:
+    table = TABLE.assign(word_index=[0, 0, 1, 1, 2, 2], human=[2.0, 1.0, 2.0, 2.0, 2.0, 2.0])
+    seen = table[["utterance", "word_index", "phone_index"]].assign(
+        rival=["S", "Z", "S", "T", "W", "W"], ratio=[-1, -1, -1, 1, 1, 1]
+    )
+    rows = {row["phones"]: row for row in error_rate_rows(table, seen, 0.35)}
+    assert [row["errors"] for row in rows.values()] == [0, 1, 1]
+    assert rows["recognised"]["said"] == 4

@@ -11,7 +11,13 @@ from made_corpus import make_utterances
 from pyscorer.contract.labels import Labels
 from pyscorer.contract.scales import SPEECHOCEAN, make_scales
 from pyscorer.errors import InputError
-from pyscorer.grading.batches import Batches, human_scale, scaling_of, targets_of
+from pyscorer.grading.batches import (
+    Batches,
+    human_scale,
+    scaling_of,
+    targets_of,
+    utterance_targets,
+)
 from pyscorer.grading.fit_grader import (
     FitOptions,
     fit_grader,
@@ -20,10 +26,10 @@ from pyscorer.grading.fit_grader import (
     low_emphasis,
     predict,
 )
-from pyscorer.grading.grader import Module, scores_of
+from pyscorer.grading.grader import Module, both_scores
 from pyscorer.grading.grader_inputs import RawInputs, assemble, norms_of
+from pyscorer.grading.held_out import pcc_of
 from pyscorer.grading.network import Grader, GraderConfig, Grades
-from pyscorer.grading.train_grader import pcc_of
 from pyscorer.parallel import one_thread
 
 
@@ -78,6 +84,33 @@ def test_unscored_phones_are_masked() -> None:
     grades = Grades(torch.tensor([1.0, 9.0]), torch.ones(1, 3), torch.ones(2, 2, 5))
     weights = loss_weights(FitOptions(), SPEECHOCEAN)
     assert grader_loss(grades, silent, weights) == pytest.approx(1.0)
+
+
+def test_auxiliary_targets_are_the_ratings_and_whether_levels_are_reached() -> None:
+    _, labels, _ = make_utterances(1)
+    scores = np.array([[0.0], [4.0], [8.0], [10.0]], np.float32)
+    ratings = np.array([[[1.0], [np.nan]], [[4.0], [5.0]], [[8.0], [8.0]], [[9.0], [10.0]]])
+    known = replace(labels, utterances=scores, raters=scores + 0.5, ratings=ratings)
+    assert utterance_targets(known).shape == (4, 2, 1)
+    by_expert = utterance_targets(known, ["raters"])
+    np.testing.assert_array_equal(by_expert[:, 2:], ratings.astype(np.float32))
+    # The quantiles .1 to .9 of 0, 4, 8, 10, the higher neighbour: 4, 4, 8, 10, 10.
+    reached = utterance_targets(known, ["ordinal"])[:, 2:, 0]
+    assert reached.tolist() == [[0] * 5, [1, 1, 0, 0, 0], [1, 1, 1, 0, 0], [1] * 5]
+    assert utterance_targets(replace(known, ratings=labels.ratings), ["raters"]).shape[1] == 2
+    unscored = replace(known, utterances=np.full((4, 1), np.nan, np.float32))
+    assert np.isnan(utterance_targets(unscored, ["ordinal"])[:, 2:]).all()
+
+
+def test_auxiliary_targets_weigh_in_the_loss_as_the_option_says() -> None:
+    nothing = torch.full((1,), math.nan), torch.full((1, 3), math.nan)
+    wanted = Grades(*nothing, torch.zeros(2, 3, 5))
+    told = torch.zeros(2, 3, 5)
+    told[:, 2] = 2.0
+    grades = Grades(torch.ones(1), torch.ones(1, 3), told)
+    for weight in (0.0, 0.25):
+        weights = loss_weights(FitOptions(auxiliary_weight=weight), SPEECHOCEAN)
+        assert grader_loss(grades, wanted, weights) == pytest.approx(4 * weight)
 
 
 def test_aspects_weigh_in_the_loss_as_the_options_say() -> None:
@@ -156,10 +189,8 @@ def test_learns_what_the_inputs_tell_about_speakers_not_heard() -> None:
     grader, curve = fit_grader(config, options, batches, targets, heard, [0, 0], labels.scales)
     again, _ = fit_grader(config, options, batches, targets, heard, [0, 0], labels.scales)
     grades = predict(grader, batches, new)
-    pcc = pcc_of(
-        scores_of(Module(0, 0, grader), batches, new, scaling, labels.scales),
-        *(labels, raw.pooled, new),
-    )
+    scores, _ = both_scores(Module(0, 0, grader), batches, new, scaling)
+    pcc = pcc_of(scores, labels, raw.pooled, new)
     assert pcc["total"] > 0.9 and pcc["word_total"] > 0.8 and pcc["phone"] > 0.8
     assert curve[-1]["train_loss"] < curve[0]["train_loss"]
     assert torch.equal(grades.utterances, predict(again, batches, new).utterances)

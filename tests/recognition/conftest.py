@@ -38,15 +38,15 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     graphs = folder / "graphs"
     chain_graphs([folder / "ali"], [folder / "mfcc13"], graphs, GraphOptions(num_leaves=100))
     train_tdnnf(
-        [data],
-        [folder / "mfcc40"],
-        [folder / "ali"],
         graphs,
         folder / "tdnnf",
         TrainingOptions(
             network="small", epochs=14, minibatch=8, weight_decay=0.1, dropout="0",
             warp=0.0, frequency_mask=0.0, time_mask=0.0, heldout=0.1, threads=1,
         ),
+        (data,),
+        (folder / "mfcc40",),
+        (folder / "ali",),
     )  # fmt: skip
     decoding_graph([data / "text"], lexicon, graphs / "tree.json", folder / "graph")
     return folder

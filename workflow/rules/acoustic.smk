@@ -1,4 +1,5 @@
 rule features:
+    group: "data"
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
     output:
@@ -6,7 +7,9 @@ rule features:
         WORK / "{kind}" / "{corpus}" / "{split}" / "cmvn.scp",
     params:
         folders=folders("data", out=0),
-    threads: workflow.cores
+    threads: NEEDS.threads("features")
+    resources:
+        **NEEDS.resources("features"),
     log:
         LOGS / "features" / "{corpus}" / "{split}.{kind}.log",
     benchmark:
@@ -27,7 +30,9 @@ rule train_gmm:
     params:
         folders=folders("data", "feats", out=0),
         options=options("train_gmm"),
-    threads: workflow.cores
+    threads: NEEDS.threads("train_gmm")
+    resources:
+        **NEEDS.resources("train_gmm"),
     log:
         LOGS / "train_gmm.log",
     benchmark:
@@ -50,7 +55,9 @@ rule align:
     params:
         folders=folders("data", "feats", "model", out=0),
         options=options("align"),
-    threads: workflow.cores
+    threads: NEEDS.threads("align")
+    resources:
+        **NEEDS.resources("align"),
     log:
         LOGS / "align" / "{corpus}" / "{split}.log",
     benchmark:
@@ -61,6 +68,7 @@ rule align:
 
 
 rule chain_graphs:
+    group: NEEDS.group("train_tdnnf", "network")
     input:
         ali=[WORK / "ali" / dataset / "phones.ctm" for dataset in RUN.acoustic],
         feats=[WORK / "mfcc13" / dataset / "feats.scp" for dataset in RUN.acoustic],
@@ -72,6 +80,8 @@ rule chain_graphs:
     params:
         folders=folders("ali", "feats", out=0),
         options=options("chain_graphs"),
+    resources:
+        **NEEDS.resources("chain_graphs"),
     log:
         LOGS / "chain_graphs.log",
     benchmark:
@@ -81,6 +91,7 @@ rule chain_graphs:
 
 
 rule train_tdnnf:
+    group: NEEDS.group("train_tdnnf", "network")
     input:
         data=[WORK / "data" / dataset / "utt2spk" for dataset in RUN.acoustic],
         ali=[WORK / "ali" / dataset / "phones.ctm" for dataset in RUN.acoustic],
@@ -91,16 +102,20 @@ rule train_tdnnf:
     params:
         folders=folders("data", "feats", "ali", "graphs", out=0),
         options=options("train_tdnnf"),
-    threads: workflow.cores
+    threads: NEEDS.threads("train_tdnnf")
+    resources:
+        **NEEDS.resources("train_tdnnf"),
     log:
         LOGS / "train_tdnnf.log",
     benchmark:
         BENCHMARKS / "train_tdnnf.tsv"
     shell:
-        "pyscorer train_tdnnf {params.folders} {params.options} 2>&1 | tee {log:q}"
+        "pyscorer train_tdnnf {params.folders} --threads {threads} {params.options}"
+        " 2>&1 | tee {log:q}"
 
 
 rule export:
+    group: NEEDS.group("export", "measured")
     input:
         model=WORK / "tdnnf" / "final.pt",
         feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
@@ -111,7 +126,9 @@ rule export:
     params:
         folders=folders("feats", out=0),
         options=options("export"),
-    threads: workflow.cores
+    threads: NEEDS.threads("export")
+    resources:
+        **NEEDS.resources("export"),
     log:
         LOGS / "export" / "{corpus}" / "{split}.log",
     benchmark:

@@ -10,9 +10,9 @@ rule combine_experts:
     params:
         folders=folders("data", "experts", out=0),
         options=options("combine_experts"),
-    threads: workflow.cores
+    threads: NEEDS.threads("combine_experts")
     resources:
-        mem_mb=3000,
+        **NEEDS.resources("combine_experts"),
     log:
         P_LOGS / "combine_experts.log",
     benchmark:
@@ -23,6 +23,7 @@ rule combine_experts:
 
 
 rule expert_tables:
+    localrule: True
     input:
         data=rules.prepare_responses.output[0],
         experts=EXPERTS,
@@ -32,8 +33,6 @@ rule expert_tables:
     params:
         folders=folders("data", "experts", "combined", out=0),
         options=options("expert_tables", {"note": RESPONSES.note}),
-    resources:
-        mem_mb=3000,
     log:
         P_LOGS / "expert_tables.log",
     benchmark:
@@ -44,6 +43,7 @@ rule expert_tables:
 
 rule quote_proficiency:
     """The tables of this run and of others in the same folder, copied into their document."""
+    localrule: True
     input:
         rules.expert_tables.output[0],
     params:

@@ -18,7 +18,9 @@ from pyscorer.planning import commands
 from pyscorer.planning.commands import files, folders, in_one
 from pyscorer.planning.ctc import baseline_pools
 from pyscorer.planning.graders import recogniser
+from pyscorer.planning.needs import Needs
 from pyscorer.planning.plan import RECIPES, make_plan, tree_files
+from pyscorer.project.locks import hold
 
 # Commands call the `pyscorer` of the environment that Snakemake runs in, activated or not.
 os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
@@ -40,6 +42,7 @@ if workflow.is_main_process:
 WORK, RESULTS, CORPUS = RUN.work, RUN.results, RUN.corpus
 LOGS, BENCHMARKS = WORK / "logs", WORK / "benchmarks"
 TREE, TREE_MADE = tree_files(config, RUN)
+NEEDS = Needs(config)
 train_and_test = partial(commands.train_and_test, RUN)
 
 

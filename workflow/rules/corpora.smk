@@ -1,11 +1,12 @@
 rule download:
     """Fetch a published corpus, or generate the sample."""
+    localrule: True
     output:
         touch(WORK / "downloaded" / "{corpus}"),
     params:
         root=lambda w: RUN.sources[w.corpus].root,
         options=lambda w: flags(PLAN.corpora.download_options(w.corpus)),
-    threads: workflow.cores
+    threads: NEEDS.threads("download")
     log:
         LOGS / "download" / "{corpus}.log",
     benchmark:
@@ -27,17 +28,21 @@ rule prepare:
         folders=folders(out=0),
         root=lambda w: RUN.sources[w.corpus].root,
         options=lambda w: flags(PLAN.corpora.prepare_options(w.corpus)),
+    threads: NEEDS.threads("prepare")
+    resources:
+        **NEEDS.resources("prepare"),
     log:
         LOGS / "prepare" / "{corpus}" / "{split}.log",
     benchmark:
         BENCHMARKS / "prepare" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer prepare --corpus {wildcards.corpus:q} --split {wildcards.split:q}"
-        " --root {params.root:q} {params.folders} {params.options} 2>&1 | tee {log:q}"
+        " --root {params.root:q} {params.folders} --jobs {threads} {params.options} 2>&1 | tee {log:q}"
 
 
 rule validate:
     """Every fault named; what later stages read."""
+    group: "data"
     input:
         data=WORK / "prepared" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "prepared" / "{corpus}" / "{split}" / "lexicon.txt",
@@ -45,22 +50,24 @@ rule validate:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "data" / "{corpus}" / "{split}" / "lexicon.txt",
     params:
-        results=RESULTS,
+        report=lambda w: PLAN.parts.report(f"{w.corpus}/{w.split}"),
         folders=folders("data", out=0),
         options=options("validate"),
-    threads: workflow.cores
+    threads: NEEDS.threads("validate")
+    resources:
+        **NEEDS.resources("validate"),
     log:
         LOGS / "validate" / "{corpus}" / "{split}.log",
     benchmark:
         BENCHMARKS / "validate" / "{corpus}" / "{split}.tsv"
     shell:
         "pyscorer validate {params.folders} --lexicon {input.lexicon:q} --jobs {threads}"
-        " --report {params.results:q}/faults.{wildcards.corpus:q}.{wildcards.split:q}.csv"
-        " {params.options} 2>&1 | tee {log:q}"
+        " --report {params.report:q} {params.options} 2>&1 | tee {log:q}"
 
 
 rule label:
     """The valid data with the labels of today: to edit one is no reason to align anything again."""
+    localrule: True
     input:
         changes=lambda w: PLAN.corpora.changes("labels", w.corpus, w.split),
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",

@@ -10,7 +10,9 @@ rule ctc_posteriors:
     params:
         folders=folders("data", out=0),
         options=options("ctc_posteriors"),
-    threads: workflow.cores
+    threads: NEEDS.threads("ctc_posteriors")
+    resources:
+        **NEEDS.resources("ctc_posteriors"),
     log:
         LOGS / "ctc_posteriors" / "{corpus}" / "{split}.log",
     benchmark:
@@ -34,6 +36,8 @@ rule ctc_gop:
     params:
         folders=folders("data", "ali", "ctc", out=0),
         options=options("ctc_gop"),
+    resources:
+        **NEEDS.resources("ctc_gop"),
     log:
         LOGS / "ctc_gop" / "{corpus}" / "{split}.log",
     benchmark:

@@ -23,6 +23,8 @@ rule decoding_graph:
     params:
         tree=TREE,
         options=options("decoding_graph", base=HEARING.graph_options),
+    resources:
+        **NEEDS.resources("decoding_graph"),
     log:
         LOGS / "decoding_graph.log",
     benchmark:
@@ -47,7 +49,9 @@ rule decode:
     params:
         folders=folders("data", "feats", out=0),
         options=options("decode"),
-    threads: workflow.cores
+    threads: NEEDS.threads("decode")
+    resources:
+        **NEEDS.resources("decode"),
     log:
         LOGS / "decode" / "{corpus}" / "{split}.log",
     benchmark:
@@ -70,7 +74,9 @@ rule decode_vosk:
     params:
         folders=folders("data", out=0),
         options=options("decode_vosk", base=HEARING.vosk_options),
-    threads: workflow.cores
+    threads: NEEDS.threads("decode_vosk")
+    resources:
+        **NEEDS.resources("decode_vosk"),
     log:
         LOGS / "decode_vosk" / "{corpus}" / "{split}.log",
     benchmark:
@@ -92,7 +98,9 @@ rule transcribe:
     params:
         folders=folders("data", out=0),
         options=options("transcribe", base=HEARING.whisper_options),
-    threads: workflow.cores
+    threads: NEEDS.threads("transcribe")
+    resources:
+        **NEEDS.resources("transcribe"),
     log:
         LOGS / "transcribe" / "{corpus}" / "{split}.log",
     benchmark:
@@ -104,6 +112,7 @@ rule transcribe:
 
 rule heard:
     """What was heard, as a data directory of its own: heard-<corpus>/<split>."""
+    localrule: True
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         decoded=WORK / HEARING.decoder / "{corpus}" / "{split}" / "hyp.text",
@@ -123,6 +132,7 @@ rule heard:
 
 rule export_kaldi:
     """The trained network as Kaldi's final.mdl, tree, phones.txt and mfcc.conf."""
+    localrule: True
     input:
         model=WORK / "tdnnf" / "final.pt",
         made=TREE_MADE,
@@ -149,6 +159,8 @@ rule export_vosk:
     params:
         am=PLAN.acoustic.kaldi.parent if PLAN.acoustic.published else PLAN.acoustic.kaldi,
         folders=folders("feats"),
+    resources:
+        **NEEDS.resources("export_vosk"),
     log:
         LOGS / "export_vosk.log",
     benchmark:

@@ -1,6 +1,7 @@
 # Pretrained speech encoders as sources: their states, what is learned from them, what they hear.
 rule encode:
     """Deep features of a pretrained encoder, beside those of the run's own acoustic model."""
+    group: NEEDS.group("encode", "measured")
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
     output:
@@ -9,7 +10,9 @@ rule encode:
     params:
         folders=folders("data", out=0),
         options=options("encode"),
-    threads: workflow.cores
+    threads: NEEDS.threads("encode")
+    resources:
+        **NEEDS.resources("encode"),
     log:
         LOGS / "encode" / "{corpus}" / "{split}.log",
     benchmark:
@@ -47,6 +50,8 @@ rule train_learned_gop:
     params:
         folders=folders("data", "pool", out=1),
         options=options("train_learned_gop"),
+    resources:
+        **NEEDS.resources("train_learned_gop"),
     log:
         LOGS / "train_learned_gop.log",
     benchmark:
@@ -67,6 +72,8 @@ rule learned_gop:
         split="(?!train$)[^/]+",
     params:
         folders=folders("pool", out=0),
+    resources:
+        **NEEDS.resources("learned_gop"),
     log:
         LOGS / "learned_gop" / "{split}.log",
     benchmark:
@@ -85,7 +92,9 @@ rule recogniser_view:
     params:
         folders=folders("data", out=0),
         options=options("recogniser_view", base=recogniser(config)),
-    threads: workflow.cores
+    threads: NEEDS.threads("recogniser_view")
+    resources:
+        **NEEDS.resources("recogniser_view"),
     log:
         LOGS / "recogniser_view" / "{corpus}" / "{split}.log",
     benchmark:
@@ -106,6 +115,8 @@ rule heard_phones:
         WORK / "heard_phones" / "{corpus}" / "{split}" / "phones.scp",
     params:
         folders=folders("data", "view", "pool", out=0),
+    resources:
+        **NEEDS.resources("heard_phones"),
     log:
         LOGS / "heard_phones" / "{corpus}" / "{split}.log",
     benchmark:

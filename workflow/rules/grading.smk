@@ -12,7 +12,9 @@ rule prosody:
     params:
         folders=folders("data", "ali", out=0),
         options=options("prosody"),
-    threads: workflow.cores
+    threads: NEEDS.threads("prosody")
+    resources:
+        **NEEDS.resources("prosody"),
     log:
         LOGS / "prosody" / "{corpus}" / "{split}.log",
     benchmark:
@@ -33,7 +35,9 @@ rule train_grader:
         options=lambda w: options(
             "train_grader", GRADERS.options(w.grader), base=GRADERS.sources(w.grader)
         ),
-    threads: workflow.cores
+    threads: NEEDS.threads("train_grader")
+    resources:
+        **NEEDS.resources("train_grader"),
     log:
         LOGS / "train_grader" / "{grader}.log",
     benchmark:
@@ -45,6 +49,7 @@ rule train_grader:
 
 rule average_graders:
     """Several graders as one more ensemble."""
+    localrule: True
     input:
         graders=lambda w: [GRADERS.model(name) for name in GRADERS.averages[w.average]],
     output:
@@ -61,6 +66,7 @@ rule average_graders:
 
 
 rule evaluate_grader:
+    localrule: True
     input:
         data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
         graders=[GRADERS.model(name) for name in (*GRADERS.names, *GRADERS.averages)],
@@ -82,6 +88,7 @@ rule evaluate_grader:
 
 rule bundle_grader:
     """A grader and all that it stands on in one directory, for `pyscorer score` and `score_all`."""
+    localrule: True
     input:
         gmm=WORK / "gmm" / "final.npz",
         data=WORK / "data" / CORPUS / "train" / "lexicon.txt",
@@ -106,6 +113,7 @@ rule bundle_grader:
 
 rule ship_bundle:
     """A grader made small, with its card: what comes with the package (target `shipped`)."""
+    localrule: True
     input:
         model=lambda w: RESULTS / "graders" / GRADERS.shipped[w.bundle],
         grading=RESULTS / "grading" / "results.csv",

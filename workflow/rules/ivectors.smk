@@ -10,7 +10,9 @@ rule ivectors:
     params:
         folders=folders("data", "feats", out=0),
         options=options("ivectors", base=PLAN.acoustic.ivectors),
-    threads: workflow.cores
+    threads: NEEDS.threads("ivectors")
+    resources:
+        **NEEDS.resources("ivectors"),
     log:
         LOGS / "ivectors" / "{corpus}" / "{split}.log",
     benchmark:

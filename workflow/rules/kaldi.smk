@@ -34,7 +34,9 @@ rule kaldi_perturb:
         speed=r"[0-9.]+",
     params:
         folders=folders("data", out=0),
-    threads: workflow.cores
+    threads: NEEDS.threads("perturb")
+    resources:
+        **NEEDS.resources("perturb"),
     log:
         LOGS / "kaldi" / "perturb" / "{speed}" / "{dataset}.log",
     shell:
@@ -52,6 +54,8 @@ rule kaldi_lang:
         folders=folders("data", out=0),
         lexicon=files("lexicon"),
         options=lambda w: flags(CANONICAL | {"volumes": KALDI.volumes(w.dataset)}),
+    resources:
+        **NEEDS.resources("kaldi_lang"),
     log:
         LOGS / "kaldi" / "lang" / "{dataset}.log",
     shell:
@@ -60,6 +64,7 @@ rule kaldi_lang:
 
 rule kaldi_shards:
     """Speakers of the network's last shard are held out, to measure it on."""
+    localrule: True
     input:
         lang=LANG / "wav.scp",
         spk2utt=LANG / "spk2utt",
@@ -87,6 +92,8 @@ rule kaldi_features:
     params:
         sound=lambda w: "louder" if w.kind == "mfcc40" else "scp",
         stem=subpath(output[0], strip_suffix=".scp"),
+    resources:
+        **NEEDS.resources("kaldi_features"),
     log:
         LOGS / "kaldi" / "features" / "{dataset}" / "{kind}.{shard}.log",
     shell:
@@ -96,6 +103,7 @@ rule kaldi_features:
 
 rule kaldi_feats:
     """The shards as the stages read a dataset."""
+    localrule: True
     input:
         feats=lambda w: [K / w.kind / w.dataset / f"{s}.scp" for s in KALDI.shards(w.dataset)],
         cmvn=lambda w: [K / w.kind / w.dataset / f"{s}.cmvn.scp" for s in KALDI.shards(w.dataset)],

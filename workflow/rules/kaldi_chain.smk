@@ -22,6 +22,8 @@ rule kaldi_chain_graphs:
         out=subpath(output[0], parent=True),
         leaves=ENGINE["num_leaves"],
         alignments=in_one("ali"),
+    resources:
+        **NEEDS.resources("kaldi_chain_graphs"),
     log:
         LOGS / "kaldi" / "chain_graphs.log",
     shell:
@@ -30,6 +32,7 @@ rule kaldi_chain_graphs:
 
 
 rule kaldi_network:
+    localrule: True
     input:
         transitions=CHAIN / "0.trans_mdl",
     output:
@@ -66,6 +69,8 @@ rule kaldi_egs:
         learn=lambda w: K / "shards" / KALDI.learnt / f"{w.part}.learn",
         context=KALDI.context,
         seed=config["seed"],
+    resources:
+        **NEEDS.resources("kaldi_egs"),
     log:
         LOGS / "kaldi" / "egs" / "{part}.log",
     shell:
@@ -88,6 +93,7 @@ rule kaldi_train:
         how=lambda w: KALDI.job(int(w.iteration), config["seed"]),
         egs=lambda w: KALDI.shifted(int(w.iteration), int(w.job)),
     resources:
+        **NEEDS.resources("kaldi_train"),
         gpu=GPU,
     log:
         LOGS / "kaldi" / "train" / "{iteration}.{job}.log",
@@ -106,6 +112,8 @@ rule kaldi_average:
         temp(CHAIN / "networks" / "{iteration}.raw"),
     wildcard_constraints:
         iteration=r"[1-9]\d*",
+    resources:
+        **NEEDS.resources("kaldi_average"),
     log:
         LOGS / "kaldi" / "average" / "{iteration}.log",
     shell:
@@ -132,6 +140,7 @@ rule kaldi_combine:
         seed=config["seed"],
         egs=in_one("egs"),
     resources:
+        **NEEDS.resources("kaldi_combine"),
         gpu=GPU,
     log:
         LOGS / "kaldi" / "combine.log",
@@ -149,6 +158,7 @@ if not PLAN.acoustic.published:
 
 rule kaldi_model:
     """The trained model for the stages that read a final.pt: decode, bundle, score, report."""
+    localrule: True
     input:
         model=CHAIN / "model" / "final.mdl",
     output:
@@ -179,6 +189,7 @@ rule kaldi_compute:
         stem=subpath(output[0], strip_suffix=".output-xent.scp"),
         ivectors=with_ivectors,
     resources:
+        **NEEDS.resources("kaldi_compute"),
         gpu=GPU,
     log:
         LOGS / "kaldi" / "compute" / "{dataset}" / "{shard}.log",
@@ -200,6 +211,8 @@ rule kaldi_posteriors:
     params:
         folders=folders(out=0),
         files=files("model", "posteriors", "embeddings"),
+    resources:
+        **NEEDS.resources("kaldi_posteriors"),
     log:
         LOGS / "kaldi" / "posteriors" / "{dataset}.log",
     shell:

@@ -15,7 +15,9 @@ rule kaldi_gmm:
         files=files("feats"),
         speakers=flags({"speakers": [K / "shards" / KALDI.plain / f"{s}.spk2utt" for s in KALDI.gmm_shards]}),
         options=lambda w: flags(KALDI.gmm_options(w.system)),
-    threads: workflow.cores
+    threads: NEEDS.threads("kaldi_gmm")
+    resources:
+        **NEEDS.resources("kaldi_gmm"),
     log:
         LOGS / "kaldi" / "gmm" / "{system}.log",
     benchmark:
@@ -42,6 +44,8 @@ rule kaldi_align:
         folders=folders("lang", "model", "before", out=0),
         files=files("feats"),
         speakers=lambda w: flags({"speakers": K / "shards" / w.dataset / f"{w.shard}.spk2utt"}),
+    resources:
+        **NEEDS.resources("kaldi_align"),
     log:
         LOGS / "kaldi" / "align" / "{dataset}" / "{shard}.log",
     shell:
@@ -64,6 +68,8 @@ rule kaldi_alignment:
         folders=folders("data", out=0),
         files=files("lexicon", "lengths"),
         options=flags(CANONICAL),
+    resources:
+        **NEEDS.resources("kaldi_alignment"),
     log:
         LOGS / "kaldi" / "alignment" / "{dataset}.log",
     shell:
@@ -72,6 +78,7 @@ rule kaldi_alignment:
 
 rule import_kaldi_gmm:
     """Monophones for the stages that read a final.npz: gop, bundle."""
+    localrule: True
     input:
         model=K / "mono" / "final.mdl",
         tree=K / "mono" / "tree",

@@ -14,7 +14,9 @@ rule kaldi_ivector_extractor:
         folders=folders(out=0),
         files=files("feats"),
         options=flags(KALDI.extractor_options),
-    threads: workflow.cores
+    threads: NEEDS.threads("kaldi_ivector_extractor")
+    resources:
+        **NEEDS.resources("kaldi_ivector_extractor"),
     log:
         LOGS / "kaldi" / "extractor.log",
     benchmark:
@@ -33,6 +35,8 @@ rule kaldi_ivectors:
     params:
         extractor=subpath(input.extractor, parent=True),
         stem=subpath(output[0], strip_suffix=".scp"),
+    resources:
+        **NEEDS.resources("kaldi_ivectors"),
     log:
         LOGS / "kaldi" / "ivectors" / "{dataset}" / "{shard}.log",
     shell:

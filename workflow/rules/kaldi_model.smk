@@ -22,6 +22,7 @@ else:
 
 rule import_kaldi:
     """A network wired as ours; of a published one it says what it is not."""
+    localrule: True
     input:
         PLAN.acoustic.mdl or [],
     output:
@@ -38,6 +39,7 @@ rule import_kaldi:
 
 rule import_published:
     """A published model of any wiring, with what it needs and its phone map."""
+    localrule: True
     input:
         PLAN.acoustic.read,
     output:
@@ -64,7 +66,9 @@ rule export_published:
         WORK / "deep" / "{corpus}" / "{split}" / "frame_shift",
     params:
         folders=folders("data", "model", out=0),
-    threads: workflow.cores
+    threads: NEEDS.threads("export_published")
+    resources:
+        **NEEDS.resources("export_published"),
     log:
         LOGS / "export_published" / "{corpus}" / "{split}.log",
     benchmark:

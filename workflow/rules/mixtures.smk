@@ -12,7 +12,9 @@ rule train_mixture:
     params:
         folders=folders("data", "experts", out=0),
         options=options("train_mixture"),
-    threads: workflow.cores
+    threads: NEEDS.threads("train_mixture")
+    resources:
+        **NEEDS.resources("train_mixture"),
     log:
         P_LOGS / "train_mixture.log",
     benchmark:
@@ -23,6 +25,7 @@ rule train_mixture:
 
 
 rule proficiency_tables:
+    localrule: True
     input:
         data=rules.prepare_responses.output[0],
         experts=EXPERTS,
@@ -53,6 +56,8 @@ rule judge_model:
         folders=folders("features", "experts", "mixture", *JUDGING.folders, out=0),
         files=files(*JUDGING.files),
         options=options("judge_model", JUDGING.options),
+    resources:
+        **NEEDS.resources("judge_model"),
     log:
         P_LOGS / "judge_model.log",
     benchmark:

@@ -23,7 +23,9 @@ rule transition_gop:
     params:
         tree=TREE,
         folders=folders("data", "ali", "reference", "feats", out=0),
-    threads: workflow.cores
+    threads: NEEDS.threads("transition_gop")
+    resources:
+        **NEEDS.resources("transition_gop"),
     log:
         LOGS / "transition_gop" / "{corpus}" / "{split}.log",
     benchmark:
@@ -43,7 +45,9 @@ rule activations:
         upper="[0-9]+",
     params:
         folders=folders("feats", out=0),
-    threads: workflow.cores
+    threads: NEEDS.threads("activations")
+    resources:
+        **NEEDS.resources("activations"),
     log:
         LOGS / "activations" / "{upper}" / "{corpus}" / "{split}.log",
     benchmark:
@@ -79,7 +83,9 @@ rule pretrain_scorer:
         options=lambda w: options(
             "pretrain_scorer", ROWS.options("pretrained", w.model), base=config["train_scorer"]
         ),
-    threads: workflow.cores
+    threads: NEEDS.threads("pretrain_scorer")
+    resources:
+        **NEEDS.resources("pretrain_scorer"),
     log:
         LOGS / "pretrain_scorer" / "{model}.log",
     benchmark:
@@ -131,7 +137,9 @@ rule unfreeze_scorer:
         ),
         files=files("acoustic", "synthetic"),
         options=lambda w: options("unfreeze_scorer", ROWS.options("unfrozen", w.model)),
-    threads: workflow.cores
+    threads: NEEDS.threads("unfreeze_scorer")
+    resources:
+        **NEEDS.resources("unfreeze_scorer"),
     log:
         LOGS / "unfreeze_scorer" / "{model}.log",
     benchmark:
@@ -142,6 +150,7 @@ rule unfreeze_scorer:
 
 
 rule parameters:
+    localrule: True
     input:
         PLAN.acoustic.model,
     output:
@@ -155,6 +164,7 @@ rule parameters:
 
 
 rule paper_tables:
+    localrule: True
     input:
         data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
         models=[ROWS.directory(name) / "scores.csv" for name in ROWS.shown],
@@ -176,6 +186,7 @@ rule paper_tables:
 
 rule quote:
     """The tables of the run, copied into the page that explains them."""
+    localrule: True
     input:
         RESULTS / "paper1" / "paper1.html",
     params:

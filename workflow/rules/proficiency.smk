@@ -24,6 +24,7 @@ rule proficiency:
 
 
 rule prepare_responses:
+    localrule: True
     input:
         RESPONSES.files,
         **RESPONSES.folders,
@@ -49,6 +50,8 @@ rule expert_features:
     params:
         folders=folders("data", out=0),
         options=options("expert_features", base=PROTOCOL),
+    resources:
+        **NEEDS.resources("expert_features"),
     log:
         P_LOGS / "expert_features.log",
     benchmark:
@@ -68,7 +71,7 @@ rule train_expert:
         folders=folders("data", "features", "answers", out=0),
         options=lambda w: options("train_expert", PROFICIENCY["experts"][w.expert], PROTOCOL),
     resources:
-        mem_mb=3000,
+        **NEEDS.resources("train_expert"),
     log:
         P_LOGS / "train_expert" / "{expert}.log",
     benchmark:

@@ -1,4 +1,5 @@
 rule pool:
+    group: NEEDS.group("export", "measured")
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
@@ -10,6 +11,8 @@ rule pool:
     params:
         folders=folders("data", "ali", "deep", out=0),
         options=options("pool"),
+    resources:
+        **NEEDS.resources("pool"),
     log:
         LOGS / "pool" / "{corpus}" / "{split}.log",
     benchmark:
@@ -32,7 +35,9 @@ rule train_scorer:
             out=0,
         ),
         options=lambda w: options("train_scorer", config["scorers"][w.scorer]),
-    threads: workflow.cores
+    threads: NEEDS.threads("train_scorer")
+    resources:
+        **NEEDS.resources("train_scorer"),
     log:
         LOGS / "train_scorer" / "{scorer}.log",
     benchmark:
@@ -44,6 +49,7 @@ rule train_scorer:
 
 rule gop:
     """Goodness of pronunciation of every phone, for people to read and baselines to learn from."""
+    group: NEEDS.group("export", "measured")
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
@@ -56,6 +62,8 @@ rule gop:
         WORK / "gop" / "{corpus}" / "{split}" / "phones.scp",
     params:
         folders=folders("data", "ali", "reference", "deep", "gmm", "feats", out=0),
+    resources:
+        **NEEDS.resources("gop"),
     log:
         LOGS / "gop" / "{corpus}" / "{split}.log",
     benchmark:
@@ -74,12 +82,16 @@ rule train_baseline:
     params:
         folders=folders("train_data", "train_pool", "test_data", "test_pool", out=0),
         options=lambda w: options("train_baseline", config["baselines"][w.baseline]),
+    threads: NEEDS.threads("train_baseline")
+    resources:
+        **NEEDS.resources("train_baseline"),
     log:
         LOGS / "train_baseline" / "{baseline}.log",
     benchmark:
         BENCHMARKS / "train_baseline" / "{baseline}.tsv"
     shell:
-        "pyscorer train_baseline {params.folders} {params.options} 2>&1 | tee {log:q}"
+        "pyscorer train_baseline {params.folders} --jobs {threads} {params.options}"
+        " 2>&1 | tee {log:q}"
 
 
 # The rows of the tables: every scorer and baseline of the configuration, in its order.
@@ -87,6 +99,7 @@ NAMES = [*config["scorers"], *config["baselines"]]
 
 
 rule evaluate:
+    localrule: True
     input:
         data=WORK / "labelled" / CORPUS / "test" / "utt2spk",
         scorers=commands.scored(config, RUN),
@@ -109,6 +122,7 @@ rule evaluate:
 
 
 rule report:
+    localrule: True
     input:
         **train_and_test(data="labelled/utt2spk", ali="ali/phones.ctm"),
         gmm=WORK / "gmm" / "log.csv",
@@ -135,6 +149,7 @@ rule report:
 
 rule bundle:
     """The models of a run in one directory, for `pyscorer score`."""
+    localrule: True
     input:
         gmm=WORK / "gmm" / "final.npz",
         lexicon=WORK / "data" / CORPUS / "train" / "lexicon.txt",

@@ -9,6 +9,8 @@ rule answer_features:
     params:
         folders=folders("data", *SPEECH.answers(), out=0),
         options=options("answer_features"),
+    resources:
+        **NEEDS.resources("answer_features"),
     log:
         P_LOGS / "answer_features.log",
     benchmark:

@@ -24,7 +24,9 @@ rule perturb:
     params:
         folders=folders("data", out=0),
         options=options("perturb"),
-    threads: workflow.cores
+    threads: NEEDS.threads("perturb")
+    resources:
+        **NEEDS.resources("perturb"),
     log:
         LOGS / "perturb" / "{speed}.log",
     benchmark:
@@ -36,6 +38,7 @@ rule perturb:
 
 rule scale_alignment:
     """The copies' phones are where their originals' are."""
+    localrule: True
     input:
         data=WORK / "data" / CORPUS / "train-sp{speed}" / "utt2spk",
         ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
@@ -68,7 +71,9 @@ rule synthetic_scores:
             out=0,
         ),
         options=options("synthetic_scores", base=ROWS.synthetic_options()),
-    threads: workflow.cores
+    threads: NEEDS.threads("synthetic_scores")
+    resources:
+        **NEEDS.resources("synthetic_scores"),
     log:
         LOGS / "synthetic_scores.log",
     benchmark:

@@ -1,0 +1,118 @@
+"""Tables of a million lines in little memory: strings side by side, found by bisection.
+
+A dict of strings takes some 300 bytes a line more than the line itself, and a process that is
+forked copies what it reads of it.
+"""
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from pyscorer.contract.files import read_lines, read_table
+
+
+class Strings:
+    """A list of strings, as their bytes one after the other."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+        self._ends = array("q", [0])
+
+    def append(self, text: str) -> None:
+        """Add one at the end."""
+        self._bytes += text.encode()
+        self._ends.append(len(self._bytes))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    def __getitem__(self, place: int) -> str:
+        return self._bytes[self._ends[place] : self._ends[place + 1]].decode()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Strings) and (self._ends, self._bytes) == (
+            other._ends,
+            other._bytes,
+        )
+
+
+class SortedTable(Mapping[str, str]):
+    """Keys in ascending order, each with a value; what stands before a value's last / once."""
+
+    def __init__(self) -> None:
+        self.keys_in_order = Strings()
+        self._names = Strings()
+        self._folders: dict[str, int] = {}
+        self._folder_names: list[str] = []
+        self._folder = array("i")
+        self._next = 0
+
+    def append(self, key: str, value: str) -> None:
+        """Add an entry, whose key is above all others."""
+        folder, slash, name = value.rpartition("/")
+        number = self._folders.setdefault(folder + slash, len(self._folders))
+        if number == len(self._folder_names):
+            self._folder_names.append(folder + slash)
+        self.keys_in_order.append(key)
+        self._folder.append(number)
+        self._names.append(name)
+
+    def share(self, other: "SortedTable") -> bool:
+        """Hold the keys of another table in common with it, if they are the same."""
+        if self.keys_in_order != other.keys_in_order:
+            return False
+        self.keys_in_order = other.keys_in_order
+        return True
+
+    def find(self, key: str) -> int:
+        """The place of a key; -1 if it is not there. Who asks in order is answered at once."""
+        keys, place = self.keys_in_order, self._next
+        if place >= len(keys) or keys[place] != key:
+            place = bisect_left(keys, key)
+            if place == len(keys) or keys[place] != key:
+                return -1
+        self._next = place + 1
+        return place
+
+    def value(self, place: int) -> str:
+        """The value at a place."""
+        return self._folder_names[self._folder[place]] + self._names[place]
+
+    def __getitem__(self, key: str) -> str:
+        place = self.find(key)
+        if place < 0:
+            raise KeyError(key)
+        return self.value(place)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, str) and self.find(key) >= 0
+
+    def __iter__(self) -> Iterator[str]:
+        return (self.keys_in_order[place] for place in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.keys_in_order)
+
+
+def sorted_table(entries: Iterable[tuple[str, str]]) -> SortedTable | None:
+    """A table of entries in ascending order of their keys (as of C); None if they are in none."""
+    table, last = SortedTable(), ""
+    for key, value in entries:
+        if key <= last:
+            return None
+        table.append(key, value)
+        last = key
+    return table
+
+
+def read_sorted_table(path: Path) -> SortedTable | None:
+    """What `read_table` reads, of a file that is sorted; None of others, as damaged ones."""
+    lines = (line.replace("\t", " ").partition(" ") for _, line in read_lines(path))
+    return sorted_table((key, value.strip()) for key, _, value in lines)
+
+
+def read_large_table(path: Path) -> Mapping[str, str]:
+    """What `read_table` reads, with its errors, in little memory where the file is sorted."""
+    table = read_sorted_table(path)
+    return read_table(path) if table is None else table

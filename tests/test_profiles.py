@@ -1,0 +1,75 @@
+"""Every profile starts: jobs are submitted, run and counted as done, by stand-ins for clusters."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from dry_run import ROOT, SCRIPTS, write_config
+
+PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
+FIRST = "import os, pathlib, subprocess, sys\nhere = pathlib.Path(__file__).parent\n"
+SUBMIT = """
+with (here / "asked").open("a") as stream:
+    print(*sys.argv[1:], file=stream)
+said = (here / "said").open("a")
+number = len((here / "asked").read_text().splitlines())
+done = subprocess.run(%s, shell=True, stdout=said, stderr=said,
+                      env=os.environ | {"SLURM_JOB_ID": "1"})
+with (here / "states").open("a") as stream:
+    print(number, "FAILED" if done.returncode else "COMPLETED", sep="|", file=stream)
+print(number)
+"""
+PROGRAMS = {
+    "sbatch": SUBMIT % 'next(a[7:] for a in sys.argv if a.startswith("--wrap="))',
+    "squeue": 'print((here / "states").read_text() if (here / "states").exists() else "")',
+    "srun": "words = [w for w in sys.argv[1:] if w]\nwhile words[0][0] == '-':\n    del words[0]\n"
+    "os.execvp(words[0], words)",
+    "scontrol": 'print("MinJobAge = 300 sec")',
+    "sacctmgr": 'print("lab")',
+    "sinfo": 'print("short*")',
+    "scancel": "",
+    "qsub": SUBMIT % '"sh " + sys.argv[-1]',
+    "qdel": "",
+}
+"""Submitting runs a job to its end."""
+
+
+def clusters(folder: Path) -> Path:
+    folder.mkdir()
+    for name, says in PROGRAMS.items():
+        (folder / name).write_text(f"#!{sys.executable}\n{FIRST}{says}\n")
+        (folder / name).chmod(0o755)
+    return folder
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_a_run_by_the_profile_comes_to_its_end(name: str, tmp_path: Path):
+    small = {"sample_speakers": 12, "sample_natives": 2, "sample_utterances": 1}
+    written = write_config(tmp_path, {"download": small})
+    path = os.pathsep.join([str(clusters(tmp_path / "bin")), str(SCRIPTS), os.environ["PATH"]])
+    target = tmp_path / "work" / "sample" / "prepared" / "sample" / "train" / "utt2spk"
+    own = yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
+    command = [SCRIPTS / "snakemake", "--profile", f"profiles/{name}", target]
+    command += ["--configfile", written, *([] if "cores" in own else ["--cores", "1"])]
+    command += [] if own.get("executor") is None else ["--latency-wait", "5"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True,
+        check=False, timeout=300,
+    )  # fmt: skip
+    said = tmp_path / "bin" / "said"
+    told = done.stderr + (said.read_text() if said.exists() else "")
+    assert done.returncode == 0, told[-6000:]
+    assert target.exists()
+    if "executor" in own:
+        (asked,) = (tmp_path / "bin" / "asked").read_text().splitlines()  # the corpus came here
+        assert re.search(ASKED[name], asked)
+
+
+ASKED = {
+    "slurm": r"-A lab -p .*-t 15 --mem 600 ",
+    "cluster_generic": r"-pe smp 1 -l h_rss=600M,h_rt=900 ",
+}
