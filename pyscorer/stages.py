@@ -79,6 +79,7 @@ STAGES = {
     "kaldi_shards": "kaldi.shards",
     "kaldi_gmm": "kaldi.gmm_systems",
     "kaldi_align": "kaldi.gmm_alignment",
+    "kaldi_ivector_extractor": "kaldi.ivector_training",
     "kaldi_alignment": "kaldi.outputs",
     "kaldi_network": "kaldi.export_kaldi",
     "kaldi_posteriors": "kaldi.outputs",

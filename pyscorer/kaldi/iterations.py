@@ -114,6 +114,30 @@ class Training:
         """A file of each shard's alignment by the last system."""
         return [self.root / "ali" / dataset / shard / name for shard in self.shards(dataset)]
 
+    @property
+    def extractor(self) -> Path:
+        """The folder of the i-vector extractor."""
+        return self.root / "extractor"
+
+    @property
+    def extractor_options(self) -> dict[str, int]:
+        """Options of stage kaldi_ivector_extractor."""
+        return {"dim": self.settings["ivector_dim"], "gaussians": self.settings["ubm_gaussians"]}
+
+    @property
+    def network_options(self) -> dict[str, Any]:
+        """Options of stage kaldi_network."""
+        dim = {"ivector_dim": self.settings["ivector_dim"]} if self.settings["ivectors"] else {}
+        return {
+            "network": self.settings["network"],
+            "dropout": bool(self.settings["dropout"]),
+        } | dim
+
+    def ivectors(self, dataset: str, shard: str) -> list[Path]:
+        """The i-vectors of a shard; none where the network takes none."""
+        wanted = self.settings["ivectors"]
+        return [self.root / "ivectors" / dataset / f"{shard}.scp"] if wanted else []
+
     def view(self, dataset: str, shard: str) -> str:
         """The environment that tells scripts what the features of a shard go through (lib.sh)."""
         seen = {"LDA": self.root / self.last_gmm / "lda.mat"} if self.last_gmm != "tri" else {}
@@ -187,5 +211,10 @@ class Training:
         return [scp.with_suffix(".ark") for scps in computed for scp in scps]
 
 
-def _environment(files: Mapping[str, Path]) -> str:
+def with_ivectors(wildcards: Any, input: Any) -> str:
+    """Params function: the environment that tells scripts of the i-vectors among the inputs."""
+    return _environment({"IVECTORS": input.ivectors} if input.ivectors else {})
+
+
+def _environment(files: Mapping[str, Path | str]) -> str:
     return " ".join(f"{name}={shlex.quote(str(path))}" for name, path in files.items())

@@ -79,6 +79,8 @@ NEEDS = {
     "kaldi_align": Need(500, 1, 0.1),
     "kaldi_alignment": Need(300, 8, 0.005),
     "kaldi_chain_graphs": Need(1000, 1, 0.02),
+    "kaldi_ivector_extractor": Need(1500, 1, 0.5, 32, 1000),
+    "kaldi_ivectors": Need(1000, 0, 0.1),
     "kaldi_egs": Need(1000, 1, 0.2),
     "kaldi_train": Need(1500, 0, 0, start=600),
     "kaldi_average": Need(1500, 0, 0, start=100),

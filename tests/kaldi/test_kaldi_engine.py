@@ -17,7 +17,11 @@ from dry_run import ROOT, dry_run, fake_programs
 from pyscorer.chain.export import ExportOptions, export
 from pyscorer.contract.archives import read_integers, read_matrices
 from pyscorer.contract.ctm import read_ctm
+from pyscorer.contract.files import read_table
+from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES
+from pyscorer.contract.segments import PhoneSegment
 from pyscorer.kaldi.binaries import programs
+from pyscorer.measures import posteriors as gop
 
 
 def test_the_rules_join_up_from_the_corpus_to_the_report(tmp_path: Path):
@@ -67,6 +71,23 @@ def test_any_datasets_are_learnt_with_copies_at_other_speeds_and_volumes(tmp_pat
     assert any("kaldi_network" in c and "--dropout" in c for c in planned.commands)
 
 
+def test_a_network_with_ivectors_is_taken_as_a_published_model(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    kaldi = {"jobs": 2, "epochs": 2, "ivectors": True, "ivector_dim": 30}
+    planned = dry_run(tmp_path, "report", engine="kaldi", kaldi=kaldi)
+    counts = planned.counts
+    assert counts["kaldi_ivector_extractor"] == counts["import_published"] == 1
+    assert counts["kaldi_ivectors"] == 3 * 2 and not counts.keys() & {"kaldi_model", "ivectors"}
+    assert any("kaldi_network" in c and "--ivector-dim 30" in c for c in planned.commands)
+    fed = [c for c in planned.commands if "egs.sh" in c or "export.sh" in c]
+    assert len(fed) == 3 + 4 and all("IVECTORS=" in c and "kaldi/ivectors/sample" in c for c in fed)
+    imported = next(c for c in planned.commands if "pyscorer import_published" in c)
+    assert "/kaldi/chain/model --ivectors online" in imported
+    refused = dry_run(tmp_path, "report", engine="kaldi", kaldi=kaldi, fails=True,
+                      paper1={"speeds": [], "unfrozen": {"a": {}}})  # fmt: skip
+    assert "which only our own wiring lets" in refused.text or "paper1" in refused.text
+
+
 def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
     there = [name for name in programs(ROOT / "kaldi_recipes") if name != "gmm-est"]
     fake_programs(tmp_path / "bin", there)
@@ -75,11 +96,12 @@ def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
 
 
 SCRIPTS = sorted(
-    {p.stem for p in (ROOT / "kaldi_recipes").glob("*.sh")} - {"lib", "quote", "input"}
+    {p.stem for p in (ROOT / "kaldi_recipes").glob("*.sh")} - {"input", "lib", "online", "quote"}
 )
 NUMBERS = {
     "train_chain": (3, 4, 5, 6, 7, 8, 9, 10), "combine_chain": (4, 5), "export": (2, 3),
-    "average_chain": (2,),
+    "average_chain": (2,), "ubm_init": (3, 4), "ubm_est": (1,), "ivector_init": (1,),
+    "ivector_est": (1,),
 }  # fmt: skip
 UGLY = "a b&c 'd\" $HOME;é%"
 LISTS = {"chain_graphs": 3, "combine_chain": 1}
@@ -199,3 +221,50 @@ def test_torch_computes_what_nnet3_compute_did(engines: dict[str, Path], tmp_pat
         ours = dict(read_matrices(tmp_path / name))
         for key, matrix in read_matrices(work / "deep" / "sample" / "test" / name):
             np.testing.assert_allclose(ours[key], matrix, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_goodness_of_pronunciation_is_that_of_compute_gop(engines: dict[str, Path], tmp_path: Path):
+    if shutil.which("compute-gop") is None:
+        pytest.skip("compute-gop is not on PATH")
+    kaldi, test = engines["kaldi"] / "kaldi", "sample/test/000"
+    check_gop(kaldi, test, engines["kaldi"] / "deep" / "sample" / "test" / "post.scp", tmp_path)
+
+
+def check_gop(kaldi: Path, shard: str, posteriors: Path, folder: Path) -> None:
+    """Compare our GOP with compute-gop's on the alignment of a shard, phone by phone."""
+    model = kaldi / "chain" / "model" / "final.mdl"
+    said: dict[str, list[list[str]]] = {}
+    (folder / "map").write_text("".join(f"{i} {i}\n" for i in range(1, len(PHONES))))
+    export_sh = [ROOT / "kaldi_recipes" / "export.sh", model, kaldi / "mfcc40" / f"{shard}.scp"]
+    for command in (
+        [*export_sh, "output-xent", "no", folder / "computed"],
+        ["convert-ali", "--frame-subsampling-factor=3", kaldi / "sat" / "final.mdl", model,
+         kaldi / "chain" / "tree", f"ark:gunzip -c {kaldi}/ali/{shard}/ali.gz |",
+         f"ark:{folder}/ali"],
+        ["ali-to-phones", "--write-lengths=true", model, f"ark:{folder}/ali",
+         f"ark,t:{folder}/lengths"],
+        ["ali-to-phones", "--per-frame=true", model, f"ark:{folder}/ali", f"ark:{folder}/phones"],
+        ["compute-gop", f"--phone-map={folder}/map", "--skip-phones-string=0:1:2", model,
+         f"ark:{folder}/ali", f"ark:{folder}/phones", f"scp:{folder}/computed.scp",
+         f"ark,t:{folder}/gop", f"ark:{folder}/feats"],
+    ):  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True)
+    for line in (folder / "gop").read_text().splitlines():
+        key, *words = re.sub(r"[\[\]]", "", line).split()
+        said[key] = [words[at : at + 2] for at in range(0, len(words), 2)]
+    lengths = read_table(folder / "lengths")
+    compared = 0
+    for key, matrix in read_matrices(posteriors):
+        start, segments = 0, []
+        for part in lengths[key].split(";"):
+            phone, length = map(int, part.split())
+            if PHONES[phone] in ARPABET:
+                segments.append(PhoneSegment(0, 0, PHONES[phone], start, length, 0, 0))
+            start += length
+        lpp = gop.log_phone_posteriors(matrix, segments, 0.01)  # rows as frames
+        ours = gop.log_posterior_ratio(lpp, gop.canonical_columns(segments))
+        assert [int(phone) for phone, _ in said[key]] == [PHONE_ID[s.phone] for s in segments]
+        np.testing.assert_allclose(ours, [float(value) for _, value in said[key]], atol=2e-3)
+        compared += len(segments)
+    assert compared > 100

@@ -1,9 +1,10 @@
 # The chain model of the kaldi engine; see kaldi.smk. An iteration is some jobs, each on the egs of
 # other shards, and the average of their networks (pyscorer/kaldi/network_schedule.py).
+from pyscorer.kaldi.iterations import with_ivectors
+
 CHAIN = K / "chain"
 
 
-ruleorder: kaldi_model > train_tdnnf
 ruleorder: kaldi_posteriors > export
 ruleorder: kaldi_network > kaldi_average
 
@@ -38,7 +39,7 @@ rule kaldi_network:
         temp(KALDI.network(0)),
     params:
         files=files("transitions"),
-        options=flags({"network": ENGINE["network"], "seed": config["seed"], "dropout": bool(ENGINE["dropout"])}),
+        options=flags(KALDI.network_options | {"seed": config["seed"]}),
     log:
         LOGS / "kaldi" / "network.log",
     shell:
@@ -54,6 +55,7 @@ rule kaldi_egs:
         ali=lambda w: K / "ali" / KALDI.learnt / KALDI.shard_of(w.part) / "ali.gz",
         mfcc=lambda w: K / "mfcc13" / KALDI.learnt / f"{KALDI.shard_of(w.part)}.scp",
         feats=lambda w: K / "mfcc40" / KALDI.learnt / f"{KALDI.shard_of(w.part)}.scp",
+        ivectors=lambda w: KALDI.ivectors(KALDI.learnt, KALDI.shard_of(w.part)),
     output:
         temp(CHAIN / "egs" / "{part}.cegs"),
     wildcard_constraints:
@@ -63,6 +65,7 @@ rule kaldi_egs:
         graphs=subpath(input.graphs, parent=True),
         model=subpath(input.model, parent=True),
         view=lambda w: KALDI.view(KALDI.learnt, KALDI.shard_of(w.part)),
+        ivectors=with_ivectors,
         learn=lambda w: K / "shards" / KALDI.learnt / f"{w.part}.learn",
         context=KALDI.context,
         seed=config["seed"],
@@ -73,7 +76,7 @@ rule kaldi_egs:
     shell:
         "{{ {params.view} {RECIPES:q}/lattices.sh {params.lang:q} {params.lang:q} {input.mfcc:q}"
         " {params.learn:q} {input.model:q} {params.model:q}/tree {output:q}.lattices;"
-        " {RECIPES:q}/egs.sh {params.graphs:q} {input.model:q} {output:q}.lattices {input.feats:q}"
+        " {params.ivectors} {RECIPES:q}/egs.sh {params.graphs:q} {input.model:q} {output:q}.lattices {input.feats:q}"
         " {params.learn:q} {params.context} {params.seed} {output:q};"
         " rm {output:q}.lattices; }} 2>&1 | tee {log:q}"
 
@@ -148,6 +151,11 @@ rule kaldi_combine:
         " cp {RECIPES:q}/conf/mfcc40.conf {params.out:q}/mfcc.conf; }} 2>&1 | tee {log:q}"
 
 
+if not PLAN.acoustic.published:
+
+    ruleorder: kaldi_model > train_tdnnf
+
+
 rule kaldi_model:
     """The trained model for the stages that read a final.pt: decode, bundle, score, report."""
     localrule: True
@@ -170,6 +178,7 @@ rule kaldi_compute:
         model=CHAIN / "model" / "final.mdl",
         feats=K / "mfcc40" / "{dataset}" / "{shard}.scp",
         cmvn=K / "mfcc40" / "{dataset}" / "{shard}.utterance.scp",
+        ivectors=lambda w: KALDI.ivectors(w.dataset, w.shard),
     output:
         temp(K / "computed" / "{dataset}" / "{shard}.output-xent.scp"),
         temp(K / "computed" / "{dataset}" / "{shard}.output-xent.ark"),
@@ -178,13 +187,14 @@ rule kaldi_compute:
     params:
         gpu=ENGINE["gpu"],
         stem=subpath(output[0], strip_suffix=".output-xent.scp"),
+        ivectors=with_ivectors,
     resources:
         **NEEDS.resources("kaldi_compute"),
         gpu=GPU,
     log:
         LOGS / "kaldi" / "compute" / "{dataset}" / "{shard}.log",
     shell:
-        "for node in output-xent prefinal-l; do {RECIPES:q}/export.sh {input.model:q}"
+        "for node in output-xent prefinal-l; do {params.ivectors} {RECIPES:q}/export.sh {input.model:q}"
         " {input.feats:q} $node {params.gpu} {params.stem:q}.$node; done 2>&1 | tee {log:q}"
 
 
@@ -207,3 +217,8 @@ rule kaldi_posteriors:
         LOGS / "kaldi" / "posteriors" / "{dataset}.log",
     shell:
         "pyscorer kaldi_posteriors {params.files} {params.folders} 2>&1 | tee {log:q}"
+
+
+if ENGINE["ivectors"]:
+
+    include: "kaldi_ivectors.smk"
