@@ -37,6 +37,7 @@ NEEDS = {
     "train_gmm": Need(300, 12, 0.065, 32, 300),
     "align": Need(320, 12, 0.005, 16, 320),
     "chain_graphs": Need(300, 8, 0.001),
+    "egs": Need(300, 10, 0.002),
     "train_tdnnf": Need(900, 8, 0.02, 8, start=30),  # an epoch of a million parameters
     "export": Need(300, 4, 0.006, 16, 280),
     "encode": Need(700, 4, 0.12, 32, 600),
@@ -104,7 +105,8 @@ class Needs:
         def threads(wildcards: Any, input: Any) -> int:
             need = self._need(stage)
             busy = math.ceil(_cpu_seconds(need, input) / _BUSY)
-            return int(asked) if asked else min(need.threads, busy)
+            least = section.get("processes", 1)
+            return int(asked) if asked else max(least, min(need.threads, busy))
 
         return threads
 
@@ -121,11 +123,15 @@ class Needs:
             minutes = _cpu_seconds(need, input) / 60 / min(threads, need.threads)
             return 5 * math.ceil(attempt * (10 + 3 * minutes) / 5)
 
-        return {"mem_mb": mem_mb, "runtime": runtime} | ({"gpu": 1} if self.gpu(stage) else {})
+        return {"mem_mb": mem_mb, "runtime": runtime} | self._gpus(stage)
 
     def gpu(self, stage: str) -> bool:
         """Whether the configuration has a stage compute on a GPU."""
         return str(stage_section(self.config, stage).get("device", "cpu")).startswith("cuda")
+
+    def _gpus(self, stage: str) -> dict[str, int]:
+        processes = stage_section(self.config, stage).get("processes", 1)
+        return {"gpu": processes} if self.gpu(stage) else {}
 
     def group(self, stage: str, name: str) -> str | None:
         """Name of the job that several steps share; none where `stage` holds a GPU meanwhile."""
@@ -138,7 +144,7 @@ class Needs:
         options = {k: v["default"] for k, v in all_options()[stage].items()}
         options |= stage_section(self.config, stage)
         cost = options["epochs"] * _MILLIONS[options["network"]]
-        return replace(need, seconds=need.seconds * cost)
+        return replace(need, mb=need.mb * options["processes"], seconds=need.seconds * cost)
 
 
 def _cpu_seconds(need: Need, input: Any) -> float:
