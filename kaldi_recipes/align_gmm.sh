@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# align_gmm.sh DATA MFCC SHARD GRAPHS MODEL BEAM RETRY OUT: alignment of one shard -> OUT (gzipped)
+# align_gmm.sh DATA SHARD GRAPHS MODEL BEAM RETRY OUT: alignment of one shard -> OUT (gzipped)
 set -euo pipefail
-data=$1 mfcc=$2 shard=$3 graphs=$4 model=$5 beam=$6 retry=$7 out=$8
+data=$1 shard=$2 graphs=$3 model=$4 beam=$5 retry=$6 out=$7
 source "$(dirname "$0")/lib.sh"
 gmm-align-compiled $scales --beam="$beam" --retry-beam="$retry" \
   "gmm-boost-silence --boost=1.25 1 $(quoted "$model") - |" "ark:gunzip -c $(quoted "$graphs") |" "$feats" \

@@ -1,8 +1,8 @@
 # Sourced by the GMM scripts: what they see of a shard, and the options that they share.
-# Needs $mfcc (folder with cmvn.scp), $shard (feats.scp of the shard) and $data (folder with utt2spk).
+# Needs $shard (a scp file NNN.scp of MFCC, beside which features.sh puts NNN.cmvn.scp) and $data (folder with utt2spk).
 # Environment: LDA, a matrix on nine spliced frames in the place of deltas; FMLLR, transforms of speakers.
 source "$(dirname "$0")/quote.sh"
-normalised="ark,s,cs:apply-cmvn --utt2spk=ark:$(quoted "$data")/utt2spk scp:$(quoted "$mfcc")/cmvn.scp scp:$(quoted "$shard") ark:- |"
+normalised="ark,s,cs:apply-cmvn --utt2spk=ark:$(quoted "$data")/utt2spk scp:$(quoted "${shard%.scp}.cmvn.scp") scp:$(quoted "$shard") ark:- |"
 spliced="$normalised splice-feats ark:- ark:- |"
 if [ -n "${LDA:-}" ]; then
   feats="$spliced transform-feats $(quoted "$LDA") ark:- ark:- |"

@@ -93,6 +93,8 @@ def test_a_gpu_is_asked_for_where_the_configuration_says_so(stage):
     assert "gpu" not in Needs({stage: {"device": "cpu"}}).resources(stage)
     on_gpu = Needs({stage: {"device": "cuda"}})
     assert on_gpu.resources(stage)["gpu"] == 1
+    several = Needs({stage: {"device": "cuda", "processes": 4}})
+    assert several.resources(stage)["gpu"] == 4
     # Nor is it held while others work.
     assert on_gpu.group(stage, "steps") is None
     assert Needs({}).group(stage, "steps") == "steps"
@@ -120,4 +122,4 @@ def test_threads_reach_every_stage_that_has_processes(name):
 def test_no_rule_takes_all_that_a_machine_has():
     """Which a job of a cluster would ask for as well."""
     assert not [name for name, text in RULES.items() if "workflow.cores" in text]
-    assert not NEEDS.keys() - RULES.keys()
+    assert not NEEDS.keys() - RULES.keys() - STAGES.keys()

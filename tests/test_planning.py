@@ -385,12 +385,6 @@ def test_the_acoustic_model_of_the_rows_does_not_hear_the_test_split():
         Rows(config, resolve_run(config)).check()
 
 
-def test_the_kaldi_engine_has_the_splits_of_one_corpus():
-    config = rows(unlabelled=["librispeech/dev-clean"]).config | {"engine": "kaldi"}
-    with pytest.raises(InputError, match="engine kaldi: only splits of sample, not of librispeech"):
-        Rows(config, resolve_run(config)).check()
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -541,7 +535,6 @@ def test_speakers_that_a_model_knows_may_be_allowed():
 def test_two_recognisers_must_be_two(monkeypatch):
     with pytest.raises(InputError, match=r"speech.second: own is the first decoder already"):
         make_plan(spoken({"second": "own"}))
-    monkeypatch.setattr("pyscorer.planning.plan.check_binaries", lambda recipes: None)
     with pytest.raises(InputError, match="engine kaldi: only the torch engine"):
         make_plan(spoken(engine="kaldi"))
 
@@ -601,13 +594,17 @@ def test_a_plan_has_what_the_configuration_has_sections_for():
     assert plan.responses and not (plan.graders or plan.rows or plan.kaldi)
 
 
-def test_the_kaldi_engine_learns_one_split_of_the_corpus(monkeypatch):
-    monkeypatch.setattr("pyscorer.planning.plan.check_binaries", lambda recipes: None)
+def test_the_kaldi_engine_learns_any_datasets():
     config = configured(engine="kaldi", kaldi={"jobs": 2})
     made = kaldi_training(config, resolve_run(config))
-    assert made.split == "native" and made.shards == ["000", "001"]
-    config["acoustic_data"] = ["librispeech/dev-clean"]
-    with pytest.raises(InputError, match="acoustic_data: only one split, and one of the corpus"):
+    assert made.learnt == "sample/native" and made.shards("sample/test") == ["000", "001"]
+    config["acoustic_data"] = ["sample/native", "librispeech/dev-clean"]
+    joined = kaldi_training(config, resolve_run(config))
+    assert joined.plain == "acoustic_data/plain"
+    work = resolve_run(config).work / "data"
+    assert joined.data(joined.plain, work)[1] == work / "librispeech" / "dev-clean"
+    config["kaldi"]["num_jobs_final"] = 3
+    with pytest.raises(InputError, match=r"kaldi\.num_jobs_final: 3 jobs on 2 archives of egs"):
         kaldi_training(config, resolve_run(config))
 
 

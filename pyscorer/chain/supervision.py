@@ -85,8 +85,7 @@ class Normalization:
         order = np.argsort(key, kind="stable")
         self._first = np.searchsorted(key[order], np.arange(graph.num_states * self._num_pdfs + 1))
         self._destination, self._weight = graph.destination[order], graph.weight[order]
-        self._final = graph.final
-        self._start = graph.start
+        self._start, self._final = graph.start, graph.final
         self._subsets: list[tuple[np.ndarray, np.ndarray]] = []
         self._number: dict[bytes, int] = {}
         self._steps: dict[tuple[int, int], tuple[int, float] | None] = {}

@@ -1,7 +1,6 @@
 """The stage evaluate_grader: graders held against the experts, at every level."""
 
 import logging
-from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,6 +26,7 @@ from pyscorer.grading.detection import (
     read_rivals,
     wrong,
 )
+from pyscorer.grading.grading_tables import write_grading_tables
 from pyscorer.grading.intervals import wrong_below
 from pyscorer.grading.score_tables import read_level
 from pyscorer.options import option
@@ -98,6 +98,7 @@ def result_row(
         predicted[:, None], human, test["speaker"].to_numpy(str), options.samples, options.seed
     )
     between, within = between_and_within(test)
+    learnt = train["predicted"].to_numpy(), train["human"].to_numpy()
     inside = (test["low"] <= human) & (human <= test["high"])
     return {
         "scored": len(test),
@@ -113,7 +114,8 @@ def result_row(
         "within_speaker_pcc": within,
         "coverage": inside.mean(),
         "interval_width": (test["high"] - test["low"]).mean(),
-        "out_of_fold_pcc": pearson(train["predicted"].to_numpy(), train["human"].to_numpy()),
+        "out_of_fold_pcc": pearson(*learnt),
+        "out_of_fold_mse": mean_squared_error(*learnt),
     }
 
 
@@ -129,29 +131,6 @@ def low_below(
         return low + options.published_wrong * (high - low)
     shares = train["human"].value_counts(normalize=True)
     return float(shares.index[0]) if shares.iloc[0] >= options.seldom else None
-
-
-def summary(results: list[dict[str, Any]], scales: Scales) -> str:
-    """The PCC of every ensemble as a Markdown table, a grader a row; empty where not scored.
-
-    Where phones are scored, the last column is their MSE.
-    """
-    columns = [(level, aspect) for level in LEVELS for aspect in scales.level(level)]
-    cells: dict[tuple[str, str, str], str] = defaultdict(lambda: "")
-    cells |= {(r["grader"], r["level"], r["aspect"]): f"{r['pcc']:.3f}" for r in results}
-    names = list(dict.fromkeys(r["grader"] for r in results))
-    titles = [a if level == "utterance" else f"{level} {a}" for level, a in columns]
-    if scales.phone:
-        columns.append(("phone", "MSE"))
-        titles.append("phone MSE")
-        cells |= {
-            (r["grader"], "phone", "MSE"): f"{r['mse']:.3f}"
-            for r in results
-            if r["level"] == "phone"
-        }
-    lines = [["PCC, test", *titles], ["---"] * (len(columns) + 1)]
-    lines += [[name, *(cells[name, *column] for column in columns)] for name in names]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def evaluate_grader(
@@ -171,7 +150,8 @@ def evaluate_grader(
     Writes into the directory `out`: results.csv (a row for each grader, level and aspect: PCC of
     the ensemble with its 95 % bootstrap interval over speakers, of single seeds, MSE, PCC of
     speaker means and within speakers, coverage and width of the 90 % predictive intervals, and
-    out_of_fold_pcc on train; what nobody scored is left out, named in the log), summary.md,
+    out_of_fold_pcc and _mse on train; what nobody scored is left out, named in the log), pages of
+    the tables in Markdown (see `write_grading_tables`),
     low_scores.csv (see `low_score_row`: of phones, wrong as in published work, and of aspects whose
     scores are nearly all equal, as word stress: detection with a threshold from train, and what a
     constant would get),
@@ -226,7 +206,7 @@ def evaluate_grader(
         for file, rows in tables.items():
             if rows:
                 write_rows(part / f"{file}.csv", rows)
-        (part / "summary.md").write_text(summary(results, scales), encoding="utf-8")
+        write_grading_tables(part, tables, scales)
 
 
 def _others_row(test: pd.DataFrame, train: pd.DataFrame) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pyscorer.contract.files import atomic_directory
 from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
 from pyscorer.kaldi.nnet3 import write_nnet3
+from pyscorer.kaldi.nnet3_inputs import with_dropout, with_ivectors
 from pyscorer.kaldi.nnet3_tdnnf import nnet3_from_tdnnf
 from pyscorer.kaldi.stream import KaldiReader
 from pyscorer.kaldi.transition_model import chain_transition_model, read_transition_model
@@ -75,13 +76,20 @@ def kaldi_network(
     out: Path,
     network: Literal["paper", "medium", "small"] = "paper",
     seed: int = 0,
+    dropout: bool = False,
+    ivector_dim: int = 0,
 ) -> None:
     """Write an untrained network for nnet3-chain-train, as train_tdnnf begins with.
 
     `transitions` is the transition model of the chain system (copy-transition-model), whose number
-    of pdfs the network gets. Writes a raw nnet3 network to `out`.
+    of pdfs the network gets. `dropout`: a component for it after each factored layer, with
+    proportion 0. `ivector_dim`: i-vectors of this dimension go into the first layer beside the
+    features; 0: none. Writes a raw nnet3 network to `out`.
     """
     pdfs = read_transition_model(KaldiReader(transitions)).num_pdfs
     torch.manual_seed(seed)
     made = Tdnnf(TdnnfConfig(pdfs, **cast(dict[str, Any], SIZES[network])))
-    write_nnet3(out, nnet3_from_tdnnf(made, None))
+    nnet = nnet3_from_tdnnf(made, None)
+    if ivector_dim:
+        nnet = with_ivectors(nnet, ivector_dim)
+    write_nnet3(out, with_dropout(nnet) if dropout else nnet)

@@ -1,141 +1,157 @@
-"""What each iteration of the kaldi engine's training starts from, and how long it goes on.
+"""What the kaldi engine works on: datasets and their shards, and the network's iterations.
 
-The GMMs are monophones (`mono`), triphones on deltas (`tri`), on LDA+MLLT (`lda`) and on transforms
-of speakers (`sat`); each starts from the alignment of the one before. An epoch of the network is
-one pass over all egs, an iteration the egs of one shard. The numbers are those of Kaldi's recipes.
+Where the GMMs and the network learn from is planned here; the numbers of a GMM system are in
+gmm_systems.py, those of the network in network_schedule.py.
 """
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pyscorer.errors import InputError
+from pyscorer.kaldi.gmm_alignment import BEFORE
+from pyscorer.kaldi.network_schedule import Schedule
+
 DEFAULTS: dict[str, Any] = {
-    "jobs": 4, "gpu": "no", "gmm": "sat", "mono_iterations": 40, "tri_iterations": 35,
-    "gaussians": 1000, "tri_gaussians": 10000, "tri_leaves": 1500, "num_leaves": 250, "epochs": 10,
-    "minibatch": 64, "network": "medium", "learning_rate": 0.001, "final_learning_rate": 0.0001,
-    "combine": 10, "heldout": 0.05,
+    "jobs": 4, "scored_jobs": 4, "gmm_shards": 0, "gpu": "no", "gmm": "sat", "mono_iterations": 40,
+    "tri_iterations": 35, "gaussians": 1000, "tri_gaussians": 10000, "tri_leaves": 1500,
+    "num_leaves": 250, "epochs": 10, "minibatch": 64, "network": "medium", "learning_rate": 0.001,
+    "final_learning_rate": 0.0001, "num_jobs_initial": 1, "num_jobs_final": 1, "dropout": "",
+    "combine": 10, "heldout": 0.05, "speeds": [], "volumes": False, "ivectors": False,
+    "ivector_dim": 100, "ubm_gaussians": 512,
 }  # fmt: skip
 """Options of the engine: what section `kaldi` of the configuration may replace."""
-BEFORE = {"tri": "mono", "lda": "tri", "sat": "lda"}
-"""System -> the one whose alignment it starts from."""
-_PHONES_AT_START = 127
-_TURNS = (2, 4, 6, 12)
+JOINED = "acoustic_data"
+"""Corpus of what several datasets or their copies are together."""
+NODES = ("output-xent", "prefinal-l")
+"""What of the network the scoring stages read: posteriors over pdfs, deep features."""
 _CONTEXT = {"paper": 25, "medium": 25, "small": 13}
 
 
 @dataclass(frozen=True)
 class Training:
-    """Files and numbers of a training below the folder `root`, on the data of `split`."""
+    """Files and numbers of a training below the folder `root`, on the datasets `acoustic`."""
 
     root: Path
-    split: str
+    acoustic: tuple[str, ...]
     settings: Mapping[str, Any]
     """`DEFAULTS`, with what the configuration replaces."""
 
+    def check(self) -> None:
+        """Raise InputError for numbers that do not go together."""
+        self.schedule.check()
+        if self.settings["gmm_shards"] > self.settings["jobs"]:
+            raise InputError(
+                f"kaldi.gmm_shards: {self.settings['gmm_shards']} of {self.settings['jobs']} "
+                "shards (kaldi: jobs)"
+            )
+
     @property
-    def shards(self) -> list[str]:
-        """Names of the parts that the data of a split are cut into."""
-        return [f"{number:03d}" for number in range(self.settings["jobs"])]
+    def plain(self) -> str:
+        """The dataset that the GMMs learn."""
+        return self.acoustic[0] if len(self.acoustic) == 1 else f"{JOINED}/plain"
+
+    @property
+    def learnt(self) -> str:
+        """The dataset that the network learns: with its copies at other speeds, and volumes."""
+        changed = self.settings["speeds"] or self.settings["volumes"]
+        return f"{JOINED}/perturbed" if changed else self.plain
+
+    def volumes(self, dataset: str) -> bool:
+        """Whether the network hears recordings of a dataset at other volumes."""
+        return dataset == self.learnt and bool(self.settings["volumes"])
+
+    def data(self, dataset: str, data: Path) -> list[Path]:
+        """The data directories of a dataset; those of corpora lie in the folder `data`."""
+        if dataset not in (f"{JOINED}/plain", f"{JOINED}/perturbed"):
+            return [data / dataset]
+        speeds = self.settings["speeds"] if dataset == self.learnt else []
+        copies = [self.root / f"sp{s:g}" / one for s in speeds for one in self.acoustic]
+        return [data / one for one in self.acoustic] + copies
+
+    def shards(self, dataset: str) -> list[str]:
+        """Names of the parts that a dataset is cut into: scored ones into fewer."""
+        count: int = self.settings["jobs"]
+        if dataset not in (self.plain, self.learnt):
+            count = min(count, self.settings["scored_jobs"])
+        return [f"{number:03d}" for number in range(count)]
+
+    @property
+    def gmm_shards(self) -> list[str]:
+        """The shards of `plain` that the GMMs learn."""
+        return self.shards(self.plain)[: self.settings["gmm_shards"] or None]
+
+    def heldout(self, dataset: str) -> float:
+        """The share of a dataset's speakers that measure the network."""
+        return float(self.settings["heldout"]) if dataset == self.learnt else 0
 
     @property
     def last_gmm(self) -> str:
         """The system whose alignments the network learns from."""
         return str(self.settings["gmm"])
 
-    @property
-    def turns(self) -> list[int]:
-        """Iterations that make MLLT (system lda) or the transforms of speakers (sat) anew."""
-        return [turn for turn in _TURNS if turn < self.settings["tri_iterations"]]
-
-    @property
-    def matrix(self) -> Path:
-        """The finished LDA+MLLT matrix."""
-        return self.root / "lda" / f"{max([0, *self.turns])}.mat"
-
-    def model(self, system: str, iteration: int | str) -> Path:
-        """The model that an iteration leaves."""
-        turned = system == "lda" and int(iteration) in self.turns
-        return self.root / system / (f"{iteration}.turned.mdl" if turned else f"{iteration}.mdl")
-
-    def final(self, system: str) -> Path:
-        """The model of the last iteration."""
-        kind = "mono" if system == "mono" else "tri"
-        return self.model(system, self.settings[f"{kind}_iterations"])
-
-    def start(self, system: str) -> Path:
-        """The model whose transitions the graphs of all iterations are made with."""
-        return self.root / system / ("0.mdl" if system == "mono" else "1.mdl")
-
-    def ali(self, system: str, split: str, shard: str) -> Path:
-        """The alignment of a shard by a finished system."""
-        return self.root / system / "ali" / split / f"{shard}.gz"
-
-    def alis(self, split: str) -> list[Path]:
-        """The alignments of a split by the last system."""
-        return [self.ali(self.last_gmm, split, shard) for shard in self.shards]
-
-    def seen(self, system: str, iteration: int | str, shard: str | None) -> dict[str, Path]:
-        """What the features of the train split go through at an iteration (see lib.sh)."""
-        if system == "lda":
-            return {"lda": self.root / "lda" / f"{_latest([0, *self.turns], iteration)}.mat"}
-        if system == "sat":
-            latest = _latest([1, *self.turns], iteration)
-            made = f"{self.split}/{shard}" if latest == 1 else f"{latest}.{shard}"
-            return {"lda": self.matrix, "fmllr": self.root / "sat" / "fmllr" / made}
-        return {}
-
-    def seen_last(self, system: str, split: str, shard: str) -> dict[str, Path]:
-        """What the features of any split go through with a finished model."""
-        seen = {"lda": self.matrix} if system in ("lda", "sat") else {}
-        if system == "sat":
-            seen["fmllr"] = self.root / "sat" / "adapted" / split / shard
-        return seen
-
-    def alignment_at(self, system: str, iteration: int | str, shard: str) -> Path:
-        """The alignment that an iteration learns from."""
-        past = [i for i in self._realigned(system) if i <= int(iteration)]
-        if not past:
-            return self.root / system / "start" / f"{shard}.gz"
-        return self.root / system / "realigned" / f"{max(past)}.{shard}.gz"
-
-    def _realigned(self, system: str) -> Iterable[int]:
-        if system != "mono":
-            return (10, 20, 30)
-        return *range(1, 11), *range(12, 21, 2), *range(23, self.settings["mono_iterations"], 3)
-
-    def accumulated(self, system: str, iteration: int | str) -> list[Path]:
-        """Statistics of all shards that the model of an iteration is estimated of."""
-        before = int(iteration) - 1
-        return [self.root / system / "acc" / f"{before}.{shard}" for shard in self.shards]
-
-    def gaussians(self, system: str, iteration: int | str) -> int:
-        """Gaussians at an iteration: a straight line over the first three quarters."""
+    def gmm_options(self, system: str) -> dict[str, int]:
+        """Options of stage kaldi_gmm."""
         ask: Mapping[str, int] = self.settings
         if system == "mono":
-            start, goal, count = _PHONES_AT_START, ask["gaussians"], ask["mono_iterations"]
-        else:
-            start, goal, count = ask["tri_leaves"], ask["tri_gaussians"], ask["tri_iterations"]
-        last = count * 3 // 4
-        return start + max(goal - start, 0) * min(int(iteration) - 1, last) // last
+            return {"iterations": ask["mono_iterations"], "gaussians": ask["gaussians"]}
+        sizes = {"gaussians": ask["tri_gaussians"], "leaves": ask["tri_leaves"]}
+        return {"iterations": ask["tri_iterations"]} | sizes
 
-    def beam(self, system: str, iteration: int | str) -> int:
-        """The beam of an alignment: narrow while the monophones know nothing yet."""
-        return 6 if (system, int(iteration)) == ("mono", 1) else 10
-
-    def occupancy(self, system: str, iteration: int | str) -> int:
-        """Frames that a Gaussian needs to be kept in the model of an iteration."""
-        return 3 if (system, int(iteration)) == ("mono", 1) else 10
-
-    def heldout(self, split: str) -> float:
-        """The share of a split's speakers that measure the network."""
-        return float(self.settings["heldout"]) if split == self.split else 0
+    def before(self, system: str) -> list[Path]:
+        """The model of the system before; empty for monophones."""
+        return [self.root / BEFORE[system] / "final.mdl"] if system in BEFORE else []
 
     @property
-    def iterations(self) -> int:
-        """Iterations of the network."""
-        return int(self.settings["epochs"]) * len(self.shards)
+    def first_alignment(self) -> list[Path]:
+        """The model whose alignment gives speakers their first transforms, where there are any."""
+        return self.before("sat") if self.last_gmm == "sat" else []
+
+    def ali(self, dataset: str, name: str) -> list[Path]:
+        """A file of each shard's alignment by the last system."""
+        return [self.root / "ali" / dataset / shard / name for shard in self.shards(dataset)]
+
+    @property
+    def extractor(self) -> Path:
+        """The folder of the i-vector extractor."""
+        return self.root / "extractor"
+
+    @property
+    def extractor_options(self) -> dict[str, int]:
+        """Options of stage kaldi_ivector_extractor."""
+        return {"dim": self.settings["ivector_dim"], "gaussians": self.settings["ubm_gaussians"]}
+
+    @property
+    def network_options(self) -> dict[str, Any]:
+        """Options of stage kaldi_network."""
+        dim = {"ivector_dim": self.settings["ivector_dim"]} if self.settings["ivectors"] else {}
+        return {
+            "network": self.settings["network"],
+            "dropout": bool(self.settings["dropout"]),
+        } | dim
+
+    def ivectors(self, dataset: str, shard: str) -> list[Path]:
+        """The i-vectors of a shard; none where the network takes none."""
+        wanted = self.settings["ivectors"]
+        return [self.root / "ivectors" / dataset / f"{shard}.scp"] if wanted else []
+
+    def view(self, dataset: str, shard: str) -> str:
+        """The environment that tells scripts what the features of a shard go through (lib.sh)."""
+        seen = {"LDA": self.root / self.last_gmm / "lda.mat"} if self.last_gmm != "tri" else {}
+        if self.last_gmm == "sat":
+            seen["FMLLR"] = self.root / "ali" / dataset / shard / "fmllr"
+        return _environment(seen)
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        """The network's training."""
+        own, ask = self.settings, ("epochs", "learning_rate", "final_learning_rate", "minibatch")
+        numbers = {name: own[name] for name in (*ask, "dropout")}
+        jobs = {name: own[f"num_jobs_{name[:-5]}"] for name in ("initial_jobs", "final_jobs")}
+        return Schedule(archives=own["jobs"], **numbers, **jobs)
 
     @property
     def context(self) -> int:
@@ -144,39 +160,61 @@ class Training:
 
     def shard_of(self, part: str) -> str:
         """The shard that a part of the egs is of: held-out ones are of the last."""
-        return self.shards[-1] if part == "heldout" else part
+        return self.shards(self.learnt)[-1] if part == "heldout" else part
 
-    def network_before(self, iteration: int | str) -> Path:
-        """The network that an iteration starts from."""
-        return self.root / "chain" / f"{int(iteration) - 1}.raw"
+    def network(self, iteration: int) -> Path:
+        """The network that an iteration leaves."""
+        return self.root / "chain" / "networks" / f"{iteration}.raw"
 
-    def egs(self, iteration: int | str) -> Path:
-        """The egs that an iteration learns."""
-        shard = self.shards[(int(iteration) - 1) % len(self.shards)]
-        return self.root / "chain" / "egs" / f"{shard}.cegs"
+    def of_jobs(self, iteration: int) -> list[Path]:
+        """The networks that the jobs of an iteration leave."""
+        jobs = range(1, self.schedule.jobs[iteration - 1] + 1)
+        return [self.root / "chain" / "jobs" / f"{iteration}.{job}.raw" for job in jobs]
 
-    def shift(self, iteration: int | str) -> int:
-        """Frames that the egs are shifted by: another number from epoch to epoch."""
-        return (int(iteration) - 1) // len(self.shards) % 3
+    def job(self, iteration: int, seed: int) -> str:
+        """What train_chain.sh is told of the jobs of an iteration."""
+        at = self.schedule
+        sizes, change = at.sizes(iteration)
+        scale = 1 / at.jobs[iteration - 1]
+        said = [f"{at.rate(iteration):g}", sizes, f"{change:g}", f"{scale:g}", seed + iteration]
+        return shlex.join(map(str, [*said, self.settings["gpu"], at.edits(iteration)]))
 
-    def learning_rate(self, iteration: int | str) -> float:
-        """From the first rate to the last, by the same factor at every iteration."""
-        first: float = self.settings["learning_rate"]
-        last: float = self.settings["final_learning_rate"]
-        return float(first * (last / first) ** ((int(iteration) - 1) / max(self.iterations - 1, 1)))
+    def egs(self, iteration: int, job: int) -> list[Path]:
+        """The egs that a job learns."""
+        return [self._archive(number) for number, _ in self.schedule.egs(iteration, job)]
+
+    def shifted(self, iteration: int, job: int) -> str:
+        """The same with their frame shifts, as train_chain.sh takes them."""
+        learnt = self.schedule.egs(iteration, job)
+        return shlex.join(
+            word for number, shift in learnt for word in (str(shift), str(self._archive(number)))
+        )
+
+    def _archive(self, number: int) -> Path:
+        return self.root / "chain" / "egs" / f"{self.shards(self.learnt)[number]}.cegs"
 
     @property
     def combined(self) -> list[Path]:
         """The last networks, whose average is the model."""
-        first = max(1, self.iterations - self.settings["combine"] + 1)
-        return [self.root / "chain" / f"{i}.raw" for i in range(first, self.iterations + 1)]
+        last = self.schedule.iterations
+        first = max(1, last - self.settings["combine"] + 1)
+        return [self.network(iteration) for iteration in range(first, last + 1)]
+
+    def computed(self, dataset: str, node: str) -> list[Path]:
+        """What the model gives at a node for each shard."""
+        folder = self.root / "computed" / dataset
+        return [folder / f"{shard}.{node}.scp" for shard in self.shards(dataset)]
+
+    def archives(self, dataset: str) -> list[Path]:
+        """The archives that these of all nodes point into."""
+        computed = (self.computed(dataset, node) for node in NODES)
+        return [scp.with_suffix(".ark") for scps in computed for scp in scps]
 
 
-def _latest(numbers: Iterable[int], iteration: int | str) -> int:
-    return max(number for number in numbers if number <= int(iteration))
+def with_ivectors(wildcards: Any, input: Any) -> str:
+    """Params function: the environment that tells scripts of the i-vectors among the inputs."""
+    return _environment({"IVECTORS": input.ivectors} if input.ivectors else {})
 
 
-def transforms(wildcards: Any, input: Any) -> str:
-    """Params function: the environment that tells lib.sh of the transforms among the inputs."""
-    names = [name for name in ("lda", "fmllr") if name in input.keys()]  # noqa: SIM118
-    return " ".join(f"{name.upper()}={shlex.quote(str(input[name]))}" for name in names)
+def _environment(files: Mapping[str, Path | str]) -> str:
+    return " ".join(f"{name}={shlex.quote(str(path))}" for name, path in files.items())

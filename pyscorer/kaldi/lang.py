@@ -4,9 +4,12 @@ Kaldi's prepare_lang.sh without position-dependent phones, and the recordings as
 take them.
 """
 
+import hashlib
 import logging
 import math
+import shlex
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import kaldifst
@@ -16,8 +19,8 @@ from pyscorer.alignment.gmm_model import topology_text
 from pyscorer.alignment.viterbi import SILENCE_PROBABILITY, report_unknown
 from pyscorer.chain.fst import save_fst
 from pyscorer.contract.audio import encoded
-from pyscorer.contract.datadir import read_data_dir, read_wav
-from pyscorer.contract.files import atomic_open, write_table
+from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.files import atomic_open, read_table, write_table
 from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
@@ -28,45 +31,50 @@ log = logging.getLogger(__name__)
 UNKNOWN_WORD = "<UNK>"
 
 
-def kaldi_lang(data: Path, lexicon: Path, out: Path, canonical: bool = False) -> None:
-    """Prepare a data directory and its lexicon for Kaldi's programs.
+def kaldi_lang(
+    data: list[Path],
+    lexicon: list[Path],
+    out: Path,
+    canonical: bool = False,
+    volumes: bool = False,
+) -> None:
+    """Prepare data directories and their lexicons for Kaldi's programs, as one.
 
     `canonical`: a word whose canonical phones the data directory gives is an entry of its own in
-    the lexicon, spoken in this way alone.
+    the lexicon, spoken in this way alone. `volumes`: the network hears each recording louder or
+    softer (perturb_data_dir_volume.sh), at a factor from 1/8 to 2 that its name gives.
 
     Writes `out/L.fst`, `words.txt`, `phones.txt`, `topo`, `topo.chain`, `disambig.int` (empty: L
     has no such symbols), `sets.int`, `roots.int` (each phone a root of its own), `text.int`,
-    `utt2spk`, `spk2utt`, and `wav.scp` with `wav.ark`: every recording as 16-bit PCM, whatever
-    format the corpus has. Streams.
+    `utt2spk`, `spk2utt`, `spk2uniq` (of a copy's speaker the original), `wav.scp` with `wav.ark`:
+    every recording as 16-bit PCM, whatever format the corpus has, and `louder.scp`, which gives
+    them at the network's volumes. Streams.
 
-    Raises InputError naming the utterance whose audio cannot be read.
+    Raises InputError naming the utterance whose audio cannot be read, or that two directories have.
     """
-    directory = read_data_dir(data)
-    if not directory.utterances:
-        raise InputError(f"{data}/text: no utterances")
-    entries = read_lexicon(lexicon)
-    spoken = {key: list(u.words) for key, u in directory.utterances.items()}
+    joined = _joined(data)
+    if not joined.utterances:
+        raise InputError(f"{data[0]}/text: no utterances")
+    entries: Lexicon = {}
+    for path in lexicon:
+        for word, variants in read_lexicon(path).items():
+            entries[word] = list(dict.fromkeys([*entries.get(word, ()), *variants]))
+    spoken = {key: list(u.words) for key, u in joined.utterances.items()}
     if canonical:
-        for key, utterance in directory.utterances.items():
+        for key, utterance in joined.utterances.items():
             for place, pronunciation in enumerate(utterance.canonical or ()):
                 spoken[key][place] = "_".join((utterance.words[place], *pronunciation))
                 entries[spoken[key][place]] = [pronunciation]
     words = ["<eps>", UNKNOWN_WORD, *sorted(entries), "#0", "<s>", "</s>"]
     word_id = {word: i for i, word in enumerate(words)}
     out.mkdir(parents=True, exist_ok=True)
-    fst = lexicon_fst(entries, word_id)
-    save_fst(fst, out / "L.fst")
+    save_fst(lexicon_fst(entries, word_id), out / "L.fst")
     unknown: Counter[str] = Counter()
-    texts, speakers = {}, {}
-    for key, utterance in directory.utterances.items():
-        unknown.update(word for word in spoken[key] if word not in word_id)
-        ids = [word_id.get(word, word_id[UNKNOWN_WORD]) for word in spoken[key]]
-        texts[key] = " ".join(map(str, ids))
-        speakers[key] = utterance.speaker
-    report_unknown(unknown, lexicon)
-    of_speaker: dict[str, list[str]] = {}
-    for key in sorted(speakers):
-        of_speaker.setdefault(speakers[key], []).append(key)
+    texts = {}
+    for key, said in spoken.items():
+        unknown.update(word for word in said if word not in word_id)
+        texts[key] = " ".join(str(word_id.get(word, word_id[UNKNOWN_WORD])) for word in said)
+    report_unknown(unknown, lexicon[0])
     phones = range(1, len(PHONES))
     everything = {
         "words.txt": "".join(f"{word} {i}\n" for i, word in enumerate(words)),
@@ -81,17 +89,69 @@ def kaldi_lang(data: Path, lexicon: Path, out: Path, canonical: bool = False) ->
         with atomic_open(out / name) as stream:
             stream.write(text)
     write_table(out / "text.int", texts)
-    write_table(out / "utt2spk", speakers)
+    of_speaker: dict[str, list[str]] = {}
+    for key in sorted(joined.speakers):
+        of_speaker.setdefault(joined.speakers[key], []).append(key)
+    write_table(out / "utt2spk", joined.speakers)
     write_table(out / "spk2utt", {key: " ".join(keys) for key, keys in of_speaker.items()})
+    write_table(out / "spk2uniq", {key: joined.originals.get(key, key) for key in of_speaker})
+    index = _write_recordings(joined.utterances, out)
+    write_table(out / "wav.scp", index)
+    if volumes:
+        index = {key: _louder(key, place) for key, place in index.items()}
+    write_table(out / "louder.scp", index)
+    log.info("%s: %d utterances, %d words", out, len(texts), len(entries))
+
+
+@dataclass
+class _Joined:
+    """Utterances of all directories, by key."""
+
+    utterances: dict[str, Utterance] = field(default_factory=dict)
+    speakers: dict[str, str] = field(default_factory=dict)
+    """Key -> speaker; one whose name another corpus has as well is called after its own, too."""
+    originals: dict[str, str] = field(default_factory=dict)
+    """Speaker of copies -> speaker."""
+
+
+def _joined(data: list[Path]) -> _Joined:
+    joined, owners = _Joined(), dict[str, Path]()
+    places: dict[str, Path] = {}
+    for folder in data:
+        copied = read_table(folder / "utt2uniq") if (folder / "utt2uniq").is_file() else {}
+        for key, utterance in read_data_dir(folder).utterances.items():
+            if key in places:
+                raise InputError(
+                    f"{folder}/text: {key}: {places[key]} has an utterance of this name as well: "
+                    "acoustic_data wants datasets whose utterances have names of their own"
+                )
+            speaker = utterance.speaker
+            if owners.setdefault(speaker, folder) != folder:
+                speaker = f"{folder.parent.name}-{folder.name}-{speaker}"
+            places[key], joined.utterances[key] = folder, utterance
+            joined.speakers[key] = speaker
+            if original := joined.speakers.get(copied.get(key, "")):
+                joined.originals[speaker] = original
+    return joined
+
+
+def _write_recordings(utterances: dict[str, Utterance], out: Path) -> dict[str, str]:
+    """Write `out/wav.ark`; key -> where in it."""
     index = {}
     with atomic_open(out / "wav.ark", "wb") as archive:
-        for key in progress_bar(sorted(texts), desc=f"kaldi_lang {data}"):
-            samples = np.round(read_wav(directory.utterances[key]) * 32768).clip(-32768, 32767)
+        for key in progress_bar(sorted(utterances), desc=f"kaldi_lang {out}"):
+            samples = np.round(read_wav(utterances[key]) * 32768).clip(-32768, 32767)
             archive.write(f"{key} ".encode())
             index[key] = f"{out / 'wav.ark'}:{archive.tell()}"
             archive.write(encoded(samples.astype(np.int16), "WAV"))
-    write_table(out / "wav.scp", index)
-    log.info("%s: %d utterances, %d words", out, len(texts), len(entries))
+    return index
+
+
+def _louder(key: str, place: str) -> str:
+    """Entry of a scp file: a recording at another volume."""
+    digest = hashlib.sha256(f"volume {key}".encode()).digest()
+    factor = 0.125 + int.from_bytes(digest[:8], "big") / 2**64 * (2 - 0.125)
+    return f"wav-reverberate --volume={factor:.4f} {shlex.quote(place)} - |"
 
 
 def lexicon_fst(lexicon: Lexicon, word_id: dict[str, int]) -> kaldifst.StdVectorFst:

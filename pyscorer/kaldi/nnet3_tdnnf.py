@@ -10,6 +10,7 @@ from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig, config_lines
 from pyscorer.chain.tdnnf_layers import BATCHNORM_EPSILON
 from pyscorer.errors import InputError
 from pyscorer.kaldi.nnet3 import Component, Nnet3
+from pyscorer.kaldi.nnet3_inputs import without_dropout
 from pyscorer.kaldi.transition_model import TransitionModel
 
 _WIDEST = 100
@@ -19,8 +20,10 @@ _WIDEST = 100
 def tdnnf_from_nnet3(nnet: Nnet3) -> Tdnnf:
     """A `Tdnnf` with the parameters and batch-norm statistics of `nnet`, in evaluation mode.
 
-    Raises InputError naming the first node that a `Tdnnf` does not have or wires differently.
+    Dropout of factored layers is left out: it lets its input through. Raises InputError naming the
+    first node that a `Tdnnf` does not have or wires differently.
     """
+    nnet = without_dropout(nnet)
     config = _config_of(nnet)
     found = {_normal(line) for line in nnet.config}
     expected = {_normal(line) for line in config_lines(config)}

@@ -2,23 +2,29 @@
 
 from pathlib import Path
 
-from pyscorer.contract.files import read_table, write_table
+from pyscorer.contract.files import atomic_directory, read_table, write_table
 from pyscorer.errors import InputError
 
 
 def kaldi_shards(lang: Path, out: Path, jobs: int = 4, heldout: float = 0) -> None:
-    """Deal the speakers of a folder of `kaldi_lang` out to shards.
+    """Deal the speakers of a folder of `kaldi_lang` out to shards, copies with their originals.
 
     `jobs`: shards. `heldout`: fraction of the speakers (at least one, unless it is 0), taken evenly
     from the last shard, which no network is trained on: the trained one is measured on them.
 
-    Writes `out/NNN.scp` (recordings) and `NNN.spk2utt` of every shard, `NNN.learn` with the
-    utterances that it trains on, and `heldout.learn` with those held out.
+    Writes `out/NNN.scp` and `NNN.louder` (recordings, at the network's volumes in the second) and
+    `NNN.spk2utt` of every shard, `NNN.learn` with the utterances that it trains on, and
+    `heldout.learn` with those held out (but for copies).
 
     Raises InputError where there are fewer speakers than shards, or the last shard has none left.
     """
-    recordings, speakers = read_table(lang / "wav.scp"), read_table(lang / "spk2utt")
-    names = list(speakers)
+    recordings, louder, speakers, originals = (
+        read_table(lang / name) for name in ("wav.scp", "louder.scp", "spk2utt", "spk2uniq")
+    )
+    copies: dict[str, list[str]] = {}
+    for name in speakers:
+        copies.setdefault(originals[name], []).append(name)
+    names = list(copies)
     if len(names) < jobs:
         raise InputError(
             f"{lang}/spk2utt: {len(names)} speakers for {jobs} shards; lower kaldi: jobs"
@@ -32,13 +38,15 @@ def kaldi_shards(lang: Path, out: Path, jobs: int = 4, heldout: float = 0) -> No
             f" {len(shards[-1])}; lower kaldi: heldout or jobs"
         )
     unseen = shards[-1][:: len(shards[-1]) // wanted][:wanted] if wanted else []
-    out.mkdir(parents=True, exist_ok=True)
-    for number, shard in enumerate(shards):
-        of_speaker = {name: speakers[name].split() for name in shard}
-        keys = [key for mine in of_speaker.values() for key in mine]
-        learnt = [key for name in shard if name not in unseen for key in of_speaker[name]]
-        write_table(out / f"{number:03d}.scp", {key: recordings[key] for key in sorted(keys)})
-        write_table(out / f"{number:03d}.spk2utt", {name: speakers[name] for name in shard})
-        write_table(out / f"{number:03d}.learn", dict.fromkeys(learnt, ""))
-    held = [key for name in unseen for key in speakers[name].split()]
-    write_table(out / "heldout.learn", dict.fromkeys(held, ""))
+    with atomic_directory(out) as part:
+        for number, shard in enumerate(shards):
+            mine = {name: speakers[name] for one in shard for name in copies[one]}
+            keys = [key for spoken in mine.values() for key in spoken.split()]
+            learnt = [k for n in mine if originals[n] not in unseen for k in mine[n].split()]
+            stem = part / f"{number:03d}"
+            write_table(stem.with_suffix(".scp"), {key: recordings[key] for key in keys})
+            write_table(stem.with_suffix(".louder"), {key: louder[key] for key in keys})
+            write_table(stem.with_suffix(".spk2utt"), mine)
+            write_table(stem.with_suffix(".learn"), dict.fromkeys(learnt, ""))
+        held = [key for name in unseen for key in speakers.get(name, "").split()]
+        write_table(part / "heldout.learn", dict.fromkeys(held, ""))

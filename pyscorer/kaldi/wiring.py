@@ -6,7 +6,7 @@ from pathlib import Path
 
 _OWN = re.compile(
     r"input|output(-xent)?(\.(affine|log-softmax))?|idct|batchnorm0|tdnn1\.(affine|relu|batchnorm)"
-    r"|tdnnf\d+\.(linear|affine|relu|batchnorm|noop)|prefinal-l"
+    r"|tdnnf\d+\.(linear|affine|relu|batchnorm|dropout|noop)|prefinal-l"
     r"|prefinal-(chain|xent)\.(affine|relu|batchnorm[12]|linear)"
 )
 """The nodes of `chain.tdnnf.config_lines`."""

@@ -34,9 +34,17 @@ class Acoustic:
     config: Config
     run: Run
 
+    @property
+    def of_kaldi_engine(self) -> bool:
+        """Whether the kaldi engine trains it, with i-vectors: of another wiring than our own."""
+        own = self.config.get("engine") == "kaldi" and "acoustic_model" not in self.config
+        return own and bool(self.config.get("kaldi", {}).get("ivectors"))
+
     @cached_property
     def named(self) -> Path | None:
         """What `acoustic_model` names; of a packaged model its directory."""
+        if self.of_kaldi_engine:
+            return self.run.work / "kaldi" / "chain" / "model"
         given = self.config.get("acoustic_model")
         return given and (model_path(Path(given)) if given in PACKAGED else Path(given))
 
@@ -46,12 +54,15 @@ class Acoustic:
         if self.named is None:
             return False
         asked = "phone_map" in self.config or "import_published" in self.config
-        return asked or self.named.is_dir() or not is_own_wiring(self.named)
+        return asked or self.of_kaldi_engine or self.named.is_dir() or not is_own_wiring(self.named)
 
     @cached_property
     def files(self) -> ModelFiles:
         """The files of a published model. InputError for what is not found, or cannot be."""
         assert self.named is not None
+        if self.of_kaldi_engine:
+            mdl, conf, phones = (self.named / n for n in ("final.mdl", "mfcc.conf", "phones.txt"))
+            return ModelFiles(mdl, conf, "raw", 3, self.named / "extractor", phones=phones)
         with naming("acoustic_model"):
             return find_model(
                 self.named,
@@ -82,6 +93,9 @@ class Acoustic:
         if not self.published:
             return []
         files = self.files
+        if self.of_kaldi_engine:  # of which nothing is there yet
+            folder = files.mdl.parent
+            return [files.mdl, folder / "cmvn_opts", folder / "extractor" / "final.ie"]
         own = [files.mdl, files.mfcc_conf, self._path("phones") or files.phones]
         own += [files.global_cmvn, files.online_cmvn, self.phone_map]
         found = [path for path in own if path is not None]
@@ -91,7 +105,12 @@ class Acoustic:
     @property
     def options(self) -> dict[str, Any]:
         """What import_published is given besides its own section."""
-        return {"model": self.named} | ({"phone_map": self.phone_map} if self.phone_map else {})
+        online = {"ivectors": "online"} if self.of_kaldi_engine else {}
+        return (
+            {"model": self.named}
+            | online
+            | ({"phone_map": self.phone_map} if self.phone_map else {})
+        )
 
     @property
     def phone_map(self) -> Path | None:
@@ -134,7 +153,7 @@ class Acoustic:
         section = stage_section(self.config, "ivectors")
         if section.get("extractor"):
             return {"extractor": Path(section["extractor"])}
-        if not self.published or self.files.extractor is None:
+        if not self.published or self.of_kaldi_engine or self.files.extractor is None:
             return {}
         return {"extractor": self.files.extractor, "mfcc_conf": self.files.mfcc_conf}
 

@@ -31,6 +31,8 @@ class Need:
 NEEDS = {
     "download": Need(300, 0, 0, 4, 100, start=300),  # where Snakemake runs: few
     "prepare": Need(150, 8, 0.001, 8, 100),
+    "split_data": Need(150, 8, 0.001),
+    "gather": Need(200, 4, 0.001),
     "validate": Need(150, 8, 0.005, 16, 20),
     "perturb": Need(150, 4, 0.006, 16, 120),
     "features": Need(150, 4, 0.006, 16, 120),
@@ -72,10 +74,22 @@ NEEDS = {
     "judge_model": Need(2000, 0, 0, start=300),
     "decoding_graph": Need(2000, 0, 0, start=120),
     "export_vosk": Need(2000, 0, 0, start=120),
-    "kaldi_train": Need(2000, 0, 0, 8, start=600),
+    "kaldi_lang": Need(500, 4, 0.005),
+    "kaldi_features": Need(300, 0, 0.02),
+    "kaldi_gmm": Need(500, 1, 0.2, 32, 300),
+    "kaldi_align": Need(500, 1, 0.1),
+    "kaldi_alignment": Need(300, 8, 0.005),
+    "kaldi_chain_graphs": Need(1000, 1, 0.02),
+    "kaldi_ivector_extractor": Need(1500, 1, 0.5, 32, 1000),
+    "kaldi_ivectors": Need(1000, 0, 0.1),
+    "kaldi_egs": Need(1000, 1, 0.2),
+    "kaldi_train": Need(1500, 0, 0, start=600),
+    "kaldi_average": Need(1500, 0, 0, start=100),
+    "kaldi_combine": Need(3000, 0, 0, start=600),
+    "kaldi_compute": Need(1000, 0, 0.2),
+    "kaldi_posteriors": Need(500, 4, 0.02),
 }
-"""Stages whose jobs are worth a thought."""
-OTHER = Need(1500, 8, 0.05, start=300)
+"""By stage; of those that count no utterances, the whole."""
 
 UNKNOWN = 5000
 """Utterances of a dataset that is not there yet."""
@@ -123,28 +137,27 @@ class Needs:
             minutes = _cpu_seconds(need, input) / 60 / min(threads, need.threads)
             return 5 * math.ceil(attempt * (10 + 3 * minutes) / 5)
 
-        return {"mem_mb": mem_mb, "runtime": runtime} | self._gpus(stage)
+        gpus = self.gpus(stage)
+        return {"mem_mb": mem_mb, "runtime": runtime} | ({"gpu": gpus} if gpus else {})
 
-    def gpu(self, stage: str) -> bool:
-        """Whether the configuration has a stage compute on a GPU."""
-        return str(stage_section(self.config, stage).get("device", "cpu")).startswith("cuda")
-
-    def _gpus(self, stage: str) -> dict[str, int]:
-        processes = stage_section(self.config, stage).get("processes", 1)
-        return {"gpu": processes} if self.gpu(stage) else {}
+    def gpus(self, stage: str) -> int:
+        """GPUs that the configuration has a stage compute on: one for each of its `processes`."""
+        section = stage_section(self.config, stage)
+        on_gpu = str(section.get("device", "cpu")).startswith("cuda")
+        return max(1, section.get("processes", 1)) if on_gpu else 0
 
     def group(self, stage: str, name: str) -> str | None:
         """Name of the job that several steps share; none where `stage` holds a GPU meanwhile."""
-        return None if self.gpu(stage) else name
+        return None if self.gpus(stage) else name
 
     def _need(self, stage: str) -> Need:
-        need = NEEDS.get(stage, OTHER)
+        need = NEEDS[stage]
         if stage != "train_tdnnf":
             return need
         options = {k: v["default"] for k, v in all_options()[stage].items()}
         options |= stage_section(self.config, stage)
         cost = options["epochs"] * _MILLIONS[options["network"]]
-        return replace(need, mb=need.mb * options["processes"], seconds=need.seconds * cost)
+        return replace(need, seconds=need.seconds * cost)
 
 
 def _cpu_seconds(need: Need, input: Any) -> float:
@@ -157,7 +170,7 @@ def utterances(input: Iterable[str | Path]) -> int:
     for name in _LISTS:
         if lists := [file for file in files if file.name == name]:
             return sum(map(_lines, lists))
-    return 0
+    return sum(_lines(file) for file in files if file.suffix == ".scp")  # shards of Kaldi's
 
 
 def _lines(file: Path) -> int:

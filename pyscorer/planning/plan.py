@@ -99,12 +99,10 @@ def tree_files(config: Config, run: Run) -> tuple[Path, Path]:
 
 def kaldi_training(config: Config, run: Run) -> Training:
     """The training of the kaldi engine. Raises InputError where it cannot be."""
-    owner, _, split = run.acoustic[0].partition("/")
-    if len(run.acoustic) > 1 or owner != run.corpus:
-        raise InputError("engine kaldi: acoustic_data: only one split, and one of the corpus")
-    with naming("engine kaldi"):
-        check_binaries(RECIPES)
-    return Training(run.work / "kaldi", split, DEFAULTS | dict(config.get("kaldi", {})))
+    settings = DEFAULTS | dict(config.get("kaldi", {}))
+    training = Training(run.work / "kaldi", run.acoustic, settings)
+    training.check()
+    return training
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,13 @@ class Plan:
     compared: Compared | None
 
     def note(self) -> None:
-        """Write what the rules read of the configuration, and of what changed, where it is new."""
+        """Write what the rules read of the configuration, and of what changed, where it is new.
+
+        Raises InputError where programs of Kaldi are missing that the run needs.
+        """
+        if self.kaldi:
+            with naming("engine kaldi"):
+                check_binaries(RECIPES)
         self.corpora.note_changes()
         self.acoustic.write_phone_map()
         if self.compared:

@@ -145,6 +145,15 @@ def test_evaluation_writes_every_level_and_detection(trained: Path, corpus: Path
     assert {"detection.csv", "curves.csv", "groups.csv", "speakers.csv"} <= {
         path.name for path in out.iterdir()
     }
+    pages = {path.stem: path.read_text().splitlines() for path in out.glob("*.md")}
+    assert {name: len(lines) for name, lines in pages.items()} == {
+        **{"summary": 4, "out_of_fold": 4, "ensemble": 2 + 9, "low": 2 + 2, "wrong": 2 + 4},
+        **{"experts": 2 + len(ceiling), "strings": 2, "others": 2 + 5},
+    }
+    assert f" {total['out_of_fold_pcc']:.3f} |" in pages["out_of_fold"][2]
+    assert f"| total | {total['pcc']:.3f} | {total['speaker_low']:.3f} to " in pages["ensemble"][6]
+    for lines in pages.values():
+        assert len({line.count("|") for line in lines}) == 1
 
 
 def test_phones_and_aspects_of_nearly_equal_scores_are_held_against_a_constant(

@@ -44,7 +44,10 @@ def test_an_old_program_is_named(tmp_path: Path, monkeypatch):
 def test_scripts_are_sound_and_stop_at_the_first_fault(script: Path):
     assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
     text = script.read_text()
-    assert script.name in ("lib.sh", "quote.sh") or "set -euo pipefail" in text
+    assert (
+        script.name in ("input.sh", "lib.sh", "online.sh", "quote.sh")
+        or "set -euo pipefail" in text
+    )
     code = [line for line in text.splitlines() if not line.startswith("#")]
     assert not [line for line in code if line.rstrip().endswith("&")], "Snakemake scatters"
     assert not [word for word in ("steps/", "utils/", "perl", "egs/") if word in "\n".join(code)]

@@ -1,102 +1,75 @@
-"""What each iteration of the kaldi engine starts from, against numbers of Kaldi's recipes."""
+"""What the kaldi engine learns from, and where its files are."""
 
 from pathlib import Path
 
 import pytest
 
-from pyscorer.kaldi.iterations import DEFAULTS, Training, transforms
+from pyscorer.errors import InputError
+from pyscorer.kaldi.iterations import DEFAULTS, Training
 
-K = Path("k")
-
-
-def training(**settings) -> Training:
-    return Training(K, "native", DEFAULTS | settings)
+K, DATA = Path("k"), Path("data")
 
 
-def test_monophones_are_aligned_anew_as_in_kaldi():
+def training(*acoustic: str, **settings) -> Training:
+    return Training(K, acoustic or ("sample/native",), DEFAULTS | settings)
+
+
+def test_one_dataset_is_learnt_where_it_lies():
     made = training()
-    aligned = [made.alignment_at("mono", i, "000").name.partition(".")[0] for i in range(41)]
-    assert aligned[0] == "000"  # the equal alignment
-    realigned = [int(name) for i, name in enumerate(aligned) if i and name == str(i)]
-    # steps/train_mono.sh: "1 2 3 4 5 6 7 8 9 10 12 14 16 18 20 23 26 29 32 35 38"
-    assert realigned == [*range(1, 11), 12, 14, 16, 18, 20, 23, 26, 29, 32, 35, 38]
-    assert made.alignment_at("mono", 39, "001") == K / "mono" / "realigned" / "38.001.gz"
+    assert made.plain == made.learnt == "sample/native"
+    assert made.data("sample/native", DATA) == [DATA / "sample/native"]
+    assert made.heldout("sample/native") == 0.05 and made.heldout("sample/test") == 0
 
 
-@pytest.mark.parametrize("system", ["tri", "lda", "sat"])
-def test_triphones_are_aligned_anew_three_times(system):
-    made = training()
-    found = {made.alignment_at(system, i, "000") for i in range(1, 36)}
-    names = {"start/000.gz", *(f"realigned/{i}.000.gz" for i in (10, 20, 30))}
-    assert found == {K / system / name for name in names}
+def test_several_datasets_are_learnt_as_one():
+    made = training("one/train", "two/clean")
+    assert made.plain == made.learnt == "acoustic_data/plain"
+    assert made.data(made.plain, DATA) == [DATA / "one/train", DATA / "two/clean"]
+    assert made.data("one/train", DATA) == [DATA / "one/train"]
 
 
-def test_a_short_training_turns_and_realigns_no_later_than_it_lasts():
-    made = training(mono_iterations=3, tri_iterations=5)
-    assert made.turns == [2, 4] and made.matrix == K / "lda" / "4.mat"
-    assert training(tri_iterations=2).matrix == K / "lda" / "0.mat"
-    assert made.final("mono") == K / "mono" / "3.mdl"
-    assert made.final("sat") == K / "sat" / "5.mdl"
+def test_the_network_learns_copies_and_the_gmms_do_not():
+    made = training(speeds=[0.9, 1.1])
+    assert made.plain == "sample/native" and made.learnt == "acoustic_data/perturbed"
+    copies = [K / "sp0.9" / "sample/native", K / "sp1.1" / "sample/native"]
+    assert made.data(made.learnt, DATA) == [DATA / "sample/native", *copies]
+    assert made.heldout(made.plain) == 0 and made.heldout(made.learnt) == 0.05
+    louder = training(volumes=True)
+    assert louder.data(louder.learnt, DATA) == [DATA / "sample/native"]
+    assert louder.volumes(louder.learnt) and not louder.volumes(louder.plain)
 
 
-def test_models_of_lda_are_turned_where_mllt_is_made_anew():
-    made = training()
-    assert made.model("lda", "4") == K / "lda" / "4.turned.mdl"
-    assert made.model("lda", 5) == K / "lda" / "5.mdl"
-    assert made.model("sat", "4") == K / "sat" / "4.mdl"
-    assert made.start("mono").name == "0.mdl" and made.start("tri").name == "1.mdl"
+def test_scored_datasets_have_fewer_shards():
+    made = training(jobs=100, gmm_shards=10)
+    assert len(made.shards("sample/native")) == 100 and len(made.shards("sample/test")) == 4
+    assert made.gmm_shards == made.shards(made.plain)[:10]
+    assert training(jobs=2).shards("sample/test") == ["000", "001"]
+    with pytest.raises(InputError, match="gmm_shards: 5 of 4 shards"):
+        training(gmm_shards=5).check()
 
 
-def test_features_go_through_the_latest_transforms():
-    made = training()
-    assert made.seen("mono", 3, "000") == made.seen("tri", "3", "000") == {}
-    assert made.seen("lda", "1", "000") == {"lda": K / "lda" / "0.mat"}
-    assert made.seen("lda", "5", None) == {"lda": K / "lda" / "4.mat"}
-    first, later = made.seen("sat", 1, "002"), made.seen("sat", "7", "002")
-    assert first == {"lda": K / "lda" / "12.mat", "fmllr": K / "sat" / "fmllr" / "native" / "002"}
-    assert later["fmllr"] == K / "sat" / "fmllr" / "6.002"
-    assert made.seen_last("tri", "test", "001") == {}
-    assert made.seen_last("lda", "test", "001") == {"lda": made.matrix}
-    assert made.seen_last("sat", "test", "001")["fmllr"] == K / "sat" / "adapted" / "test" / "001"
-
-
-def test_gaussians_grow_in_a_straight_line_over_three_quarters():
-    made = training(gaussians=1127, mono_iterations=40)
-    assert [made.gaussians("mono", i) for i in (1, 16, 31, 40)] == [127, 627, 1127, 1127]
-    assert made.gaussians("tri", 1) == 1500 and made.gaussians("sat", 35) == 10000
-    assert training(gaussians=100).gaussians("mono", 20) == 127
-
-
-def test_the_network_learns_shard_after_shard_and_epoch_after_epoch():
-    made = training(jobs=2, epochs=4, learning_rate=0.1, final_learning_rate=0.001, combine=3)
-    assert made.iterations == 8 and made.shards == ["000", "001"]
-    assert [made.egs(i).stem for i in (1, 2, 3)] == ["000", "001", "000"]
-    assert [made.shift(i) for i in range(1, 9)] == [0, 0, 1, 1, 2, 2, 0, 0]
-    assert made.learning_rate(1) == pytest.approx(0.1)
-    assert made.learning_rate("8") == pytest.approx(0.001)
-    assert made.learning_rate(3) / made.learning_rate(2) == pytest.approx(0.01 ** (1 / 7))
-    assert made.network_before("1") == K / "chain" / "0.raw"
-    assert made.combined == [K / "chain" / f"{i}.raw" for i in (6, 7, 8)]
-    assert training(jobs=1, epochs=1).combined == [K / "chain" / "1.raw"]
-    assert training(jobs=1, epochs=1).learning_rate(1) == 0.001
+def test_files_of_the_network():
+    made = training(jobs=2, epochs=4, combine=3)
+    assert made.combined == [K / "chain" / "networks" / f"{i}.raw" for i in (6, 7, 8)]
+    assert training(jobs=1, epochs=1).combined == [K / "chain" / "networks" / "1.raw"]
     assert made.shard_of("heldout") == "001" and made.shard_of("000") == "000"
+    assert made.egs(2, 1) == [K / "chain" / "egs" / "001.cegs"]
+    assert made.shifted(2, 1) == "2 k/chain/egs/001.cegs"
+    wide = training(num_jobs_initial=2, num_jobs_final=4)
+    assert [path.name for path in wide.of_jobs(1)] == ["1.1.raw", "1.2.raw"]
+    assert len(wide.of_jobs(wide.schedule.iterations)) == 4
 
 
-def test_statistics_of_a_model_are_those_of_all_shards_before_it():
-    assert training(jobs=2).accumulated("tri", "5") == [
-        K / "tri" / "acc" / "4.000",
-        K / "tri" / "acc" / "4.001",
-    ]
+def test_a_job_is_told_how_to_train():
+    made = training(num_jobs_initial=2, num_jobs_final=2, dropout="0,0.5,0")
+    rate, sizes, change, scale, seed, gpu, *edits = made.job(2, seed=7).split()
+    assert float(rate) == pytest.approx(2 * 0.001 * 0.1 ** (2 / 40), rel=1e-3)
+    assert (sizes, change, scale, seed, gpu) == ("64,32", "2", "0.5", "9", "no")
+    assert " ".join(edits) == "'set-dropout-proportion name=* proportion=0.05'"
 
 
-def test_the_first_monophones_are_spared():
-    made = training(heldout=0.1)
-    assert [made.beam(*at) for at in (("mono", "1"), ("mono", 2), ("tri", 1))] == [6, 10, 10]
-    assert [made.occupancy(*at) for at in (("mono", "1"), ("mono", 2), ("tri", 1))] == [3, 10, 10]
-    assert made.heldout("native") == 0.1 and made.heldout("test") == 0
-
-
-def test_transforms_are_told_by_the_environment():
-    assert transforms(None, {"shard": "x"}) == ""
-    told = transforms(None, {"lda": "a b/0.mat", "fmllr": "c", "shard": "x"})
-    assert told == "LDA='a b/0.mat' FMLLR=c"
+def test_scripts_are_told_of_transforms_by_the_environment():
+    ali = "k/ali/a/b/000/fmllr"
+    assert training().view("a/b", "000") == f"LDA=k/sat/lda.mat FMLLR={ali}"
+    assert training(gmm="lda").view("a/b", "000") == "LDA=k/lda/lda.mat"
+    assert training(gmm="tri").view("a/b", "000") == ""

@@ -2,6 +2,7 @@
 of it beside the torch engine."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -16,18 +17,75 @@ from dry_run import ROOT, dry_run, fake_programs
 from pyscorer.chain.export import ExportOptions, export
 from pyscorer.contract.archives import read_integers, read_matrices
 from pyscorer.contract.ctm import read_ctm
+from pyscorer.contract.files import read_table
+from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES
+from pyscorer.contract.segments import PhoneSegment
 from pyscorer.kaldi.binaries import programs
+from pyscorer.measures import posteriors as gop
 
 
 def test_the_rules_join_up_from_the_corpus_to_the_report(tmp_path: Path):
     fake_programs(tmp_path / "bin")
     counts = dry_run(tmp_path, "report", "recognition", "--quiet", "rules", engine="kaldi").counts
     assert counts["kaldi_egs"] == 4 + 1 and counts["kaldi_combine"] == 1
-    assert counts["kaldi_accumulate"] == 4 * (40 + 3 * 34)
-    assert counts["kaldi_mllt"] == counts["kaldi_fmllr"] / 4 == 4
-    assert counts["kaldi_train"] == 4 * 10
+    assert counts["kaldi_gmm"] == 4  # a system is one job
+    assert counts["kaldi_align"] == 4 * 3 and counts["kaldi_compute"] == 4 * 2
+    assert counts["kaldi_train"] == counts["kaldi_average"] == 4 * 10
     assert counts["decode"] == counts["import_kaldi_gmm"] == counts["kaldi_model"] == 1
     assert not counts.keys() & {"train_gmm", "align", "chain_graphs", "train_tdnnf", "export"}
+
+
+def test_a_hundred_shards_are_hundreds_of_jobs(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    kaldi = {"jobs": 100, "epochs": 4, "num_jobs_initial": 3, "num_jobs_final": 16}
+    planned = dry_run(tmp_path, "report", engine="kaldi", kaldi=kaldi)
+    assert planned.counts["total"] < 1000
+    trained = [c for c in planned.commands if "train_chain.sh" in c]
+    assert len(trained) == planned.counts["kaldi_train"] == pytest.approx(400, abs=16)
+    first = [c for c in trained if "/networks/0.raw" in c]
+    assert len(first) == 3 and len({*re.findall(r"egs/(\d+)", " ".join(first))}) == 3
+    averaged = [c for c in planned.commands if "average_chain.sh" in c]
+    assert sum(c.count(".raw") for c in averaged) == len(averaged) + len(trained)
+
+
+def test_any_datasets_are_learnt_with_copies_at_other_speeds_and_volumes(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    kaldi = {"jobs": 2, "speeds": [0.9, 1.1], "volumes": True, "dropout": "0,0.3,0"}
+    datasets = ["sample/native", "librispeech/dev-clean"]
+    planned = dry_run(tmp_path, "report", engine="kaldi", acoustic_data=datasets, kaldi=kaldi)
+    assert planned.counts["kaldi_perturb"] == 4
+    langs = [c for c in planned.commands if "pyscorer kaldi_lang" in c]
+    learnt = next(c for c in langs if "acoustic_data/perturbed" in c)
+    assert learnt.count("/utt2spk") == 0 and "--volumes" in learnt
+    for part in ("data/sample/native", "data/librispeech/dev-clean",
+                 "kaldi/sp0.9/sample/native", "kaldi/sp1.1/librispeech/dev-clean"):  # fmt: skip
+        assert f"/{part} " in learnt and f"/{part}/lexicon.txt" in learnt
+    plain = next(c for c in langs if "acoustic_data/plain" in c)
+    assert "/sp0.9/" not in plain and "--no-volumes" in plain
+    systems = [c for c in planned.commands if "pyscorer kaldi_gmm" in c]
+    assert len(systems) == 4 and all("mfcc13/acoustic_data/plain/001.scp" in c for c in systems)
+    graphs = next(c for c in planned.commands if "chain_graphs.sh" in c)
+    assert "ali/acoustic_data/perturbed/001/tree_stats" in graphs
+    trained = [c for c in planned.commands if "train_chain.sh" in c]
+    assert all("set-dropout-proportion name=*" in c for c in trained)
+    assert any("kaldi_network" in c and "--dropout" in c for c in planned.commands)
+
+
+def test_a_network_with_ivectors_is_taken_as_a_published_model(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    kaldi = {"jobs": 2, "epochs": 2, "ivectors": True, "ivector_dim": 30}
+    planned = dry_run(tmp_path, "report", engine="kaldi", kaldi=kaldi)
+    counts = planned.counts
+    assert counts["kaldi_ivector_extractor"] == counts["import_published"] == 1
+    assert counts["kaldi_ivectors"] == 3 * 2 and not counts.keys() & {"kaldi_model", "ivectors"}
+    assert any("kaldi_network" in c and "--ivector-dim 30" in c for c in planned.commands)
+    fed = [c for c in planned.commands if "egs.sh" in c or "export.sh" in c]
+    assert len(fed) == 3 + 4 and all("IVECTORS=" in c and "kaldi/ivectors/sample" in c for c in fed)
+    imported = next(c for c in planned.commands if "pyscorer import_published" in c)
+    assert "/kaldi/chain/model --ivectors online" in imported
+    refused = dry_run(tmp_path, "report", engine="kaldi", kaldi=kaldi, fails=True,
+                      paper1={"speeds": [], "unfrozen": {"a": {}}})  # fmt: skip
+    assert "which only our own wiring lets" in refused.text or "paper1" in refused.text
 
 
 def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
@@ -37,8 +95,14 @@ def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
     assert "engine kaldi: not on PATH: gmm-est" in planned.text
 
 
-SCRIPTS = sorted({p.stem for p in (ROOT / "kaldi_recipes").glob("*.sh")} - {"lib", "quote"})
-NUMBERS = {"train_chain": (2, 3, 4, 5), "combine_chain": (4, 5), "export": (3, 4)}
+SCRIPTS = sorted(
+    {p.stem for p in (ROOT / "kaldi_recipes").glob("*.sh")} - {"input", "lib", "online", "quote"}
+)
+NUMBERS = {
+    "train_chain": (3, 4, 5, 6, 7, 8, 9, 10), "combine_chain": (4, 5), "export": (2, 3),
+    "average_chain": (2,), "ubm_init": (3, 4), "ubm_est": (1,), "ivector_init": (1,),
+    "ivector_est": (1,),
+}  # fmt: skip
 UGLY = "a b&c 'd\" $HOME;é%"
 LISTS = {"chain_graphs": 3, "combine_chain": 1}
 """Arguments that are no paths, and those that are several, already quoted."""
@@ -157,3 +221,50 @@ def test_torch_computes_what_nnet3_compute_did(engines: dict[str, Path], tmp_pat
         ours = dict(read_matrices(tmp_path / name))
         for key, matrix in read_matrices(work / "deep" / "sample" / "test" / name):
             np.testing.assert_allclose(ours[key], matrix, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_goodness_of_pronunciation_is_that_of_compute_gop(engines: dict[str, Path], tmp_path: Path):
+    if shutil.which("compute-gop") is None:
+        pytest.skip("compute-gop is not on PATH")
+    kaldi, test = engines["kaldi"] / "kaldi", "sample/test/000"
+    check_gop(kaldi, test, engines["kaldi"] / "deep" / "sample" / "test" / "post.scp", tmp_path)
+
+
+def check_gop(kaldi: Path, shard: str, posteriors: Path, folder: Path) -> None:
+    """Compare our GOP with compute-gop's on the alignment of a shard, phone by phone."""
+    model = kaldi / "chain" / "model" / "final.mdl"
+    said: dict[str, list[list[str]]] = {}
+    (folder / "map").write_text("".join(f"{i} {i}\n" for i in range(1, len(PHONES))))
+    export_sh = [ROOT / "kaldi_recipes" / "export.sh", model, kaldi / "mfcc40" / f"{shard}.scp"]
+    for command in (
+        [*export_sh, "output-xent", "no", folder / "computed"],
+        ["convert-ali", "--frame-subsampling-factor=3", kaldi / "sat" / "final.mdl", model,
+         kaldi / "chain" / "tree", f"ark:gunzip -c {kaldi}/ali/{shard}/ali.gz |",
+         f"ark:{folder}/ali"],
+        ["ali-to-phones", "--write-lengths=true", model, f"ark:{folder}/ali",
+         f"ark,t:{folder}/lengths"],
+        ["ali-to-phones", "--per-frame=true", model, f"ark:{folder}/ali", f"ark:{folder}/phones"],
+        ["compute-gop", f"--phone-map={folder}/map", "--skip-phones-string=0:1:2", model,
+         f"ark:{folder}/ali", f"ark:{folder}/phones", f"scp:{folder}/computed.scp",
+         f"ark,t:{folder}/gop", f"ark:{folder}/feats"],
+    ):  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True)
+    for line in (folder / "gop").read_text().splitlines():
+        key, *words = re.sub(r"[\[\]]", "", line).split()
+        said[key] = [words[at : at + 2] for at in range(0, len(words), 2)]
+    lengths = read_table(folder / "lengths")
+    compared = 0
+    for key, matrix in read_matrices(posteriors):
+        start, segments = 0, []
+        for part in lengths[key].split(";"):
+            phone, length = map(int, part.split())
+            if PHONES[phone] in ARPABET:
+                segments.append(PhoneSegment(0, 0, PHONES[phone], start, length, 0, 0))
+            start += length
+        lpp = gop.log_phone_posteriors(matrix, segments, 0.01)  # rows as frames
+        ours = gop.log_posterior_ratio(lpp, gop.canonical_columns(segments))
+        assert [int(phone) for phone, _ in said[key]] == [PHONE_ID[s.phone] for s in segments]
+        np.testing.assert_allclose(ours, [float(value) for _, value in said[key]], atol=2e-3)
+        compared += len(segments)
+    assert compared > 100

@@ -29,7 +29,7 @@ def lang(conformance: Path, tmp_path_factory) -> Path:
     )
     words = [line for line in (golden / "lexicon_used.txt").open() if line[0] not in "!<"]
     (folder / "lexicon.txt").write_text("".join(words))
-    kaldi_lang(data, folder / "lexicon.txt", folder / "kaldi")
+    kaldi_lang([data], [folder / "lexicon.txt"], folder / "kaldi")
     return folder / "kaldi"
 
 
@@ -65,7 +65,7 @@ def test_canonical_phones_are_words_of_their_own(conformance: Path, tmp_path: Pa
     wav = conformance / "wav" / f"{UTTERANCES[0]}.wav"
     (tmp_path / "wav.scp").write_text(f"a-1 {wav}\na-2 {wav}\n")
     (tmp_path / "lexicon.txt").write_text("BEE B EH\n")
-    kaldi_lang(tmp_path, tmp_path / "lexicon.txt", tmp_path / "out", canonical=True)
+    kaldi_lang([tmp_path], [tmp_path / "lexicon.txt"], tmp_path / "out", canonical=True)
     words = {number: word for word, number in read_table(tmp_path / "out" / "words.txt").items()}
     spoken = {
         key: [words[number] for number in text.split()]
@@ -94,7 +94,7 @@ def test_unreadable_audio_names_the_utterance(tmp_path: Path):
     (tmp_path / "wav.scp").write_text(f"a-1 {tmp_path}/none.wav\n")
     (tmp_path / "lexicon.txt").write_text("A AH\n")
     with pytest.raises(InputError, match=r"none\.wav"):
-        kaldi_lang(tmp_path, tmp_path / "lexicon.txt", tmp_path / "out")
+        kaldi_lang([tmp_path], [tmp_path / "lexicon.txt"], tmp_path / "out")
 
 
 def test_kaldi_gets_segments_as_recordings_of_their_own(tmp_path):
@@ -109,6 +109,41 @@ def test_kaldi_gets_segments_as_recordings_of_their_own(tmp_path):
         "lexicon.txt": "GO G OW\n",
     }.items():
         (data / name).write_text(content)
-    kaldi_lang(data, data / "lexicon.txt", tmp_path / "lang")
+    kaldi_lang([data], [data / "lexicon.txt"], tmp_path / "lang")
     index = read_table(tmp_path / "lang" / "wav.scp")
     assert [len(read_audio(Path(index[key]))) for key in "ab"] == [20000, 12000]
+
+
+def test_corpora_are_joined_with_speakers_and_volumes_of_their_own(
+    conformance: Path, tmp_path: Path
+):
+    wav = conformance / "wav" / f"{UTTERANCES[0]}.wav"
+    for corpus, key, word in (("one", "a-1", "BEE B IY"), ("two", "b-1", "SEE S IY")):
+        folder = tmp_path / corpus / "train"
+        folder.mkdir(parents=True)
+        (folder / "text").write_text(f"{key} {word.split()[0]}\n")
+        (folder / "utt2spk").write_text(f"{key} 0001\n")
+        (folder / "spk2utt").write_text(f"0001 {key}\n")
+        (folder / "wav.scp").write_text(f"{key} {wav}\n")
+        (folder / "lexicon.txt").write_text(f"{word}\n")
+    folders = [tmp_path / corpus / "train" for corpus in ("one", "two")]
+    lexicons = [folder / "lexicon.txt" for folder in folders]
+    kaldi_lang(folders, lexicons, tmp_path / "lang", volumes=True)
+    assert read_table(tmp_path / "lang" / "utt2spk") == {"a-1": "0001", "b-1": "two-train-0001"}
+    assert {"BEE", "SEE"} <= read_table(tmp_path / "lang" / "words.txt").keys()
+    louder = read_table(tmp_path / "lang" / "louder.scp")
+    places = read_table(tmp_path / "lang" / "wav.scp")
+    factors = []
+    for key, entry in louder.items():
+        program, volume, place, *pipe = entry.split()
+        assert (program, place, pipe) == ("wav-reverberate", places[key], ["-", "|"])
+        factors.append(float(volume.removeprefix("--volume=")))
+    assert len(set(factors)) == 2 and all(0.125 <= factor <= 2 for factor in factors)
+    kaldi_lang(folders, lexicons, tmp_path / "plain")
+    assert read_table(tmp_path / "plain" / "louder.scp").keys() == {"a-1", "b-1"}
+    assert "reverberate" not in (tmp_path / "plain" / "louder.scp").read_text()
+    with pytest.raises(InputError, match=r"two/train/text: a-1: .*one/train has an utterance"):
+        for name in ("text", "utt2spk", "spk2utt", "wav.scp"):
+            text = (folders[1] / name).read_text().replace("b-1", "a-1")
+            (folders[1] / name).write_text(text)
+        kaldi_lang(folders, lexicons, tmp_path / "again")

@@ -1,137 +1,123 @@
 # The kaldi engine: kaldi_recipes/ in the place of features, align, chain_graphs, train_tdnnf and
-# export (docs/kaldi.md). Everything that can be is cut into shards of whole speakers, which Snakemake
-# spreads over cores or a cluster. What an iteration starts from: pyscorer/kaldi/iterations.py.
-from pyscorer.kaldi.iterations import BEFORE, transforms
-
+# export (docs/kaldi.md). Every dataset is cut into shards of whole speakers, which Snakemake spreads
+# over cores or a cluster; a GMM system is one job. What learns from what: pyscorer/kaldi/iterations.py.
 KALDI = PLAN.kaldi
-ENGINE, SHARDS, ACOUSTIC = KALDI.settings, KALDI.shards, KALDI.split
+ENGINE = KALDI.settings
 K = WORK / "kaldi"
-DATA, TRAIN = K / "lang" / CORPUS / "{split}", K / "lang" / CORPUS / ACOUSTIC
-CANONICAL = flags({"canonical": config.get("align", {}).get("canonical", False)})
+LANG, LEARNT = K / "lang" / "{dataset}", K / "lang" / KALDI.learnt
+CANONICAL = {"canonical": config.get("align", {}).get("canonical", False)}
 GPU = int(ENGINE["gpu"] != "no")
 
 
 wildcard_constraints:
+    dataset="[^/]+/[^/]+",
     shard=r"\d+",
     iteration=r"\d+",
+    job=r"\d+",
     system="mono|tri|lda|sat",
 
 
-ruleorder: kaldi_cmvn > features
+ruleorder: kaldi_feats > features
 ruleorder: kaldi_alignment > align
 ruleorder: import_kaldi_gmm > train_gmm
 
 
-rule kaldi_lang:
-    localrule: True
+rule kaldi_perturb:
+    """Copies at another speed for the network to learn."""
     input:
-        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
-        lexicon=WORK / "data" / CORPUS / "{split}" / "lexicon.txt",
+        data=WORK / "data" / "{dataset}" / "utt2spk",
+        lexicon=WORK / "data" / "{dataset}" / "lexicon.txt",
     output:
-        [DATA / name for name in ("L.fst", "topo", "topo.chain", "text.int", "spk2utt", "wav.scp")],
+        K / "sp{speed}" / "{dataset}" / "utt2spk",
+        K / "sp{speed}" / "{dataset}" / "lexicon.txt",
+    wildcard_constraints:
+        speed=r"[0-9.]+",
     params:
-        canonical=CANONICAL,
         folders=folders("data", out=0),
+    threads: NEEDS.threads("perturb")
+    resources:
+        **NEEDS.resources("perturb"),
     log:
-        LOGS / "kaldi" / "lang.{split}.log",
+        LOGS / "kaldi" / "perturb" / "{speed}" / "{dataset}.log",
     shell:
-        "pyscorer kaldi_lang {params.folders} --lexicon {input.lexicon:q} {params.canonical}"
-        " 2>&1 | tee {log:q}"
+        "pyscorer perturb {params.folders} --speed {wildcards.speed} --lowest-volume 1"
+        " --highest-volume 1 --jobs {threads} 2>&1 | tee {log:q}"
+
+
+rule kaldi_lang:
+    input:
+        data=lambda w: [d / "utt2spk" for d in KALDI.data(w.dataset, WORK / "data")],
+        lexicon=lambda w: [d / "lexicon.txt" for d in KALDI.data(w.dataset, WORK / "data")],
+    output:
+        [LANG / name for name in ("L.fst", "topo", "topo.chain", "text.int", "spk2utt", "wav.scp", "louder.scp")],
+    params:
+        folders=folders("data", out=0),
+        lexicon=files("lexicon"),
+        options=lambda w: flags(CANONICAL | {"volumes": KALDI.volumes(w.dataset)}),
+    resources:
+        **NEEDS.resources("kaldi_lang"),
+    log:
+        LOGS / "kaldi" / "lang" / "{dataset}.log",
+    shell:
+        "pyscorer kaldi_lang {params.folders} {params.lexicon} {params.options} 2>&1 | tee {log:q}"
 
 
 rule kaldi_shards:
-    """Speakers of the acoustic model's last shard are held out, to measure the network on."""
+    """Speakers of the network's last shard are held out, to measure it on."""
     localrule: True
     input:
-        lang=DATA / "wav.scp",
-        spk2utt=DATA / "spk2utt",
+        lang=LANG / "wav.scp",
+        spk2utt=LANG / "spk2utt",
     output:
-        expand(K / "shards" / "{split}" / "{shard}.{kind}", shard=SHARDS, kind=["scp", "spk2utt", "learn"], allow_missing=True),
-        K / "shards" / "{split}" / "heldout.learn",
+        out=directory(K / "shards" / "{dataset}"),
     params:
-        jobs=ENGINE["jobs"],
-        folders=folders("lang", out=0),
-        heldout=lambda w: KALDI.heldout(w.split),
+        jobs=lambda w: len(KALDI.shards(w.dataset)),
+        folders=folders("lang"),
+        heldout=lambda w: KALDI.heldout(w.dataset),
     log:
-        LOGS / "kaldi" / "shards.{split}.log",
+        LOGS / "kaldi" / "shards" / "{dataset}.log",
     shell:
-        "pyscorer kaldi_shards {params.folders} --jobs {params.jobs} --heldout {params.heldout}"
-        " 2>&1 | tee {log:q}"
+        "pyscorer kaldi_shards {params.folders} --out {output.out:q} --jobs {params.jobs}"
+        " --heldout {params.heldout} 2>&1 | tee {log:q}"
 
 
 rule kaldi_features:
+    """Of the shard's recordings; mfcc40 at the volumes that the network hears."""
     input:
-        K / "shards" / "{split}" / "{shard}.scp",
+        shards=K / "shards" / "{dataset}",
     output:
-        K / "{kind}" / "{split}" / "{shard}.scp",
+        K / "{kind}" / "{dataset}" / "{shard}.scp",
+        K / "{kind}" / "{dataset}" / "{shard}.cmvn.scp",
+        K / "{kind}" / "{dataset}" / "{shard}.utterance.scp",
     params:
+        sound=lambda w: "louder" if w.kind == "mfcc40" else "scp",
         stem=subpath(output[0], strip_suffix=".scp"),
+    resources:
+        **NEEDS.resources("kaldi_features"),
     log:
-        LOGS / "kaldi" / "features.{split}.{kind}.{shard}.log",
+        LOGS / "kaldi" / "features" / "{dataset}" / "{kind}.{shard}.log",
     shell:
-        "{RECIPES:q}/features.sh {wildcards.kind} {input:q} {params.stem:q} 2>&1 | tee {log:q}"
+        "{RECIPES:q}/features.sh {wildcards.kind} {input.shards:q}/{wildcards.shard}.{params.sound}"
+        " {input.shards:q}/{wildcards.shard}.spk2utt {params.stem:q} 2>&1 | tee {log:q}"
 
 
-rule kaldi_cmvn:
+rule kaldi_feats:
+    """The shards as the stages read a dataset."""
+    localrule: True
     input:
-        feats=expand(K / "{kind}" / "{split}" / "{shard}.scp", shard=SHARDS, allow_missing=True),
-        spk2utt=DATA / "spk2utt",
+        feats=lambda w: [K / w.kind / w.dataset / f"{s}.scp" for s in KALDI.shards(w.dataset)],
+        cmvn=lambda w: [K / w.kind / w.dataset / f"{s}.cmvn.scp" for s in KALDI.shards(w.dataset)],
     output:
-        feats=WORK / "{kind}" / CORPUS / "{split}" / "feats.scp",
-        cmvn=WORK / "{kind}" / CORPUS / "{split}" / "cmvn.scp",
-        utterances=K / "{kind}" / "{split}" / "cmvn" / "utterance.scp",
-    params:
-        speaker=subpath(output.cmvn, strip_suffix=".scp"),
-        utterance=subpath(output.utterances, strip_suffix=".scp"),
+        WORK / "{kind}" / "{dataset}" / "feats.scp",
+        WORK / "{kind}" / "{dataset}" / "cmvn.scp",
     log:
-        LOGS / "kaldi" / "cmvn.{split}.{kind}.log",
+        LOGS / "kaldi" / "feats" / "{dataset}" / "{kind}.log",
     shell:
-        "{{ LC_ALL=C sort {input.feats:q} > {output.feats:q};"
-        " {RECIPES:q}/cmvn.sh {output.feats:q} {input.spk2utt:q} {params.speaker:q};"
-        " {RECIPES:q}/cmvn.sh {output.feats:q} <(awk '{{print $1, $1}}' {output.feats:q})"
-        " {params.utterance:q}; }} 2>&1 | tee {log:q}"
+        "{{ LC_ALL=C sort {input.feats:q} > {output[0]:q}; LC_ALL=C sort {input.cmvn:q} > {output[1]:q}; }}"
+        " 2>&1 | tee {log:q}"
 
 
 include: "kaldi_gmm.smk"
-
-
-rule kaldi_alignment:
-    input:
-        data=WORK / "data" / CORPUS / "{split}" / "utt2spk",
-        lexicon=WORK / "data" / CORPUS / "{split}" / "lexicon.txt",
-        lengths=K / KALDI.last_gmm / "phones" / "{split}.lengths",
-    output:
-        WORK / "ali" / CORPUS / "{split}" / "ali.scp",
-        WORK / "ali" / CORPUS / "{split}" / "phones.ctm",
-        WORK / "ali" / CORPUS / "{split}" / "words.ctm",
-    wildcard_constraints:
-        split="(?!train-sp)[^/]+",  # the copies of paper1 have their originals' alignments
-    params:
-        canonical=CANONICAL,
-        folders=folders("data", out=0),
-    log:
-        LOGS / "kaldi" / "alignment.{split}.log",
-    shell:
-        "pyscorer kaldi_alignment {params.folders} --lexicon {input.lexicon:q}"
-        " --lengths {input.lengths:q} {params.canonical} 2>&1 | tee {log:q}"
-
-
-rule import_kaldi_gmm:
-    """Monophones for the stages that read a final.npz: gop, bundle."""
-    localrule: True
-    input:
-        model=KALDI.final("mono"),
-        tree=K / "mono" / "tree",
-    output:
-        WORK / "gmm" / "final.npz",
-        WORK / "gmm" / "log.csv",
-    params:
-        folders=folders(out=0),
-    log:
-        LOGS / "kaldi" / "import_gmm.log",
-    shell:
-        "pyscorer import_kaldi_gmm --model {input.model:q} --tree {input.tree:q} {params.folders}"
-        " 2>&1 | tee {log:q}"
 
 
 if "acoustic_model" not in config:

@@ -1,6 +1,6 @@
 # A Kaldi model in the place of one that train_tdnnf makes (configuration: acoustic_model), or beside
 # it (compared).
-if "acoustic_model" in config:
+if PLAN.acoustic.named:
 
     ruleorder: import_kaldi > train_tdnnf
 

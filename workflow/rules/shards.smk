@@ -23,6 +23,8 @@ rule split_data:
         parts=r"\d+",
     params:
         folders=folders("data", out=0),
+    resources:
+        **NEEDS.resources("split_data"),
     log:
         LOGS / "split_data" / "{corpus}" / "{split}@{part}of{parts}.log",
     benchmark:
@@ -89,6 +91,8 @@ for FOLDER, (MAKERS, NAMES) in GATHERED.items():
         params:
             folders=folders("parts", out=0),
             reports=PLAN.parts.reports(FOLDER),
+        resources:
+            **NEEDS.resources("gather"),
         log:
             LOGS / f"gather_{FOLDER}" / "{dataset}.log",
         benchmark:

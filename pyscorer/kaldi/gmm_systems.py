@@ -1,0 +1,241 @@
+"""Stage `kaldi_gmm`: a whole GMM system, trained by Kaldi's programs.
+
+The systems are monophones (`mono`), triphones on deltas (`tri`), on LDA+MLLT (`lda`) and on
+transforms of speakers (`sat`); each starts from the alignment of the one before. Iterations and
+numbers are those of Kaldi's steps/train_{mono,deltas,lda_mllt,sat}.sh.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pyscorer.contract.files import atomic_directory
+from pyscorer.kaldi.gmm_alignment import (
+    BEAM,
+    BEFORE,
+    Place,
+    Shard,
+    System,
+    Trained,
+    graphs_of,
+    scratch,
+)
+from pyscorer.kaldi.scripts import Runner, Script, run_chains
+from pyscorer.options import option
+from pyscorer.parallel import cores
+from pyscorer.progress import progress_bar
+
+log = logging.getLogger(__name__)
+
+_PHONES_AT_START = 127
+_TURNS = (2, 4, 6, 12)
+"""Iterations that make MLLT (lda) or the transforms of speakers (sat) anew."""
+_RETRY = 40
+"""Beam where an utterance was not aligned at the first; in training one left out does no harm."""
+
+
+@dataclass(frozen=True)
+class GmmOptions:
+    """Sizes of a GMM system."""
+
+    iterations: int = option(35, "passes over the data", ge=2)
+    gaussians: int = option(10000, "in all, reached after three quarters of the iterations", ge=1)
+    leaves: int = option(1500, "of the tree; monophones have none", ge=1)
+    jobs: int = option(0, "shards worked on at a time; 0: as many as cores", ge=0)
+
+
+def kaldi_gmm(
+    system: System,
+    lang: Path,
+    feats: list[Path],
+    speakers: list[Path],
+    out: Path,
+    before: Path | None = None,
+    options: GmmOptions = GmmOptions(),
+) -> None:
+    """Train a GMM system with Kaldi's programs, all iterations over all shards.
+
+    `lang` is a folder of `kaldi_lang`; `feats` and `speakers` are the shards' scp files of MFCC-13
+    (features.sh) and their spk2utt; `before` is the folder of the
+    system whose alignment it starts from. Writes `out/final.mdl`, `tree`, `start.mdl` (whose
+    transitions graphs are made with) and for lda and sat `lda.mat`.
+
+    Raises InputError naming the script that failed.
+    """
+    shards = [Shard(*pair) for pair in zip(feats, speakers, strict=True)]
+    run = partial(run_chains, jobs=options.jobs or cores())
+    with atomic_directory(out) as part, scratch(part) as work:
+        training = Gmm(system, lang, shards, work, options, run)
+        training.train(Trained(before, BEFORE[system]) if before else None)
+        training.model.rename(part / "final.mdl")
+        (work / "tree").rename(part / "tree")
+        training.first.rename(part / "start.mdl")
+        if training.lda:
+            (part / "lda.mat").write_bytes(training.lda.read_bytes())
+    log.info("%s: %s of %d shards", out, system, len(shards))
+
+
+class Gmm:
+    """The state of a training: the latest model, alignments and transforms."""
+
+    def __init__(
+        self,
+        system: str,
+        lang: Path,
+        shards: list[Shard],
+        work: Path,
+        options: GmmOptions,
+        run: Runner,
+    ) -> None:
+        self.system, self.options, self.work, self.run = system, options, work, run
+        self.lang, self.shards = lang, shards
+        self.first = work / ("0.mdl" if system == "mono" else "1.mdl")
+        self.model = self.first
+        self.lda: Path | None = None
+        self.ali: dict[str, Path] = {}
+        self.fmllr: dict[str, Path] = {}
+
+    def train(self, before: Trained | None) -> None:
+        """All iterations. `before` is the system before, of all but monophones."""
+        start = 1 if before is None else 2
+        if before is None:
+            self._begin_mono()
+        else:
+            self._begin(before)
+        last = self.options.iterations
+        for iteration in progress_bar(range(start, last + 1), desc=f"kaldi_gmm {self.system}"):
+            self._estimate(iteration)
+            if iteration == last:
+                break
+            if iteration in _TURNS and self.system in ("lda", "sat"):
+                (self._turn if self.system == "lda" else self._adapt)(iteration)
+            if iteration in realigned(self.system, last):
+                self._realign(iteration)
+
+    def _each(self, name: str, work: dict[str, Script]) -> dict[str, Path]:
+        """One script for every shard, whose last argument is what it writes."""
+        self.run([[script] for script in work.values()])
+        return {shard: Path(str(script.arguments[-1])) for shard, script in work.items()}
+
+    def _view(self, shard: Shard) -> dict[str, Path]:
+        seen = {"LDA": self.lda} if self.lda else {}
+        return seen | ({"FMLLR": self.fmllr[shard.name]} if self.fmllr else {})
+
+    def _over_shards(self, script: str, stem: str, model: Path | None = None) -> list[Path]:
+        """Statistics of every shard by a script that reads an alignment and a model."""
+        made = {}
+        for shard in self.shards:
+            arguments = [self.lang, shard.feats, self.ali[shard.name]]
+            out = self.work / f"{stem}.{shard.name}"
+            made[shard.name] = Script(
+                script, [*arguments, model or self.model, out], self._view(shard)
+            )
+        return list(self._each(script, made).values())
+
+    def _begin_mono(self) -> None:
+        first = self.shards[0].feats
+        self.run([[Script("mono_init", [self.lang, self.lang, first, self.work])]])
+        graphs = self._graphs()
+        start = {}
+        for shard in self.shards:
+            arguments = [self.lang, shard.feats, graphs[shard.name]]
+            start[shard.name] = Script(
+                "align_equal", [*arguments, self.work / f"start.{shard.name}.gz"]
+            )
+        self.ali = self._each("align_equal", start)
+
+    def _graphs(self) -> dict[str, Path]:
+        made = {
+            shard.name: graphs_of(
+                self.lang, shard, self.first, self.work / "tree", self._graph(shard)
+            )
+            for shard in self.shards
+        }
+        return self._each("graphs", made)
+
+    def _graph(self, shard: Shard) -> Path:
+        return self.work / f"graphs.{shard.name}.gz"
+
+    def _begin(self, before: Trained) -> None:
+        aligned = {s.name: self.work / f"before.{s.name}.gz" for s in self.shards}
+        place = Place(self.lang)
+        self.run([place.alignment(before, s, aligned[s.name], self.work) for s in self.shards])
+        self.ali = aligned
+        if self.system == "lda":
+            stats = self._over_shards("acc_lda", "lda", before.model)
+            self.lda = self.work / "0.mat"
+            self.run([[Script("est_lda", [self.lda, *stats])]])
+        if self.system == "sat":
+            self.lda = before.view["LDA"]
+            self._adapt("first", before.model)
+        stats = self._over_shards("tree_stats", "tree_stats", before.model)
+        arguments: list[Path | str | float] = [self.lang, self.options.leaves, self.work, *stats]
+        self.run([[Script("tri_init", arguments)]])
+        converted = {}
+        for s in self.shards:
+            models = [before.model, self.first, self.work / "tree", self.ali[s.name]]
+            converted[s.name] = Script("convert_ali", [*models, self.work / f"start.{s.name}.gz"])
+        self.ali = self._each("convert_ali", converted)
+        self._graphs()
+
+    def _estimate(self, iteration: int) -> None:
+        stats = self._over_shards("acc_gmm", "acc")
+        made = self.work / f"{iteration}.mdl"
+        early = (self.system, iteration) == ("mono", 1)
+        gaussians = gaussians_at(self.system, iteration, self.options)
+        arguments = [self.model, gaussians, 3 if early else 10, made, *stats]
+        self.run([[Script("est_gmm", arguments)]])
+        self._replace(made)
+
+    def _replace(self, model: Path) -> None:
+        if self.model != self.first:
+            self.model.unlink(missing_ok=True)
+        self.model = model
+
+    def _turn(self, iteration: int) -> None:
+        assert self.lda is not None
+        stats = self._over_shards("acc_mllt", "mllt")
+        turned, matrix = self.work / f"{iteration}.turned.mdl", self.work / f"{iteration}.mat"
+        self.run([[Script("est_mllt", [self.model, self.lda, turned, matrix, *stats])]])
+        self._replace(turned)
+        self.lda = matrix
+
+    def _adapt(self, iteration: int | str, model: Path | None = None) -> None:
+        made = {}
+        for shard in self.shards:
+            arguments = [self.lang, shard.feats, shard.spk2utt, self.ali[shard.name]]
+            out = self.work / f"fmllr.{iteration}.{shard.name}"
+            made[shard.name] = Script(
+                "fmllr", [*arguments, model or self.model, out], self._view(shard)
+            )
+        self.fmllr = self._each("fmllr", made)
+
+    def _realign(self, iteration: int) -> None:
+        beam = 6 if (self.system, iteration) == ("mono", 1) else BEAM
+        made = {}
+        for shard in self.shards:
+            given: list[Path | str | float] = [
+                self.lang,
+                shard.feats,
+                self._graph(shard),
+                self.model,
+            ]
+            out = self.work / f"{iteration}.{shard.name}.gz"
+            made[shard.name] = Script("align_gmm", [*given, beam, _RETRY, out], self._view(shard))
+        self.ali = self._each("align_gmm", made)
+
+
+def realigned(system: str, iterations: int) -> Sequence[int]:
+    """Iterations after which the data are aligned anew."""
+    if system != "mono":
+        return (10, 20, 30)
+    return *range(1, 11), *range(12, 21, 2), *range(23, iterations, 3)
+
+
+def gaussians_at(system: str, iteration: int, options: GmmOptions) -> int:
+    """Gaussians at an iteration: a straight line over the first three quarters."""
+    start = _PHONES_AT_START if system == "mono" else options.leaves
+    last = options.iterations * 3 // 4
+    return start + max(options.gaussians - start, 0) * min(iteration - 1, last) // last
