@@ -49,7 +49,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	touch $@
 
 $(ENCODERS): $(INSTALLED)
-	$(BIN)/pip install --editable '.[whisper,whisper-base]'
+	$(BIN)/pip install --editable '.[whisper,whisper-base,hama]'
 	touch $@
 
 docs: $(INSTALLED)  ## What is derived: the options' schema and table, answers to bad input, README's figures

@@ -10,6 +10,7 @@ one of its own.
 
 import argparse
 import csv
+import gc
 import multiprocessing
 import tempfile
 import time
@@ -120,6 +121,9 @@ class Used:
 
 
 def _measure(run: Path, made: Path, stage: str, told: "multiprocessing.SimpleQueue[Used]") -> None:
+    # What was there before is left out of account, so that garbage does not wait for collection.
+    gc.collect()
+    gc.freeze()
     tracemalloc.start()
     calls(run, made)[stage]()
     told.put(Used(tracemalloc.get_traced_memory()[1], time.process_time()))
@@ -143,7 +147,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("dataset")
     parser.add_argument("--table", type=Path, required=True)
-    parser.add_argument("--take", type=int, default=50)
+    parser.add_argument("--take", type=int, default=48)  # three chunks of 16
     parser.add_argument("--copies", type=int, nargs="+", default=[1, 4, 16])
     parser.add_argument("--stages", nargs="+", default=STAGES)
     given = parser.parse_args()

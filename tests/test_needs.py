@@ -77,6 +77,17 @@ def test_threads_of_the_configuration_stand(tmp_path):
     assert asked("export", path, export={"jobs": 2})[0] == 2
 
 
+def test_processes_that_train_together_have_a_thread_a_gpu_and_memory_each(tmp_path):
+    few = dataset(tmp_path, 10)
+    one, four = ({"processes": n, "network": "small", "epochs": 1} for n in (1, 4))
+    assert asked("train_tdnnf", few, train_tdnnf=one)[0] < 4
+    assert asked("train_tdnnf", few, train_tdnnf=four)[0] == 4
+    memory = [asked("train_tdnnf", few, train_tdnnf=section)[1] for section in (one, four)]
+    assert memory[1] > 3 * memory[0]
+    on_gpus = Needs({"train_tdnnf": {"device": "cuda", "processes": 4}})
+    assert on_gpus.resources("train_tdnnf")["gpu"] == 4
+
+
 @pytest.mark.parametrize("stage", ["train_tdnnf", "export"])
 def test_a_gpu_is_asked_for_where_the_configuration_says_so(stage):
     assert "gpu" not in Needs({stage: {"device": "cpu"}}).resources(stage)

@@ -568,6 +568,15 @@ def test_a_stage_of_the_whole_reads_what_it_wrote_of_the_parts():
     )
 
 
+def test_the_acoustic_model_learns_from_egs_where_its_datasets_go_in_parts():
+    halves = [f"sample/native@{part}of2" for part in (1, 2)]
+    assert parts().egs == parts(shards={"sample/test": 2}).egs == []
+    assert parts(shards=2).egs == halves
+    two = {"acoustic_data": ["sample/native", "librispeech/dev-clean"]}
+    assert parts(shards={"sample/native": 2}, **two).egs == [*halves, "librispeech/dev-clean"]
+    assert parts(shards=2, acoustic_model="final.mdl").egs == []
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [

@@ -393,7 +393,12 @@ def test_every_stage_runs_on_each_part_and_what_reads_the_whole_is_planned_once(
         assert counts[stage] == 6 and counts[f"gather_{stage}"] == 2, stage
     assert counts["decode"] == 3 and counts["gather_decode"] == 1
     assert counts["encode_part"] == counts["pool_encoded_part"] == 6 and "encode" not in counts
-    once = ("train_gmm", "chain_graphs", "train_tdnnf", "report", "perturb", "train_learned_gop")
+    # A network learns from the parts themselves, as egs, and not from tables of the whole.
+    assert counts["egs"] == 3 and counts["train_tdnnf_on_egs"] == 1 and not counts["train_tdnnf"]
+    (training,) = (c for c in planned.commands if " train_tdnnf " in c)
+    given = [f"{tmp_path}/work/sample/egs/sample/native@{part}of3" for part in (1, 2, 3)]
+    assert f"--egs {' '.join(given)} --graphs" in training and "--feats" not in training
+    once = ("train_gmm", "chain_graphs", "report", "perturb", "train_learned_gop")
     assert all(counts[rule] == whole.counts[rule] for rule in once)
     gathers = [command for command in planned.commands if command.startswith("pyscorer gather ")]
     assert len(gathers) == sum(n for rule, n in counts.items() if rule.startswith("gather_"))

@@ -25,7 +25,13 @@ from pyscorer.feedback.acoustics import (
     copy_acoustics,
     read_acoustics,
 )
-from pyscorer.feedback.bundled_encoders import ENCODER, RECOGNISER, encoder_folders, load_encoder
+from pyscorer.feedback.bundled_encoders import (
+    CTC,
+    ENCODER,
+    RECOGNISER,
+    encoder_folders,
+    load_encoder,
+)
 from pyscorer.feedback.limits import Limits, measure_limits
 from pyscorer.feedback.norms import (
     Norms,
@@ -65,7 +71,7 @@ _SCORER = "scorer.zip"
 _NORMS, _SETTINGS, _LEARNED = "norms.json", "settings.json", "learned_gop.zip"
 WEIGHTS = {TDNNF: "state", _GRADER: "modules", _LEARNED: "networks"}
 """Files of a grader's directory that `save_packed` wrote, and where in each its networks are."""
-_CTC, _PHONE_MAP = "ctc", "phone_map.txt"
+_PHONE_MAP = "phone_map.txt"
 
 
 @dataclass(frozen=True)
@@ -109,6 +115,7 @@ class GraderSettings:
     packaged: tuple[str, ...] = ()
     """Encoders that packages bring, by name, in the place of copies."""
     packaged_recogniser: str | None = None
+    packaged_ctc: str | None = None
     own_share: dict[str, FiniteFloat] = field(default_factory=dict)
     """Of an utterance's aspects: the share of a recording's own prediction, the rest being the mean
     of its speaker's recordings, that was best out of fold."""
@@ -230,7 +237,7 @@ def bundle_grader(
         if recogniser is not None and [recogniser] != encoder:
             copy_model(recogniser, part / RECOGNISER)
         if ctc is not None:
-            copy_model(ctc, part / _CTC)
+            copy_model(ctc, part / CTC)
         write_norms(part / _NORMS, measure_norms(data, pool, view))
         _write_settings(part, settings)
         load_bundle(part)
@@ -317,7 +324,8 @@ def load_bundle(model: Path) -> Bundle:
         measures.append(Prosody(read_stresses(stresses) if stresses.exists() else {}))
     if "learned_gop" in sources:
         measures.append(load_learned_gop(model / _LEARNED))
-    ctc = load_ctc(model / _CTC) if "ctc_gop" in sources else None
+    own_ctc = Path(settings.packaged_ctc) if settings.packaged_ctc else model / CTC
+    ctc = load_ctc(own_ctc) if "ctc_gop" in sources else None
     if ctc is not None:
         own = model / _PHONE_MAP
         made = make_phone_map(ctc.tokens, ctc.blank, own if own.exists() else None)

@@ -10,7 +10,8 @@ from pyscorer.pretrained.registry import Encoder, load_encoders
 from pyscorer.pretrained.tokens import read_tokens
 from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 
-ENCODER, RECOGNISER = "encoder", "recogniser"
+ENCODER, RECOGNISER, CTC = "encoder", "recogniser", "ctc"
+"""Folders of a bundle that hold copies of pretrained models; further encoders are numbered."""
 
 
 def load_encoder(

@@ -15,7 +15,7 @@ without any."""
 def chosen_model(model: Path | None) -> Path:
     """The directory of a bundle: `model`, or without one the best that comes with the package.
 
-    A bundle that reads an encoder is passed over where the packages of that are not installed.
+    A bundle that reads pretrained models is passed over where their packages are not installed.
     Raises InputError if no bundle is there.
     """
     if model is not None:
@@ -37,6 +37,6 @@ def lacking(folder: Path) -> tuple[str, ...]:
     Raises InputError for a directory that is no bundle of this version.
     """
     settings = grader_settings(folder)
-    named = [*settings.packaged, settings.packaged_recogniser]
+    named = [*settings.packaged, settings.packaged_recogniser, settings.packaged_ctc]
     tried = [attempt(model_directory, Path(name)) for name in named if name is not None]
     return tuple(dict.fromkeys(str(each) for each in tried if isinstance(each, InputError)))

@@ -21,7 +21,7 @@ from pyscorer.feedback.bundle import (
     load_bundle,
     write_grader_settings,
 )
-from pyscorer.feedback.bundled_encoders import encoder_folders
+from pyscorer.feedback.bundled_encoders import CTC, RECOGNISER, encoder_folders
 from pyscorer.feedback.card import CARD, Contents, read_figures, write_card
 from pyscorer.feedback.grade_recording import grade_recordings
 from pyscorer.grading.grades import RecordingGrade, Score
@@ -53,30 +53,35 @@ def ship_bundle(
     options: ShipOptions = ShipOptions(),
     encoder: list[Path] | None = None,
     recogniser: Path | None = None,
+    ctc: Path | None = None,
 ) -> None:
     """Make of a directory of `bundle_grader` one that comes with the package, with its card.
 
     Networks are kept with 16 bits a number, file by file, where that changes no score or interval
-    of recordings of the test split `data` by more than the tolerance. Of `encoder` and
-    `recogniser`, as given to bundle_grader, packages bring the weights: they are named, not copied.
+    of recordings of the test split `data` by more than the tolerance. Of `encoder`,
+    `recogniser` and `ctc`, as given to bundle_grader, packages bring the weights: they are named,
+    not copied.
     The card says what the grader learned from (`train`, of the corpus), the figures that
     evaluate_grader wrote into `grading` for the grader, which is known by the name of the folder
     `model`, and limits.
 
-    Raises InputError for a model that is no grader's, an encoder that no package brings, figures
-    that are not there, and a bundle that is too large, naming its parts.
+    Raises InputError for a model that is no grader's, a pretrained model that no package brings,
+    figures that are not there, and a bundle that is too large, naming its parts.
     """
     check_replaceable(out, "settings.json", CARD)
     whole = load_bundle(model)
     if not isinstance(whole.judge, GraderJudge):
         raise InputError(f"{model}: no grader's; give a directory of bundle_grader")
     named, own = _named(encoder or [], recogniser)
+    heard_by = None if ctc is None else _packaged(ctc)
     figures = read_figures(grading / "results.csv", model.name)
     manifest = load_manifest(options.corpus, options.manifests)
     with atomic_directory(out) as part:
         left = shutil.ignore_patterns(*_copies(model), CARD, ".*")
         shutil.copytree(model, part, dirs_exist_ok=True, ignore=left)
-        settings = replace(grader_settings(model), packaged=named, packaged_recogniser=own)
+        settings = replace(
+            grader_settings(model), packaged=named, packaged_recogniser=own, packaged_ctc=heard_by
+        )
         write_grader_settings(part, settings)
         halved, change = _halve(part, data, options)
         files = {path.name: path.stat().st_size for path in sorted(part.iterdir())}
@@ -85,7 +90,7 @@ def ship_bundle(
             recordings=len(speakers),
             speakers=len(set(speakers)),
             modules=len(whole.judge.grader.modules),
-            pretrained=tuple(dict.fromkeys([*named, *([own] if own else [])])),
+            pretrained=tuple(dict.fromkeys(filter(None, [*named, own, heard_by]))),
             halved=halved,
             change=change,
             tried=options.recordings,
@@ -104,16 +109,19 @@ def ship_bundle(
 
 def _named(encoder: Sequence[Path], recogniser: Path | None) -> tuple[tuple[str, ...], str | None]:
     """Names of packaged models; a recogniser that is the only encoder goes without saying."""
-    for each in (*encoder, *([recogniser] if recogniser else [])):
-        if str(each) not in PACKAGED:
-            raise InputError(f"{each}: no package brings it; known are {', '.join(PACKAGED)}")
-    own = str(recogniser) if recogniser is not None and [recogniser] != list(encoder) else None
-    return tuple(map(str, encoder)), own
+    heard_by = None if recogniser is None else _packaged(recogniser)
+    return tuple(map(_packaged, encoder)), None if [recogniser] == list(encoder) else heard_by
+
+
+def _packaged(model: Path) -> str:
+    if str(model) not in PACKAGED:
+        raise InputError(f"{model}: no package brings it; known are {', '.join(PACKAGED)}")
+    return str(model)
 
 
 def _copies(model: Path) -> Iterator[str]:
     """Folders of a bundle that hold pretrained models."""
-    yield "recogniser"
+    yield from (RECOGNISER, CTC)
     for folder in encoder_folders(model):
         yield folder.name
         if not folder.exists():

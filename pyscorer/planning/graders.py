@@ -128,7 +128,7 @@ class Graders:
     def shipping(self, name: str) -> dict[str, Any]:
         """What ship_bundle needs besides, of the grader that the bundle `name` is made of."""
         made, manifests = self.bundle(self.shipped[name]), manifests_folder(self.config)
-        given: dict[str, Any] = {k: made[k] for k in ("encoder", "recogniser") if k in made}
+        given: dict[str, Any] = {k: made[k] for k in ("encoder", "recogniser", "ctc") if k in made}
         given["corpus"] = self.run.corpus
         if "encoder" in given:
             given["most"] = _MOST_WITH_ENCODER

@@ -39,6 +39,7 @@ NEEDS = {
     "train_gmm": Need(300, 12, 0.065, 32, 300),
     "align": Need(320, 12, 0.005, 16, 320),
     "chain_graphs": Need(300, 8, 0.001),
+    "egs": Need(300, 10, 0.002),
     "train_tdnnf": Need(900, 8, 0.02, 8, start=30),  # an epoch of a million parameters
     "export": Need(300, 4, 0.006, 16, 280),
     "encode": Need(700, 4, 0.12, 32, 600),
@@ -118,7 +119,8 @@ class Needs:
         def threads(wildcards: Any, input: Any) -> int:
             need = self._need(stage)
             busy = math.ceil(_cpu_seconds(need, input) / _BUSY)
-            return int(asked) if asked else min(need.threads, busy)
+            least = section.get("processes", 1)
+            return int(asked) if asked else max(least, min(need.threads, busy))
 
         return threads
 

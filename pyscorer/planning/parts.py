@@ -64,6 +64,14 @@ class Parts:
         return {dataset: number for dataset, number in given.items() if number > 1}
 
     @property
+    def egs(self) -> list[str]:
+        """Datasets and parts that the acoustic model learns from as egs; none without parts."""
+        if "acoustic_model" in self.config or not self.numbers.keys() & set(self.run.acoustic):
+            return []
+        datasets = self.run.acoustic
+        return [part for d in datasets for part in (self._parts(d) if d in self.numbers else [d])]
+
+    @property
     def pattern(self) -> str:
         """What the datasets that are gathered match, those that were heard among them."""
         return f"({_HEARD})?({'|'.join(map(re.escape, self.numbers))})"
@@ -94,7 +102,9 @@ class Parts:
         return folder / f"faults.{dataset.replace('/', '.')}.csv"
 
     def _of(self, wildcards: Any) -> list[str]:
-        dataset = wildcards.dataset
+        return self._parts(wildcards.dataset)
+
+    def _parts(self, dataset: str) -> list[str]:
         number = self.numbers[dataset.removeprefix(_HEARD)]
         return [f"{dataset}@{part}of{number}" for part in range(1, number + 1)]
 

@@ -119,7 +119,7 @@ def test_worker_processes_change_nothing(toy: Path, trained: Path):
     assert same_model(trained, toy / "workers")
 
 
-TOGETHER = {"minibatch": 7, "learning_rate": 1e-3, "warmup": 10}
+TOGETHER = {"epochs": 2, "minibatch": 7, "learning_rate": 1e-3, "warmup": 10}
 """Three steps an epoch: two of 7 chunks, which two processes have 3 and 4 of, and one of 2."""
 
 
@@ -144,7 +144,7 @@ def assert_same_but_for_rounding(one: Path, other: Path) -> None:
 
 
 def test_two_processes_train_the_network_that_one_does(toy: Path, alone: Path):
-    run(toy, toy / "together", processes=2, workers=2, **TOGETHER)
+    run(toy, toy / "together", processes=2, **TOGETHER)
     assert_same_but_for_rounding(alone, toy / "together")
     assert not (toy / "together" / "checkpoint.pt").exists()
 

@@ -137,18 +137,22 @@ def test_the_better_bundle_is_chosen_where_its_packages_are(
     for name in ("small", "encoder"):
         shutil.copytree(run / "bundle", bundles / name)
     settings = grader_settings(bundles / "encoder")
-    write_grader_settings(bundles / "encoder", replace(settings, packaged=("base", "tiny.en")))
+    named = replace(settings, packaged=("base", "tiny.en"), packaged_ctc="hama")
+    write_grader_settings(bundles / "encoder", named)
     there: set[str] = {"tiny.en"}
 
     def model_directory(model: Path) -> Path:
         if str(model) not in there:
-            raise InputError(f"Whisper {model} is not installed")
+            raise InputError(f"{model} is not installed")
         return model
 
     monkeypatch.setattr(default_bundle, "model_directory", model_directory)
     assert default_bundle.chosen_model(None) == bundles / "small"
-    assert default_bundle.lacking(bundles / "encoder") == ("Whisper base is not installed",)
+    lacking = [f"{name} is not installed" for name in ("base", "hama")]
+    assert [*default_bundle.lacking(bundles / "encoder")] == lacking
     there.add("base")
+    assert default_bundle.chosen_model(None) == bundles / "small"
+    there.add("hama")
     assert default_bundle.chosen_model(None) == bundles / "encoder"
     assert default_bundle.chosen_model(Path("mine")) == Path("mine")
 

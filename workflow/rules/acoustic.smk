@@ -114,6 +114,29 @@ rule train_tdnnf:
         " 2>&1 | tee {log:q}"
 
 
+rule egs:
+    """What train_tdnnf reads of datasets that go in parts (shards.smk)."""
+    input:
+        data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
+        ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
+        feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",
+    output:
+        temp(WORK / "egs" / "{corpus}" / "{split}" / "egs.npz"),
+        temp(WORK / "egs" / "{corpus}" / "{split}" / "feats.scp"),
+        temp(WORK / "egs" / "{corpus}" / "{split}" / "feats.ark"),
+    params:
+        folders=folders("data", "ali", "feats", out=0),
+        options=options("egs"),
+    resources:
+        **NEEDS.resources("egs"),
+    log:
+        LOGS / "egs" / "{corpus}" / "{split}.log",
+    benchmark:
+        BENCHMARKS / "egs" / "{corpus}" / "{split}.tsv"
+    shell:
+        "pyscorer egs {params.folders} {params.options} 2>&1 | tee {log:q}"
+
+
 rule export:
     group: NEEDS.group("export", "measured")
     input:

@@ -53,6 +53,25 @@ if "encode" in config:
     ruleorder: pool_encoded_part > pool_encoded
 
 
+if PLAN.parts.egs:
+
+    use rule train_tdnnf as train_tdnnf_on_egs with:
+        input:
+            egs=[WORK / "egs" / part / "egs.npz" for part in PLAN.parts.egs],
+            lists=[WORK / "egs" / part / "feats.scp" for part in PLAN.parts.egs],
+            archives=[WORK / "egs" / part / "feats.ark" for part in PLAN.parts.egs],
+            graphs=WORK / "graphs" / "normalization.fst",
+        params:
+            folders=folders("egs", "graphs", out=0),
+            options=options("train_tdnnf"),
+
+    ruleorder: train_tdnnf_on_egs > train_tdnnf
+
+    if "compared" in config:
+
+        ruleorder: train_tdnnf_on_egs > import_kaldi
+
+
 for FOLDER, (MAKERS, NAMES) in GATHERED.items():
     THERE = [r for r in MAKERS if workflow.is_rule(workflow.modifier.modify_rulename(r))]
     if not THERE:
