@@ -127,10 +127,11 @@ class Needs:
     def resources(self, stage: str) -> dict[str, Any]:
         """`mem_mb` and `runtime` (minutes) of a rule, and `gpu` where the stage takes one."""
         need = self._need(stage)
+        alike = stage_section(self.config, stage).get("processes", 1)  # each reads all
 
         def mem_mb(wildcards: Any, input: Any, threads: int, attempt: int) -> int:
             spread = need.thread_mb * (threads if threads > 1 else 0)
-            read = need.mb + need.kb * utterances(input) / 1000
+            read = alike * (need.mb + need.kb * utterances(input) / 1000)
             return 100 * math.ceil(attempt * (_SNAKEMAKE_MB + 1.5 * (read + spread)) / 100)
 
         def runtime(wildcards: Any, input: Any, threads: int, attempt: int) -> int:

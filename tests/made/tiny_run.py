@@ -31,8 +31,8 @@ def snakemake(
 
     What it says is appended to `folder/log`; it leads a process group of its own. Runs and results
     go to `folder/work` and `folder/results`; or to `work` and `results` in the working directory
-    `directory`, and then no file tells where that is. A killed run's lock is removed first, as `make
-    run` does.
+    `directory`, and then no file tells where that is. A killed run's lock is removed first, as by
+    `make run`.
     """
     where = f"{folder}/" if directory is None else ""
     config = TINY | {"work_root": f"{where}work", "results_root": f"{where}results"}
