@@ -183,6 +183,10 @@ WILDCARD = re.compile(r"{\w+(?:,([^{}]*))?}")
 
 def meets(one: str, other: str) -> bool:
     """Whether two parts of paths with wildcards may be the same name."""
+    for part, against in ((one, other), (other, one)):
+        listed = re.fullmatch(r"{\w+,([\w-]+(?:\|[\w-]+)+)}", part)
+        if listed:
+            return any(meets(name, against) for name in listed[1].split("|"))
     for pattern, name in ((one, other), (other, one)):
         if not WILDCARD.search(name):
             literals = WILDCARD.split(pattern)[::2]
@@ -205,6 +209,8 @@ def test_a_path_inside_a_folder_is_found():
     assert not inside("w/{kind,mfcc}/a/b", "w/models/{scorer}")
     assert not inside("w/models/{scorer}", "w/models/{scorer}")
     assert not inside("w/models.csv", "w/models")
+    assert inside("w/s{n,[0-9]}/a", "w/{kind,s1|models}")
+    assert not inside("w/s{n,[0-9]}/a", "w/{kind,mfcc|models}")
 
 
 def replaces(stage: str) -> bool:
