@@ -22,6 +22,7 @@ grading: $(ENCODERS)  ## Graders of phones, words and utterances, on all of spee
 bundle: $(ENCODERS)  ## The graders that come with the package, from speechocean762: bundles/*
 	$(SNAKEMAKE) shipped --configfile config/grading.yaml
 	for made in results/speechocean762/shipped/*; do rm -rf bundles/$${made##*/} && cp -r $$made bundles/; done
+	rm -f bundles/*/.snakemake_timestamp
 
 spoken: $(INSTALLED)  ## Proficiency from audio, on a generated spoken corpus
 	$(SNAKEMAKE) proficiency --configfile config/spoken_sample.yaml

@@ -38,7 +38,7 @@ class ShipOptions:
     """How small a bundle has to be, and how little that may change what it says."""
 
     most: float = option(12.0, "megabytes of the bundle", gt=0)
-    tolerance: float = option(1e-3, "by which 16 bits a number may change any score", ge=0)
+    tolerance: float = option(1e-2, "by which 16 bits a number may change any score", ge=0)
     recordings: int = option(20, "of the test split that this is tried on", ge=1)
     corpus: str = option("speechocean762", "name of the manifest of the data, for the card")
     manifests: Path | None = option(None, "folder of manifests searched before those of pyscorer")
