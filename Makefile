@@ -20,8 +20,8 @@ grading: $(ENCODERS)  ## Graders of phones, words and utterances, on all of spee
 	$(SNAKEMAKE) grading --configfile config/grading.yaml
 
 bundle: $(ENCODERS)  ## The graders that come with the package, from speechocean762: bundles/*
-	$(SNAKEMAKE) shipped --configfile config/bundle.yaml
-	for made in results/bundle/speechocean762/shipped/*; do rm -rf bundles/$${made##*/} && cp -r $$made bundles/; done
+	$(SNAKEMAKE) shipped --configfile config/grading.yaml
+	for made in results/speechocean762/shipped/*; do rm -rf bundles/$${made##*/} && cp -r $$made bundles/; done
 
 spoken: $(INSTALLED)  ## Proficiency from audio, on a generated spoken corpus
 	$(SNAKEMAKE) proficiency --configfile config/spoken_sample.yaml

@@ -121,9 +121,9 @@ class Used:
 
 
 def _measure(run: Path, made: Path, stage: str, told: "multiprocessing.SimpleQueue[Used]") -> None:
-    # What was there before is left out of account, so that garbage does not wait for collection.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50, 2, 2)  # else garbage in circles, up to some megabytes, would seem growth
     tracemalloc.start()
     calls(run, made)[stage]()
     told.put(Used(tracemalloc.get_traced_memory()[1], time.process_time()))

@@ -44,9 +44,8 @@ class Cost:
     stage: str
     cpu_hours: float
     part_minutes: float
-    part_mb: float
-    """Memory of the first process."""
-    whole_mb: float
+    memory: str
+    """Of the first process, of a part and of the whole; of the run where its growth is unknown."""
     disk_gb: float
     """What lies there at a time."""
     files: int
@@ -66,8 +65,6 @@ def costs(run: Path, dataset: str, growth: dict[str, float]) -> list[Cost]:
         cpu, mb = _measured(run / "benchmarks" / name)
         if not cpu:
             continue
-        slope = growth.get(stage, 0) / 1e6
-        base = mb - slope * len(seconds)
         made = [run / folder / dataset for folder in folders]
         written = [file for folder in made for file in folder.rglob("*") if file.is_file()]
         disk = times * sum(file.stat().st_size for file in written) / 1e9
@@ -76,13 +73,20 @@ def costs(run: Path, dataset: str, growth: dict[str, float]) -> list[Cost]:
                 stage,
                 times * cpu / 3600,
                 times * cpu / 60 / parts,
-                base + slope * UTTERANCES / parts,
-                base + slope * UTTERANCES,
+                _megabytes(mb, growth.get(stage), len(seconds), parts),
                 disk / parts if stage in MADE else disk,
                 (parts + 1) * len(written),
             )
         )
     return found
+
+
+def _megabytes(mb: float, growth: float | None, utterances: int, parts: int) -> str:
+    if growth is None:
+        return f"({mb:.0f} MB) | "
+    base = mb - growth * utterances / 1e6
+    part, whole = (base + growth * UTTERANCES / number / 1e6 for number in (parts, 1))
+    return f"{part:.0f} MB | {whole:,.0f} MB"
 
 
 def _measured(file: Path) -> tuple[float, float]:
@@ -143,12 +147,12 @@ def main() -> None:
         total = jobs.pop("total")
         print(f"Plan: {total} jobs in {seconds:.0f} s of CPU and {mb:.0f} MB")
         print(", ".join(f"{rule} {number}" for rule, number in jobs.most_common(12)), "\n")
-    print("| stage | CPU | a part: time | memory | in one part | on disk | files |")
+    print("| stage | CPU | a part: time | memory | memory in one part | disk | files |")
     print("| --- | --: | --: | --: | --: | --: | --: |")
     for c in costs(given.run, given.dataset, growth):
         print(
-            f"| `{c.stage}` | {c.cpu_hours:.1f} h | {c.part_minutes:.0f} min | {c.part_mb:.0f} MB "
-            f"| {c.whole_mb:,.0f} MB | {c.disk_gb:.0f} GB | {c.files} |"
+            f"| `{c.stage}` | {c.cpu_hours:.1f} h | {c.part_minutes:.0f} min | {c.memory} "
+            f"| {c.disk_gb:.0f} GB | {c.files} |"
         )
 
 

@@ -29,7 +29,8 @@ PROGRAMS = {
     "srun": "words = [w for w in sys.argv[1:] if w]\nwhile words[0][0] == '-':\n    del words[0]\n"
     "os.execvp(words[0], words)",
     "scontrol": 'print("MinJobAge = 300 sec")',
-    "sacctmgr": 'print("lab")',
+    "sacct": "",
+    "sacctmgr": "",
     "sinfo": 'print("short*")',
     "scancel": "",
     "qsub": SUBMIT % '"sh " + sys.argv[-1]',
@@ -70,6 +71,6 @@ def test_a_run_by_the_profile_comes_to_its_end(name: str, tmp_path: Path):
 
 
 ASKED = {
-    "slurm": r"-A lab -p .*-t 15 --mem 600 ",
+    "slurm": r" -p short -t 15 --mem 600 --ntasks=1 --cpus-per-task=1 ",
     "cluster_generic": r"-pe smp 1 -l h_rss=600M,h_rt=900 ",
 }

@@ -117,7 +117,7 @@ class Training:
     @property
     def extractor(self) -> Path:
         """The folder of the i-vector extractor."""
-        return self.root / "extractor"
+        return self.root / "ivector_extractor"
 
     @property
     def extractor_options(self) -> dict[str, int]:

@@ -62,7 +62,7 @@ class Acoustic:
         assert self.named is not None
         if self.of_kaldi_engine:
             mdl, conf, phones = (self.named / n for n in ("final.mdl", "mfcc.conf", "phones.txt"))
-            return ModelFiles(mdl, conf, "raw", 3, self.named / "extractor", phones=phones)
+            return ModelFiles(mdl, conf, "raw", 3, self.named / "ivector_extractor", phones=phones)
         with naming("acoustic_model"):
             return find_model(
                 self.named,
@@ -95,7 +95,7 @@ class Acoustic:
         files = self.files
         if self.of_kaldi_engine:  # of which nothing is there yet
             folder = files.mdl.parent
-            return [files.mdl, folder / "cmvn_opts", folder / "extractor" / "final.ie"]
+            return [files.mdl, folder / "cmvn_opts", folder / "ivector_extractor" / "final.ie"]
         own = [files.mdl, files.mfcc_conf, self._path("phones") or files.phones]
         own += [files.global_cmvn, files.online_cmvn, self.phone_map]
         found = [path for path in own if path is not None]

@@ -42,9 +42,9 @@ NEEDS = {
     "egs": Need(300, 10, 0.002),
     "train_tdnnf": Need(900, 8, 0.02, 8, start=30),  # an epoch of a million parameters
     "export": Need(300, 4, 0.006, 16, 280),
-    "encode": Need(700, 4, 0.12, 32, 600),
+    "encode": Need(1300, 4, 0.2, 32, 800),
     "ctc_posteriors": Need(900, 4, 0.3, 32, 800),
-    "recogniser_view": Need(800, 4, 0.15, 32, 700),
+    "recogniser_view": Need(800, 4, 0.19, 32, 700),
     "transcribe": Need(800, 4, 0.3, 32, 700),
     "decode": Need(600, 4, 0.1, 32, 500),
     "decode_vosk": Need(800, 4, 0.3, 32, 700),
@@ -55,16 +55,16 @@ NEEDS = {
     "transition_gop": Need(340, 12, 0.013, 16, 330),
     "prosody": Need(150, 8, 0.019, 16, 120),
     "ctc_gop": Need(400, 8, 0.05),
-    "train_learned_gop": Need(1500, 100, 0.05),
-    "learned_gop": Need(400, 8, 0.01),
-    "heard_phones": Need(400, 8, 0.01),
+    "train_learned_gop": Need(1000, 250, 0.03),
+    "learned_gop": Need(1900, 8, 0.004),
+    "heard_phones": Need(150, 8, 0.002),
     "train_baseline": Need(600, 60, 0.01, 8, 250),
-    "train_scorer": Need(700, 100, 0.012, 16, 400),
-    "pretrain_scorer": Need(1000, 400, 0.025, 16, 800),
-    "unfreeze_scorer": Need(1000, 300, 0.09, 16, 800),
+    "train_scorer": Need(700, 40, 0.012, 16, 400),
+    "pretrain_scorer": Need(1000, 200, 0.025, 16, 800),
+    "unfreeze_scorer": Need(1000, 200, 0.09, 16, 800),
     "synthetic_scores": Need(500, 20, 0.003, 8, 250),
     "activations": Need(300, 12, 0.006, 16, 280),
-    "train_grader": Need(1200, 300, 0.1, 16, 600),
+    "train_grader": Need(900, 650, 0.1, 16, 600),
     "train_expert": Need(2000, 0, 0, start=3600),
     "expert_features": Need(2000, 0, 0, start=1200),
     "train_mixture": Need(2000, 0, 0, 8, start=600),
@@ -127,10 +127,11 @@ class Needs:
     def resources(self, stage: str) -> dict[str, Any]:
         """`mem_mb` and `runtime` (minutes) of a rule, and `gpu` where the stage takes one."""
         need = self._need(stage)
+        alike = stage_section(self.config, stage).get("processes", 1)  # each reads all
 
         def mem_mb(wildcards: Any, input: Any, threads: int, attempt: int) -> int:
             spread = need.thread_mb * (threads if threads > 1 else 0)
-            read = need.mb + need.kb * utterances(input) / 1000
+            read = alike * (need.mb + need.kb * utterances(input) / 1000)
             return 100 * math.ceil(attempt * (_SNAKEMAKE_MB + 1.5 * (read + spread)) / 100)
 
         def runtime(wildcards: Any, input: Any, threads: int, attempt: int) -> int:

@@ -13,30 +13,32 @@ from pathlib import Path
 import psutil
 
 LOCKS = Path(".snakemake") / "locks"
-_HOLDER = "holder"
 
 
 def hold() -> None:
-    """Write who runs here beside the locks, which Snakemake takes away together."""
+    """Write who runs here beside the locks: a file of the machine's and the process's name."""
     LOCKS.mkdir(parents=True, exist_ok=True)
-    (LOCKS / _HOLDER).write_text(f"{socket.gethostname()} {os.getpid()}\n")
+    (LOCKS / f"{os.getpid()}@{socket.gethostname()}").touch()
 
 
 def release() -> str | None:
-    """Remove the locks of a run of this machine that is no more; says why not, if it may be."""
+    """Remove the locks of runs of this machine that are no more; says why not, if one may be."""
     if not any(LOCKS.glob("*.lock")):
         return None
     by_hand = "if it is not running any more: .venv/bin/snakemake --unlock"
-    try:
-        host, process = (LOCKS / _HOLDER).read_text().split()
-    except (OSError, ValueError):
+    holders = sorted(path.name.split("@", 1) for path in LOCKS.glob("*@*"))
+    if not holders:
         return f"this folder is locked by a run that does not tell its process; {by_hand}"
-    if host != socket.gethostname():
-        return f"this folder is locked by a run on {host} (process {process}); {by_hand}"
-    if _is_snakemake(int(process)):
-        return f"another run is at work in this folder (process {process}): wait for it, or end it"
+    for process, host in holders:
+        if host != socket.gethostname():
+            return f"this folder is locked by a run on {host} (process {process}); {by_hand}"
+        if _is_snakemake(int(process)):
+            return (
+                f"another run is at work in this folder (process {process}): wait for it, or end it"
+            )
     shutil.rmtree(LOCKS)
-    print(f"the lock of a killed run (process {process}) is removed", file=sys.stderr)
+    killed = ", ".join(process for process, _ in holders)
+    print(f"the lock of a killed run (process {killed}) is removed", file=sys.stderr)
     return None
 
 

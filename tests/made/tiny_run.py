@@ -31,7 +31,8 @@ def snakemake(
 
     What it says is appended to `folder/log`; it leads a process group of its own. Runs and results
     go to `folder/work` and `folder/results`; or to `work` and `results` in the working directory
-    `directory`, and then no file tells where that is.
+    `directory`, and then no file tells where that is. A killed run's lock is removed first, as by
+    `make run`.
     """
     where = f"{folder}/" if directory is None else ""
     config = TINY | {"work_root": f"{where}work", "results_root": f"{where}results"}
@@ -39,11 +40,12 @@ def snakemake(
     (folder / "overlay.yaml").write_text(yaml.safe_dump(overlay or {}))
     scripts = Path(sys.executable).parent
     command = [str(scripts / "snakemake"), "--cores", "2", *arguments]
-    if directory is not None:
-        command += ["--directory", str(directory)]
+    command += ["--directory", str(directory or folder)]
     # Last: the flag takes all that follows.
     command += ["--configfile", str(folder / "tiny.yaml"), str(folder / "overlay.yaml")]
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
+    unlock = [sys.executable, "-m", "pyscorer.project.locks"]
+    subprocess.run(unlock, cwd=directory or folder, check=True)
     with (folder / "log").open("ab") as log:
         return subprocess.Popen(
             command,

@@ -51,7 +51,7 @@ rule kaldi_directory:
     output:
         CHAIN / "model" / "cmvn_opts",
         CHAIN / "model" / "frame_subsampling_factor",
-        CHAIN / "model" / "extractor" / "final.ie",
+        CHAIN / "model" / "ivector_extractor" / "final.ie",
     params:
         model=subpath(input.model, parent=True),
         extractor=subpath(input.extractor, parent=True),
