@@ -137,7 +137,12 @@ def test_every_stage_that_the_rules_run_has_a_section():
     ]
     on_demand = {"init", "new_corpus", "score", "score_all", "learner", "serve"}
     on_demand |= {"judge", "judge_all"}
-    settled = {"pool", "scale_alignment", "judge_model"}  # all that they have the rules settle
+    settled = {
+        "pool",
+        "scale_alignment",
+        "judge_model",
+        "split_data",
+    }  # all that they have the rules settle
     for stage in all_options().keys() - on_demand - settled:
         if not STAGES[stage].startswith("kaldi."):
             assert any(stage in place for place in places), stage

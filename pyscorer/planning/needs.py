@@ -158,7 +158,7 @@ class Needs:
         options = {k: v["default"] for k, v in all_options()[stage].items()}
         options |= stage_section(self.config, stage)
         cost = options["epochs"] * _MILLIONS[options["network"]]
-        return replace(need, seconds=need.seconds * cost)
+        return replace(need, mb=need.mb * options["processes"], seconds=need.seconds * cost)
 
 
 def _cpu_seconds(need: Need, input: Any) -> float:
