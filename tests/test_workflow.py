@@ -400,7 +400,7 @@ def test_every_stage_runs_on_each_part_and_what_reads_the_whole_is_planned_once(
     assert counts["decode"] == 3 and counts["gather_decode"] == 1
     assert counts["encode_part"] == counts["pool_encoded_part"] == 6 and "encode" not in counts
     # A network learns from the parts themselves, as egs, and not from tables of the whole.
-    assert counts["egs"] == 3 and counts["train_tdnnf_on_egs"] == 1
+    assert counts["egs"] == 3 and counts["train_tdnnf_on_egs"] == 1 and "train_tdnnf" not in counts
     (training,) = (c for c in planned.commands if " train_tdnnf " in c)
     given = [f"{tmp_path}/work/sample/egs/sample/native@{part}of3" for part in (1, 2, 3)]
     assert f"--egs {' '.join(given)} --graphs" in training and "--feats" not in training

@@ -4,7 +4,7 @@ import sys
 import tracemalloc
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyscorer.contract.archives import Matrices
@@ -15,6 +15,7 @@ from pyscorer.errors import InputError
 WORDS = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=5)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(WORDS, st.one_of(st.just(""), WORDS)), st.lists(WORDS))
 def test_it_is_the_dict_of_its_entries(entries, others):
     table = sorted_table(sorted(entries.items()))

@@ -38,6 +38,7 @@ def split(data: Path, parts: int) -> list[Path]:
     return folders
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.text("abc", min_size=1, max_size=4), st.integers(1, 50), min_size=1),
     st.integers(1, 9),
