@@ -11,6 +11,7 @@ from pyscorer import __version__
 from pyscorer.contract.scales import Scales, told
 from pyscorer.corpora.manifests import Manifest
 from pyscorer.errors import InputError
+from pyscorer.pretrained.packaged import PACKAGED
 from pyscorer.shipped import CHECKOUT
 
 CARD = "card.md"
@@ -57,7 +58,10 @@ def write_card(
     path: Path, corpus: Manifest, of: Contents, figures: list[dict[str, Any]], scales: Scales
 ) -> None:
     """Write the card as Markdown."""
-    needs = ", ".join(f"Whisper {name}" for name in of.pretrained)
+    needs = ", ".join(
+        f"Whisper {name}" if PACKAGED[name][0].startswith("whisper") else name
+        for name in of.pretrained
+    )
     megabytes = sum(of.files.values()) / 1e6
     ranges = "; ".join(
         f"{level}s: {', '.join(f'{a} {told(own)}' for a, own in scales.shown(level).items())}"
