@@ -95,9 +95,6 @@ def test_a_gpu_is_asked_for_where_the_configuration_says_so(stage):
     assert on_gpu.resources(stage)["gpu"] == 1
     several = Needs({stage: {"device": "cuda", "processes": 4}})
     assert several.resources(stage)["gpu"] == 4
-    # Nor is it held while others work.
-    assert on_gpu.group(stage, "steps") is None
-    assert Needs({}).group(stage, "steps") == "steps"
 
 
 RULES = {

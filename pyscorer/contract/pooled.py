@@ -76,8 +76,12 @@ def concatenate(parts: list[PooledSet]) -> PooledSet:
     """The utterances of all `parts`, one part after the other."""
     if len(parts) == 1:
         return parts[0]
-    features = _room(sum(len(part.features) for part in parts), parts[0].features.shape[1])
-    np.concatenate([part.features for part in parts], out=features)
+    own = [part.features for part in parts]
+    if own[0].dtype == np.float32:
+        features = _room(sum(map(len, own)), own[0].shape[1])
+        np.concatenate(own, out=features)
+    else:
+        features = np.concatenate(own)  # places in a table of frames
     fields = ("phones", "word_index", "phone_index", "phone_counts", "word_counts")
     joined = [np.concatenate([getattr(part, name) for part in parts]) for name in fields]
     return PooledSet([key for part in parts for key in part.keys], features, *joined)

@@ -147,10 +147,6 @@ class Needs:
         on_gpu = str(section.get("device", "cpu")).startswith("cuda")
         return max(1, section.get("processes", 1)) if on_gpu else 0
 
-    def group(self, stage: str, name: str) -> str | None:
-        """Name of the job that several steps share; none where `stage` holds a GPU meanwhile."""
-        return None if self.gpus(stage) else name
-
     def _need(self, stage: str) -> Need:
         need = NEEDS[stage]
         if stage != "train_tdnnf":

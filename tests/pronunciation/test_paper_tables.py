@@ -183,7 +183,7 @@ def test_the_configuration_has_every_row_of_the_layout() -> None:
     overlay = yaml.safe_load((CONFIG / "paper1_8m.yaml").read_text())
     printed = {row["model"] for table in TABLES for row in table["rows"] if "paper" in row}
     assert set(overlay["paper1"]["only"]) == printed
-    assert overlay["train_tdnnf"] == {"network": "paper"}
+    assert overlay["train_tdnnf"] == {"network": "paper", "epochs": 6}
 
 
 def test_baselines_and_gop_rows_read_one_gop_as_printed() -> None:

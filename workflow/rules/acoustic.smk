@@ -1,5 +1,4 @@
 rule features:
-    group: "data"
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
     output:
@@ -68,7 +67,6 @@ rule align:
 
 
 rule chain_graphs:
-    group: NEEDS.group("train_tdnnf", "network")
     input:
         ali=[WORK / "ali" / dataset / "phones.ctm" for dataset in RUN.acoustic],
         feats=[WORK / "mfcc13" / dataset / "feats.scp" for dataset in RUN.acoustic],
@@ -91,7 +89,6 @@ rule chain_graphs:
 
 
 rule train_tdnnf:
-    group: NEEDS.group("train_tdnnf", "network")
     input:
         data=[WORK / "data" / dataset / "utt2spk" for dataset in RUN.acoustic],
         ali=[WORK / "ali" / dataset / "phones.ctm" for dataset in RUN.acoustic],
@@ -138,7 +135,6 @@ rule egs:
 
 
 rule export:
-    group: NEEDS.group("export", "measured")
     input:
         model=WORK / "tdnnf" / "final.pt",
         feats=WORK / "mfcc40" / "{corpus}" / "{split}" / "feats.scp",

@@ -42,7 +42,6 @@ rule prepare:
 
 rule validate:
     """Every fault named; what later stages read."""
-    group: "data"
     input:
         data=WORK / "prepared" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "prepared" / "{corpus}" / "{split}" / "lexicon.txt",

@@ -1,7 +1,6 @@
 # Pretrained speech encoders as sources: their states, what is learned from them, what they hear.
 rule encode:
     """Deep features of a pretrained encoder, beside those of the run's own acoustic model."""
-    group: NEEDS.group("encode", "measured")
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
     output:

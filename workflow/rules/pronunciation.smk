@@ -1,5 +1,4 @@
 rule pool:
-    group: NEEDS.group("export", "measured")
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
@@ -49,7 +48,6 @@ rule train_scorer:
 
 rule gop:
     """Goodness of pronunciation of every phone, for people to read and baselines to learn from."""
-    group: NEEDS.group("export", "measured")
     input:
         data=WORK / "data" / "{corpus}" / "{split}" / "utt2spk",
         ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",

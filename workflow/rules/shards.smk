@@ -10,7 +10,6 @@ ruleorder: split_data > prepare
 
 rule split_data:
     """A part of a split as published."""
-    group: "data"
     input:
         data=WORK / "prepared" / "{corpus}" / "{split}" / "utt2spk",
         lexicon=WORK / "prepared" / "{corpus}" / "{split}" / "lexicon.txt",
