@@ -83,7 +83,7 @@ def test_processes_that_train_together_have_a_thread_a_gpu_and_memory_each(tmp_p
     assert asked("train_tdnnf", few, train_tdnnf=one)[0] < 4
     assert asked("train_tdnnf", few, train_tdnnf=four)[0] == 4
     memory = [asked("train_tdnnf", few, train_tdnnf=section)[1] for section in (one, four)]
-    assert memory[1] > 3 * memory[0]
+    assert 3 * memory[0] < memory[1] < 5 * memory[0]
     on_gpus = Needs({"train_tdnnf": {"device": "cuda", "processes": 4}})
     assert on_gpus.resources("train_tdnnf")["gpu"] == 4
 

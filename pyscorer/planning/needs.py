@@ -12,7 +12,8 @@ from pyscorer.planning.commands import Config, stage_section
 
 @dataclass(frozen=True)
 class Need:
-    """What a stage takes: as measured on speechocean762 (utterances of 4 s), rounded up."""
+    """What a stage takes, rounded up: the acoustic and scoring stages as measured on speechocean762
+    (utterances of 4 s), decoders, the kaldi engine and proficiency by estimate."""
 
     mb: float
     """Memory of its first process before it has read anything."""
@@ -119,15 +120,14 @@ class Needs:
         def threads(wildcards: Any, input: Any) -> int:
             need = self._need(stage)
             busy = math.ceil(_cpu_seconds(need, input) / _BUSY)
-            least = section.get("processes", 1)
-            return int(asked) if asked else max(least, min(need.threads, busy))
+            return int(asked) if asked else max(self._processes(stage), min(need.threads, busy))
 
         return threads
 
     def resources(self, stage: str) -> dict[str, Any]:
         """`mem_mb` and `runtime` (minutes) of a rule, and `gpu` where the stage takes one."""
         need = self._need(stage)
-        alike = stage_section(self.config, stage).get("processes", 1)  # each reads all
+        alike = self._processes(stage)  # each reads all
 
         def mem_mb(wildcards: Any, input: Any, threads: int, attempt: int) -> int:
             spread = need.thread_mb * (threads if threads > 1 else 0)
@@ -143,9 +143,12 @@ class Needs:
 
     def gpus(self, stage: str) -> int:
         """GPUs that the configuration has a stage compute on: one for each of its `processes`."""
-        section = stage_section(self.config, stage)
-        on_gpu = str(section.get("device", "cpu")).startswith("cuda")
-        return max(1, section.get("processes", 1)) if on_gpu else 0
+        device = str(stage_section(self.config, stage).get("device", "cpu"))
+        return self._processes(stage) if device.startswith("cuda") else 0
+
+    def _processes(self, stage: str) -> int:
+        """How many train together."""
+        return int(stage_section(self.config, stage).get("processes", 1))
 
     def _need(self, stage: str) -> Need:
         need = NEEDS[stage]
@@ -154,7 +157,7 @@ class Needs:
         options = {k: v["default"] for k, v in all_options()[stage].items()}
         options |= stage_section(self.config, stage)
         cost = options["epochs"] * _MILLIONS[options["network"]]
-        return replace(need, mb=need.mb * options["processes"], seconds=need.seconds * cost)
+        return replace(need, seconds=need.seconds * cost)
 
 
 def _cpu_seconds(need: Need, input: Any) -> float:
