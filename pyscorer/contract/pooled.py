@@ -76,24 +76,25 @@ def concatenate(parts: list[PooledSet]) -> PooledSet:
     """The utterances of all `parts`, one part after the other."""
     if len(parts) == 1:
         return parts[0]
-    own = [part.features for part in parts]
-    if own[0].dtype == np.float32:
-        features = _room(sum(map(len, own)), own[0].shape[1])
-        np.concatenate(own, out=features)
-    else:
-        features = np.concatenate(own)  # places in a table of frames
+    first = parts[0].features
+    rows = sum(len(part.features) for part in parts)
+    features = _room(rows, first.shape[1], first.dtype)
+    np.concatenate([part.features for part in parts], out=features)
     fields = ("phones", "word_index", "phone_index", "phone_counts", "word_counts")
     joined = [np.concatenate([getattr(part, name) for part in parts]) for name in fields]
     return PooledSet([key for part in parts for key in part.keys], features, *joined)
 
 
-def _room(rows: int, columns: int) -> np.ndarray:
-    """Room for features. Much of it is a file of TMPDIR without a name: forked processes share it,
-    and memory need not hold all."""
-    if rows * columns * 4 < _LARGE:
-        return np.empty((rows, columns), np.float32)
+def _room(rows: int, columns: int, kind: np.dtype) -> np.ndarray:
+    """Room for features of a `kind`: numbers, or places in a table of frames.
+
+    Much of it is a file of TMPDIR without a name: forked processes share it, and memory need not
+    hold all.
+    """
+    if rows * columns * kind.itemsize < _LARGE:
+        return np.empty((rows, columns), kind)
     with tempfile.TemporaryFile() as file:
-        return np.asarray(np.memmap(file, np.float32, "w+", shape=(rows, columns)))
+        return np.asarray(np.memmap(file, kind, "w+", shape=(rows, columns)))
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -208,7 +209,7 @@ def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
         raise InputError(f"{pool / 'columns.txt'}: no column {shown(lacking[0])}")
     chosen = [place[name] for name in columns]
     table = read_segment_table(pool)
-    features = _room(len(table), len(columns))
+    features = _room(len(table), len(columns), np.dtype(np.float32))
     keys: list[str] = []
     counts: list[int] = []
     done = 0
