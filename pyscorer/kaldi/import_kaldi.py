@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def import_kaldi(model: Path, out: Path) -> None:
         )
     _check_features(model.parent / "mfcc.conf")
     symbols = read_phones(model.parent / "phones.txt")
-    owners = _owners(model, transitions, symbols)
+    owners = pdf_owners(model, transitions, symbols)
     tree = _tree(model, transitions, symbols)
     if tree is not None:
         write_tree(out / "tree.json", tree)
@@ -92,7 +93,11 @@ def base_phone(symbol: str) -> str | None:
     return name if name in PHONE_ID else None
 
 
-def _owners(model: Path, transitions: TransitionModel, symbols: list[str]) -> np.ndarray:
+def pdf_owners(model: Path, transitions: TransitionModel, symbols: Sequence[str]) -> np.ndarray:
+    """Id in phones.PHONES of each pdf of a model with these phones, int32.
+
+    Raises InputError for a phone without a counterpart, and for a pdf of two phones or of none.
+    """
     phones = [base_phone(symbol) for symbol in symbols]
     phones[0] = None  # <eps>
     owners = np.zeros(transitions.num_pdfs, dtype=np.int32)
