@@ -12,6 +12,7 @@ from pyscorer.chain.tree import ContextTree, write_tree
 from pyscorer.contract.files import atomic_open, read_lines
 from pyscorer.contract.phones import PHONE_ID, PHONES, UNKNOWN_PHONE
 from pyscorer.errors import InputError
+from pyscorer.kaldi.lang_phones import known_phones
 from pyscorer.kaldi.mfcc_conf import MFCC40, check_same_features
 from pyscorer.kaldi.nnet3 import read_nnet3
 from pyscorer.kaldi.nnet3_tdnnf import tdnnf_from_nnet3
@@ -30,7 +31,8 @@ def import_kaldi(model: Path, out: Path) -> None:
     i-vectors. Where `phones.txt` stands beside it, its phones are matched with this package's by
     name, less stress and word position (`AH0_B` is AH); without it, the ids must be this package's
     own. Writes `out/final.pt` for export and decode, `out/log.csv` (empty: nothing was trained),
-    and `out/tree.json` if `tree` stands beside the model and its phones are this package's own.
+    and `out/tree.json` if `tree` stands beside the model and its phones are this package's own, by
+    their place in a word or not.
 
     Raises InputError naming what is wrong: a node that is not a TDNN-F's, other features or another
     sample rate, a phone without a counterpart, a pdf of two phones, a tree of another number of
@@ -126,10 +128,10 @@ def _tree(model: Path, transitions: TransitionModel, symbols: list[str]) -> Cont
     if not path.is_file():
         log.warning("%s: no such file: the model can score, but not decode", path)
         return None
-    if symbols != list(PHONES):
+    if known_phones(symbols) is None:
         log.warning("%s: its phones are not pyscorer's: it can score, but not decode", model)
         return None
-    tree = read_kaldi_tree(path, PHONES)
+    tree = read_kaldi_tree(path, symbols)
     if tree.num_pdfs != transitions.num_pdfs:
         raise InputError(
             f"{path}: {tree.num_pdfs} pdfs, where {model} has {transitions.num_pdfs}: they do not "

@@ -19,7 +19,7 @@ from pyscorer.contract.files import atomic_open, opened
 from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
 from pyscorer.kaldi.import_kaldi import read_phones
-from pyscorer.kaldi.lang_phones import PLAIN, POSITIONS, LangPhones
+from pyscorer.kaldi.lang_phones import LangPhones, known_phones
 from pyscorer.kaldi.stream import KaldiReader
 from pyscorer.kaldi.transition_model import (
     NO_PDF,
@@ -42,9 +42,7 @@ def import_kaldi_gmm(model: Path, tree: Path, out: Path) -> None:
 
     Raises InputError for any other model, naming what differs.
     """
-    symbols = tuple(read_phones(model.parent / "phones.txt"))
-    phones = next((known for known in (PLAIN, POSITIONS) if known.symbols == symbols), None)
-    if phones is None:
+    if (phones := known_phones(read_phones(model.parent / "phones.txt"))) is None:
         raise InputError(
             f"{model.parent / 'phones.txt'}: phones must be: {' '.join(PHONES[1:])}; or these with "
             "word positions, as the kaldi engine makes them"

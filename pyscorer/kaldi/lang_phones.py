@@ -94,6 +94,11 @@ words, as prepare_lang.sh has it: SIL is between words, SPN_S an unknown word, o
 """
 
 
+def known_phones(symbols: Sequence[str]) -> LangPhones | None:
+    """Those of a model whose phones these are, by id; None: neither."""
+    return next((known for known in (PLAIN, POSITIONS) if known.symbols == tuple(symbols)), None)
+
+
 def lang_phones(word_positions: bool) -> LangPhones:
     """The phones of a run."""
     return POSITIONS if word_positions else PLAIN

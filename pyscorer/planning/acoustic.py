@@ -185,8 +185,8 @@ def check_acoustic(config: Config, run: Run, rows: Rows | None) -> None:
         for key in ("phone_map", "import_published"):
             if key in config:
                 raise InputError(f"{key}: there is no acoustic_model that it is of")
-        if acoustic.word_positions:
-            _check_word_positions(acoustic, rows)
+        if acoustic.word_positions and rows:
+            _check_word_positions(rows)
         return
     acoustic.check()
     if acoustic.published:
@@ -211,13 +211,12 @@ def _check_published(acoustic: Acoustic, rows: Rows | None) -> None:
             )
 
 
-def _check_word_positions(acoustic: Acoustic, rows: Rows | None) -> None:
-    why = "kaldi.word_positions: the tree is one of word-position phones"
-    _check_decoders(acoustic.config, acoustic.run, why)
-    if rows and (lacking := rows.reading("transition_gop")):
+def _check_word_positions(rows: Rows) -> None:
+    if lacking := rows.reading("transition_gop"):
         raise InputError(
             f"paper1: rows {', '.join(lacking)} read transition_gop, which needs a tree of our "
-            f"phones; {why}: name the other rows in paper1.only, or leave it out"
+            "phones; kaldi.word_positions: the tree is one of phones by place in a word: name the "
+            "other rows in paper1.only, or leave word positions out"
         )
 
 

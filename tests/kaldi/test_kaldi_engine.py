@@ -22,8 +22,8 @@ from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.kaldi.binaries import programs
-from pyscorer.kaldi.import_kaldi import base_phone, read_phones
-from pyscorer.kaldi.lang_phones import POSITIONS
+from pyscorer.kaldi.import_kaldi import read_phones
+from pyscorer.kaldi.lang_phones import POSITIONS, known_phones
 from pyscorer.measures import posteriors as gop
 
 
@@ -292,8 +292,9 @@ def check_gop(kaldi: Path, shard: str, posteriors: Path, folder: Path) -> None:
     """Compare our GOP with compute-gop's on the alignment of a shard, phone by phone."""
     model = kaldi / "chain" / "model" / "final.mdl"
     said: dict[str, list[list[str]]] = {}
-    symbols = read_phones(model.with_name("phones.txt"))
-    bases = [PHONE_ID[str(base_phone(symbol))] for symbol in symbols]
+    known = known_phones(read_phones(model.with_name("phones.txt")))
+    assert known is not None
+    bases = known.base
     (folder / "map").write_text("".join(f"{i} {b}\n" for i, b in enumerate(bases) if i))
     export_sh = [ROOT / "kaldi_recipes" / "export.sh", model, kaldi / "mfcc40" / f"{shard}.scp"]
     for command in (
