@@ -126,3 +126,7 @@ include: "kaldi_gmm.smk"
 if "acoustic_model" not in config:
 
     include: "kaldi_chain.smk"
+
+    if "kaldi_decode" in config:
+
+        include: "kaldi_decode.smk"
