@@ -13,6 +13,7 @@ from pyscorer.contract.datadir import (
     read_data_dir,
 )
 from pyscorer.contract.files import read_lines, read_table, shown
+from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import naming
 
 
@@ -46,7 +47,9 @@ class _Utterances(Mapping[str, Utterance]):
             row["utt2spk"],
             find_audio(name, self._folder),
             tuple(row.get("text", "").split()),
-            tuple(tuple(word.split()) for word in words.split("|")) if words else None,
+            tuple(tuple(PHONES[ord(c)] for c in word) for word in words.split("|"))
+            if words
+            else None,
             span,
             row.get("prompts"),
         )
@@ -97,7 +100,10 @@ def _in_order(path: Path) -> _Utterances | None:
 
 
 def _canonical(path: Path, text: Mapping[str, str]) -> SortedTable | None:
-    """Utterance -> `PHONE PHONE|PHONE ...` of each word; None where rows are out of order."""
+    """Utterance -> words, with | between, of phones; None where rows are out of order.
+
+    A phone is the character whose code is its id: a byte.
+    """
     lines = (line.replace("\t", " ").partition(" ") for _, line in read_lines(path))
     rows = canonical_rows(path, ((key, phones.strip()) for key, _, phones in lines))
 
@@ -106,7 +112,7 @@ def _canonical(path: Path, text: Mapping[str, str]) -> SortedTable | None:
             words = sorted((index, phones) for _, index, phones in own)
             if utterance in text:
                 whole = [index for index, _ in words] == [*range(len(text[utterance].split()))]
-                joined = "|".join(" ".join(phones) for _, phones in words)
+                joined = "|".join("".join(chr(PHONE_ID[p]) for p in phones) for _, phones in words)
                 yield (utterance, joined) if whole else ("", "")  # out of any order
 
     return sorted_table(entries())
