@@ -41,15 +41,13 @@ class _Utterances(Mapping[str, Utterance]):
             with naming(f"{self._folder / 'segments'}: {shown(key)}"):
                 span = parse_span(row["segments"])
         name = row["wav.scp"] if span is None else self._recordings[span.recording]
-        words = self._canonical.get(key)
+        canonical = self._canonical.get(key)
         return Utterance(
             key,
             row["utt2spk"],
             find_audio(name, self._folder),
             tuple(row.get("text", "").split()),
-            tuple(tuple(PHONES[ord(c)] for c in word) for word in words.split("|"))
-            if words
-            else None,
+            _phones(canonical) if canonical else None,
             span,
             row.get("prompts"),
         )
@@ -62,6 +60,12 @@ class _Utterances(Mapping[str, Utterance]):
 
     def __len__(self) -> int:
         return len(self._keys)
+
+
+def _phones(words: str) -> tuple[tuple[str, ...], ...]:
+    """What `_canonical` wrote."""
+    # From lists: of a generator Python makes tuples too long, and keeps thousands of them.
+    return tuple([tuple([PHONES[ord(c)] for c in word]) for word in words.split("|")])
 
 
 def read_utterances(path: Path) -> Mapping[str, Utterance]:

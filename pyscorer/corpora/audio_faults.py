@@ -22,8 +22,8 @@ FRAME, SHIFT = 400, 160
 """Samples of a 25 ms frame and of the 10 ms between frames."""
 SHORTEST = 0.1
 """Seconds of a segment at least; Kaldi's extract-segments leaves out shorter ones."""
-_AHEAD = 100
-"""Recordings that are given to the threads together."""
+_AHEAD = 32
+"""Recordings that a thread is given at a time, so that not all wait in a queue."""
 _LONG = "cut it into parts (or name its utterances in `segments`), or raise --longest"
 
 
@@ -112,7 +112,9 @@ def check_audio(
         seconds = Numbers(keys, array("d", bytes(8 * len(keys))))
     written: dict[str, Path] = {}
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        work = (one for part in chunks(tasks(), _AHEAD) for one in pool.map(check, part))
+        work = (
+            one for part in chunks(tasks(), _AHEAD * max(1, jobs)) for one in pool.map(check, part)
+        )
         bar = progress_bar(work, f"{data.name}: audio", len(recordings.values), unit="file")
         for task, one in bar:
             scp, line = str(data / "wav.scp"), recordings.lines[task.key]
