@@ -148,14 +148,20 @@ class GraphSymbols:
         self.pdf = _pdfs(graph / "pdfs.int")
 
     def hypotheses(
-        self, lattice: Lattice, path: LatticePath, nbest: int, scale: float
+        self,
+        lattice: Lattice,
+        path: LatticePath,
+        nbest: int,
+        scale: float,
+        written: Sequence[Segment] = (),
     ) -> list[Hypothesis]:
         """The `nbest` best transcripts of a lattice whose best path is `path`.
 
-        Words of the best have times and confidences. `scale` is the factor on acoustic scores.
+        Words of the best have times and confidences. `scale` is the factor on acoustic scores,
+        `written` where the lattice has the words, unless it has them when they are said.
         """
         spans = self.spans(path)
-        sure = confidences(path.words, spans, emissions(lattice))
+        sure = confidences(path.words, written or spans, emissions(lattice))
         spans = [replace(span, confidence=c) for span, c in zip(spans, sure, strict=True)]
         others = [t for t in best_transcripts(lattice, nbest) if t.words != path.words]
         return [

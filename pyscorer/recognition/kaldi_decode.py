@@ -84,7 +84,14 @@ def kaldi_decode(
             feats, ivectors or itertools.repeat(None, len(feats)), lattices, strict=True
         ):
             seen = {"IVECTORS": vectors} if vectors else {}
-            arguments = [model, graph / "HCLG.fst", shard, *search, lattice, *models]
+            arguments: list[Path | str | float] = [
+                model,
+                graph / "HCLG.fst",
+                shard,
+                *search,
+                lattice,
+                *models,
+            ]
             chains.append([Script("latgen", arguments, seen)])
         run_chains(chains, jobs)
         source = _Source(symbols, options)
@@ -119,12 +126,12 @@ def _decoded(source: _Source, task: tuple[str, list[str]]) -> tuple[Decoded, flo
         lattice = read_compact_lattice(lines)
     except (ValueError, IndexError) as error:
         raise InputError(f"{key}: no lattice of nnet3-latgen-faster ({error})") from None
-    path = best_path(lattice)
-    if path is None:
+    if (best := best_path(lattice)) is None:
         return Decoded(key, ()), 0.0
-    options = source.options
+    path, written = best
+    nbest, scale = source.options.nbest, source.options.acoustic_scale
     with naming(key):
-        found = source.symbols.hypotheses(lattice, path, options.nbest, options.acoustic_scale)
+        found = source.symbols.hypotheses(lattice, path, nbest, scale, written)
     frames = SUBSAMPLING * len(path.labels)
     return as_decoded(key, found, frames), frames * FRAME_SHIFT
 

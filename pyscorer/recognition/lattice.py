@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import accumulate, count, islice, pairwise
 from typing import NamedTuple
 
 import kaldifst
@@ -290,8 +290,12 @@ def read_compact_lattice(lines: Iterable[str]) -> Lattice:
     return Lattice(_in_order(arcs), final)
 
 
-def best_path(lattice: Lattice) -> LatticePath | None:
-    """The path of a lattice that costs least; None: no path reaches an end."""
+def best_path(lattice: Lattice) -> tuple[LatticePath, list[Segment]] | None:
+    """The path of a lattice that costs least, and the rows from a word of it to the next.
+
+    These rows are where a compact lattice writes the words, which is not quite when they were said.
+    None: no path reaches an end.
+    """
     reached: dict[int, tuple[float, Arc | None]] = {}
     for arc in lattice.arcs:
         before = reached.setdefault(arc.source, (0.0, None))[0]
@@ -300,15 +304,22 @@ def best_path(lattice: Lattice) -> LatticePath | None:
     ends = {end: reached[end][0] + cost for end, cost in lattice.final.items() if end in reached}
     if not ends:
         return None
-    state = min(ends, key=lambda end: ends[end])
-    cost, graph, path = ends[state], lattice.final[state], list[Arc]()
-    while (arc := reached[state][1]) is not None:
-        path.append(arc)
-        graph += arc.graph
-        state = arc.source
-    words = tuple(arc.word for arc in reversed(path) if arc.word)
-    labels = tuple(arc.label for arc in reversed(path) if arc.label)
-    return LatticePath(words, graph, cost - graph, labels)
+    end = state = min(ends, key=lambda one: ends[one])
+    path = list[Arc]()
+    while (last := reached[state][1]) is not None:
+        path.append(last)
+        state = last.source
+    path.reverse()
+    graph = sum((arc.graph for arc in path), lattice.final[end])
+    words = tuple(arc.word for arc in path if arc.word)
+    labels = tuple(arc.label for arc in path if arc.label)
+    rows = accumulate((bool(arc.label) for arc in path), initial=0)
+    places = [row - (not arc.label) for arc, row in zip(path, rows, strict=False) if arc.word]
+    bounds = pairwise([*(max(place, 0) for place in places), len(labels)])
+    written = [
+        Segment(str(word), at, to - at) for word, (at, to) in zip(words, bounds, strict=True)
+    ]
+    return LatticePath(words, graph, ends[end] - graph, labels), written
 
 
 def _in_order(arcs: dict[int, list[Arc]]) -> list[Arc]:

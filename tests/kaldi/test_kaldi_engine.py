@@ -101,6 +101,20 @@ def test_word_positions_are_told_to_all_that_reads_phones(tmp_path: Path):
     assert all("--no-word-positions" in c for c in plain.commands if "pyscorer kaldi_lang" in c)
 
 
+def test_recognition_may_be_kaldis_own_with_a_larger_language_model(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    (tmp_path / "big.arpa").touch()
+    ask = {"rescore_arpa": str(tmp_path / "big.arpa"), "nbest": 3}
+    planned = dry_run(tmp_path, "recognition", engine="kaldi", kaldi={"ivectors": True},
+                      kaldi_decode=ask)  # fmt: skip
+    assert planned.counts["kaldi_decode"] == 1 and "decode" not in planned.counts
+    (command,) = [c for c in planned.commands if "pyscorer kaldi_decode" in c]
+    assert "/mfcc40/sample/test/003.scp" in command and "/ivectors/sample/test/003.scp" in command
+    assert f"--rescore-arpa {tmp_path}/big.arpa" in command and "--nbest 3" in command
+    refused = dry_run(tmp_path, "recognition", kaldi_decode={}, fails=True)
+    assert "kaldi_decode: decodes with the network that engine kaldi trains" in refused.text
+
+
 def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
     there = [name for name in programs(ROOT / "kaldi_recipes") if name != "gmm-est"]
     fake_programs(tmp_path / "bin", there)
@@ -113,8 +127,8 @@ SCRIPTS = sorted(
 )
 NUMBERS = {
     "train_chain": (3, 4, 5, 6, 7, 8, 9, 10), "combine_chain": (4, 5), "export": (2, 3),
-    "average_chain": (2,), "ubm_init": (3, 4), "ubm_est": (1,), "ivector_init": (1,),
-    "ivector_est": (1,),
+    "average_chain": (2,), "const_arpa": (1, 2, 3), "latgen": (3, 4, 5, 6),
+    "ubm_init": (3, 4), "ubm_est": (1,), "ivector_init": (1,), "ivector_est": (1,),
 }  # fmt: skip
 UGLY = "a b&c 'd\" $HOME;é%"
 LISTS = {"chain_graphs": 3, "combine_chain": 1}

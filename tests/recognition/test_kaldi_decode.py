@@ -9,6 +9,7 @@ import pytest
 
 from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
 from pyscorer.chain.tree import monophone_tree, write_tree
+from pyscorer.contract.ctm import Segment
 from pyscorer.contract.decoded import Decoded, read_decoded, read_decoder
 from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
@@ -38,7 +39,8 @@ LATTICE = """0 1 7 1,2,4_4_5
 
 def test_a_compact_lattice_is_one_of_single_rows():
     lattice = read_compact_lattice(LATTICE)
-    assert best_path(lattice) == LatticePath((8, 9), 2.0, 3.0, (4, 6, 6, 7))
+    written = [Segment("8", 0, 1), Segment("9", 1, 3)]
+    assert best_path(lattice) == (LatticePath((8, 9), 2.0, 3.0, (4, 6, 6, 7)), written)
     assert best_transcripts(lattice, 3) == [
         Transcript((8, 9), 2.0, 3.0), Transcript((7, 9), 1.75, 3.5),
     ]  # fmt: skip
@@ -49,7 +51,9 @@ def test_a_compact_lattice_is_one_of_single_rows():
 
 def test_weights_of_nothing_are_left_out_as_kaldi_prints_them():
     lattice = read_compact_lattice(["0 1 3 0.5,0.5,2_1", "1 2 4", "2"])
-    assert best_path(lattice) == LatticePath((3, 4), 0.5, 0.5, (2, 1))
+    path, written = best_path(lattice)
+    assert path == LatticePath((3, 4), 0.5, 0.5, (2, 1))
+    assert [(one.start, one.length) for one in written] == [(0, 1), (1, 1)]
     assert best_path(read_compact_lattice([])) is None
     with pytest.raises(ValueError):
         read_compact_lattice(["0 1 3 0.5,2_1", "1"])
