@@ -68,6 +68,7 @@ STAGES = {
     "decoding_graph": "recognition.decoding_graph",
     "decode": "recognition.decode",
     "decode_vosk": "recognition.decode_vosk",
+    "kaldi_decode": "recognition.kaldi_decode",
     "heard": "recognition.heard",
     "export_vosk": "recognition.export_vosk",
     "import_kaldi": "kaldi.import_kaldi",
