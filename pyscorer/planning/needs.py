@@ -39,6 +39,7 @@ NEEDS = {
     "features": Need(150, 4, 0.006, 16, 120),
     "train_gmm": Need(300, 12, 0.065, 32, 300),
     "align": Need(320, 12, 0.005, 16, 320),
+    "chain_statistics": Need(300, 1, 0.001),
     "chain_graphs": Need(300, 8, 0.001),
     "egs": Need(300, 10, 0.002),
     "train_tdnnf": Need(900, 8, 0.02, 8, start=30),  # an epoch of a million parameters
