@@ -88,11 +88,14 @@ def test_processes_that_train_together_have_a_thread_a_gpu_and_memory_each(tmp_p
     assert on_gpus.resources("train_tdnnf")["gpu"] == 4
 
 
-@pytest.mark.parametrize("stage", ["train_tdnnf", "export"])
-def test_a_gpu_is_asked_for_where_the_configuration_says_so(stage):
+@pytest.mark.parametrize("stage", ["train_tdnnf", "export", "encode"])
+def test_a_gpu_is_asked_for_where_the_configuration_says_so(stage, tmp_path):
     assert "gpu" not in Needs({stage: {"device": "cpu"}}).resources(stage)
     on_gpu = Needs({stage: {"device": "cuda"}})
     assert on_gpu.resources(stage)["gpu"] == 1
+    large = dataset(tmp_path, 100_000)
+    if stage != "train_tdnnf":  # which has processes beside it, that prepare minibatches
+        assert on_gpu.threads(stage)(None, [large]) == 1 < Needs({}).threads(stage)(None, [large])
     several = Needs({stage: {"device": "cuda", "processes": 4}})
     assert several.resources(stage)["gpu"] == 4
 

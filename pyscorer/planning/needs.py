@@ -99,6 +99,8 @@ _LISTS = ("utt2spk", "feats.scp")
 _BUSY = 20
 """CPU seconds that a thread must have to do, or there is one less."""
 _MILLIONS = {"paper": 8.2, "medium": 2.4, "small": 0.72}
+_ONE_ON_GPU = {"export", "encode"}
+"""Stages that are one process on a GPU."""
 _SNAKEMAKE_MB = 300
 """Of Snakemake itself, in a job of a cluster."""
 
@@ -121,7 +123,8 @@ class Needs:
         def threads(wildcards: Any, input: Any) -> int:
             need = self._need(stage)
             busy = math.ceil(_cpu_seconds(need, input) / _BUSY)
-            return int(asked) if asked else max(self._processes(stage), min(need.threads, busy))
+            most = 1 if stage in _ONE_ON_GPU and self.gpus(stage) else need.threads
+            return int(asked) if asked else max(self._processes(stage), min(most, busy))
 
         return threads
 
