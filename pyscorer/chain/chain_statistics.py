@@ -153,7 +153,9 @@ def _read(folder: Path, order: int) -> Statistics:
             f"{path}: not of the stage chain_statistics ({error}); run chain_statistics again"
         ) from None
     if phones.order != order:
-        raise InputError(f"{path}: of ngram_order {phones.order}, not {order}: run it again")
+        raise InputError(
+            f"{path}: of ngram_order {phones.order}, not {order}: run chain_statistics again"
+        )
     return Statistics(tree, phones)
 
 
