@@ -107,7 +107,7 @@ def calls(run: Path, made: Path) -> dict[str, Callable[[], None]]:
         "validate": lambda: validate(data, lexicon, out, made / "faults.csv", valid),
         "features": lambda: features(data, out, FeatureOptions("mfcc13", jobs=1)),
         "align": lambda: align(data, mfcc13, lexicon, run / "gmm", out, one),
-        "chain_graphs": lambda: chain_graphs([ali], [mfcc13], out, graphs),
+        "chain_graphs": lambda: chain_graphs(out, graphs, [ali], [mfcc13]),
         "export": lambda: export(model, mfcc40, out, ExportOptions(jobs=1)),
         "pool": lambda: pool(data, ali, deep, out),
         "gop": lambda: gop(data, ali, deep, out, run / "gmm", mfcc13),

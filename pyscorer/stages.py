@@ -30,6 +30,7 @@ STAGES = {
     "align": "alignment.align",
     "scale_alignment": "alignment.scale_alignment",
     "textgrids": "alignment.textgrid",
+    "chain_statistics": "chain.chain_statistics",
     "chain_graphs": "chain.chain_graphs",
     "egs": "chain.egs_files",
     "train_tdnnf": "chain.train_tdnnf",

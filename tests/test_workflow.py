@@ -410,7 +410,7 @@ def test_every_stage_runs_on_each_part_and_what_reads_the_whole_is_planned_once(
     planned = dry_run(tmp_path, *targets, **config, shards=3)
     counts = planned.counts
     assert counts["split_data"] == counts["validate"] == 9  # train, test and native
-    assert counts["align"] == 9 and counts["gather_ali"] == 3
+    assert counts["align"] == 9 and counts["gather_ali"] == 2  # nothing reads that of native
     # The copies of paper1 are made of the whole train split, and go as a whole.
     assert counts["gop"] == counts["pool"] == counts["transition_gop"] == 7
     for stage in ("recogniser_view", "heard_phones", "ctc_gop"):
@@ -422,7 +422,11 @@ def test_every_stage_runs_on_each_part_and_what_reads_the_whole_is_planned_once(
     (training,) = (c for c in planned.commands if " train_tdnnf " in c)
     given = [f"{tmp_path}/work/sample/egs/sample/native@{part}of3" for part in (1, 2, 3)]
     assert f"--egs {' '.join(given)} --graphs" in training and "--feats" not in training
-    once = ("train_gmm", "chain_graphs", "report", "perturb", "train_learned_gop")
+    assert counts["chain_statistics"] == 3 and "chain_graphs" not in counts
+    (graphs,) = (c for c in planned.commands if " chain_graphs " in c)
+    sums = [f"{tmp_path}/work/sample/statistics/sample/native@{part}of3" for part in (1, 2, 3)]
+    assert f"--statistics {' '.join(sums)} --out" in graphs and "--feats" not in graphs
+    once = ("train_gmm", "report", "perturb", "train_learned_gop")
     assert all(counts[rule] == whole.counts[rule] for rule in once)
     gathers = [command for command in planned.commands if command.startswith("pyscorer gather ")]
     assert len(gathers) == sum(n for rule, n in counts.items() if rule.startswith("gather_"))

@@ -183,10 +183,11 @@ class Whisper(nn.Module):
         x = functional.gelu(self.conv1(mel.transpose(1, 2)))
         mask = None
         if frames is not None:
-            x = x * (torch.arange(x.shape[2]) < frames[:, None])[:, None]
+            x = x * (torch.arange(x.shape[2], device=x.device) < frames[:, None])[:, None]
         x = functional.gelu(self.conv2(x)).transpose(1, 2)
         if frames is not None:
-            mask = (torch.arange(x.shape[1]) < (frames[:, None] + 1) // 2)[:, None, None]
+            places = torch.arange(x.shape[1], device=x.device)
+            mask = (places < (frames[:, None] + 1) // 2)[:, None, None]
         if x.shape[1] > self.config.longest:
             raise ValueError(f"{x.shape[1]} states; the model takes {self.config.longest}")
         x = x + self.encoder_positions[: x.shape[1]]
