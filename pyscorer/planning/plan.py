@@ -166,8 +166,8 @@ def make_plan(config: Config) -> Plan:
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
     if "kaldi_decode" in config and (kaldi is None or "acoustic_model" in config):
         raise InputError(
-            "kaldi_decode: decodes with the network that engine kaldi trains; others are decoded "
-            "with in section decode"
+            "kaldi_decode: only the network that engine kaldi trains is decoded with so: take this "
+            "section out, decode has options for others"
         )
     return Plan(
         config, run, Corpora(config, run), parts, Acoustic(config, run), graders, rows, responses,

@@ -112,7 +112,7 @@ def test_recognition_may_be_kaldis_own_with_a_larger_language_model(tmp_path: Pa
     assert "/mfcc40/sample/test/003.scp" in command and "/ivectors/sample/test/003.scp" in command
     assert f"--rescore-arpa {tmp_path}/big.arpa" in command and "--nbest 3" in command
     refused = dry_run(tmp_path, "recognition", kaldi_decode={}, fails=True)
-    assert "kaldi_decode: decodes with the network that engine kaldi trains" in refused.text
+    assert "kaldi_decode: only the network that engine kaldi trains" in refused.text
 
 
 def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
