@@ -24,6 +24,7 @@ from pyscorer.alignment.align import AlignOptions, align
 from pyscorer.alignment.features import FeatureOptions, features
 from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
 from pyscorer.chain.export import ExportOptions, export
+from pyscorer.contract.datadir import LABEL_KEYS
 from pyscorer.contract.files import read_lines, read_table, write_table
 from pyscorer.corpora.validate import ValidateOptions, validate
 from pyscorer.measures.gop import gop
@@ -66,12 +67,20 @@ def write_copies(run: Path, dataset: str, take: int, copies: int, out: Path) -> 
     copy_of = {
         f"copy{c:04d}-{k}": f"copy{c:04d}-{s}" for c in range(copies) for k, s in speakers.items()
     }
+    for file in (f"{level}_scores.csv" for level in LABEL_KEYS):
+        if (run / "data" / dataset / file).exists():
+            head, *rows = (line for _, line in read_lines(run / "data" / dataset / file))
+            own = [row for row in rows if row.partition(",")[0] in speakers]
+            with (out / "data" / file).open("w") as stream:
+                stream.write(f"{head}\n")
+                for number in range(copies):
+                    stream.writelines(copied(own, number))
     write_table(out / "data" / "utt2spk", copy_of)
     of_speaker: dict[str, list[str]] = {}
     for key, speaker in copy_of.items():
         of_speaker.setdefault(speaker, []).append(key)
     write_table(out / "data" / "spk2utt", {s: " ".join(sorted(k)) for s, k in of_speaker.items()})
-    for name in ("data/{}/lexicon.txt", "deep/{}/frame_shift"):
+    for name in ("data/{}/lexicon.txt", "data/{}/scales.json", "deep/{}/frame_shift"):
         file = Path(name.format(dataset))
         (out / file.parts[0] / file.name).write_text((run / file).read_text())
 
@@ -98,7 +107,7 @@ def calls(run: Path, made: Path) -> dict[str, Callable[[], None]]:
         "validate": lambda: validate(data, lexicon, out, made / "faults.csv", valid),
         "features": lambda: features(data, out, FeatureOptions("mfcc13", jobs=1)),
         "align": lambda: align(data, mfcc13, lexicon, run / "gmm", out, one),
-        "chain_graphs": lambda: chain_graphs([ali], [mfcc13], out, graphs),
+        "chain_graphs": lambda: chain_graphs(out, graphs, [ali], [mfcc13]),
         "export": lambda: export(model, mfcc40, out, ExportOptions(jobs=1)),
         "pool": lambda: pool(data, ali, deep, out),
         "gop": lambda: gop(data, ali, deep, out, run / "gmm", mfcc13),

@@ -19,9 +19,11 @@ import torch
 from tqdm import tqdm
 
 from pyscorer.chain.acoustic_model import load_model
-from pyscorer.chain.chain_graphs import GraphOptions, denominator_fst, phone_lm_of, write_graphs
+from pyscorer.chain.chain_graphs import denominator_fst, write_graphs
+from pyscorer.chain.chain_statistics import phone_counts
 from pyscorer.chain.egs import EgsSource, plan_epoch, prepare, read_utterances
 from pyscorer.chain.lfmmi import DenominatorGraph, lfmmi_loss
+from pyscorer.chain.phone_lm import phone_lm
 from pyscorer.chain.supervision import batch_numerators
 from pyscorer.chain.tree import read_tree
 from pyscorer.errors import InputError
@@ -47,7 +49,7 @@ def main() -> None:
     left_out = 0
     with tempfile.TemporaryDirectory() as folder:
         graphs = Path(folder)
-        lm = phone_lm_of(arguments.texts, GraphOptions()).acceptor
+        lm = phone_lm(phone_counts(arguments.texts, 4), 3, 2000).acceptor
         write_graphs(graphs, tree, lm, denominator_fst(lm, tree))
         denominator = DenominatorGraph.from_fst(graphs / "den.fst", tree.num_pdfs)
         source = EgsSource.read(graphs, utterances, network.context)

@@ -230,7 +230,7 @@ def main() -> None:
             if arguments.graphs is None:
                 corpus = synthetic_corpus(root, 200)
                 graphs = root / "graphs"
-                chain_graphs([root / "ali"], [root / "feats"], graphs, GraphOptions())
+                chain_graphs(graphs, GraphOptions(), [root / "ali"], [root / "feats"])
             else:
                 corpus = read_utterances([arguments.data], [arguments.feats], [arguments.ali])
                 graphs = arguments.graphs

@@ -49,7 +49,7 @@ def test_data_that_are_yet_to_come_are_counted_where_they_were_prepared(tmp_path
 
 
 def test_a_small_corpus_asks_for_one_thread_and_a_large_one_for_more(tmp_path):
-    small, large = dataset(tmp_path, 100), dataset(tmp_path, 100_000, split="test")
+    small, large = dataset(tmp_path, 100), dataset(tmp_path, 300_000, split="test")
     assert asked("features", small)[0] == 1
     for stage in ("features", "align", "export", "train_scorer", "train_gmm"):
         (threads, mb, minutes), (more, more_mb, longer) = asked(stage, small), asked(stage, large)
@@ -88,11 +88,14 @@ def test_processes_that_train_together_have_a_thread_a_gpu_and_memory_each(tmp_p
     assert on_gpus.resources("train_tdnnf")["gpu"] == 4
 
 
-@pytest.mark.parametrize("stage", ["train_tdnnf", "export"])
-def test_a_gpu_is_asked_for_where_the_configuration_says_so(stage):
+@pytest.mark.parametrize("stage", ["train_tdnnf", "export", "encode"])
+def test_a_gpu_is_asked_for_where_the_configuration_says_so(stage, tmp_path):
     assert "gpu" not in Needs({stage: {"device": "cpu"}}).resources(stage)
     on_gpu = Needs({stage: {"device": "cuda"}})
     assert on_gpu.resources(stage)["gpu"] == 1
+    large = dataset(tmp_path, 100_000)
+    if stage != "train_tdnnf":  # which has processes beside it, that prepare minibatches
+        assert on_gpu.threads(stage)(None, [large]) == 1 < Needs({}).threads(stage)(None, [large])
     several = Needs({stage: {"device": "cuda", "processes": 4}})
     assert several.resources(stage)["gpu"] == 4
 

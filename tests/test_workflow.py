@@ -287,6 +287,24 @@ def test_a_source_without_its_section_stops_the_run_at_its_start(tmp_path: Path)
     assert dry_run(tmp_path, "grading", grading=grading, **view).counts["heard_phones"] == 2
 
 
+def test_folds_are_measured_by_models_of_the_others(tmp_path: Path):
+    grading = {"cross_fit": 2, "graders": {"all": {"sources": ["durations", "gop"]}}}
+    planned = dry_run(tmp_path, "grading", grading=grading, acoustic_data=["sample/train"])
+    counts = planned.counts
+    for rule in ("train_gmm_fold", "train_tdnnf_fold", "export_fold", "gop_fold", "others_data"):
+        assert counts[rule] == 2, rule
+    assert counts["train_tdnnf"] == 1 and counts["gop"] == 1  # of the test split
+    work = tmp_path / "work" / "sample+sample-train"
+    (own,) = (c for c in planned.commands if f"--out {work}/gop/sample/train-fold1of2" in c)
+    assert (
+        f"--gmm {work}/cross_fit/gmm/1of2" in own and f"--feats {work}/mfcc13/sample/train" in own
+    )
+    (trained,) = (c for c in planned.commands if f"--out {work}/cross_fit/tdnnf/1of2" in c)
+    assert f"--data {work}/data/sample/train-but1of2 " in trained
+    (graded,) = (c for c in planned.commands if "pyscorer train_grader" in c)
+    assert f"--gop {work}/cross_fit/gop/sample" in graded
+
+
 def test_proficiency_without_its_corpus_takes_a_sample_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -392,7 +410,7 @@ def test_every_stage_runs_on_each_part_and_what_reads_the_whole_is_planned_once(
     planned = dry_run(tmp_path, *targets, **config, shards=3)
     counts = planned.counts
     assert counts["split_data"] == counts["validate"] == 9  # train, test and native
-    assert counts["align"] == 9 and counts["gather_ali"] == 3
+    assert counts["align"] == 9 and counts["gather_ali"] == 2  # nothing reads that of native
     # The copies of paper1 are made of the whole train split, and go as a whole.
     assert counts["gop"] == counts["pool"] == counts["transition_gop"] == 7
     for stage in ("recogniser_view", "heard_phones", "ctc_gop"):
@@ -404,7 +422,11 @@ def test_every_stage_runs_on_each_part_and_what_reads_the_whole_is_planned_once(
     (training,) = (c for c in planned.commands if " train_tdnnf " in c)
     given = [f"{tmp_path}/work/sample/egs/sample/native@{part}of3" for part in (1, 2, 3)]
     assert f"--egs {' '.join(given)} --graphs" in training and "--feats" not in training
-    once = ("train_gmm", "chain_graphs", "report", "perturb", "train_learned_gop")
+    assert counts["chain_statistics"] == 3 and "chain_graphs" not in counts
+    (graphs,) = (c for c in planned.commands if " chain_graphs " in c)
+    sums = [f"{tmp_path}/work/sample/statistics/sample/native@{part}of3" for part in (1, 2, 3)]
+    assert f"--statistics {' '.join(sums)} --out" in graphs and "--feats" not in graphs
+    once = ("train_gmm", "report", "perturb", "train_learned_gop")
     assert all(counts[rule] == whole.counts[rule] for rule in once)
     gathers = [command for command in planned.commands if command.startswith("pyscorer gather ")]
     assert len(gathers) == sum(n for rule, n in counts.items() if rule.startswith("gather_"))

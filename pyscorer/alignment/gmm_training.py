@@ -8,6 +8,7 @@ process.
 
 import errno
 import logging
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,15 +33,6 @@ REALIGN = frozenset([*range(1, 11), 12, 14, 16, 18, 20, 23, 26, 29, 32, 35, 38])
 
 
 @dataclass(frozen=True)
-class Example:
-    """An utterance to train on; `end` is the frame of the shard after its last."""
-
-    key: str
-    words: tuple[Pronunciation, ...]
-    end: int
-
-
-@dataclass(frozen=True)
 class Recording:
     """An utterance that is to be put into a shard."""
 
@@ -56,7 +48,16 @@ class Shard:
 
     directory: Path
     number: int
-    examples: tuple[Example, ...]
+
+    @property
+    def texts(self) -> Path:
+        """Keys and pronunciations of the utterances."""
+        return self.directory / "texts.pickle"
+
+    @property
+    def ends(self) -> Path:
+        """The frame after the last one of each utterance."""
+        return self.directory / "ends.npy"
 
     @property
     def features(self) -> Path:
@@ -75,7 +76,7 @@ class Shard:
 
     def slices(self) -> list[slice]:
         """Frames of each utterance."""
-        ends = [example.end for example in self.examples]
+        ends = np.load(self.ends).tolist()
         return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
@@ -83,9 +84,9 @@ def write_shard(scratch: Path, number: int, recordings: Sequence[Recording]) -> 
     """Put some utterances into a folder of `scratch`."""
     directory = scratch / f"{number:05d}"
     directory.mkdir(parents=True)
-    ends = np.cumsum([len(r.features) for r in recordings])
-    examples = (Example(r.key, r.words, int(e)) for r, e in zip(recordings, ends, strict=True))
-    shard = Shard(directory, number, tuple(examples))
+    shard = Shard(directory, number)
+    shard.texts.write_bytes(pickle.dumps([(r.key, r.words) for r in recordings]))
+    np.save(shard.ends, np.cumsum([len(r.features) for r in recordings]))
     np.save(shard.features, np.concatenate([r.features for r in recordings]))
     return shard
 
@@ -104,21 +105,22 @@ def _prepare(seed: int, shard: Shard) -> _Prepared:
     features = np.load(shard.features)
     dim = features.shape[1]
     model = kaldi_model(initial_gmm(np.zeros(dim), np.ones(dim)))
-    compiler = GraphCompiler(model, (word for e in shard.examples for word in e.words))
+    texts: list[tuple[str, tuple[Pronunciation, ...]]] = pickle.loads(shard.texts.read_bytes())
+    compiler = GraphCompiler(model, (word for _, words in texts for word in words))
     alignment = np.zeros(len(features), dtype=np.int32)
     failed = []
     writer = kaldifst.VectorFstWriter(f"ark:{shard.graphs}")
-    for index, (example, frames) in enumerate(zip(shard.examples, shard.slices(), strict=True)):
-        graph = compiler(example.words)
+    for index, ((key, words), frames) in enumerate(zip(texts, shard.slices(), strict=True)):
+        graph = compiler(words)
         try:
-            writer.write(example.key, graph)
+            writer.write(key, graph)
         except RuntimeError:  # which says no more
             reason = "cannot be written; is the disk full?"
             raise OSError(errno.EIO, reason, str(shard.graphs)) from None
         length = frames.stop - frames.start
         found = equal_alignment(graph, length, seed + shard.number * SHARD + index)
         if found is None:
-            failed.append(example.key)
+            failed.append(key)
         else:
             alignment[frames] = found
     writer.close()

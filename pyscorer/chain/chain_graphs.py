@@ -1,25 +1,21 @@
 """The graphs of LF-MMI training: context tree, phone LM, denominator and normalization graph."""
 
 import logging
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from pyscorer.alignment.features import gmm_features
+from pyscorer.chain.chain_statistics import phone_counts, sum_statistics, tree_statistics
 from pyscorer.chain.denominator import initial_probabilities
 from pyscorer.chain.fst import Acceptor, write_fst
-from pyscorer.chain.phone_lm import PhoneLm, estimate_phone_lm
+from pyscorer.chain.phone_lm import phone_lm
 from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, monophone_tree, write_tree
-from pyscorer.chain.tree_building import accumulate, build_tree, empty_statistics
-from pyscorer.contract.archives import Matrices
-from pyscorer.contract.ctm import Segment, read_ctm
+from pyscorer.chain.tree_building import TreeStatistics, build_tree
 from pyscorer.contract.files import atomic_directory, atomic_open
 from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
 from pyscorer.options import option
-from pyscorer.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
@@ -107,61 +103,9 @@ class GraphOptions:
     extra_lm_states: int = option(2000, "LM states beyond those; fewer make training faster", ge=0)
 
 
-TREE_CEPSTRA = 13
-"""The tree is grown on this many MFCCs and their deltas, whatever kind the features are."""
-
-
-def _aligned(ali: Path) -> Iterator[tuple[str, list[Segment]]]:
-    """Phone alignments of a directory, checked: known phones, no gaps."""
-    path = ali / "phones.ctm"
-    empty = True
-    for key, segments in read_ctm(path):
-        empty = False
-        end = 0
-        for segment in segments:
-            if segment.label not in PHONE_ID:
-                raise InputError(f"{path}: {key}: unknown phone {segment.label}")
-            if segment.start != end or segment.length < 1:
-                raise InputError(
-                    f"{path}: {key}: a gap or an empty phone at frame {end}: phones, SIL included, "
-                    "must cover the utterance"
-                )
-            end = segment.end
-        yield key, segments
-    if empty:
-        raise InputError(f"{path}: no alignments; run align first")
-
-
-def _grown_tree(ali: list[Path], feats: list[Path], options: GraphOptions) -> ContextTree:
-    stats = None
-    for ali_dir, feats_dir in zip(ali, feats, strict=True):
-        matrices = Matrices(feats_dir / "feats.scp")
-        aligned = progress_bar(_aligned(ali_dir), f"tree statistics {ali_dir}", len(matrices))
-        for key, segments in aligned:
-            features = matrices[key]
-            if len(features) != segments[-1].end:
-                raise InputError(
-                    f"{matrices.scp}: {key}: {len(features)} frames of features, "
-                    f"{segments[-1].end} of alignment"
-                )
-            cepstra = gmm_features(features[:, :TREE_CEPSTRA])
-            if stats is None:
-                stats = empty_statistics(len(PHONES), cepstra.shape[1])
-            accumulate(stats, cepstra, segments, PHONE_ID)
-    if stats is None:
-        raise InputError("chain_graphs: no alignment directories given")
+def _grown_tree(stats: TreeStatistics, options: GraphOptions) -> ContextTree:
     silences = [PHONE_ID[SILENCE], PHONE_ID[UNKNOWN_PHONE]]
     return build_tree(stats, PHONES, options.num_leaves, options.min_leaf_count, silences)
-
-
-def phone_lm_of(ali: list[Path], options: GraphOptions) -> PhoneLm:
-    """The phone LM of the phone sequences of alignment directories."""
-    return estimate_phone_lm(
-        ([PHONE_ID[s.label] for s in segments] for d in ali for _, segments in _aligned(d)),
-        options.ngram_order,
-        options.no_prune_order,
-        options.extra_lm_states,
-    )
 
 
 def write_graphs(out: Path, tree: ContextTree, lm: Acceptor, denominator: Acceptor) -> None:
@@ -173,24 +117,40 @@ def write_graphs(out: Path, tree: ContextTree, lm: Acceptor, denominator: Accept
 
 
 def chain_graphs(
-    ali: list[Path], feats: list[Path], out: Path, options: GraphOptions = GraphOptions()
+    out: Path,
+    options: GraphOptions = GraphOptions(),
+    ali: tuple[Path, ...] = (),
+    feats: tuple[Path, ...] = (),
+    statistics: tuple[Path, ...] = (),
 ) -> None:
     """Make the context tree, phone LM, denominator and normalization graph of chain training.
 
     `ali` are directories with phones.ctm, `feats` as many directories with feats.scp (raw MFCC of
-    either kind) of the same utterances. Include everything that is trained on or validated on: the
-    phone LM has no smoothing. Writes `out/tree.json`, `phone_lm.fst`, `den.fst`,
-    `normalization.fst` (label = pdf + 1) and `summary.txt`.
+    either kind) of the same utterances; in their place may stand those that the stage
+    chain_statistics made of them (`statistics`), whose sums are taken in the order given. Include
+    everything that is trained on or validated on: the phone LM has no smoothing. Writes
+    `out/tree.json`, `phone_lm.fst`, `den.fst`, `normalization.fst` (label = pdf + 1) and
+    `summary.txt`.
 
     Raises InputError for alignments with gaps or unknown phones, and for features that are missing
     or of another length.
     """
+    if bool(statistics) == any((ali, feats)):
+        raise InputError("give ali and feats, or statistics in their place")
     if len(ali) != len(feats):
         raise InputError(
             f"chain_graphs: {len(ali)} alignment, but {len(feats)} feature directories"
         )
-    tree = _grown_tree(ali, feats, options) if options.num_leaves else monophone_tree(PHONES)
-    lm = phone_lm_of(ali, options)
+    stats: TreeStatistics | None = None
+    if statistics:
+        summed = sum_statistics(statistics, options.ngram_order)
+        stats, counts = summed.tree, summed.phones
+    else:
+        if options.num_leaves:
+            stats = tree_statistics(ali, feats)
+        counts = phone_counts(ali, options.ngram_order)
+    tree = _grown_tree(stats, options) if stats and options.num_leaves else monophone_tree(PHONES)
+    lm = phone_lm(counts, options.no_prune_order, options.extra_lm_states)
     denominator = denominator_fst(lm.acceptor, tree)
     unseen = tree.num_pdfs - len(np.unique(denominator.label))
     summary = {

@@ -12,6 +12,7 @@ import numpy as np
 from pyscorer.chain.acoustic_model import SUBSAMPLING, AcousticModel, embed_features, load_model
 from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.contract.ctm import FRAME_SHIFT
+from pyscorer.contract.devices import check_device
 from pyscorer.contract.segments import write_frame_shift
 from pyscorer.errors import InputError, naming
 from pyscorer.options import option
@@ -42,7 +43,7 @@ def export(model: Path, feats: Path, out: Path, options: ExportOptions) -> None:
     if not len(names):
         raise InputError(f"{scp}: no utterances")
     source = _Source(load_model(model), names)
-    source.model.network.to(options.device)
+    source.model.network.to(check_device(options.device))
     jobs = options.jobs if options.device == "cpu" else 1
     results = shared_map(_export, source, names, jobs)
     write_outputs(out, results, len(names), SUBSAMPLING * FRAME_SHIFT, "export")

@@ -7,7 +7,7 @@ small; instead, history states that matter least are merged into their shorter h
 import heapq
 import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -53,11 +53,57 @@ def _log_likelihood(counts: dict[int, int], total: int) -> np.float32:
     return np.float32(sum(counts[p] * math.log(counts[p] / total) for p in sorted(counts)))
 
 
+@dataclass
+class PhoneCounts:
+    """What follows histories of up to `order` - 1 phones: the sums that phone LMs are made of."""
+
+    order: int
+    counts: dict[History, dict[int, int]] = field(default_factory=dict)
+    """Of each history, in the order of their first places; BOUNDARY is the end."""
+    first: dict[History, tuple[str, int]] = field(default_factory=dict)
+    """The utterance in which a history comes first, and where in it."""
+
+    def add(self, key: str, sentence: Sequence[int]) -> None:
+        """Count an utterance; they come in the order of their keys."""
+        history: History = (BOUNDARY,)
+        for place, phone in enumerate((*sentence, BOUNDARY)):
+            if history not in self.counts:
+                self.counts[history], self.first[history] = {}, (key, place)
+            after = self.counts[history]
+            after[phone] = after.get(phone, 0) + 1
+            history = (*history, phone)[-(self.order - 1) :]
+
+
+def add_counts(parts: Iterable[tuple[int, PhoneCounts]]) -> PhoneCounts:
+    """The counts of all parts of datasets, exactly as of the whole; each with its dataset's number.
+
+    Raises InputError for counts of several orders.
+    """
+    total: PhoneCounts | None = None
+    first: dict[History, tuple[int, str, int]] = {}
+    for dataset, part in parts:
+        total = total or PhoneCounts(part.order)
+        if part.order != total.order:
+            raise InputError(f"phone LM: counts of order {part.order} and of {total.order}")
+        for history, counts in part.counts.items():
+            after = total.counts.setdefault(history, {})
+            for phone, count in counts.items():
+                after[phone] = after.get(phone, 0) + count
+            place = (dataset, *part.first[history])
+            first[history] = min(place, first.get(history, place))
+    if total is None:
+        raise InputError("phone LM: no counts")
+    in_order = sorted(total.counts, key=first.__getitem__)
+    return PhoneCounts(
+        total.order, {h: total.counts[h] for h in in_order}, {h: first[h][1:] for h in in_order}
+    )
+
+
 class _Estimator:
     """The states of the model while it is being estimated."""
 
-    def __init__(self, order: int, no_prune_order: int) -> None:
-        self.order, self.no_prune_order = order, no_prune_order
+    def __init__(self, no_prune_order: int) -> None:
+        self.no_prune_order = no_prune_order
         self.states: list[_State] = []
         self.index: dict[History, int] = {}
         self.queue: list[tuple[float, int]] = []
@@ -71,12 +117,10 @@ class _Estimator:
             self.states[number].backoff = self.find_or_create(history[1:])
         return number
 
-    def count(self, sentence: Sequence[int]) -> None:
-        history: History = (BOUNDARY,)
-        for phone in sentence:
-            self.states[self.find_or_create(history)].add(phone, 1)
-            history = (*history, phone)[-(self.order - 1) :]
-        self.states[self.find_or_create(history)].add(BOUNDARY, 1)
+    def add(self, history: History, counts: Mapping[int, int]) -> None:
+        state = self.states[self.find_or_create(history)]
+        for phone, count in counts.items():
+            state.add(phone, count)
 
     def count_parents(self) -> None:
         for state in self.states:
@@ -204,17 +248,25 @@ def estimate_phone_lm(
 
     Raises InputError for no data, a phone id of 0 or less, or impossible orders.
     """
-    if not 2 <= no_prune_order <= order:
-        raise InputError(
-            f"phone LM: need 2 <= no_prune_order <= order, not {no_prune_order}, {order}"
-        )
-    estimator = _Estimator(order, no_prune_order)
+    counts = PhoneCounts(order)
     for number, sentence in enumerate(sentences, 1):
         if min(sentence, default=1) <= BOUNDARY:
             raise InputError(f"phone LM: sequence {number} has a phone id below 1")
-        estimator.count(sentence)
-    if all(state.counts.keys() <= {BOUNDARY} for state in estimator.states):
+        counts.add("", sentence)
+    return phone_lm(counts, no_prune_order, extra_states)
+
+
+def phone_lm(counts: PhoneCounts, no_prune_order: int, extra_states: int) -> PhoneLm:
+    """`estimate_phone_lm` of counts."""
+    if not 2 <= no_prune_order <= counts.order:
+        raise InputError(
+            f"phone LM: need 2 <= no_prune_order <= order, not {no_prune_order}, {counts.order}"
+        )
+    if all(after.keys() <= {BOUNDARY} for after in counts.counts.values()):
         raise InputError("phone LM: no phones to estimate from")
+    estimator = _Estimator(no_prune_order)
+    for history, after in counts.counts.items():
+        estimator.add(history, after)
     estimator.count_parents()
     estimator.prune(extra_states)
     return estimator.finish()

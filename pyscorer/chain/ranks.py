@@ -21,6 +21,7 @@ from torch import Tensor, distributed
 from torch.multiprocessing import ProcessExitedException, ProcessRaisedException
 from torch.nn import functional
 
+from pyscorer.contract.devices import check_device
 from pyscorer.errors import InputError
 from pyscorer.parallel import cores
 
@@ -165,13 +166,13 @@ def joined(device: str, threads: int, rendezvous: str = "env://") -> Iterator[Ra
     """Be one of the processes that the environment tells of; without any, the only one.
 
     torch gets its part of `threads` (0: of all cores of the machine), a process its own GPU.
-    Raises InputError if there are more processes than GPUs.
+    Raises InputError for a device that is not there, and for more processes than GPUs.
     """
     local = int(os.environ.get("LOCAL_RANK", "0"))
     beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if not under_launcher():
         torch.set_num_threads(threads or cores())
-        yield Ranks(device=device)
+        yield Ranks(device=check_device(device))
         return
     torch.set_num_threads(max(1, (threads or cores()) // beside))
     rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])

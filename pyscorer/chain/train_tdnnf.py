@@ -39,6 +39,7 @@ def train_tdnnf(
     """
     if bool(egs) == any((data, feats, ali)):
         raise InputError("give data, feats and ali, or egs in their place")
+    _check_share(options.processes, options.minibatch)
     given = (data, feats, ali, egs, graphs, out, options)
     if options.processes > 1 and not under_launcher():
         spread(_train, options.processes, *given)
@@ -57,11 +58,7 @@ def _train(
     rendezvous: str = "env://",
 ) -> None:
     with joined(options.device, options.threads, rendezvous) as ranks:
-        if ranks.size > options.minibatch:
-            raise InputError(
-                f"{ranks.size} processes cannot share the {options.minibatch} chunks of a step: "
-                "raise minibatch, or start fewer"
-            )
+        _check_share(ranks.size, options.minibatch)
         training: Corpus
         heldout: Corpus
         if egs:
@@ -79,3 +76,11 @@ def _train(
         run.resume()
         run.train()
         run.finish()
+
+
+def _check_share(processes: int, minibatch: int) -> None:
+    if processes > minibatch:
+        raise InputError(
+            f"{processes} processes cannot share the {minibatch} chunks of a step: raise "
+            "minibatch, or start fewer"
+        )

@@ -40,6 +40,9 @@ class TreeStatistics:
     moments: np.ndarray
     """(phones, phones, 2, 2 * dim): sums, then sums of squares."""
 
+    def __add__(self, other: "TreeStatistics") -> "TreeStatistics":
+        return TreeStatistics(self.count + other.count, self.moments + other.moments)
+
 
 def empty_statistics(phones: int, dim: int) -> TreeStatistics:
     """Statistics of no data."""

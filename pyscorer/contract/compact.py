@@ -8,6 +8,8 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
 
 from pyscorer.contract.files import read_lines, read_table
 
@@ -36,9 +38,21 @@ class Strings:
             other._bytes,
         )
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Number of strings and of bytes."""
+        return len(self), len(self._bytes)
+
+
+_ALIVE: WeakValueDictionary[tuple[int, int], Strings] = WeakValueDictionary()
+"""Keys of the tables that there are, by their size: those with the same keys have them once."""
+
 
 class SortedTable(Mapping[str, str]):
-    """Keys in ascending order, each with a value; what stands before a value's last / once."""
+    """Keys in ascending order, each with a value.
+
+    What stands before a value's last / (folders), or last : (archives), is there once.
+    """
 
     def __init__(self) -> None:
         self.keys_in_order = Strings()
@@ -50,10 +64,11 @@ class SortedTable(Mapping[str, str]):
 
     def append(self, key: str, value: str) -> None:
         """Add an entry, whose key is above all others."""
-        folder, slash, name = value.rpartition("/")
-        number = self._folders.setdefault(folder + slash, len(self._folders))
+        cut = max(value.rfind("/"), value.rfind(":")) + 1
+        folder, name = value[:cut], value[cut:]
+        number = self._folders.setdefault(folder, len(self._folders))
         if number == len(self._folder_names):
-            self._folder_names.append(folder + slash)
+            self._folder_names.append(folder)
         self.keys_in_order.append(key)
         self._folder.append(number)
         self._names.append(name)
@@ -66,9 +81,13 @@ class SortedTable(Mapping[str, str]):
         return True
 
     def find(self, key: str) -> int:
-        """The place of a key; -1 if it is not there. Who asks in order is answered at once."""
-        keys, place = self.keys_in_order, self._next
-        if place >= len(keys) or keys[place] != key:
+        """The place of a key; -1 if it is not there. Who asks in order, once or often, is answered
+        at once."""
+        keys = self.keys_in_order
+        for place in (self._next, self._next - 1):
+            if 0 <= place < len(keys) and keys[place] == key:
+                break
+        else:
             place = bisect_left(keys, key)
             if place == len(keys) or keys[place] != key:
                 return -1
@@ -103,7 +122,56 @@ def sorted_table(entries: Iterable[tuple[str, str]]) -> SortedTable | None:
             return None
         table.append(key, value)
         last = key
+    table.keys_in_order = _held_once(table.keys_in_order)
     return table
+
+
+def _held_once(keys: Strings) -> Strings:
+    """The same strings, which another table may have already."""
+    found = _ALIVE.setdefault(keys.size, keys)
+    return found if found == keys else keys
+
+
+def compact_table(entries: Iterable[tuple[str, str]], between: str = "\n") -> Mapping[str, str]:
+    """A table of entries, in little memory if they are in ascending order.
+
+    Values of a key that comes again are joined, with `between`.
+    """
+    table, last, rest = SortedTable(), "", dict[str, str]()
+    for key, value in entries:
+        if not rest and key > last:
+            table.append(key, value)
+            last = key
+        else:
+            rest = rest or dict(table)
+            rest[key] = f"{rest[key]}{between}{value}" if key in rest else value
+    table.keys_in_order = _held_once(table.keys_in_order)
+    return rest or table
+
+
+class Numbers(Mapping[str, Any]):
+    """A number of each key of a table, kept in the order of its keys."""
+
+    def __init__(self, keys: SortedTable, numbers: Any) -> None:
+        self._keys, self._numbers = keys, numbers
+
+    def __getitem__(self, key: str) -> Any:
+        return self._numbers[self._place(key)]
+
+    def __setitem__(self, key: str, number: Any) -> None:
+        self._numbers[self._place(key)] = number
+
+    def _place(self, key: str) -> int:
+        place = self._keys.find(key)
+        if place < 0:
+            raise KeyError(key)
+        return place
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def read_sorted_table(path: Path) -> SortedTable | None:

@@ -2,7 +2,7 @@
 
 import codecs
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -133,7 +133,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def read_text(path: Path) -> str:
     """A whole text file, line ends as newlines; errors as of `read_lines`."""
-    return "".join(_lines(path))
+    with opened_text(path) as stream:
+        text = stream.read()
+    return "".join(_lines(path)) if "\0" in text or "\ufeff" in text else text
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -236,6 +238,10 @@ def read_table(path: Path) -> dict[str, str]:
 
 def write_table(path: Path, table: dict[str, str]) -> None:
     """Write a Kaldi table file sorted by key in C order."""
+    write_entries(path, ((key, table[key]) for key in sorted(table)))
+
+
+def write_entries(path: Path, entries: Iterable[tuple[str, str]]) -> None:
+    """Write a Kaldi table file of entries that are in its order."""
     with atomic_open(path) as stream:
-        for key in sorted(table):
-            stream.write(f"{key} {table[key]}\n" if table[key] else f"{key}\n")
+        stream.writelines(f"{key} {value}\n" if value else f"{key}\n" for key, value in entries)

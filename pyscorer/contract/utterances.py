@@ -13,6 +13,7 @@ from pyscorer.contract.datadir import (
     read_data_dir,
 )
 from pyscorer.contract.files import read_lines, read_table, shown
+from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import naming
 
 
@@ -40,13 +41,13 @@ class _Utterances(Mapping[str, Utterance]):
             with naming(f"{self._folder / 'segments'}: {shown(key)}"):
                 span = parse_span(row["segments"])
         name = row["wav.scp"] if span is None else self._recordings[span.recording]
-        words = self._canonical.get(key)
+        canonical = self._canonical.get(key)
         return Utterance(
             key,
             row["utt2spk"],
             find_audio(name, self._folder),
             tuple(row.get("text", "").split()),
-            tuple(tuple(word.split()) for word in words.split("|")) if words else None,
+            _phones(canonical) if canonical else None,
             span,
             row.get("prompts"),
         )
@@ -59,6 +60,12 @@ class _Utterances(Mapping[str, Utterance]):
 
     def __len__(self) -> int:
         return len(self._keys)
+
+
+def _phones(words: str) -> tuple[tuple[str, ...], ...]:
+    """What `_canonical` wrote."""
+    # From lists: of a generator Python makes tuples too long, and keeps thousands of them.
+    return tuple([tuple([PHONES[ord(c)] for c in word]) for word in words.split("|")])
 
 
 def read_utterances(path: Path) -> Mapping[str, Utterance]:
@@ -97,7 +104,10 @@ def _in_order(path: Path) -> _Utterances | None:
 
 
 def _canonical(path: Path, text: Mapping[str, str]) -> SortedTable | None:
-    """Utterance -> `PHONE PHONE|PHONE ...` of each word; None where rows are out of order."""
+    """Utterance -> words, with | between, of phones; None where rows are out of order.
+
+    A phone is the character whose code is its id: a byte.
+    """
     lines = (line.replace("\t", " ").partition(" ") for _, line in read_lines(path))
     rows = canonical_rows(path, ((key, phones.strip()) for key, _, phones in lines))
 
@@ -106,7 +116,7 @@ def _canonical(path: Path, text: Mapping[str, str]) -> SortedTable | None:
             words = sorted((index, phones) for _, index, phones in own)
             if utterance in text:
                 whole = [index for index, _ in words] == [*range(len(text[utterance].split()))]
-                joined = "|".join(" ".join(phones) for _, phones in words)
+                joined = "|".join("".join(chr(PHONE_ID[p]) for p in phones) for _, phones in words)
                 yield (utterance, joined) if whole else ("", "")  # out of any order
 
     return sorted_table(entries())

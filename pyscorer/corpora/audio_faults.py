@@ -1,23 +1,29 @@
 """What is wrong with the audio of a data directory: every file is decoded to its end."""
 
+from array import array
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from pyscorer.contract.audio import LONGEST, OVERSHOOT, SAMPLE_RATE, Recording, decode
+from pyscorer.contract.compact import Numbers, SortedTable
 from pyscorer.contract.datadir import Span, find_audio, parse_span
 from pyscorer.contract.files import shown
 from pyscorer.corpora.audio_commands import decoded_output
-from pyscorer.corpora.faults import Fault, RawTable
+from pyscorer.corpora.raw_tables import Fault, RawTable
 from pyscorer.errors import InputError
+from pyscorer.parallel import chunks
 from pyscorer.progress import progress_bar
 
 FRAME, SHIFT = 400, 160
 """Samples of a 25 ms frame and of the 10 ms between frames."""
 SHORTEST = 0.1
 """Seconds of a segment at least; Kaldi's extract-segments leaves out shorter ones."""
+_AHEAD = 32
+"""Recordings that a thread is given at a time, so that not all wait in a queue."""
 _LONG = "cut it into parts (or name its utterances in `segments`), or raise --longest"
 
 
@@ -42,20 +48,29 @@ class _Piece:
     span: Span | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class CheckedAudio:
     """What is known of the audio of a data directory."""
 
-    seconds: dict[str, float] = field(default_factory=dict)
+    seconds: Mapping[str, float]
     """By utterance."""
-    files: dict[str, str] = field(default_factory=dict)
-    """By key of wav.scp: where the audio is, as wav.scp of another directory may name it."""
+    written: Mapping[str, Path]
+    """By key of wav.scp: what its command wrote."""
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A recording, and which of wav.scp it is."""
+
+    number: int
+    key: str
+    pieces: list[_Piece]
 
 
 @dataclass(frozen=True)
 class _Checked:
     seconds: dict[str, float]
-    file: str
+    written: Path | None
     recording: list[str]
     """Faults that all utterances share."""
     own: dict[str, list[str]]
@@ -64,7 +79,7 @@ class _Checked:
 def check_audio(
     data: Path,
     tables: dict[str, RawTable],
-    phones: dict[str, int],
+    phones: Callable[[str], int],
     limits: AudioLimits,
     jobs: int,
     faults: list[Fault],
@@ -77,41 +92,55 @@ def check_audio(
     stretches of it are utterances, and forgotten.
     """
     recordings = tables["wav.scp"]
-    pieces = _pieces(data, tables, phones, faults)
-    numbers = {key: number for number, key in enumerate(recordings.values)}
     segmented = "segments" in tables
+    pieces = _pieces(data, tables, phones, faults) if segmented else {}
 
-    def check(key: str) -> _Checked:
-        target = outputs and outputs / f"{numbers[key]:06d}"
+    def tasks() -> Iterator[_Task]:
+        for number, key in enumerate(recordings.values):
+            own = pieces.get(key, []) if segmented else [_Piece(key, phones(key))]
+            yield _Task(number, key, own)
+
+    def check(task: _Task) -> tuple[_Task, _Checked]:
+        target = outputs and outputs / f"{task.number:06d}"
         longest = LONGEST if segmented else limits.longest
-        value = recordings.values[key]
-        return _check_recording(data, value, pieces.get(key, []), limits, longest, target)
+        value = recordings.values[task.key]
+        return task, _check_recording(data, value, task.pieces, limits, longest, target)
 
-    found = CheckedAudio()
+    keys = tables["segments" if segmented else "wav.scp"].values
+    seconds: Numbers | dict[str, float] = {}
+    if isinstance(keys, SortedTable):
+        seconds = Numbers(keys, array("d", bytes(8 * len(keys))))
+    written: dict[str, Path] = {}
     with ThreadPoolExecutor(max(1, jobs)) as pool:
-        work = pool.map(check, recordings.values)
+        work = (
+            one for part in chunks(tasks(), _AHEAD * max(1, jobs)) for one in pool.map(check, part)
+        )
         bar = progress_bar(work, f"{data.name}: audio", len(recordings.values), unit="file")
-        for key, one in zip(recordings.values, bar, strict=True):
-            found.seconds |= one.seconds
-            found.files[key] = one.file
-            scp, line = str(data / "wav.scp"), recordings.lines[key]
-            for piece in pieces.get(key, []):
+        for task, one in bar:
+            scp, line = str(data / "wav.scp"), recordings.lines[task.key]
+            for piece in task.pieces:
+                seconds[piece.key] = one.seconds[piece.key]
                 faults += [Fault(scp, line, piece.key, fault) for fault in one.recording]
                 file, table = (data / "segments", tables["segments"]) if segmented else (scp, None)
                 place = table.lines[piece.key] if table else line
                 faults += [Fault(str(file), place, piece.key, f) for f in one.own[piece.key]]
-            if segmented and key not in pieces:
-                unused = f"recording {shown(key)} has no utterance in segments"
+            if one.written:
+                written[task.key] = one.written
+            if segmented and not task.pieces:
+                unused = f"recording {shown(task.key)} has no utterance in segments"
                 faults.append(Fault(scp, line, "", unused))
-    return found
+    return CheckedAudio(seconds, written)
+
+
+def placed(name: str, data: Path) -> str:
+    """The file that wav.scp of `data` names, as wav.scp of another directory may name it."""
+    return name if Path(name).is_absolute() else str(find_audio(name, data).absolute())
 
 
 def _pieces(
-    data: Path, tables: dict[str, RawTable], phones: dict[str, int], faults: list[Fault]
+    data: Path, tables: dict[str, RawTable], phones: Callable[[str], int], faults: list[Fault]
 ) -> dict[str, list[_Piece]]:
-    """Utterances by recording."""
-    if "segments" not in tables:
-        return {key: [_Piece(key, phones.get(key, 0))] for key in tables["wav.scp"].values}
+    """Utterances of `segments` by recording."""
     path, table = str(data / "segments"), tables["segments"]
     pieces: dict[str, list[_Piece]] = {}
     seen: dict[Span, str] = {}
@@ -130,7 +159,7 @@ def _pieces(
         if span in seen:
             faults.append(Fault(path, line, key, f"the same stretch as {shown(seen[span])}"))
         seen.setdefault(span, key)
-        pieces.setdefault(span.recording, []).append(_Piece(key, phones.get(key, 0), span))
+        pieces.setdefault(span.recording, []).append(_Piece(key, phones(key), span))
     return pieces
 
 
@@ -145,21 +174,19 @@ def _check_recording(
     seconds = {piece.key: 0.0 for piece in pieces}
     own: dict[str, list[str]] = {piece.key: [] for piece in pieces}
     if not name:
-        return _Checked(seconds, name, [], own)  # said already: nothing after the key
-    file = name
+        return _Checked(seconds, None, [], own)  # said already: nothing after the key
+    written = None
     try:
         if name.endswith("|") and target is not None:
-            output = decoded_output(name, target, longest, limits.command_seconds)
-            path, file = output, str(output)
+            path = written = decoded_output(name, target, longest, limits.command_seconds)
         else:
             path = find_audio(name, data)
-            file = name if Path(name).is_absolute() else str(path.absolute())
         recording = decode(path, longest, _LONG, SAMPLE_RATE)
     except InputError as error:
-        return _Checked(seconds, file, [_reason(name, str(error), data)], own)
+        return _Checked(seconds, written, [_reason(name, str(error), data)], own)
     shared = [f"audio {shown(name)}: {fault}" for fault in recording.faults]
     if len(recording.samples) == 0:
-        return _Checked(seconds, file, shared or [f"empty audio {shown(name)}: no samples"], own)
+        return _Checked(seconds, written, shared or [f"empty audio {shown(name)}: no samples"], own)
     for piece in pieces:
         try:
             stretch = recording if piece.span is None else _cut_out(recording, piece.span)
@@ -168,7 +195,7 @@ def _check_recording(
             continue
         seconds[piece.key] = stretch.seconds
         own[piece.key] += _faults(shown(name), stretch, piece.phones, limits)
-    return _Checked(seconds, file, shared, own)
+    return _Checked(seconds, written, shared, own)
 
 
 def _reason(name: str, message: str, data: Path) -> str:

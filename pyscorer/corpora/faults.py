@@ -4,16 +4,18 @@ Unlike `datadir.read_data_dir`, which raises at the first fault, these read the 
 all of them.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import groupby, pairwise
+from operator import itemgetter
 from pathlib import Path
 
+from pyscorer.contract.compact import SortedTable, compact_table
 from pyscorer.contract.datadir import LABEL_KEYS, score
-from pyscorer.contract.files import read_lines, shown
+from pyscorer.contract.files import shown
 from pyscorer.contract.phones import SPOKEN_PHONES
 from pyscorer.contract.scales import FILE, Range, read_scales
 from pyscorer.contract.tables import read_rows, whole
+from pyscorer.corpora.raw_tables import Fault, RawTable, raw_rows, read_raw_table, unreadable
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, add_variant, lexicon_lines
 from pyscorer.lexicon.normalise import same_word
@@ -23,90 +25,8 @@ _MISSING = {
     **{"text": "no text", "wav.scp": "no audio", "utt2spk": "no speaker"},
     **{"segments": "no stretch of a recording", "prompts": "no prompt"},
 }
-_LONGEST_ID, _LONGEST_LIFE = 200, 120
-"""Bytes of an id, of which the names of files are made; years."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One thing wrong. Without an utterance it is the file's; line 0 stands for the whole file."""
-
-    file: str
-    line: int
-    utterance: str
-    fault: str
-    mendable: bool = True
-    """Whether a file's own fault is gone once the file is written anew."""
-
-    def __str__(self) -> str:
-        place = f"{self.file}:{self.line}" if self.line else self.file
-        owner = f"{shown(self.utterance)}: " if self.utterance else ""
-        return f"{place}: {owner}{self.fault}"
-
-
-def unreadable(path: Path, error: InputError) -> Fault:
-    """The fault of a file that cannot be read to its end, by the line that the error names."""
-    said = str(error).removeprefix(f"{path}:")
-    line, _, fault = said.partition(":")
-    if not line.isdecimal():
-        line, fault = "0", said
-    return Fault(str(path), int(line), "", fault.strip(), mendable=False)
-
-
-@dataclass
-class RawTable:
-    """A Kaldi table as it stands: values and line numbers of the first line of each key."""
-
-    values: dict[str, str] = field(default_factory=dict)
-    lines: dict[str, int] = field(default_factory=dict)
-
-
-def read_raw_table(
-    path: Path, key_is_utterance: bool, faults: list[Fault], empty: bool = False
-) -> RawTable:
-    """Read a Kaldi table, adding to `faults` what is wrong with its lines.
-
-    `empty`: whether there may be nothing after a key.
-    """
-    table = RawTable()
-    last = ""
-    try:
-        for number, line in read_lines(path):
-            key, _, value = line.replace("\t", " ").partition(" ")
-            owner = key if key_is_utterance else ""
-            if not key:
-                faults.append(Fault(str(path), number, "", "empty line, or a leading space"))
-                continue
-            if fault := _id_fault(key):
-                faults.append(Fault(str(path), number, owner, fault))
-            if key in table.values:
-                fault = f"duplicate id {shown(key)}, first on line {table.lines[key]}"
-                faults.append(Fault(str(path), number, owner, fault))
-                continue
-            if key < last:
-                fault = (
-                    f"unsorted: {shown(key)} stands after {shown(last)} (C order: sort with "
-                    "LC_ALL=C)"
-                )
-                faults.append(Fault(str(path), number, "", fault))
-            last = max(last, key)
-            if not (value.strip() or empty):
-                faults.append(Fault(str(path), number, owner, f"nothing after {shown(key)}"))
-            table.values[key] = value.strip()
-            table.lines[key] = number
-    except InputError as error:
-        faults.append(unreadable(path, error))
-    return table
-
-
-def _id_fault(key: str) -> str:
-    """What makes an id unfit: no one sees the difference to another, or no file takes its name."""
-    odd = [c for c in key if not c.isprintable()]
-    if odd:
-        return f"id {shown(key)} holds the invisible character U+{ord(odd[0]):04X}"
-    if len(key.encode()) > _LONGEST_ID:
-        return f"id {shown(key, 40)} of {len(key.encode())} bytes: at most {_LONGEST_ID}"
-    return ""
+_LONGEST_LIFE = 120
+"""Years."""
 
 
 def check_tables(data: Path, faults: list[Fault]) -> dict[str, RawTable]:
@@ -124,13 +44,10 @@ def check_tables(data: Path, faults: list[Fault]) -> dict[str, RawTable]:
         name: read_raw_table(data / name, True, faults, empty=prompts and name == "text")
         for name in names
     }
-    everything = sorted({key for table in tables.values() for key in table.values})
-    for name, table in tables.items():
-        for key in everything:
-            if key not in table.values:
-                others = " and ".join(n for n in names if key in tables[n].values)
-                missing = _MISSING[name]
-                faults.append(Fault(str(data / name), 0, key, f"{missing}, though in {others}"))
+    for name, key in _lacking(tables):
+        others = " and ".join(n for n in names if key in tables[n].values)
+        fault = f"{_MISSING[name]}, though in {others}"
+        faults.append(Fault(str(data / name), 0, key, fault))
     if segments:
         tables["wav.scp"] = read_raw_table(data / "wav.scp", False, faults)
     _check_spk2utt(data / "spk2utt", tables["utt2spk"], faults)
@@ -147,16 +64,27 @@ def check_tables(data: Path, faults: list[Fault]) -> dict[str, RawTable]:
     return tables
 
 
+def _lacking(tables: Mapping[str, RawTable]) -> list[tuple[str, str]]:
+    """Table and key of all that one has, and another lacks."""
+    first, *others = (table.values for table in tables.values())
+    if isinstance(first, SortedTable) and all(
+        isinstance(other, SortedTable) and other.share(first) for other in others
+    ):
+        return []
+    everything = sorted({key for table in tables.values() for key in table.values})
+    return [(name, key) for name in tables for key in everything if key not in tables[name].values]
+
+
 def utterance_tables(tables: dict[str, RawTable]) -> list[str]:
     """Those of `check_tables` that have a line for each utterance."""
     return [name for name in tables if name != "wav.scp" or "segments" not in tables]
 
 
-def recordings_of(tables: dict[str, RawTable], utterances: Iterable[str]) -> set[str]:
-    """Keys of wav.scp that utterances need."""
+def recordings_of(tables: dict[str, RawTable], utterances: Collection[str]) -> Collection[str]:
+    """Keys of wav.scp that utterances, which are sorted, need: sorted."""
     if "segments" not in tables:
-        return set(utterances)
-    return {tables["segments"].values[key].split()[0] for key in utterances}
+        return utterances
+    return sorted({tables["segments"].values[key].split()[0] for key in utterances})
 
 
 def attribute_fault(name: str, value: str) -> str:
@@ -172,6 +100,8 @@ def attribute_fault(name: str, value: str) -> str:
 
 def _check_spk2utt(path: Path, utt2spk: RawTable, faults: list[Fault]) -> None:
     table = read_raw_table(path, False, faults)
+    if _same_owners(table, utt2spk):
+        return
     listed: dict[str, str] = {}
     for speaker, keys in table.values.items():
         for key in keys.split():
@@ -186,6 +116,19 @@ def _check_spk2utt(path: Path, utt2spk: RawTable, faults: list[Fault]) -> None:
     for key, speaker in utt2spk.values.items():
         if key not in listed:
             faults.append(Fault(str(path), 0, key, f"not listed; utt2spk gives it to {speaker}"))
+
+
+def _same_owners(spk2utt: RawTable, utt2spk: RawTable) -> bool:
+    """Whether each utterance is listed once, by its speaker, in order."""
+    count = 0
+    for speaker, value in spk2utt.values.items():
+        keys = value.split()
+        count += len(keys)
+        if any(utt2spk.values.get(key) != speaker for key in keys):
+            return False
+        if any(key <= before for before, key in pairwise(keys)):
+            return False
+    return count == len(utt2spk.values)
 
 
 def check_lexicon(path: Path, faults: list[Fault], needed: bool = True) -> Lexicon:
@@ -207,29 +150,51 @@ def check_lexicon(path: Path, faults: list[Fault], needed: bool = True) -> Lexic
     return lexicon
 
 
+class _Canonical(Mapping[str, dict[int, tuple[str, ...]]]):
+    """Utterance -> word index -> phones, of lines of an index and its phones."""
+
+    def __init__(self, lines: Mapping[str, str]) -> None:
+        self._lines = lines
+
+    def __getitem__(self, key: str) -> dict[int, tuple[str, ...]]:
+        words = (line.split() for line in self._lines[key].split("\n"))
+        return {int(index): tuple(phones) for index, *phones in words}
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+
 def check_canonical(
     data: Path, text: RawTable, faults: list[Fault]
-) -> dict[str, dict[int, tuple[str, ...]]]:
+) -> Mapping[str, dict[int, tuple[str, ...]]]:
     """Check `canonical`, where there is one; returns utterance -> word index -> phones."""
     path = data / "canonical"
-    words: dict[str, dict[int, tuple[str, ...]]] = defaultdict(dict)
     if not path.exists():
-        return words
-    table = read_raw_table(path, False, faults)
-    for key, value in table.values.items():
-        utterance, _, index = key.rpartition(".")
-        line = table.lines[key]
-        if not (index.isascii() and index.isdecimal() and len(index) < 9):
-            fault = f"{shown(key)} is not `utterance.wordindex`"
-            faults.append(Fault(str(path), line, "", fault))
-            continue
-        unknown = [p for p in value.split() if p not in SPOKEN_PHONES]
-        if unknown:
-            faults.append(Fault(str(path), line, utterance, f"unknown phone {shown(unknown[0])}"))
-        if utterance not in text.values:
-            faults.append(Fault(str(path), line, utterance, "phones, but no text"))
-            continue
-        words[utterance][int(index)] = tuple(value.split())
+        return {}
+    own: list[Fault] = []
+
+    def lines() -> Iterator[tuple[str, str]]:
+        for line, key, value in raw_rows(path, False, faults):
+            utterance, _, index = key.rpartition(".")
+            if not (index.isascii() and index.isdecimal() and len(index) < 9):
+                fault = f"{shown(key)} is not `utterance.wordindex`"
+                own.append(Fault(str(path), line, "", fault))
+                continue
+            unknown = [p for p in value.split() if p not in SPOKEN_PHONES]
+            if unknown:
+                fault = f"unknown phone {shown(unknown[0])}"
+                own.append(Fault(str(path), line, utterance, fault))
+            if utterance not in text.values:
+                own.append(Fault(str(path), line, utterance, "phones, but no text"))
+                continue
+            yield utterance, f"{index} {value}"
+
+    by_utterance = groupby(lines(), itemgetter(0))
+    words = _Canonical(compact_table((k, "\n".join(w for _, w in ws)) for k, ws in by_utterance))
+    faults += own
     for key, value in text.values.items():
         wanted, found = len(value.split()), words.get(key, {})
         if found and sorted(found) != list(range(wanted)):
@@ -241,7 +206,7 @@ def check_canonical(
 def check_labels(
     data: Path,
     text: RawTable,
-    canonical: dict[str, dict[int, tuple[str, ...]]],
+    canonical: Mapping[str, dict[int, tuple[str, ...]]],
     faults: list[Fault],
 ) -> None:
     """Check every label table: columns, range, duplicates, and that utterances agree with text.
@@ -270,19 +235,40 @@ def _check_label_table(
     level: str,
     aspects: dict[str, Range],
     text: RawTable,
-    canonical: dict[str, dict[int, tuple[str, ...]]],
+    canonical: Mapping[str, dict[int, tuple[str, ...]]],
     faults: list[Fault],
 ) -> None:
-    labelled: set[str] = set()
+    rows = _labelled(path, level, aspects, text, canonical, faults)
+    labelled = compact_table((key, "") for key, _ in groupby(rows))
+    for key in text.values:
+        if key not in labelled and level in ("utterance", "word"):  # others may be of a part
+            faults.append(Fault(str(path), 0, key, "utterance without label"))
+
+
+def _labelled(
+    path: Path,
+    level: str,
+    aspects: dict[str, Range],
+    text: RawTable,
+    canonical: Mapping[str, dict[int, tuple[str, ...]]],
+    faults: list[Fault],
+) -> Iterator[str]:
+    """The utterances of a table's rows that there are, once a row."""
     seen: dict[tuple[str, ...], int] = {}
+    ascending, last = True, ""  # while the rows are sorted, no utterance stands in two places
     keys = [c for c in LABEL_KEYS[level] if c != "word"]
+    told = [c for c in keys if c != "phone"]
 
     def wrong(line: int, fault: str) -> None:
         faults.append(Fault(str(path), line, "", fault))
 
     for line, row in read_rows(path, [*keys, *aspects], wrong=wrong):
         key = row["utterance"]
-        identity = tuple(row[c] for c in keys if c != "phone")
+        if ascending and key != last:
+            ascending = key > last
+            seen = {} if ascending else _rows_before(path, told, line)
+        last = key
+        identity = tuple(row[c] for c in told)
         if identity in seen:
             fault = f"duplicate row, first on line {seen[identity]}"
             faults.append(Fault(str(path), line, key, fault))
@@ -290,14 +276,21 @@ def _check_label_table(
         if key not in text.values:
             faults.append(Fault(str(path), line, key, "label without utterance"))
             continue
-        labelled.add(key)
+        yield key
         words = text.values[key].split()
         found = [_score_fault(row[aspect], aspect, own) for aspect, own in aspects.items()]
         found.append(_index_fault(row, level, words, canonical.get(key)))
         faults += [Fault(str(path), line, key, fault) for fault in found if fault]
-    for key in text.values:
-        if key not in labelled and level in ("utterance", "word"):  # others may be of a part
-            faults.append(Fault(str(path), 0, key, "utterance without label"))
+
+
+def _rows_before(path: Path, told: Sequence[str], end: int) -> dict[tuple[str, ...], int]:
+    """First line of what rows above line `end` are of."""
+    seen: dict[tuple[str, ...], int] = {}
+    for line, row in read_rows(path, told, wrong=lambda *_: None):
+        if line >= end:
+            break
+        seen.setdefault(tuple(row[c] for c in told), line)
+    return seen
 
 
 def _score_fault(cell: str, aspect: str, own: Range) -> str | None:

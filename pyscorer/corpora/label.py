@@ -6,15 +6,10 @@ from pathlib import Path
 
 from pyscorer.contract.datadir import read_data_dir
 from pyscorer.contract.files import atomic_directory
-from pyscorer.corpora.faults import (
-    Fault,
-    RawTable,
-    check_canonical,
-    check_labels,
-    check_tables,
-)
+from pyscorer.corpora.faults import check_canonical, check_labels, check_tables
 from pyscorer.corpora.manifests import check_there, corpora_root, load_manifest
 from pyscorer.corpora.part import write_part
+from pyscorer.corpora.raw_tables import Fault, RawTable
 from pyscorer.corpora.response_faults import check_responses, with_rows
 from pyscorer.corpora.sources import LABEL_TABLES
 from pyscorer.corpora.take_split import take_split

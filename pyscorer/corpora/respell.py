@@ -3,8 +3,9 @@
 from contextlib import suppress
 from pathlib import Path
 
+from pyscorer.contract.compact import compact_table
 from pyscorer.contract.files import shown
-from pyscorer.corpora.faults import Fault, RawTable
+from pyscorer.corpora.raw_tables import Fault, RawTable
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, stands_for_silence
 from pyscorer.lexicon.normalise import english_words, lexicon_spelling
@@ -16,7 +17,7 @@ def respell(path: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault]) -
     Returns a line for each value that changed. What cannot be read in one way goes to `faults`.
     """
     spelling = lexicon_spelling(lexicon)
-    changed = []
+    changed, new = [], dict[str, str]()
     for key, value in text.values.items():
         if not value:
             continue  # said already: nothing after the key
@@ -29,12 +30,16 @@ def respell(path: Path, text: RawTable, lexicon: Lexicon, faults: list[Fault]) -
             faults.append(Fault(str(path), line, key, str(error)))
             with suppress(InputError):  # so that the words beside it are found in the lexicon
                 words = english_words(value, spelling, strict=False)
-                text.values[key] = " ".join(words) or value
+                new[key] = " ".join(words) or value
             continue
-        text.values[key] = " ".join(words)
+        said = " ".join(words)
+        if said != value:
+            new[key] = said
         if words != value.split():
-            fault = f'"{shown(value)}" is written "{shown(text.values[key])}"'
+            fault = f'"{shown(value)}" is written "{shown(said)}"'
             changed.append(Fault(str(path), line, key, fault))
+    if new:
+        text.values = compact_table((key, new.get(key, v)) for key, v in text.values.items())
     return changed
 
 

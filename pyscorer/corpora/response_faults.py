@@ -1,19 +1,20 @@
 """Checks of classes and judgements of a data directory, and of which rows it is."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from pyscorer.contract import classes
-from pyscorer.contract.files import atomic_open, read_table, shown
+from pyscorer.contract.compact import read_large_table
+from pyscorer.contract.files import atomic_open, shown
 from pyscorer.contract.tables import read_rows
-from pyscorer.corpora.faults import Fault, unreadable
 from pyscorer.corpora.part import ROWS
+from pyscorer.corpora.raw_tables import Fault, unreadable
 from pyscorer.errors import InputError
 
 
-def check_responses(data: Path, utterances: Iterable[str], faults: list[Fault]) -> None:
+def check_responses(data: Path, utterances: Container[str], faults: list[Fault]) -> None:
     """Check classes.json, and that every judgement is of an utterance, and a class.
 
     An utterance that nobody judged is no fault.
@@ -26,7 +27,7 @@ def check_responses(data: Path, utterances: Iterable[str], faults: list[Fault]) 
     except InputError as error:
         faults.append(unreadable(data / classes.FILE, error))
         return
-    there, seen = set(utterances), dict[str, int]()
+    seen: dict[str, int] = {}
     try:
         rows = read_rows(
             path,
@@ -38,7 +39,7 @@ def check_responses(data: Path, utterances: Iterable[str], faults: list[Fault]) 
             fault = ""
             if key in seen:
                 fault = f"judged already in line {seen[key]}"
-            elif key not in there:
+            elif key not in utterances:
                 fault = "judgement without utterance"
             elif name and name not in known:
                 fault = f"class {shown(name)} is not one of: {', '.join(known)}"
@@ -49,7 +50,7 @@ def check_responses(data: Path, utterances: Iterable[str], faults: list[Fault]) 
         faults.append(unreadable(path, error))
 
 
-def write_responses_of(data: Path, folder: Path, whole: set[str]) -> None:
+def write_responses_of(data: Path, folder: Path, whole: Container[str]) -> None:
     """Copy classes and the judgements of the utterances `whole`, where there are any."""
     if not (data / classes.LABELS).exists():
         return
@@ -66,7 +67,7 @@ def write_responses_of(data: Path, folder: Path, whole: set[str]) -> None:
 
 def with_rows(data: Path, faults: Iterable[Fault]) -> list[Fault]:
     """The faults, each with the row of the user's own table that its utterance is from."""
-    rows = read_table(data / ROWS) if (data / ROWS).exists() else {}
+    rows = read_large_table(data / ROWS) if (data / ROWS).exists() else {}
     return [
         replace(f, fault=f"{f.fault} ({rows[f.utterance]})") if f.utterance in rows else f
         for f in faults

@@ -6,29 +6,28 @@ the labels read as well.
 
 import csv
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyscorer.contract.compact import SortedTable
 from pyscorer.contract.datadir import LABEL_KEYS
 from pyscorer.contract.durable import part_of
-from pyscorer.contract.files import atomic_directory, atomic_open, write_table
+from pyscorer.contract.files import atomic_directory, atomic_open, write_entries, write_table
 from pyscorer.contract.scales import read_scales, write_scales
 from pyscorer.contract.tables import read_rows
-from pyscorer.corpora.audio_faults import AudioLimits, CheckedAudio, check_audio
+from pyscorer.corpora.audio_faults import AudioLimits, CheckedAudio, check_audio, placed
 from pyscorer.corpora.faults import (
-    Fault,
-    RawTable,
     attribute_fault,
     check_canonical,
     check_labels,
     check_lexicon,
     check_tables,
-    read_raw_table,
     recordings_of,
     utterance_tables,
 )
+from pyscorer.corpora.raw_tables import Fault, RawTable, entries_in_order
 from pyscorer.corpora.respell import check_words, respell
 from pyscorer.corpora.response_faults import check_responses, with_rows, write_responses_of
 from pyscorer.errors import InputError
@@ -121,10 +120,11 @@ def _validate(
     canonical = check_canonical(data, text, faults)
     check_labels(data, text, canonical, faults)
     check_responses(data, text.values, faults)
-    phones = {
-        key: _fewest_phones(value.split(), entries, canonical.get(key, {}))
-        for key, value in text.values.items()
-    }
+
+    def phones(key: str) -> int:
+        said = text.values.get(key, "").split()
+        return _fewest_phones(said, entries, canonical.get(key, {}))
+
     limits = AudioLimits(
         options.clipped_share,
         options.silent_peak,
@@ -139,7 +139,7 @@ def _validate(
     # Whatever is not an utterance's own is repaired by writing the files anew, but for the lexicon.
     fatal = [f for f in errors if f.file == str(lexicon) or not (f.utterance or f.mendable)]
     dropped = {f.utterance for f in errors if f.utterance} if options.drop_faulty else set()
-    whole = set.intersection(*(set(tables[n].values) for n in utterance_tables(tables))) - dropped
+    whole = _Kept([tables[name].values for name in utterance_tables(tables)], dropped)
     actions = [(f, _action(f, fatal, options.drop_faulty)) for f in errors]
     actions += [(f, "warning") for f in warned] + [(f, "repaired") for f in respelled]
     _write_report(report, actions)
@@ -155,6 +155,25 @@ def _validate(
     _print_summary(data, out, report, whole, dropped & text.values.keys(), errors, warned)
     if respelled:
         print(f"{len(respelled)} texts are written as they are read: {respelled[0]}", flush=True)
+
+
+class _Kept(Collection[str]):
+    """The utterances that all tables have, but for those that are dropped, in order."""
+
+    def __init__(self, tables: list[Mapping[str, str]], dropped: set[str]) -> None:
+        self._first, *others = tables
+        lacking = (k for k in self._first if k in dropped or any(k not in o for o in others))
+        self._left_out = set(lacking)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._first and key not in self._left_out
+
+    def __iter__(self) -> Iterator[str]:
+        keys = self._first if isinstance(self._first, SortedTable) else sorted(self._first)
+        return (key for key in keys if key not in self._left_out)
+
+    def __len__(self) -> int:
+        return len(self._first) - len(self._left_out)
 
 
 def _action(fault: Fault, fatal: list[Fault], drop: bool) -> str:
@@ -200,37 +219,34 @@ def _write_valid(
     lexicon: Lexicon,
     stresses: Stresses,
     audio: CheckedAudio,
-    whole: set[str],
+    whole: Collection[str],
 ) -> None:
     """Write the files anew: sorted, in UTF-8, with the utterances of `whole` alone."""
-    owners = {tables["utt2spk"].values[key] for key in whole}
     with atomic_directory(out) as folder:
         for name in utterance_tables(tables):
-            write_table(folder / name, {k: tables[name].values[k] for k in whole})
-        spk2utt = defaultdict(list)
-        for key in sorted(whole):
-            spk2utt[tables["utt2spk"].values[key]].append(key)
-        write_table(folder / "spk2utt", {s: " ".join(keys) for s, keys in spk2utt.items()})
+            write_entries(folder / name, ((k, tables[name].values[k]) for k in whole))
+        spk2utt: dict[str, bytearray] = defaultdict(bytearray)  # lists of strings take five times
+        for key in whole:
+            spk2utt[tables["utt2spk"].values[key]] += f" {key}".encode()
+        write_table(folder / "spk2utt", {s: keys.decode()[1:] for s, keys in spk2utt.items()})
         for name in ("spk2age", "spk2gender", "canonical"):
             if (data / name).exists():
-                rows = read_raw_table(data / name, False, []).values
+                rows = entries_in_order(data / name)
                 if name == "canonical":
-                    rows = {k: v for k, v in rows.items() if k.rpartition(".")[0] in whole}
+                    kept = ((k, v) for k, v in rows if k.rpartition(".")[0] in whole)
                 else:
-                    rows = {
-                        k: v
-                        for k, v in rows.items()
-                        if k in owners and not attribute_fault(name, v)
-                    }
-                write_table(folder / name, rows)
+                    kept = (
+                        (k, v) for k, v in rows if k in spk2utt and not attribute_fault(name, v)
+                    )
+                write_entries(folder / name, kept)
         copy_labels(data, folder, whole)
-        _write_audio(out, folder, tables, audio, whole)
-        write_table(folder / "utt2dur", {k: f"{audio.seconds[k]:.3f}" for k in whole})
+        _write_audio(data, out, folder, tables, audio, whole)
+        write_entries(folder / "utt2dur", ((k, f"{audio.seconds[k]:.3f}") for k in whole))
         write_lexicon(folder / "lexicon.txt", lexicon)
         write_stresses(folder, stresses)
 
 
-def copy_labels(data: Path, folder: Path, whole: set[str]) -> None:
+def copy_labels(data: Path, folder: Path, whole: Container[str]) -> None:
     """Copy the labels of the utterances `whole`: score tables, scales, classes, judgements."""
     scales = read_scales(data)
     write_scales(folder, scales)
@@ -242,20 +258,29 @@ def copy_labels(data: Path, folder: Path, whole: set[str]) -> None:
 
 
 def _write_audio(
-    out: Path, folder: Path, tables: dict[str, RawTable], audio: CheckedAudio, whole: set[str]
+    data: Path,
+    out: Path,
+    folder: Path,
+    tables: dict[str, RawTable],
+    audio: CheckedAudio,
+    whole: Collection[str],
 ) -> None:
     """wav.scp with absolute paths, and what commands wrote, in the folder that becomes `out`."""
-    used = {key: audio.files[key] for key in recordings_of(tables, whole)}
-    for key, file in used.items():
-        if tables["wav.scp"].values[key].endswith("|"):
-            target = folder / "audio" / Path(file).name
-            target.parent.mkdir(exist_ok=True)
-            Path(file).replace(target)
-            used[key] = str((out / "audio" / target.name).absolute())
-    write_table(folder / "wav.scp", used)
+
+    def entries() -> Iterator[tuple[str, str]]:
+        for key in recordings_of(tables, whole):
+            if key in audio.written:
+                target = folder / "audio" / audio.written[key].name
+                target.parent.mkdir(exist_ok=True)
+                audio.written[key].replace(target)
+                yield key, str((out / "audio" / target.name).absolute())
+            else:
+                yield key, placed(tables["wav.scp"].values[key], data)
+
+    write_entries(folder / "wav.scp", entries())
 
 
-def _write_labels(source: Path, target: Path, aspects: list[str], whole: set[str]) -> None:
+def _write_labels(source: Path, target: Path, aspects: list[str], whole: Container[str]) -> None:
     """Copy the rows of `whole`, with commas between cells and points in numbers."""
     with atomic_open(target) as stream:
         writer = None
@@ -272,8 +297,8 @@ def _print_summary(
     data: Path,
     out: Path,
     report: Path,
-    whole: set[str],
-    dropped: set[str],
+    whole: Collection[str],
+    dropped: Collection[str],
     errors: list[Fault],
     warned: list[Fault],
 ) -> None:

@@ -39,6 +39,7 @@ NEEDS = {
     "features": Need(150, 4, 0.006, 16, 120),
     "train_gmm": Need(300, 12, 0.065, 32, 300),
     "align": Need(320, 12, 0.005, 16, 320),
+    "chain_statistics": Need(300, 1, 0.001),
     "chain_graphs": Need(300, 8, 0.001),
     "egs": Need(300, 10, 0.002),
     "train_tdnnf": Need(900, 8, 0.02, 8, start=30),  # an epoch of a million parameters
@@ -96,9 +97,12 @@ NEEDS = {
 UNKNOWN = 5000
 """Utterances of a dataset that is not there yet."""
 _LISTS = ("utt2spk", "feats.scp")
-_BUSY = 20
-"""CPU seconds that a thread must have to do, or there is one less."""
+_BUSY = 60
+"""CPU seconds that a thread must have to do, or there is one less: half of that of a short job goes
+into its start, with one thread."""
 _MILLIONS = {"paper": 8.2, "medium": 2.4, "small": 0.72}
+_ONE_ON_GPU = {"export", "encode"}
+"""Stages that are one process on a GPU."""
 _SNAKEMAKE_MB = 300
 """Of Snakemake itself, in a job of a cluster."""
 
@@ -121,7 +125,8 @@ class Needs:
         def threads(wildcards: Any, input: Any) -> int:
             need = self._need(stage)
             busy = math.ceil(_cpu_seconds(need, input) / _BUSY)
-            return int(asked) if asked else max(self._processes(stage), min(need.threads, busy))
+            most = 1 if stage in _ONE_ON_GPU and self.gpus(stage) else need.threads
+            return int(asked) if asked else max(self._processes(stage), min(most, busy))
 
         return threads
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pyscorer.config import Run, flags
 from pyscorer.errors import InputError
-from pyscorer.planning.commands import Config
+from pyscorer.planning.commands import Config, stage_section
 from pyscorer.planning.hearing import DECODERS
 
 _POOLED = ("phones.scp", "segments.csv", "columns.txt")
@@ -70,6 +70,12 @@ class Parts:
             return []
         datasets = self.run.acoustic
         return [part for d in datasets for part in (self._parts(d) if d in self.numbers else [d])]
+
+    @property
+    def counted(self) -> dict[str, Any]:
+        """Options of chain_statistics: what chain_graphs is given of what is counted."""
+        given = stage_section(self.config, "chain_graphs")
+        return {name: given[name] for name in ("ngram_order",) if name in given}
 
     @property
     def pattern(self) -> str:

@@ -9,13 +9,14 @@ import numpy as np
 
 from pyscorer.contract.archives import archive_writer
 from pyscorer.contract.datadir import Utterance, read_wav
+from pyscorer.contract.devices import check_device
 from pyscorer.contract.segments import write_frame_shift
 from pyscorer.contract.utterances import read_utterances
 from pyscorer.errors import naming_utterances
 from pyscorer.options import option
 from pyscorer.parallel import chunks, one_thread, shared_map
 from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, with_ivectors
-from pyscorer.pretrained.registry import Encoder, load_encoders
+from pyscorer.pretrained.registry import Encoder, load_encoders, on_device
 from pyscorer.progress import log_speed, progress_bar
 
 log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ class EncodeOptions:
         "utterance", "of a Kaldi model: one from the whole recording, or online, as a stream has"
     )
     jobs: int = option(0, "processes; 0: as many as there are cores", ge=0)
+    device: str = option("cpu", "torch device; a GPU runs in one process")
 
 
 def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> None:
@@ -50,11 +52,16 @@ def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> 
     many rows as the recording lasts) and `out/frame_shift` (seconds; 0.02 for Whisper). Streams;
     one thread a process. The states of a recording do not depend on those that it is encoded with.
 
-    Raises InputError for a model that cannot be read, a layer that it does not have, and, naming
-    the utterance, for a recording that is empty or longer than the encoder takes (Whisper: 30 s).
+    Raises InputError for a model that cannot be read, a layer that it does not have, a device that
+    is not there or that torch is not asked for (of ONNX's and Kaldi's models all but cpu), and,
+    naming the utterance, for a recording that is empty or longer than the encoder takes (Whisper:
+    30 s).
     """
     utterances = read_utterances(data)
+    device = check_device(options.device)
     encoder = load_encoders(model, options.pad)
+    if device != "cpu":
+        encoder = on_device(encoder, device)
     encoder = with_ivectors(encoder, options.ivectors)
     layers = layer_numbers(encoder, options.layers, model[0])
     started, seconds = time.monotonic(), 0.0
@@ -64,7 +71,8 @@ def encode(data: Path, model: list[Path], out: Path, options: EncodeOptions) -> 
         archive_writer(out / "embed.scp") as write,
         progress_bar(desc="encode", total=len(utterances), unit="utt") as bar,
     ):
-        for encoded in shared_map(_encode, source, tasks, options.jobs):
+        jobs = options.jobs if device == "cpu" else 1
+        for encoded in shared_map(_encode, source, tasks, jobs):
             for key, states in encoded:
                 write(key, states)
                 seconds += len(states) * encoder.frame_shift

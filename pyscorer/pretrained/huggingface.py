@@ -5,7 +5,7 @@ SeamlessM4T and whatever else the installed version of transformers knows.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,10 @@ class HuggingFaceEncoder:
         """Columns of the states of these layers."""
         return int(self.model.config.hidden_size) * len(layers)
 
+    def to(self, device: str) -> "HuggingFaceEncoder":
+        """The encoder on a device."""
+        return replace(self, model=self.model.to(device))
+
     def states(self, recordings: Sequence[np.ndarray], layers: tuple[int, ...]) -> list[np.ndarray]:
         """States of recordings at 16 kHz: T x dimension of the layers together, for each.
 
@@ -43,7 +47,7 @@ class HuggingFaceEncoder:
     def _states(self, samples: np.ndarray, layers: tuple[int, ...]) -> np.ndarray:
         found = self.inputs.run(self.model, samples, output_hidden_states=True).hidden_states
         chosen = [found[i if i > 0 else self.layers + 1 + i][0] for i in layers]
-        return np.asarray(torch.cat(chosen, dim=1).numpy(), np.float32)
+        return np.asarray(torch.cat(chosen, dim=1).cpu().numpy(), np.float32)
 
 
 def load_huggingface(directory: Path, pad: float = 0.0) -> HuggingFaceEncoder:

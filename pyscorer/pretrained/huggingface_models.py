@@ -74,7 +74,8 @@ class ModelInput:
         """What `model` says of a recording. Raises InputError for one that is too short for it."""
         try:
             with torch.inference_mode():
-                return model(**self(samples), **options)
+                inputs = {name: value.to(model.device) for name, value in self(samples).items()}
+                return model(**inputs, **options)
         except (RuntimeError, ValueError, IndexError):
             if len(samples) >= SAMPLE_RATE:  # long enough for any
                 raise

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -33,6 +33,14 @@ class Encoder(Protocol):
         What is said of a recording does not depend on the others. Raises InputError for one that
         the encoder cannot take.
         """
+
+
+@runtime_checkable
+class Movable(Protocol):
+    """An encoder that torch computes, on whatever device."""
+
+    def to(self, device: str) -> Encoder:
+        """The encoder, which computes there from now on."""
 
 
 class CtcModel(Protocol):
@@ -200,6 +208,10 @@ class JoinedEncoders:
         """Columns of the states of these layers, of all encoders together."""
         return sum(encoder.dimension(layers) for encoder in self.encoders)
 
+    def to(self, device: str) -> "JoinedEncoders":
+        """All of them on a device."""
+        return JoinedEncoders(tuple(on_device(encoder, device) for encoder in self.encoders))
+
     def states(self, recordings: Sequence[np.ndarray], layers: tuple[int, ...]) -> list[np.ndarray]:
         """The `layers` of each encoder, one encoder after the other; errors as theirs."""
         each = [self._states(encoder, recordings, layers) for encoder in self.encoders]
@@ -219,6 +231,15 @@ class JoinedEncoders:
         counts = (int(np.ceil(len(part) / ratio)) for part in states)
         nearest = (np.floor(np.arange(count) * ratio + 0.5).astype(np.int64) for count in counts)
         return [p[rows.clip(max=len(p) - 1)] for p, rows in zip(states, nearest, strict=True)]
+
+
+def on_device(encoder: Encoder, device: str) -> Encoder:
+    """The encoder on a device. Raises InputError for one that torch does not compute."""
+    if not isinstance(encoder, Movable):
+        raise InputError(
+            f"device {device}: {type(encoder).__name__} computes on the CPU alone: set device: cpu"
+        )
+    return encoder.to(device)
 
 
 def load_encoders(models: Sequence[Path], pad: float = 0.5) -> Encoder:

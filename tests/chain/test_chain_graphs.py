@@ -141,7 +141,7 @@ OPTIONS = GraphOptions(num_leaves=60, min_leaf_count=10.0, extra_lm_states=50)
 
 def test_the_stage_makes_graphs_that_fit_together(tmp_path: Path) -> None:
     ali, feats = write_corpus(tmp_path)
-    chain_graphs([ali], [feats], tmp_path / "graphs", OPTIONS)
+    chain_graphs(tmp_path / "graphs", OPTIONS, [ali], [feats])
     tree = read_tree(tmp_path / "graphs" / "tree.json")
     assert tree.phones == PHONES and 42 < tree.num_pdfs <= 60
     den = DenominatorGraph.from_fst(tmp_path / "graphs" / "den.fst", tree.num_pdfs)
@@ -154,14 +154,14 @@ def test_the_stage_makes_graphs_that_fit_together(tmp_path: Path) -> None:
 def test_the_same_data_give_the_same_files(tmp_path: Path) -> None:
     ali, feats = write_corpus(tmp_path)
     for name in ("one", "two"):
-        chain_graphs([ali], [feats], tmp_path / name, OPTIONS)
+        chain_graphs(tmp_path / name, OPTIONS, [ali], [feats])
     for file in ("tree.json", "phone_lm.fst", "den.fst", "normalization.fst"):
         assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 def test_no_leaves_means_monophones(tmp_path: Path) -> None:
     ali, feats = write_corpus(tmp_path)
-    chain_graphs([ali], [feats], tmp_path / "graphs", GraphOptions(num_leaves=0))
+    chain_graphs(tmp_path / "graphs", GraphOptions(num_leaves=0), [ali], [feats])
     assert read_tree(tmp_path / "graphs" / "tree.json").num_pdfs == 2 * (len(PHONES) - 1)
 
 
@@ -172,7 +172,7 @@ def test_faulty_input_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     def refused(content: str, fault: str) -> None:
         (ali / "phones.ctm").write_text(content)
         with pytest.raises(InputError, match=fault):
-            chain_graphs([ali], [feats], tmp_path / "graphs", OPTIONS)
+            chain_graphs(tmp_path / "graphs", OPTIONS, [ali], [feats])
 
     first, *rest = good.splitlines(keepends=True)
     refused("", "no alignments")
@@ -181,7 +181,7 @@ def test_faulty_input_is_named_and_nothing_is_written(tmp_path: Path) -> None:
     refused(good + "new 1 0.00 0.10 SIL\n", "feats.scp: no utterance new")
     refused("utt000 1 0.00 9.00 SIL\n", r"feats.scp: utt000: \d+ frames of features, 900 of")
     with pytest.raises(InputError, match="1 alignment, but 2 feature directories"):
-        chain_graphs([ali], [feats, feats], tmp_path / "graphs", OPTIONS)
+        chain_graphs(tmp_path / "graphs", OPTIONS, [ali], [feats, feats])
     assert not (tmp_path / "graphs").exists()
 
 

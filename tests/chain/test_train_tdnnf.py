@@ -58,7 +58,7 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_data_dir(root / "data", data)
     write_ctm(root / "ali" / "phones.ctm", alignments)
     write_archive(root / "feats" / "feats.scp", feats)
-    chain_graphs([root / "ali"], [root / "feats"], root / "graphs", GraphOptions(num_leaves=0))
+    chain_graphs(root / "graphs", GraphOptions(num_leaves=0), [root / "ali"], [root / "feats"])
     return root
 
 

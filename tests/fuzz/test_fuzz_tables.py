@@ -17,9 +17,10 @@ from pyscorer.contract.scales import SPEECHOCEAN
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.contract.tables import read_frame, read_rows
 from pyscorer.corpora import speechocean762
-from pyscorer.corpora.faults import RawTable, check_canonical, check_labels, check_tables
+from pyscorer.corpora.faults import check_canonical, check_labels, check_tables
 from pyscorer.corpora.librispeech import read as read_librispeech
 from pyscorer.corpora.manifests import load_manifest
+from pyscorer.corpora.raw_tables import RawTable
 from pyscorer.corpora.spoken_call import read_grammar, read_responses
 from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import read_lexicon

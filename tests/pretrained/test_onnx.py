@@ -15,7 +15,7 @@ from pyscorer.pretrained.ctc_posteriors import ctc_posteriors
 from pyscorer.pretrained.frontends import Frontend
 from pyscorer.pretrained.onnx_graph import OnnxEncoder
 from pyscorer.pretrained.packaged import copy_model
-from pyscorer.pretrained.registry import load_ctc, load_encoder
+from pyscorer.pretrained.registry import load_ctc, load_encoder, on_device
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, 16000).astype(np.float32)
 WAVEFORM = {"features": "waveform", "normalise": False}
@@ -42,6 +42,8 @@ def test_a_graph_of_waveforms_is_an_encoder_with_a_measured_frame_shift(tmp_path
     np.testing.assert_allclose(states[:24], shorter, atol=1e-5)
     with pytest.raises(InputError, match=r"0\.01 s of speech are too short"):
         found.states([NOISE[:100]], (1,))
+    with pytest.raises(InputError, match="device cuda: OnnxEncoder computes on the CPU alone"):
+        on_device(found, "cuda")
 
 
 @pytest.mark.parametrize("normalise", [True, False])

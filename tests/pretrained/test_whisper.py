@@ -102,6 +102,11 @@ def test_the_stage_writes_a_row_every_20_ms(directory: Path, tmp_path: Path):
     samples = soundfile.read(tmp_path / "a.wav", dtype="float32")[0]
     (last,) = WhisperEncoder(model).states([samples], (3,))
     np.testing.assert_allclose(last, states["a"][:, DIM:], atol=1e-5)
+    # A device by another name: what is moved there and back is the same.
+    moved = EncodeOptions(layers=(1, 3), device="cpu:0")
+    encode(tmp_path / "data", [directory, directory], tmp_path / "moved", moved)
+    for key, twice in read_matrices(tmp_path / "moved" / "embed.scp"):
+        np.testing.assert_array_equal(twice, np.hstack([states[key]] * 2))
     with pytest.raises(InputError, match="no encoder layer 4; it has 1 to 3"):
         encode(tmp_path / "data", [directory], tmp_path / "out", EncodeOptions(layers=(4,)))
 

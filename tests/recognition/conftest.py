@@ -36,7 +36,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         options=AlignOptions(jobs=1),
     )
     graphs = folder / "graphs"
-    chain_graphs([folder / "ali"], [folder / "mfcc13"], graphs, GraphOptions(num_leaves=100))
+    chain_graphs(graphs, GraphOptions(num_leaves=100), [folder / "ali"], [folder / "mfcc13"])
     train_tdnnf(
         graphs,
         folder / "tdnnf",
