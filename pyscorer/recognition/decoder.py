@@ -21,7 +21,6 @@ from pyscorer.errors import InputError
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.options import option
 from pyscorer.recognition.lattice import (
-    Lattice,
     LatticePath,
     Transcript,
     best_transcripts,
@@ -121,9 +120,12 @@ class Recogniser:
         if lattice is None:
             return []
         (best,) = kaldifst.lattice_to_nbest(lattice, 1.0, 1.0, 1)
-        return self._symbols.hypotheses(
-            read_lattice(lattice), path_of(best), self._options.nbest, self._options.acoustic_scale
+        path, whole, nbest = path_of(best), read_lattice(lattice), self._options.nbest
+        sure = confidences(path.words, self._symbols.spans(path), emissions(whole))
+        found = self._symbols.hypotheses(
+            path, sure, best_transcripts(whole, nbest), self._options.acoustic_scale
         )
+        return found[:nbest]
 
     def _lattice(
         self, decodable: kaldi_decoder.DecodableCtc, beam: float
@@ -148,26 +150,15 @@ class GraphSymbols:
         self.pdf = _pdfs(graph / "pdfs.int")
 
     def hypotheses(
-        self,
-        lattice: Lattice,
-        path: LatticePath,
-        nbest: int,
-        scale: float,
-        written: Sequence[Segment] = (),
+        self, path: LatticePath, sure: Sequence[float], others: Sequence[Transcript], scale: float
     ) -> list[Hypothesis]:
-        """The `nbest` best transcripts of a lattice whose best path is `path`.
+        """The best transcript, its words with times and confidences, before the others.
 
-        Words of the best have times and confidences. `scale` is the factor on acoustic scores,
-        `written` where the lattice has the words, unless it has them when they are said.
+        `scale` is the factor on acoustic scores.
         """
-        spans = self.spans(path)
-        sure = confidences(path.words, written or spans, emissions(lattice))
-        spans = [replace(span, confidence=c) for span, c in zip(spans, sure, strict=True)]
-        others = [t for t in best_transcripts(lattice, nbest) if t.words != path.words]
-        return [
-            self.hypothesis(path, scale, spans),
-            *(self.hypothesis(other, scale) for other in others[: nbest - 1]),
-        ]
+        spans = zip(self.spans(path), sure, strict=True)
+        best = self.hypothesis(path, scale, [replace(s, confidence=c) for s, c in spans])
+        return [best, *(self.hypothesis(t, scale) for t in others if t.words != path.words)]
 
     def hypothesis(
         self, found: Transcript, scale: float, spans: Sequence[Segment] = ()

@@ -6,10 +6,13 @@ As steps/nnet3/decode.sh and steps/lmrescore_const_arpa.sh.
 import gzip
 import heapq
 import itertools
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from pathlib import Path
+
+import kaldialign
 
 from pyscorer.chain.acoustic_model import SUBSAMPLING
 from pyscorer.contract.ctm import FRAME_SHIFT
@@ -25,7 +28,12 @@ from pyscorer.parallel import cores, shared_map
 from pyscorer.recognition.const_arpa import number_arpa
 from pyscorer.recognition.decode import as_decoded
 from pyscorer.recognition.decoder import GraphSymbols
-from pyscorer.recognition.lattice import best_path, read_compact_lattice
+from pyscorer.recognition.lattice import (
+    Transcript,
+    best_path,
+    best_transcripts,
+    read_compact_lattice,
+)
 
 
 @dataclass(frozen=True)
@@ -126,14 +134,36 @@ def _decoded(source: _Source, task: tuple[str, list[str]]) -> tuple[Decoded, flo
         lattice = read_compact_lattice(lines)
     except (ValueError, IndexError) as error:
         raise InputError(f"{key}: no lattice of nnet3-latgen-faster ({error})") from None
-    if (best := best_path(lattice)) is None:
+    if (path := best_path(lattice)) is None:
         return Decoded(key, ()), 0.0
-    path, written = best
     nbest, scale = source.options.nbest, source.options.acoustic_scale
+    transcripts = best_transcripts(lattice, max(nbest, _WEIGHED))
+    sure = shares(path.words, transcripts)
     with naming(key):
-        found = source.symbols.hypotheses(lattice, path, nbest, scale, written)
+        found = source.symbols.hypotheses(path, sure, transcripts, scale)[:nbest]
     frames = SUBSAMPLING * len(path.labels)
     return as_decoded(key, found, frames), frames * FRAME_SHIFT
+
+
+_WEIGHED = 100
+"""Transcripts that confidences are estimated from."""
+
+
+def shares(words: Sequence[int], transcripts: Sequence[Transcript]) -> list[float]:
+    """For each word, the share of the transcripts' mass in which it stands at its place.
+
+    Places by alignment with the fewest errors, as lattice-mbr-decode goes by (Xu et al. 2011): a
+    lattice of Kaldi's decoder has each transcript once, and its words not always when they are
+    said. The mass of a transcript is exp of minus its cost.
+    """
+    costs = [one.graph + one.acoustic for one in transcripts]
+    masses = [math.exp(min(costs) - cost) for cost in costs]
+    found = [0.0] * len(words)
+    for one, mass in zip(transcripts, masses, strict=True):
+        aligned = kaldialign.align(list(words), list(one.words), 0)
+        for place, (own, other) in enumerate(pair for pair in aligned if pair[0]):
+            found[place] += mass * (own == other)
+    return [min(1.0, share / sum(masses)) for share in found]
 
 
 Task = tuple[str, list[str]]

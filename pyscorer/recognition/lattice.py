@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, count, islice, pairwise
+from itertools import count, islice
 from typing import NamedTuple
 
 import kaldifst
@@ -266,7 +266,8 @@ def read_lattice(lattice: kaldifst.Lattice) -> Lattice:
 def read_compact_lattice(lines: Iterable[str]) -> Lattice:
     """Read a compact lattice of Kaldi's, as text: on its arcs words with their transition-ids.
 
-    Acoustic costs are taken as they stand. Raises ValueError for what is no such lattice.
+    A word may stand before the rows in which it is said, and a transcript has one path. Acoustic
+    costs are taken as they stand. Raises ValueError for what is no such lattice.
     """
     arcs: dict[int, list[Arc]] = {}
     final: dict[int, float] = {}
@@ -290,12 +291,8 @@ def read_compact_lattice(lines: Iterable[str]) -> Lattice:
     return Lattice(_in_order(arcs), final)
 
 
-def best_path(lattice: Lattice) -> tuple[LatticePath, list[Segment]] | None:
-    """The path of a lattice that costs least, and the rows from a word of it to the next.
-
-    These rows are where a compact lattice writes the words, which is not quite when they were said.
-    None: no path reaches an end.
-    """
+def best_path(lattice: Lattice) -> LatticePath | None:
+    """The path of a lattice that costs least; None: no path reaches an end."""
     reached: dict[int, tuple[float, Arc | None]] = {}
     for arc in lattice.arcs:
         before = reached.setdefault(arc.source, (0.0, None))[0]
@@ -313,13 +310,7 @@ def best_path(lattice: Lattice) -> tuple[LatticePath, list[Segment]] | None:
     graph = sum((arc.graph for arc in path), lattice.final[end])
     words = tuple(arc.word for arc in path if arc.word)
     labels = tuple(arc.label for arc in path if arc.label)
-    rows = accumulate((bool(arc.label) for arc in path), initial=0)
-    places = [row - (not arc.label) for arc, row in zip(path, rows, strict=False) if arc.word]
-    bounds = pairwise([*(max(place, 0) for place in places), len(labels)])
-    written = [
-        Segment(str(word), at, to - at) for word, (at, to) in zip(words, bounds, strict=True)
-    ]
-    return LatticePath(words, graph, ends[end] - graph, labels), written
+    return LatticePath(words, graph, ends[end] - graph, labels)
 
 
 def _in_order(arcs: dict[int, list[Arc]]) -> list[Arc]:

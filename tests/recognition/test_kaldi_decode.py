@@ -9,7 +9,6 @@ import pytest
 
 from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
 from pyscorer.chain.tree import monophone_tree, write_tree
-from pyscorer.contract.ctm import Segment
 from pyscorer.contract.decoded import Decoded, read_decoded, read_decoder
 from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
@@ -18,13 +17,12 @@ from pyscorer.kaldi.nnet3_tdnnf import nnet3_from_tdnnf
 from pyscorer.kaldi.transition_model import chain_transition_model
 from pyscorer.recognition.const_arpa import number_arpa
 from pyscorer.recognition.decoding_graph import GraphOptions, decoding_graph
-from pyscorer.recognition.kaldi_decode import KaldiDecodeOptions, kaldi_decode
+from pyscorer.recognition.kaldi_decode import KaldiDecodeOptions, kaldi_decode, shares
 from pyscorer.recognition.lattice import (
     LatticePath,
     Transcript,
     best_path,
     best_transcripts,
-    emissions,
     read_compact_lattice,
 )
 
@@ -39,24 +37,25 @@ LATTICE = """0 1 7 1,2,4_4_5
 
 def test_a_compact_lattice_is_one_of_single_rows():
     lattice = read_compact_lattice(LATTICE)
-    written = [Segment("8", 0, 1), Segment("9", 1, 3)]
-    assert best_path(lattice) == (LatticePath((8, 9), 2.0, 3.0, (4, 6, 6, 7)), written)
+    assert best_path(lattice) == LatticePath((8, 9), 2.0, 3.0, (4, 6, 6, 7))
     assert best_transcripts(lattice, 3) == [
         Transcript((8, 9), 2.0, 3.0), Transcript((7, 9), 1.75, 3.5),
     ]  # fmt: skip
-    shares = {one.word: one.posterior for one in emissions(lattice) if one.word != 9}
-    assert shares[8] / shares[7] == pytest.approx(2.718281828**0.25)
-    assert shares[7] + shares[8] == pytest.approx(1)
 
 
 def test_weights_of_nothing_are_left_out_as_kaldi_prints_them():
     lattice = read_compact_lattice(["0 1 3 0.5,0.5,2_1", "1 2 4", "2"])
-    path, written = best_path(lattice)
-    assert path == LatticePath((3, 4), 0.5, 0.5, (2, 1))
-    assert [(one.start, one.length) for one in written] == [(0, 1), (1, 1)]
+    assert best_path(lattice) == LatticePath((3, 4), 0.5, 0.5, (2, 1))
     assert best_path(read_compact_lattice([])) is None
     with pytest.raises(ValueError):
         read_compact_lattice(["0 1 3 0.5,2_1", "1"])
+
+
+def test_a_confidence_is_the_mass_of_the_transcripts_that_have_the_word_there():
+    found = [Transcript((5, 6), 1.0, 1.0), Transcript((5, 7, 6), 1.5, 1.5), Transcript((6,), 2, 2)]
+    masses = [1, math.exp(-1), math.exp(-2)]
+    assert shares((5, 6), found) == pytest.approx([sum(masses[:2]) / sum(masses), 1])
+    assert shares((), found) == []
 
 
 TREE = monophone_tree(PHONES)
