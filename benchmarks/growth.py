@@ -3,15 +3,20 @@
 The peak of what Python and NumPy allocate, at several sizes of one dataset: some of its utterances,
 copied under new names, so that nothing but their number differs; and CPU time, which must not grow.
 Archives and audio are those of the finished run that is named; stages run in one process, each in
-one of its own.
+one of its own. The last column is what the system has counted for that process, and what the slope
+makes of it at 80,000 utterances. `--resident` takes all from what the system counts: faster, for
+real copies of a whole dataset.
 
     python benchmarks/growth.py work/speechocean762 speechocean762/test --table growth.csv
+    python benchmarks/growth.py work/speechocean762 speechocean762/train --table resident.csv \\
+        --resident --take 2500 --copies 1 16 --stages split_data gather pool chain_graphs
 """
 
 import argparse
 import csv
 import gc
 import multiprocessing
+import resource
 import tempfile
 import time
 import tracemalloc
@@ -22,7 +27,9 @@ from pathlib import Path
 
 from pyscorer.alignment.align import AlignOptions, align
 from pyscorer.alignment.features import FeatureOptions, features
+from pyscorer.alignment.train_gmm import GmmOptions, train_gmm
 from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
+from pyscorer.chain.chain_statistics import chain_statistics
 from pyscorer.chain.export import ExportOptions, export
 from pyscorer.contract.datadir import LABEL_KEYS
 from pyscorer.contract.files import read_lines, read_table, write_table
@@ -43,9 +50,11 @@ KEYED = {
 }
 """Files whose lines begin with an utterance or a speaker."""
 STAGES = (
-    *("split_data", "validate", "features", "align", "chain_graphs", "export", "pool", "gop"),
-    *("transition_gop", "prosody", "gather"),
+    *("split_data", "validate", "features", "train_gmm", "align", "chain_statistics"),
+    *("chain_graphs", "export", "pool", "gop", "transition_gop", "prosody", "gather"),
 )
+MANY = 80_000
+"""Utterances: sixteen times speechocean762."""
 
 
 def write_copies(run: Path, dataset: str, take: int, copies: int, out: Path) -> None:
@@ -101,12 +110,14 @@ def calls(run: Path, made: Path) -> dict[str, Callable[[], None]]:
     mfcc13, mfcc40, model = made / "mfcc13", made / "mfcc40", run / "tdnnf" / "final.pt"
     lexicon, valid = data / "lexicon.txt", ValidateOptions(drop_faulty=True)
     graphs = GraphOptions(extra_lm_states=10)
-    one = AlignOptions(canonical=True, jobs=1)
+    one, gmm = AlignOptions(canonical=True, jobs=1), GmmOptions(iterations=1, jobs=1)
     return {
         "split_data": lambda: split_data(data, out, 1, 2),
         "validate": lambda: validate(data, lexicon, out, made / "faults.csv", valid),
         "features": lambda: features(data, out, FeatureOptions("mfcc13", jobs=1)),
+        "train_gmm": lambda: train_gmm(data, mfcc13, lexicon, out, gmm),
         "align": lambda: align(data, mfcc13, lexicon, run / "gmm", out, one),
+        "chain_statistics": lambda: chain_statistics(ali, mfcc13, out),
         "chain_graphs": lambda: chain_graphs(out, graphs, [ali], [mfcc13]),
         "export": lambda: export(model, mfcc40, out, ExportOptions(jobs=1)),
         "pool": lambda: pool(data, ali, deep, out),
@@ -124,25 +135,32 @@ class Used:
     """What a process took."""
 
     most: int
-    """Bytes allocated at a time."""
+    """Bytes allocated at a time, or resident."""
+    resident: int
+    """Bytes that the system counted at most."""
     seconds: float
     """Of CPU, which to count bytes makes slower; to be compared with each other."""
 
 
-def _measure(run: Path, made: Path, stage: str, told: "multiprocessing.SimpleQueue[Used]") -> None:
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50, 2, 2)  # else garbage in circles, up to some megabytes, would seem growth
-    tracemalloc.start()
+def _measure(
+    run: Path, made: Path, stage: str, traced: bool, told: "multiprocessing.SimpleQueue[Used]"
+) -> None:
+    if traced:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50, 2, 2)  # else garbage in circles, up to megabytes, would seem growth
+        tracemalloc.start()
     calls(run, made)[stage]()
-    told.put(Used(tracemalloc.get_traced_memory()[1], time.process_time()))
+    most = tracemalloc.get_traced_memory()[1]
+    resident = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    told.put(Used(most if traced else resident, resident, time.process_time()))
 
 
-def measure(run: Path, made: Path, stage: str) -> Used:
+def measure(run: Path, made: Path, stage: str, traced: bool) -> Used:
     """What a process of its own takes for a stage."""
     context = multiprocessing.get_context("fork")
     told = context.SimpleQueue()
-    process = context.Process(target=_measure, args=(run, made, stage, told))
+    process = context.Process(target=_measure, args=(run, made, stage, traced, told))
     process.start()
     process.join()
     if process.exitcode:
@@ -157,24 +175,29 @@ def main() -> None:
     parser.add_argument("dataset")
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--take", type=int, default=48)  # three chunks of 16
-    parser.add_argument("--copies", type=int, nargs="+", default=[1, 4, 16])
+    parser.add_argument("--copies", type=int, nargs="+", default=[4, 16])
+    parser.add_argument("--resident", action="store_true")
     parser.add_argument("--stages", nargs="+", default=STAGES)
     given = parser.parse_args()
     sizes = [given.take * copies for copies in given.copies]
     with tempfile.TemporaryDirectory() as folder, given.table.open("w") as stream:
         table = csv.writer(stream, lineterminator="\n")
         heads = [f"{name}_{size}" for name in ("kilobytes", "ms_an_utterance") for size in sizes]
-        table.writerow(["stage", *heads, "bytes_an_utterance"])
+        table.writerow(["stage", *heads, "bytes_an_utterance", f"megabytes_at_{MANY}"])
         for copies in given.copies:
             write_copies(given.run, given.dataset, given.take, copies, Path(folder) / str(copies))
         for stage in given.stages:
-            used = [measure(given.run, Path(folder) / str(c), stage) for c in given.copies]
+            used = [
+                measure(given.run, Path(folder) / str(c), stage, not given.resident)
+                for c in given.copies
+            ]
             slope = (used[-1].most - used[0].most) / (sizes[-1] - sizes[0])
             times = [1000 * one.seconds / size for one, size in zip(used, sizes, strict=True)]
             row = [stage, *(one.most // 1000 for one in used), *(f"{ms:.1f}" for ms in times)]
-            table.writerow([*row, round(slope)])
+            row += [round(slope), round((used[-1].resident + slope * (MANY - sizes[-1])) / 1e6)]
+            table.writerow(row)
             stream.flush()
-            print(*row, round(slope), flush=True)
+            print(*row, flush=True)
 
 
 if __name__ == "__main__":

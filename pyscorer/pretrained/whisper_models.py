@@ -134,7 +134,7 @@ def _from_ctranslate2(path: Path, decoder: bool) -> tuple[WhisperConfig, dict[st
         ), _state(arrays, count if decoder else {"encoder": count["encoder"]})
     except KeyError as error:
         raise InputError(f"{path}: not the Whisper that is known: no {error}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, IndexError) as error:
         raise InputError(f"{path}: not the Whisper that is known: {error}") from None
 
 

@@ -8,7 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyscorer.contract.archives import Matrices
-from pyscorer.contract.compact import read_large_table, sorted_table
+from pyscorer.contract.compact import (
+    Numbers,
+    SortedTable,
+    compact_table,
+    read_large_table,
+    sorted_table,
+)
 from pyscorer.contract.files import write_table
 from pyscorer.errors import InputError
 
@@ -28,6 +34,31 @@ def test_it_is_the_dict_of_its_entries(entries, others):
 @pytest.mark.parametrize("keys", ["ba", "aa", "abcb"])
 def test_keys_out_of_order_make_no_table(keys):
     assert sorted_table((key, "") for key in keys) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcd"), st.sampled_from(["", "1", "x/y", "a:2"]))))
+def test_a_table_takes_entries_in_any_order_and_joins_those_of_a_key(entries):
+    wanted: dict[str, str] = {}
+    for key, value in entries:
+        wanted[key] = f"{wanted[key]} {value}" if key in wanted else value
+    table = compact_table(entries, between=" ")
+    assert dict(table) == wanted
+    keys = [key for key, _ in entries]
+    assert isinstance(table, SortedTable) == (keys == sorted(set(keys)))
+
+
+def test_tables_of_the_same_keys_hold_them_once():
+    one, two, other = (sorted_table((key, "") for key in keys) for keys in ("ab", "ab", "ac"))
+    assert one.keys_in_order is two.keys_in_order
+    assert one.keys_in_order is not other.keys_in_order and list(other) == ["a", "c"]
+
+
+def test_numbers_are_found_and_changed_by_key():
+    numbers = Numbers(sorted_table([("a", ""), ("b", "")]), [1, 2])
+    numbers["b"] = 5
+    assert dict(numbers) == {"a": 1, "b": 5} and len(numbers) == 2
+    with pytest.raises(KeyError):
+        numbers["c"]
 
 
 def test_a_file_in_no_order_is_read_as_a_dict(tmp_path):

@@ -103,7 +103,7 @@ use rule gop as gop_fold with:
         ali=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         reference=WORK / "ali" / CORPUS / "train" / "phones.ctm",
         deep=WORK / "deep" / CORPUS / "train-fold{fold}" / "frame_shift",
-        post=WORK / "deep" / CORPUS / "train-fold{fold}" / "post.ark",
+        post=[WORK / "deep" / CORPUS / "train-fold{fold}" / f"post.{end}" for end in ("scp", "ark")],
         gmm=WORK / "cross_fit" / "gmm" / "{fold}" / "final.npz",
         feats=WORK / "mfcc13" / CORPUS / "train" / "feats.scp",
     output:
