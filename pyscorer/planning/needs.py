@@ -96,9 +96,9 @@ NEEDS = {
 UNKNOWN = 5000
 """Utterances of a dataset that is not there yet."""
 _LISTS = ("utt2spk", "feats.scp")
-_BUSY = 60
-"""CPU seconds that a thread must have to do, or there is one less: half of that of a short job goes
-into its start, with one thread."""
+_BUSY = 120
+"""CPU seconds that a thread must have to do, or there is one less: a short job has only one to do in
+its start, and much of a small network's training."""
 _MILLIONS = {"paper": 8.2, "medium": 2.4, "small": 0.72}
 _ONE_ON_GPU = {"export", "encode"}
 """Stages that are one process on a GPU."""
