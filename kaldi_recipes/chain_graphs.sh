@@ -6,6 +6,7 @@ shift 5
 context="--context-width=2 --central-position=1"
 sum-tree-stats "$out/treeacc" "$@"
 cluster-phones $context "$out/treeacc" "$lang/sets.int" "$out/questions.int"
+cat "$lang/extra_questions.int" >> "$out/questions.int"
 compile-questions $context "$lang/topo.chain" "$out/questions.int" "$out/questions.qst"
 build-tree $context --thresh=0 --max-leaves="$leaves" --cluster-thresh=-1 "$out/treeacc" \
   "$lang/roots.int" "$out/questions.qst" "$lang/topo.chain" "$out/tree"

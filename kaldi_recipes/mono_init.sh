@@ -3,5 +3,5 @@
 set -euo pipefail
 lang=$1 data=$2 shard=$3 out=$4
 source "$(dirname "$0")/lib.sh"
-gmm-init-mono --train-feats="$feats subset-feats --n=10 ark:- ark:- |" \
+gmm-init-mono --shared-phones="$lang/sets.int" --train-feats="$feats subset-feats --n=10 ark:- ark:- |" \
   "$lang/topo" 39 "$out/0.mdl" "$out/tree"

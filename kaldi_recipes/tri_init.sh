@@ -5,6 +5,7 @@ lang=$1 leaves=$2 out=$3
 shift 3
 sum-tree-stats "$out/treeacc" "$@"
 cluster-phones "$out/treeacc" "$lang/sets.int" "$out/questions.int"
+cat "$lang/extra_questions.int" >> "$out/questions.int"
 compile-questions "$lang/topo" "$out/questions.int" "$out/questions.qst"
 build-tree --max-leaves="$leaves" "$out/treeacc" "$lang/roots.int" "$out/questions.qst" \
   "$lang/topo" "$out/tree"

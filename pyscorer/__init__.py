@@ -22,6 +22,6 @@ def __getattr__(name: str) -> Any:
     # When it is asked for: torch and the rest take seconds, which `pyscorer --help` does without.
     if name not in _LAZY:
         raise AttributeError(f"module 'pyscorer' has no attribute {name!r}")
-    import importlib
+    from pyscorer.imports import imported
 
-    return getattr(importlib.import_module(_LAZY[name]), name)
+    return getattr(imported(_LAZY[name]), name)

@@ -5,7 +5,6 @@ parameter is an option, and so is every field of a dataclass parameter.
 """
 
 import dataclasses
-import importlib
 import inspect
 import types
 import typing
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
+
+from pyscorer.imports import imported
 
 STAGES = {
     "download": "corpora.download",
@@ -68,6 +69,7 @@ STAGES = {
     "decoding_graph": "recognition.decoding_graph",
     "decode": "recognition.decode",
     "decode_vosk": "recognition.decode_vosk",
+    "kaldi_decode": "recognition.kaldi_decode",
     "heard": "recognition.heard",
     "export_vosk": "recognition.export_vosk",
     "import_kaldi": "kaldi.import_kaldi",
@@ -106,7 +108,7 @@ PACKAGE = Path(__file__).parent
 
 def load_stage(name: str) -> Callable[..., Any]:
     """The public function of a stage."""
-    stage: Callable[..., Any] = getattr(importlib.import_module(f"pyscorer.{STAGES[name]}"), name)
+    stage: Callable[..., Any] = getattr(imported(f"pyscorer.{STAGES[name]}"), name)
     return stage
 
 

@@ -254,6 +254,16 @@ def test_what_a_published_model_cannot_give_is_refused_by_name(plan, tmp_path: P
         plan(spoken)
 
 
+def test_what_word_position_phones_cannot_give_is_refused_by_name(plan):
+    config = tables("paper1.yaml") | {"engine": "kaldi", "kaldi": {"word_positions": True}}
+    with pytest.raises(
+        InputError, match=r"rows transition-gop-ii, .*kaldi\.word_positions: .*paper1\.only"
+    ):
+        plan(config)
+    config["paper1"]["only"] = ["deep-ii", "deep-iiu", "deep-iiu-iii"]
+    assert not plan(config).acoustic.published
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

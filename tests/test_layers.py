@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parent.parent / "pyscorer"
 LAYERS = (
-    {"errors", "options", "parallel", "progress", "shipped"},
+    {"errors", "imports", "options", "parallel", "progress", "shipped"},
     {"contract"},
     {"lexicon"},
     {"evaluation", "alignment", "corpora"},

@@ -2,6 +2,7 @@
 
 import copy
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,7 @@ from pyscorer.planning.commands import (
     train_and_test,
 )
 from pyscorer.planning.ctc import baseline_pools, check_ctc
+from pyscorer.planning.folded import Folded
 from pyscorer.planning.graders import Graders, recogniser
 from pyscorer.planning.parts import Parts
 from pyscorer.planning.plan import Corpora, kaldi_training, make_plan, tree_files
@@ -184,6 +186,42 @@ def test_a_bundle_holds_the_encoders_as_they_were_given():
 def test_a_source_without_its_section_is_named(sources, sections, message):
     with pytest.raises(InputError, match=message):
         graders({"graders": {"g": {"sources": sources}}}, **sections).check()
+
+
+def test_cross_fitted_gop_is_of_folds_and_deep_features_of_folds_are_refused():
+    own = {"acoustic_data": ["sample/train"]}
+    made = graders({"cross_fit": 3, "graders": {"g": {"sources": ["gop"]}, "all": {}}}, **own)
+    made.cross_fit.check()
+    folds, work = made.cross_fit, made.run.work
+    assert made.sources("g") == {"gop": work / "cross_fit" / "gop" / "sample"}
+    assert "tdnnf" not in made.sources("all")
+    data, gop = work / "data" / "sample", work / "gop" / "sample"
+    assert folds.others(SimpleNamespace(fold="2of3")) == [
+        data / "train-fold1of3" / "utt2spk",
+        data / "train-fold3of3" / "utt2spk",
+    ]
+    assert folds.measured(SimpleNamespace(split="test")) == [gop / "test" / "phones.scp"]
+    assert len(folds.measured(SimpleNamespace(split="train"))) == 3
+    with pytest.raises(InputError, match=r"graders\.g\.sources: deep features \(tdnnf\) of the"):
+        graders({"cross_fit": 2, "graders": {"g": {"sources": ["tdnnf"]}}}, **own).check()
+    assert not graders({"graders": {"g": {}}}).cross_fit
+
+
+def test_a_fold_learns_from_all_other_speech():
+    acoustic = ["native/train", "sample/train"]
+    run = replace(resolve_run(configured()), acoustic=acoustic)
+    folds = Folded(configured(), run, 4)
+    folds.check()
+    assert folds.part(SimpleNamespace(fold="2of4")) == "--part 2 --parts 4"
+    assert folds.learnt("data", "utt2spk") == [
+        str(WORK / "data/native/train/utt2spk"),
+        str(WORK / "data/sample/train-but{fold}/utt2spk"),
+    ]
+    assert folds.learnt("ali", "phones.ctm")[1] == str(WORK / "ali/sample/train/phones.ctm")
+    with pytest.raises(InputError, match="no acoustic model learns from sample/train"):
+        replace(folds, run=replace(run, acoustic=["native/train"])).check()
+    with pytest.raises(InputError, match="engine torch, fold by fold"):
+        replace(folds, config=configured(acoustic_model="final.mdl")).check()
 
 
 def test_ctc_is_a_source_where_it_has_a_section():

@@ -56,7 +56,10 @@ def test_a_run_by_the_profile_comes_to_its_end(name: str, tmp_path: Path):
     own = yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
     command = [SCRIPTS / "snakemake", "--profile", f"profiles/{name}", target]
     command += ["--configfile", written, *([] if "cores" in own else ["--cores", "1"])]
-    command += [] if own.get("executor") is None else ["--latency-wait", "5"]
+    if "executor" in own:
+        command += ["--latency-wait", "5", "--seconds-between-status-checks", "1"]
+    if own.get("executor") == "slurm":
+        command += ["--slurm-init-seconds-before-status-checks", "1"]
     done = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"PATH": path}, capture_output=True, text=True,
         check=False, timeout=300,

@@ -59,8 +59,9 @@ def test_a_stage_has_one_name_as_rule_subcommand_and_function():
         for name in re.findall(r"^rule (\w+):", path.read_text(), re.MULTILINE)
     }
     targets = {"grading", "shipped", "proficiency", "recognition", "paper1_tables", "compared"}
-    # Stages synthetic_scores, train_scorer, pool and quote on other inputs.
+    # Stages synthetic_scores, train_scorer, pool and quote on other inputs; split_data and gather.
     again = {"teacher_scores", "finetune_scorer", "pool_encoded", "quote_proficiency"}
+    again |= {"fold_data", "others_data", "gather_folds"}
     recipes = {name for name in rules if name.startswith("kaldi_")}  # named after their scripts
     assert rules - targets - again - recipes <= set(STAGES)
     on_demand = {

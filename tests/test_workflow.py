@@ -287,6 +287,24 @@ def test_a_source_without_its_section_stops_the_run_at_its_start(tmp_path: Path)
     assert dry_run(tmp_path, "grading", grading=grading, **view).counts["heard_phones"] == 2
 
 
+def test_folds_are_measured_by_models_of_the_others(tmp_path: Path):
+    grading = {"cross_fit": 2, "graders": {"all": {"sources": ["durations", "gop"]}}}
+    planned = dry_run(tmp_path, "grading", grading=grading, acoustic_data=["sample/train"])
+    counts = planned.counts
+    for rule in ("train_gmm_fold", "train_tdnnf_fold", "export_fold", "gop_fold", "others_data"):
+        assert counts[rule] == 2, rule
+    assert counts["train_tdnnf"] == 1 and counts["gop"] == 1  # of the test split
+    work = tmp_path / "work" / "sample+sample-train"
+    (own,) = (c for c in planned.commands if f"--out {work}/gop/sample/train-fold1of2" in c)
+    assert (
+        f"--gmm {work}/cross_fit/gmm/1of2" in own and f"--feats {work}/mfcc13/sample/train" in own
+    )
+    (trained,) = (c for c in planned.commands if f"--out {work}/cross_fit/tdnnf/1of2" in c)
+    assert f"--data {work}/data/sample/train-but1of2 " in trained
+    (graded,) = (c for c in planned.commands if "pyscorer train_grader" in c)
+    assert f"--gop {work}/cross_fit/gop/sample" in graded
+
+
 def test_proficiency_without_its_corpus_takes_a_sample_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -4,6 +4,7 @@ Kaldi's objects come from kaldi-hmm-gmm. They keep bare references to each other
 holds all of them together for as long as any is in use.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -32,12 +33,15 @@ _FIVE_STATES = """<State> 0 <PdfClass> 0 <Transition> 0 0.25 <Transition> 1 0.25
 <State> 5 </State>"""
 
 
-def topology_text() -> str:
-    """Kaldi's topology for monophones: three states left to right, five for SIL and SPN."""
-    speech = " ".join(str(PHONE_ID[phone]) for phone in ARPABET)
-    noise = f"{PHONE_ID[SILENCE]} {PHONE_ID[UNKNOWN_PHONE]}"
+_SPEECH = tuple(PHONE_ID[phone] for phone in ARPABET)
+_NOISE = (PHONE_ID[SILENCE], PHONE_ID[UNKNOWN_PHONE])
+
+
+def topology_text(speech: Sequence[int] = _SPEECH, noise: Sequence[int] = _NOISE) -> str:
+    """Kaldi's topology for GMMs: three states left to right, five for SIL and SPN."""
     entries = [
-        f"<TopologyEntry>\n<ForPhones>\n{phones}\n</ForPhones>\n{states}\n</TopologyEntry>"
+        f"<TopologyEntry>\n<ForPhones>\n{' '.join(map(str, phones))}\n</ForPhones>\n{states}\n"
+        "</TopologyEntry>"
         for phones, states in ((speech, _THREE_STATES), (noise, _FIVE_STATES))
     ]
     return "\n".join(["<Topology>", *entries, "</Topology>"])

@@ -20,7 +20,7 @@ from pyscorer.errors import InputError
 
 TEXT, WORDS, NBEST = "hyp.text", "words.ctm", "nbest.csv"
 DECODER = "decoder.json"
-Which = Literal["own", "vosk", "whisper"]
+Which = Literal["own", "vosk", "whisper", "kaldi"]
 COLUMNS = ("utterance", "rank", "score", "words")
 
 

@@ -133,7 +133,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def read_text(path: Path) -> str:
     """A whole text file, line ends as newlines; errors as of `read_lines`."""
-    return "".join(_lines(path))
+    with opened_text(path) as stream:
+        text = stream.read()
+    return "".join(_lines(path)) if "\0" in text or "\ufeff" in text else text
 
 
 def _lines(path: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@ Nothing in them can be run: arrays are read without pickle, all else is JSON. Bu
 as they are what people hand to each other; the stages' own files are torch's.
 """
 
+import io
 import json
 import zipfile
 from collections.abc import Container
@@ -104,6 +105,7 @@ def _content(told: Any, archive: zipfile.ZipFile) -> Any:
 
 
 def _read(archive: zipfile.ZipFile, number: int) -> np.ndarray:
-    with archive.open(f"{number:d}.npy") as member:
-        array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
+    # In one piece: a member is else read in small ones, for each of its lines anew.
+    member = io.BytesIO(archive.read(f"{number:d}.npy"))
+    array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
     return array

@@ -7,7 +7,6 @@ from pathlib import Path
 from pyscorer.pretrained.packaged import model_directory
 from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
 from pyscorer.pretrained.registry import Encoder, load_encoders
-from pyscorer.pretrained.tokens import read_tokens
 from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 
 ENCODER, RECOGNISER, CTC = "encoder", "recogniser", "ctc"
@@ -38,9 +37,7 @@ def load_encoder(
         recogniser = model_directory(Path(packaged_recogniser))
     if recogniser.exists() or (wanted and not whisper):
         return encoder, load_recogniser(recogniser)
-    if isinstance(encoder, WhisperEncoder):
-        return encoder, Recogniser(encoder.model, read_tokens(encoders[0]))
-    return encoder, None
+    return encoder, load_recogniser(encoders[0]) if whisper else None
 
 
 def encoder_folders(model: Path) -> Iterator[Path]:

@@ -152,6 +152,8 @@ def _copy_decoder(
     decoder: Decoder, paths: EarPaths, model: Path | None, flag: str, folder: Path, part: Path
 ) -> None:
     why = f"the responses were heard by the decoder {decoder.decoder}"
+    if decoder.decoder == "kaldi":
+        raise InputError(f"{why}, which needs Kaldi's programs: decode them with stage decode")
     if decoder.decoder == "own":
         copy_acoustics(_there(_need(paths.tdnnf, "tdnnf", why), "tdnnf"), part)
         graph = _need(paths.graph, "graph", why)

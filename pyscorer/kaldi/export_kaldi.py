@@ -10,8 +10,8 @@ from pyscorer.chain.acoustic_model import load_model, need_chain_output
 from pyscorer.chain.tdnnf import SIZES, Tdnnf, TdnnfConfig
 from pyscorer.chain.tree import read_tree
 from pyscorer.contract.files import atomic_directory
-from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
+from pyscorer.kaldi.import_kaldi import pdf_owners
 from pyscorer.kaldi.nnet3 import write_nnet3
 from pyscorer.kaldi.nnet3_inputs import with_dropout, with_ivectors
 from pyscorer.kaldi.nnet3_tdnnf import nnet3_from_tdnnf
@@ -51,7 +51,8 @@ def export_kaldi(model: Path, graphs: Path, out: Path) -> None:
     need_chain_output(trained, model, "export_kaldi")
     transitions = chain_transition_model(tree)
     nnet = nnet3_from_tdnnf(trained.network, transitions, model)
-    if transitions.pdf_to_phone().tolist() != trained.pdf_to_phone.tolist():
+    owners = pdf_owners(graphs / "tree.json", transitions, tree.phones)
+    if owners.tolist() != trained.pdf_to_phone.tolist():
         raise InputError(
             f"{graphs / 'tree.json'}: its pdfs belong to other phones than those of {model}: the "
             "network was trained with another tree"
@@ -59,16 +60,11 @@ def export_kaldi(model: Path, graphs: Path, out: Path) -> None:
     with atomic_directory(out) as part:
         write_nnet3(part / "final.mdl", nnet)
         write_kaldi_tree(part / "tree", tree)
-        write_phones(part / "phones.txt")
+        phones = "".join(f"{phone} {i}\n" for i, phone in enumerate(tree.phones))
+        (part / "phones.txt").write_text(phones)
         (part / "mfcc.conf").write_text(MFCC_CONF)
         (part / "frame_subsampling_factor").write_text("3\n")
     log.info("%s: %d pdfs, %d transitions", out, transitions.num_pdfs, len(transitions.log_probs))
-
-
-def write_phones(path: Path, disambiguation: int = 0) -> None:
-    """Write Kaldi's phones.txt, with `disambiguation` symbols #0, #1, ... after the phones."""
-    symbols = [*PHONES, *(f"#{i}" for i in range(disambiguation))]
-    path.write_text("".join(f"{symbol} {i}\n" for i, symbol in enumerate(symbols)))
 
 
 def kaldi_network(

@@ -6,6 +6,7 @@ numbers are those of Kaldi's steps/train_{mono,deltas,lda_mllt,sat}.sh.
 """
 
 import logging
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -59,8 +60,8 @@ def kaldi_gmm(
 
     `lang` is a folder of `kaldi_lang`; `feats` and `speakers` are the shards' scp files of MFCC-13
     (features.sh) and their spk2utt; `before` is the folder of the
-    system whose alignment it starts from. Writes `out/final.mdl`, `tree`, `start.mdl` (whose
-    transitions graphs are made with) and for lda and sat `lda.mat`.
+    system whose alignment it starts from. Writes `out/final.mdl`, `tree`, `phones.txt`, `start.mdl`
+    (whose transitions graphs are made with) and for lda and sat `lda.mat`.
 
     Raises InputError naming the script that failed.
     """
@@ -72,6 +73,7 @@ def kaldi_gmm(
         training.model.rename(part / "final.mdl")
         (work / "tree").rename(part / "tree")
         training.first.rename(part / "start.mdl")
+        shutil.copy(lang / "phones.txt", part)
         if training.lda:
             (part / "lda.mat").write_bytes(training.lda.read_bytes())
     log.info("%s: %s of %d shards", out, system, len(shards))

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from pyscorer.chain.tree import ContextTree, write_tree
 from pyscorer.contract.files import atomic_open, read_lines
 from pyscorer.contract.phones import PHONE_ID, PHONES, UNKNOWN_PHONE
 from pyscorer.errors import InputError
+from pyscorer.kaldi.lang_phones import known_phones
 from pyscorer.kaldi.mfcc_conf import MFCC40, check_same_features
 from pyscorer.kaldi.nnet3 import read_nnet3
 from pyscorer.kaldi.nnet3_tdnnf import tdnnf_from_nnet3
@@ -29,7 +31,8 @@ def import_kaldi(model: Path, out: Path) -> None:
     i-vectors. Where `phones.txt` stands beside it, its phones are matched with this package's by
     name, less stress and word position (`AH0_B` is AH); without it, the ids must be this package's
     own. Writes `out/final.pt` for export and decode, `out/log.csv` (empty: nothing was trained),
-    and `out/tree.json` if `tree` stands beside the model and its phones are this package's own.
+    and `out/tree.json` if `tree` stands beside the model and its phones are this package's own, by
+    their place in a word or not.
 
     Raises InputError naming what is wrong: a node that is not a TDNN-F's, other features or another
     sample rate, a phone without a counterpart, a pdf of two phones, a tree of another number of
@@ -47,7 +50,7 @@ def import_kaldi(model: Path, out: Path) -> None:
         )
     _check_features(model.parent / "mfcc.conf")
     symbols = read_phones(model.parent / "phones.txt")
-    owners = _owners(model, transitions, symbols)
+    owners = pdf_owners(model, transitions, symbols)
     tree = _tree(model, transitions, symbols)
     if tree is not None:
         write_tree(out / "tree.json", tree)
@@ -92,7 +95,11 @@ def base_phone(symbol: str) -> str | None:
     return name if name in PHONE_ID else None
 
 
-def _owners(model: Path, transitions: TransitionModel, symbols: list[str]) -> np.ndarray:
+def pdf_owners(model: Path, transitions: TransitionModel, symbols: Sequence[str]) -> np.ndarray:
+    """Id in phones.PHONES of each pdf of a model with these phones, int32.
+
+    Raises InputError for a phone without a counterpart, and for a pdf of two phones or of none.
+    """
     phones = [base_phone(symbol) for symbol in symbols]
     phones[0] = None  # <eps>
     owners = np.zeros(transitions.num_pdfs, dtype=np.int32)
@@ -121,10 +128,10 @@ def _tree(model: Path, transitions: TransitionModel, symbols: list[str]) -> Cont
     if not path.is_file():
         log.warning("%s: no such file: the model can score, but not decode", path)
         return None
-    if symbols != list(PHONES):
+    if known_phones(symbols) is None:
         log.warning("%s: its phones are not pyscorer's: it can score, but not decode", model)
         return None
-    tree = read_kaldi_tree(path, PHONES)
+    tree = read_kaldi_tree(path, symbols)
     if tree.num_pdfs != transitions.num_pdfs:
         raise InputError(
             f"{path}: {tree.num_pdfs} pdfs, where {model} has {transitions.num_pdfs}: they do not "

@@ -19,6 +19,7 @@ from pyscorer.contract.files import atomic_open, opened
 from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
 from pyscorer.kaldi.import_kaldi import read_phones
+from pyscorer.kaldi.lang_phones import LangPhones, known_phones
 from pyscorer.kaldi.stream import KaldiReader
 from pyscorer.kaldi.transition_model import (
     NO_PDF,
@@ -35,17 +36,20 @@ def import_kaldi_gmm(model: Path, tree: Path, out: Path) -> None:
 
     They must have been trained on MFCC-13 with deltas, less the mean of the speaker, and have the
     phones of `phones.PHONES` (those of a `phones.txt` beside the model are compared) in Kaldi's
-    usual topology: five states for SIL and SPN. Writes `out/final.npz` for align, gop and bundle,
-    and `out/log.csv` (empty: nothing was trained).
+    usual topology: five states for SIL and SPN. With word-position phones, whose pdfs must be
+    shared, a phone's transitions are the mean of those of its places. Writes `out/final.npz` for
+    align, gop and bundle, and `out/log.csv` (empty: nothing was trained).
 
     Raises InputError for any other model, naming what differs.
     """
-    if read_phones(model.parent / "phones.txt") != list(PHONES):
-        raise InputError(f"{model.parent / 'phones.txt'}: phones must be: {' '.join(PHONES[1:])}")
+    if (phones := known_phones(read_phones(model.parent / "phones.txt"))) is None:
+        raise InputError(
+            f"{model.parent / 'phones.txt'}: phones must be: {' '.join(PHONES[1:])}; or these with "
+            "word positions, as the kaldi engine makes them"
+        )
     gmm = read_kaldi_gmm(model, tree)
-    table, ours = gmm.transitions.transition_table, transition_tables()
-    theirs = np.stack([gmm.transitions.tuples[table[1:, 0], 0], table[1:, 2]])
-    if not np.array_equal(theirs, np.stack([ours.phone, ours.pdf])[:, 1:]):
+    log_probs = _log_probs(gmm.transitions, phones)
+    if log_probs is None:
         raise InputError(
             f"{model}: {gmm.transitions.num_pdfs} pdfs: not monophones with three states a phone "
             "and five for silence and noise, as gmm-init-mono makes them"
@@ -58,10 +62,25 @@ def import_kaldi_gmm(model: Path, tree: Path, out: Path) -> None:
         np.concatenate([mixture.means for mixture in mixtures]),
         np.concatenate([mixture.vars for mixture in mixtures]),
         np.repeat(np.arange(len(mixtures)), [mixture.num_gauss for mixture in mixtures]),
-        np.asarray(gmm.transitions.log_probs, dtype=np.float32),
+        log_probs,
     ).save(out / "final.npz")
     with atomic_open(out / "log.csv") as stream:
         stream.write("iteration,log_likelihood\n")
+
+
+def _log_probs(transitions: TransitionModel, phones: LangPhones) -> np.ndarray | None:
+    """Log-probabilities of our monophones' transitions; None where their pdfs are others."""
+    rows, ours = transitions.transition_table[1:], transition_tables()
+    owner, log_probs = transitions.tuples[rows[:, 0], 0], np.asarray(transitions.log_probs)
+    found = [log_probs[:1]]
+    for number, versions in enumerate(phones.sets(), 1):
+        places = [np.flatnonzero(owner == version) for version in versions]
+        wanted = ours.pdf[1:][ours.phone[1:] == number]
+        if any(not np.array_equal(rows[place, 2], wanted) for place in places):
+            return None
+        each = np.array([log_probs[1 + place] for place in places], dtype=np.float64)
+        found.append(each[0] if len(each) == 1 else np.log(np.exp(each).mean(axis=0)))
+    return np.concatenate(found).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,9 @@ from pyscorer.errors import InputError
 from pyscorer.kaldi.kaldi_encoder import at_rate, deep_node
 from pyscorer.kaldi.model_directory import Normalisation, find_model, gather_model
 from pyscorer.kaldi.pdf_phones import pdf_columns, phone_log_posteriors, read_phone_map
-from pyscorer.kaldi.published_model import Mode, PublishedModel, load_published
+from pyscorer.kaldi.published_model import PublishedModel, load_published
 from pyscorer.options import option
+from pyscorer.pretrained.encoder_layers import Ivectors
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class ImportPublishedOptions:
         "auto", "output that posteriors are of; auto: output-xent if it has one, else chain output"
     )
     left_out: tuple[str, ...] = option((), "phones that may be without any phone of the model")
-    ivectors: Mode = option(
+    ivectors: Ivectors = option(
         "utterance", "one i-vector from the whole recording, or online, as a stream has them"
     )
     normalisation: Normalisation | None = option(
@@ -50,7 +51,7 @@ class PublishedSettings:
     node: str
     output: str
     left_out: tuple[str, ...]
-    ivectors: Mode
+    ivectors: Ivectors
     dimension: int
     """Of the deep features."""
     parameters: int

@@ -21,7 +21,7 @@ DEFAULTS: dict[str, Any] = {
     "num_leaves": 250, "epochs": 10, "minibatch": 64, "network": "medium", "learning_rate": 0.001,
     "final_learning_rate": 0.0001, "num_jobs_initial": 1, "num_jobs_final": 1, "dropout": "",
     "combine": 10, "heldout": 0.05, "speeds": [], "volumes": False, "ivectors": False,
-    "ivector_dim": 100, "ubm_gaussians": 512,
+    "ivector_dim": 100, "ubm_gaussians": 512, "word_positions": False,
 }  # fmt: skip
 """Options of the engine: what section `kaldi` of the configuration may replace."""
 JOINED = "acoustic_data"

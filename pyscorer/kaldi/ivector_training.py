@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_directory
+from pyscorer.errors import InputError
 from pyscorer.kaldi.gmm_alignment import scratch
 from pyscorer.kaldi.scripts import Runner, Script, run_chains
 from pyscorer.options import option
@@ -54,11 +55,18 @@ def kaldi_ivector_extractor(
     Writes the folder `out` as Kaldi's own: `final.ie`, `final.dubm`, `final.mat` (PCA of seven
     spliced frames to 40), `global_cmvn.stats`, `online_cmvn.conf`, `splice.conf` and
     `ivector_extractor.conf`, whose paths are relative to the folder. Raises InputError naming the
-    script that failed.
+    script that failed, as one does where there is too little speech for the Gaussians.
     """
     jobs = options.jobs or cores()
     with atomic_directory(out) as part, scratch(part) as work:
-        train_extractor(feats, part, work, options, partial(run_chains, jobs=jobs), jobs)
+        try:
+            train_extractor(feats, part, work, options, partial(run_chains, jobs=jobs), jobs)
+        except InputError as error:
+            raise InputError(
+                f"{error}. An extractor of {options.gaussians} Gaussians wants "
+                f"{10 * options.gaussians} seconds of recordings at least: lower their number "
+                "(kaldi: ubm_gaussians) if there are fewer"
+            ) from None
     log.info("%s: %d Gaussians, i-vectors of %d", out, options.gaussians, options.dim)
 
 

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from pyscorer.kaldi.mfcc_conf import MFCC40, check_same_features
 from pyscorer.kaldi.online_cmvn import add_to_stats, frames_of_splices, normalised_splices
 from pyscorer.options import option
 from pyscorer.parallel import one_thread, shared_map
+from pyscorer.pretrained.encoder_layers import Ivectors
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -216,7 +216,7 @@ def conjugate_gradients(
 class IvectorOptions:
     """How `ivectors` runs; what is left out is as ivector_extractor.conf or Kaldi has it."""
 
-    mode: Literal["online", "utterance"] = option(
+    mode: Ivectors = option(
         "online", "online: one i-vector a period, from the frames so far; utterance: one, from all"
     )
     by_speaker: bool = option(

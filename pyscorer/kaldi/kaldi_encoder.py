@@ -12,7 +12,8 @@ from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.errors import InputError
 from pyscorer.kaldi.model_directory import find_model, gather_model
 from pyscorer.kaldi.nnet3_network import Network
-from pyscorer.kaldi.published_model import Mode, PublishedModel, load_published
+from pyscorer.kaldi.published_model import PublishedModel, load_published
+from pyscorer.pretrained.encoder_layers import Ivectors
 
 _BOTTLENECK = "prefinal-l"
 """The bottleneck before the outputs, as Kaldi's TDNN-F recipes call it."""
@@ -28,7 +29,7 @@ class KaldiEncoder:
     """
 
     model: PublishedModel
-    ivectors: Mode = "utterance"
+    ivectors: Ivectors = "utterance"
     """How i-vectors are estimated, where the network takes any."""
 
     @property

@@ -1,7 +1,7 @@
 """Stage `kaldi_lang`: what the scripts of kaldi_recipes/ read beside Kaldi's own files.
 
-Kaldi's prepare_lang.sh without position-dependent phones, and the recordings as Kaldi's programs
-take them.
+Kaldi's prepare_lang.sh, with word-position phones where they are asked for, and the recordings as
+Kaldi's programs take them.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import math
 import shlex
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 import kaldifst
@@ -21,8 +22,9 @@ from pyscorer.chain.fst import save_fst
 from pyscorer.contract.audio import encoded
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.contract.files import atomic_open, read_table, write_table
-from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
+from pyscorer.contract.phones import ARPABET, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
+from pyscorer.kaldi.lang_phones import PLAIN, LangPhones, lang_phones
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.progress import progress_bar
 
@@ -37,18 +39,21 @@ def kaldi_lang(
     out: Path,
     canonical: bool = False,
     volumes: bool = False,
+    word_positions: bool = False,
 ) -> None:
     """Prepare data directories and their lexicons for Kaldi's programs, as one.
 
     `canonical`: a word whose canonical phones the data directory gives is an entry of its own in
     the lexicon, spoken in this way alone. `volumes`: the network hears each recording louder or
     softer (perturb_data_dir_volume.sh), at a factor from 1/8 to 2 that its name gives.
+    `word_positions`: phones are told apart by their place in their word, see `lang_phones`.
 
     Writes `out/L.fst`, `words.txt`, `phones.txt`, `topo`, `topo.chain`, `disambig.int` (empty: L
-    has no such symbols), `sets.int`, `roots.int` (each phone a root of its own), `text.int`,
-    `utt2spk`, `spk2utt`, `spk2uniq` (of a copy's speaker the original), `wav.scp` with `wav.ark`:
-    every recording as 16-bit PCM, whatever format the corpus has, and `louder.scp`, which gives
-    them at the network's volumes. Streams.
+    has no such symbols), `silence.csl`, `sets.int`, `roots.int` (each phone a root of its own, for
+    all its places), `extra_questions.int`, `word_boundary.int` (both empty without places),
+    `text.int`, `utt2spk`, `spk2utt`, `spk2uniq` (of a copy's speaker the original), `wav.scp` with
+    `wav.ark`: every recording as 16-bit PCM, whatever format the corpus has, and `louder.scp`,
+    which gives them at the network's volumes. Streams.
 
     Raises InputError naming the utterance whose audio cannot be read, or that two directories have.
     """
@@ -68,26 +73,17 @@ def kaldi_lang(
     words = ["<eps>", UNKNOWN_WORD, *sorted(entries), "#0", "<s>", "</s>"]
     word_id = {word: i for i, word in enumerate(words)}
     out.mkdir(parents=True, exist_ok=True)
-    save_fst(lexicon_fst(entries, word_id), out / "L.fst")
+    phones = lang_phones(word_positions)
+    save_fst(lexicon_fst(entries, word_id, phones), out / "L.fst")
     unknown: Counter[str] = Counter()
     texts = {}
     for key, said in spoken.items():
         unknown.update(word for word in said if word not in word_id)
         texts[key] = " ".join(str(word_id.get(word, word_id[UNKNOWN_WORD])) for word in said)
     report_unknown(unknown, lexicon[0])
-    phones = range(1, len(PHONES))
-    everything = {
-        "words.txt": "".join(f"{word} {i}\n" for i, word in enumerate(words)),
-        "phones.txt": "".join(f"{phone} {i}\n" for i, phone in enumerate(PHONES)),
-        "topo": topology_text() + "\n",
-        "topo.chain": chain_topology_text() + "\n",
-        "disambig.int": "",
-        "sets.int": "".join(f"{phone}\n" for phone in phones),
-        "roots.int": "".join(f"shared split {phone}\n" for phone in phones),
-    }
-    for name, text in everything.items():
-        with atomic_open(out / name) as stream:
-            stream.write(text)
+    with atomic_open(out / "words.txt") as stream:
+        stream.writelines(f"{word} {i}\n" for i, word in enumerate(words))
+    _write_phones(phones, out)
     write_table(out / "text.int", texts)
     of_speaker: dict[str, list[str]] = {}
     for key in sorted(joined.speakers):
@@ -101,6 +97,25 @@ def kaldi_lang(
         index = {key: _louder(key, place) for key, place in index.items()}
     write_table(out / "louder.scp", index)
     log.info("%s: %d utterances, %d words", out, len(texts), len(entries))
+
+
+def _write_phones(phones: LangPhones, out: Path) -> None:
+    sets = [" ".join(map(str, versions)) for versions in phones.sets()]
+    speech = list(chain.from_iterable(phones.sets(ARPABET)))
+    everything = {
+        "phones.txt": [f"{phone} {i}" for i, phone in enumerate(phones.symbols)],
+        "topo": [topology_text(speech, phones.silence)],
+        "topo.chain": [chain_topology_text(phones)],
+        "disambig.int": [],
+        "silence.csl": [":".join(map(str, phones.silence))],
+        "sets.int": sets,
+        "roots.int": [f"shared split {versions}" for versions in sets],
+        "extra_questions.int": [" ".join(map(str, asked)) for asked in phones.questions],
+        "word_boundary.int": [f"{phone} {place}" for phone, place in phones.boundaries],
+    }
+    for name, lines in everything.items():
+        with atomic_open(out / name) as stream:
+            stream.writelines(f"{line}\n" for line in lines)
 
 
 @dataclass
@@ -154,7 +169,9 @@ def _louder(key: str, place: str) -> str:
     return f"wav-reverberate --volume={factor:.4f} {shlex.quote(place)} - |"
 
 
-def lexicon_fst(lexicon: Lexicon, word_id: dict[str, int]) -> kaldifst.StdVectorFst:
+def lexicon_fst(
+    lexicon: Lexicon, word_id: dict[str, int], phones: LangPhones = PLAIN
+) -> kaldifst.StdVectorFst:
     """L: phones in, words out, optional silence (Kaldi's make_lexicon_fst.py --sil-prob=0.5)."""
     no_cost, pause_cost = -math.log(1 - SILENCE_PROBABILITY), -math.log(SILENCE_PROBABILITY)
     fst = kaldifst.StdVectorFst()
@@ -163,27 +180,27 @@ def lexicon_fst(lexicon: Lexicon, word_id: dict[str, int]) -> kaldifst.StdVector
     fst.set_final(loop, 0)
     fst.add_arc(start, kaldifst.StdArc(0, 0, no_cost, loop))
     fst.add_arc(start, kaldifst.StdArc(0, 0, pause_cost, pause))
-    fst.add_arc(pause, kaldifst.StdArc(PHONE_ID[SILENCE], 0, 0, loop))
+    fst.add_arc(pause, kaldifst.StdArc(phones.number[SILENCE], 0, 0, loop))
     variants: list[tuple[str, tuple[str, ...]]] = [(UNKNOWN_WORD, (UNKNOWN_PHONE,))]
-    variants += [(word, phones) for word in sorted(lexicon) for phones in lexicon[word]]
-    for word, phones in variants:
+    variants += [(word, spoken) for word in sorted(lexicon) for spoken in lexicon[word]]
+    for word, spoken in variants:
         state, output = loop, word_id[word]
-        for phone in phones[:-1]:
+        *others, last = phones.of_word(spoken)
+        for phone in others:
             following = fst.add_state()
-            fst.add_arc(state, kaldifst.StdArc(PHONE_ID[phone], output, 0, following))
+            fst.add_arc(state, kaldifst.StdArc(phone, output, 0, following))
             state, output = following, 0
-        last = PHONE_ID[phones[-1]]
         fst.add_arc(state, kaldifst.StdArc(last, output, no_cost, loop))
         fst.add_arc(state, kaldifst.StdArc(last, output, pause_cost, pause))
     kaldifst.arcsort(fst, "olabel")
     return fst
 
 
-def chain_topology_text() -> str:
+def chain_topology_text(phones: LangPhones = PLAIN) -> str:
     """Kaldi's chain topology: one state, its forward and self-loop pdfs apart."""
-    phones = " ".join(str(i) for i in range(1, len(PHONES)))
+    numbers = " ".join(str(i) for i in range(1, len(phones.symbols)))
     return (
-        f"<Topology>\n<TopologyEntry>\n<ForPhones>\n{phones}\n</ForPhones>\n"
+        f"<Topology>\n<TopologyEntry>\n<ForPhones>\n{numbers}\n</ForPhones>\n"
         "<State> 0 <ForwardPdfClass> 0 <SelfLoopPdfClass> 1 <Transition> 0 0.5 "
         "<Transition> 1 0.5 </State>\n<State> 1 </State>\n</TopologyEntry>\n</Topology>"
     )

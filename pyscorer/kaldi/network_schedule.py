@@ -135,7 +135,9 @@ def _points(schedule: str, values: str) -> Points:
             raise InputError(f"{fault}: {part[:20]!r} is none")
         at = {0: 0.0, len(parts) - 1: 1.0}.get(place, float(read[2] or 0.5))
         if not (points[-1][0] if points else 0) <= at <= 1 or float(read[1]) > 1:
-            raise InputError(f"{fault}: {part}: places go up to 1, and so do proportions")
+            raise InputError(
+                f"{fault}: {part}: places go up, and neither they nor proportions above 1"
+            )
         points.append((at, float(read[1])))
     return points
 

@@ -6,7 +6,7 @@ After these no stage knows which engine ran (docs/contract.md).
 import heapq
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from pyscorer.contract.files import atomic_open, read_table
 from pyscorer.contract.phones import PHONES
 from pyscorer.contract.segments import write_frame_shift
 from pyscorer.errors import InputError
+from pyscorer.kaldi.import_kaldi import pdf_owners, read_phones
+from pyscorer.kaldi.lang_phones import lang_phones
 from pyscorer.kaldi.nnet3 import read_nnet3
 from pyscorer.lexicon.dictionary import read_lexicon
 from pyscorer.progress import progress_bar
@@ -28,18 +30,23 @@ log = logging.getLogger(__name__)
 
 
 def kaldi_alignment(
-    data: Path, lexicon: Path, lengths: list[Path], out: Path, canonical: bool = False
+    data: Path,
+    lexicon: Path,
+    lengths: list[Path],
+    out: Path,
+    canonical: bool = False,
+    word_positions: bool = False,
 ) -> None:
-    """Write an alignment of Kaldi as the stage `align` writes its own.
+    """Write an alignment of Kaldi as the stage `align` writes its own: in the corpus's phones.
 
-    `canonical` as in kaldi_lang. `lengths` are texts of ali-to-phones --write-lengths=true
-    (`utterance phone frames ; phone frames ; ...`). Writes `out/ali.scp`, `phones.ctm`,
-    `words.ctm`, `phones.txt` and `failed`.
+    `canonical` and `word_positions` as in kaldi_lang. `lengths` are texts of ali-to-phones
+    --write-lengths=true (`utterance phone frames ; phone frames ; ...`). Writes `out/ali.scp`,
+    `phones.ctm`, `words.ctm`, `phones.txt` and `failed`.
 
-    Raises InputError for a phone number that is not in phones.PHONES, and for phones that are no
+    Raises InputError for a phone number that is none of a phone, and for phones that are no
     pronunciation of the utterance's words. Utterances that Kaldi left out are listed in `failed`.
     """
-    entries = read_lexicon(lexicon)
+    entries, base = read_lexicon(lexicon), lang_phones(word_positions).base
     aligned: dict[str, str] = {}
     for path in lengths:
         aligned |= read_table(path)
@@ -51,7 +58,7 @@ def kaldi_alignment(
         for key, utterance in progress_bar(utterances.items(), desc="kaldi_alignment"):
             if key not in aligned:
                 continue
-            segments, frames = _segments(key, aligned[key])
+            segments, frames = _segments(key, aligned[key], base)
             spoken, _ = pronunciations(utterance, entries, canonical)
             try:
                 words[key] = word_segments(segments, spoken, utterance.words)
@@ -72,7 +79,7 @@ def kaldi_alignment(
     write_archive(out / "ali.scp", stream())
 
 
-def _segments(key: str, text: str) -> tuple[list[Segment], np.ndarray]:
+def _segments(key: str, text: str, base: Sequence[int]) -> tuple[list[Segment], np.ndarray]:
     segments: list[Segment] = []
     ids: list[int] = []
     start = 0
@@ -80,9 +87,10 @@ def _segments(key: str, text: str) -> tuple[list[Segment], np.ndarray]:
         fields = part.split()
         if len(fields) != 2 or not all(re.fullmatch("[0-9]{1,7}", field) for field in fields):
             raise InputError(f"{key}: expected `phone frames ; ...`, found {part.strip()[:40]!r}")
-        phone, length = map(int, fields)
-        if not 0 < phone < len(PHONES):
-            raise InputError(f"{key}: phone {phone}; phones go from 1 to {len(PHONES) - 1}")
+        number, length = map(int, fields)
+        if not 0 < number < len(base):
+            raise InputError(f"{key}: phone {number}; phones go from 1 to {len(base) - 1}")
+        phone = base[number]
         segments.append(Segment(PHONES[phone], start, length))
         ids += [phone] * length
         start += length
@@ -94,14 +102,15 @@ def kaldi_posteriors(
 ) -> None:
     """Write what nnet3-compute gave as the stage `export` writes its own.
 
-    `posteriors` are sorted scp files of log-posteriors over pdfs (node output-xent), `embeddings`
+    `model` has its phones.txt beside it, unless its phones are the corpus's by number. `posteriors`
+    are sorted scp files of log-posteriors over pdfs (node output-xent), `embeddings`
     of node prefinal-l, both at every third frame. Writes `out/embed.scp`, `out/post.scp`
     (log-posteriors of phone ids 1..41: pdfs of a phone summed) and `out/frame_shift`. Streams.
     """
     transitions = read_nnet3(model).transition_model
     if transitions is None:
         raise InputError(f"{model}: a raw network: the phones of its pdfs are not known")
-    owners = transitions.pdf_to_phone() - 1
+    owners = pdf_owners(model, transitions, read_phones(model.with_name("phones.txt"))) - 1
     with archive_writer(out / "embed.scp") as write:
         for key, matrix in _merged(embeddings):
             write(key, matrix)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -19,9 +19,7 @@ from pyscorer.kaldi.model_directory import ModelFiles
 from pyscorer.kaldi.nnet3 import Nnet3, read_nnet3
 from pyscorer.kaldi.nnet3_network import Network, compute, load_network
 from pyscorer.kaldi.online_cmvn import OnlineCmvn, running_mean
-
-Mode = Literal["online", "utterance"]
-"""I-vectors as a stream has them, for chunks of frames; or one from the whole recording."""
+from pyscorer.pretrained.encoder_layers import Ivectors
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +59,7 @@ class PublishedModel:
         self,
         samples: np.ndarray,
         nodes: Sequence[str] = ("output",),
-        mode: Mode = "utterance",
+        mode: Ivectors = "utterance",
         state: SpeakerState | None = None,
     ) -> tuple[dict[str, np.ndarray], SpeakerState | None]:
         """What `nodes` say of a recording, rows x dim each, and the speaker's state after it.

@@ -58,19 +58,6 @@ class TransitionModel:
     log_probs: np.ndarray
     topology: Topology
 
-    def pdf_to_phone(self) -> np.ndarray:
-        """Phone id of each pdf, int32. Raises InputError where phones share a pdf."""
-        phone = np.zeros(self.num_pdfs, dtype=np.int32)
-        for owner, _, *pdfs in self.tuples:
-            for pdf in pdfs:
-                if phone[pdf] not in (0, owner):
-                    raise InputError(
-                        f"pdf {pdf} is shared by phones {phone[pdf]} and {owner}: posteriors of "
-                        "phones need a tree whose phones have roots of their own"
-                    )
-                phone[pdf] = owner
-        return phone
-
     @property
     def num_pdfs(self) -> int:
         """The largest pdf, and one."""

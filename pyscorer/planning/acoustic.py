@@ -40,6 +40,12 @@ class Acoustic:
         own = self.config.get("engine") == "kaldi" and "acoustic_model" not in self.config
         return own and bool(self.config.get("kaldi", {}).get("ivectors"))
 
+    @property
+    def word_positions(self) -> bool:
+        """Whether the kaldi engine trains it on phones by their place in a word."""
+        own = self.config.get("engine") == "kaldi" and "acoustic_model" not in self.config
+        return own and bool(self.config.get("kaldi", {}).get("word_positions"))
+
     @cached_property
     def named(self) -> Path | None:
         """What `acoustic_model` names; of a packaged model its directory."""
@@ -179,6 +185,8 @@ def check_acoustic(config: Config, run: Run, rows: Rows | None) -> None:
         for key in ("phone_map", "import_published"):
             if key in config:
                 raise InputError(f"{key}: there is no acoustic_model that it is of")
+        if acoustic.word_positions and rows:
+            _check_word_positions(rows)
         return
     acoustic.check()
     if acoustic.published:
@@ -201,6 +209,15 @@ def _check_published(acoustic: Acoustic, rows: Rows | None) -> None:
                 f"paper1: rows {', '.join(lacking)} {why}; {what}: name the other rows in "
                 "paper1.only"
             )
+
+
+def _check_word_positions(rows: Rows) -> None:
+    if lacking := rows.reading("transition_gop"):
+        raise InputError(
+            f"paper1: rows {', '.join(lacking)} read transition_gop, which needs a tree of our "
+            "phones; kaldi.word_positions: the tree is one of phones by place in a word: name the "
+            "other rows in paper1.only, or leave word positions out"
+        )
 
 
 def _check_xent(config: Config, run: Run) -> None:

@@ -8,6 +8,7 @@ from pyscorer.config import SAMPLE, Run, manifests_folder
 from pyscorer.errors import InputError
 from pyscorer.planning.commands import SPLITS, Config, stage_section
 from pyscorer.planning.ctc import CTC
+from pyscorer.planning.folded import Folded
 
 
 def recogniser(config: Config) -> dict[str, Any]:
@@ -42,7 +43,11 @@ class Graders:
     run: Run
 
     def check(self) -> None:
-        """Raise InputError for a source whose section is missing, and an average of nothing."""
+        """Raise InputError for a source whose section is missing, and an average of nothing.
+
+        And for deep features of folds: those of different networks are not of one basis.
+        """
+        self.cross_fit.check()
         lacking = {} if "encode" in self.config else dict.fromkeys(_NEEDS_ENCODER, "encode")
         if "model" not in recogniser(self.config):
             lacking |= dict.fromkeys(_NEEDS_RECOGNISER, "encode (or recogniser_view with a model)")
@@ -50,6 +55,12 @@ class Graders:
             lacking["ctc_gop"] = CTC
         for name in self.names:
             for source in self.sources(name):
+                if source == "tdnnf" and self.cross_fit:
+                    raise InputError(
+                        f"grading.graders.{name}.sources: deep features (tdnnf) of the networks of "
+                        "different folds are not alike: name the sources without, or take out "
+                        "grading.cross_fit"
+                    )
                 if source in lacking:
                     raise InputError(
                         f"grading.graders.{name}.sources: {source} needs a section "
@@ -62,6 +73,11 @@ class Graders:
             for part in parts:
                 if part not in self.names:
                     raise InputError(f"grading.averages.{name}: no grader is called {part}")
+
+    @property
+    def cross_fit(self) -> Folded:
+        """The folds whose GOP is by models that have not heard them."""
+        return Folded(self.config, self.run, self.config["grading"].get("cross_fit", 1))
 
     @property
     def shipped(self) -> dict[str, str]:
@@ -81,7 +97,8 @@ class Graders:
     @property
     def all_sources(self) -> dict[str, Path]:
         """Source -> folder of its splits."""
-        return {s: self.run.work / made / self.run.corpus for s, made in _SOURCES.items()}
+        made = {s: self.run.work / made / self.run.corpus for s, made in _SOURCES.items()}
+        return made | ({"gop": self.cross_fit.gop} if self.cross_fit else {})
 
     def options(self, name: str) -> dict[str, Any]:
         """What all graders have, and its own."""
@@ -91,7 +108,8 @@ class Graders:
     def sources(self, name: str) -> dict[str, Path]:
         """The sources that a grader reads; GOP for the phones where it reads none."""
         known = self.all_sources
-        unasked = [s for s in known if s != "ctc_gop" or CTC in self.config]
+        left_out = {"ctc_gop": CTC not in self.config, "tdnnf": bool(self.cross_fit)}
+        unasked = [s for s in known if not left_out.get(s)]
         wanted = self.options(name).get("sources", unasked)
         return {s: path for s, path in known.items() if s in wanted} or {"gop": known["gop"]}
 

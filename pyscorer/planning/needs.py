@@ -49,6 +49,7 @@ NEEDS = {
     "recogniser_view": Need(800, 4, 0.19, 32, 700),
     "transcribe": Need(800, 4, 0.3, 32, 700),
     "decode": Need(600, 4, 0.1, 32, 500),
+    "kaldi_decode": Need(800, 4, 0.3, 32, 700),
     "decode_vosk": Need(800, 4, 0.3, 32, 700),
     "ivectors": Need(500, 4, 0.05, 16, 400),
     "export_published": Need(500, 4, 0.2, 32, 400),

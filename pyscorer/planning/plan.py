@@ -164,6 +164,11 @@ def make_plan(config: Config) -> Plan:
     else:
         responses = find_responses(config) if "proficiency" in config else None
     kaldi = kaldi_training(config, run) if config["engine"] == "kaldi" else None
+    if "kaldi_decode" in config and (kaldi is None or "acoustic_model" in config):
+        raise InputError(
+            "kaldi_decode: only the network that engine kaldi trains is decoded with so: take this "
+            "section out, decode has options for others"
+        )
     return Plan(
         config, run, Corpora(config, run), parts, Acoustic(config, run), graders, rows, responses,
         speech, kaldi, compared,

@@ -1,6 +1,7 @@
 """Weights out of a CTranslate2 model directory, without CTranslate2."""
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,14 +39,46 @@ class _Reader:
         return bytes(self.take(self.number("H"))).rstrip(b"\0").decode("utf-8", "replace")
 
 
-def read_weights(path: Path) -> tuple[str, dict[str, np.ndarray]]:
-    """The specification's name (such as WhisperSpec) and all variables of a `model.bin`.
+@dataclass(frozen=True)
+class Variables:
+    """The variables of a model.bin by name; one is read when it is asked for.
 
-    float16 becomes float32; int8 variables are multiplied out by their `_scale`. Raises InputError
-    for a file that is missing, cut off, of another format, or of a type that is not known.
+    float16 becomes float32; int8 variables are multiplied out by their `_scale`.
+    """
+
+    kept: dict[str, np.ndarray]
+    """As the file, which is mapped, has them, with the scales."""
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        array, scale = self.kept[name], self.kept.get(f"{name}_scale")
+        if array.dtype == np.int8 and scale is not None:
+            rows = np.asarray(scale, np.float32).reshape(-1, *[1] * (array.ndim - 1))
+            return np.asarray(array / rows, np.float32)
+        if array.dtype == np.float16:  # numpy takes ten times as long
+            return torch.from_numpy(array).float().numpy()
+        return np.array(array)  # the file may change
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.kept and "_scale" not in name
+
+    def __iter__(self) -> Iterator[str]:
+        return filter(self.__contains__, self.kept)
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        """Of a variable, without reading it."""
+        return self.kept[name].shape
+
+
+def read_weights(path: Path) -> tuple[str, Variables]:
+    """The specification's name (such as WhisperSpec) and the variables of a `model.bin`.
+
+    Raises InputError for a file that is missing, cut off, of another format, or of a type that is
+    not known.
     """
     try:
-        reader = _Reader(np.fromfile(path, np.uint8).data, path)
+        # A mapping that may be written to, in memory alone: torch takes no other.
+        kept = np.memmap(path, np.uint8, "c") if path.stat().st_size else np.empty(0, np.uint8)
+        reader = _Reader(kept.data, path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}: a CTranslate2 directory has it") from None
     try:
@@ -54,7 +87,7 @@ def read_weights(path: Path) -> tuple[str, dict[str, np.ndarray]]:
         raise InputError(f"{path}: damaged ({error}); copy it again") from None
 
 
-def _read(reader: _Reader) -> tuple[str, dict[str, np.ndarray]]:
+def _read(reader: _Reader) -> tuple[str, Variables]:
     path = reader.path
     version = reader.number("I")
     if version != _VERSION:
@@ -77,15 +110,4 @@ def _read(reader: _Reader) -> tuple[str, dict[str, np.ndarray]]:
     for _ in range(reader.number("I")):
         alias, name = reader.text(), reader.text()
         arrays[alias] = arrays[name]
-    return specification, {name: _plain(name, arrays) for name in arrays if "_scale" not in name}
-
-
-def _plain(name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
-    array = arrays[name]
-    scale = arrays.get(f"{name}_scale")
-    if array.dtype == np.int8 and scale is not None:
-        rows = np.asarray(scale, np.float32).reshape(-1, *[1] * (array.ndim - 1))
-        return np.asarray(array / rows, np.float32)
-    if array.dtype == np.float16:  # numpy takes ten times as long
-        return torch.from_numpy(array).float().numpy()
-    return array
+    return specification, Variables(arrays)

@@ -147,12 +147,16 @@ class Decoding:
             self.past = [(keys[rows], values[rows]) for keys, values in self.past]
 
 
+DECODING = ("decoder", "embedding")
+"""How the names of what `Whisper` decodes with begin."""
+
+
 class Whisper(nn.Module):
-    """The model; made by `loading.load_whisper`."""
+    """The model, or its encoder alone; made by `load_whisper`."""
 
     encoder_positions: Tensor
 
-    def __init__(self, config: WhisperConfig) -> None:
+    def __init__(self, config: WhisperConfig, decoder: bool = True) -> None:
         super().__init__()
         self.config = config
         dim = config.dim
@@ -161,6 +165,8 @@ class Whisper(nn.Module):
         self.register_buffer("encoder_positions", torch.zeros(config.longest, dim))
         self.encoder = _blocks(config.encoder_layers, dim, config.heads, cross=False)
         self.encoder_norm = nn.LayerNorm(dim)
+        if not decoder:
+            return
         # Not drawn at random: on the device meta, that alone would import torch's compiler.
         self.embedding = nn.Embedding.from_pretrained(torch.empty(config.vocabulary, dim))
         self.decoder_positions = nn.Parameter(torch.zeros(config.longest_text, dim))

@@ -58,4 +58,4 @@ class WhisperEncoder:
 
 def load_whisper_encoder(model: Path, pad: float) -> WhisperEncoder:
     """The encoder of a directory of `load_whisper`, with `pad` seconds of silence after speech."""
-    return WhisperEncoder(load_whisper(model), pad)
+    return WhisperEncoder(load_whisper(model, decoder=False), pad)

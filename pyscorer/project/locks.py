@@ -4,6 +4,7 @@ Snakemake locks the outputs of a run, so that a second one stops. A run that is 
 (kill -9, power cut) cannot unlock; a holder's name beside the locks tells that from a living run.
 """
 
+import atexit
 import os
 import shutil
 import socket
@@ -16,9 +17,14 @@ LOCKS = Path(".snakemake") / "locks"
 
 
 def hold() -> None:
-    """Write who runs here beside the locks: a file of the machine's and the process's name."""
+    """Write who runs here beside the locks: a file of the machine's and the process's name.
+
+    It goes when the process ends by itself.
+    """
     LOCKS.mkdir(parents=True, exist_ok=True)
-    (LOCKS / f"{os.getpid()}@{socket.gethostname()}").touch()
+    holder = LOCKS.absolute() / f"{os.getpid()}@{socket.gethostname()}"
+    holder.touch()
+    atexit.register(holder.unlink, missing_ok=True)
 
 
 def release() -> str | None:

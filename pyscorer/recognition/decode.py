@@ -1,5 +1,6 @@
 """Stage `decode`: transcripts of recordings by our own acoustic model and decoding graph."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pyscorer.errors import InputError, naming
 from pyscorer.evaluation.heard_text import write_heard
 from pyscorer.options import option
 from pyscorer.parallel import one_thread, shared_map
-from pyscorer.recognition.decoder import Recogniser, SearchOptions
+from pyscorer.recognition.decoder import Hypothesis, Recogniser, SearchOptions
 
 
 @dataclass(frozen=True)
@@ -88,11 +89,15 @@ def _decode(source: _Source, key: str) -> tuple[Decoded, float]:
 
 def hear(model: AcousticModel, recogniser: Recogniser, key: str, features: np.ndarray) -> Decoded:
     """What was said in one recording, of its MFCC (frames x 40)."""
-    hypotheses = recogniser.decode(chain_scores(model, features))
+    return as_decoded(key, recogniser.decode(chain_scores(model, features)), len(features))
+
+
+def as_decoded(key: str, hypotheses: Sequence[Hypothesis], frames: int) -> Decoded:
+    """Transcripts, best first, as an utterance of the folder; it has `frames` of 10 ms."""
     spans = hypotheses[0].spans if hypotheses else ()
     return Decoded(
         key,
-        tuple(_in_frames(span, len(features)) for span in spans),
+        tuple(_in_frames(span, frames) for span in spans),
         tuple(Alternative(one.words, one.score) for one in hypotheses),
     )
 

@@ -69,14 +69,13 @@ class Recogniser:
 
         Raises InputError naming the file that is missing or damaged.
         """
-        self._graph = graph
         path = graph / "HCLG.fst"
         self._fst = read_graph(path)
-        self._words = _numbers_of(graph / "words.txt")
-        self._pdf = _pdfs(graph / "pdfs.int")
+        self._symbols = GraphSymbols(graph)
+        self._pdf = self._symbols.pdf
         # The decoder does not check: such graphs would end the process, or never end.
         fst = read_transducer(path)
-        strange = set(fst.arcs["olabel"].tolist()) - self._words.keys() - {0}
+        strange = set(fst.arcs["olabel"].tolist()) - self._symbols.words.keys() - {0}
         if fst.arcs["ilabel"].max(initial=0) >= len(self._pdf) or strange or _endless(fst):
             raise InputError(
                 f"{path}: damaged, or not the graph of the words.txt and pdfs.int beside it: run "
@@ -112,7 +111,8 @@ class Recogniser:
         if not found or not decoder.reached_final():
             return []
         path = path_of(lattice)
-        return [self._hypothesis(path, self._spans(path))]
+        scale = self._options.acoustic_scale
+        return [self._symbols.hypothesis(path, scale, self._symbols.spans(path))]
 
     def _alternatives(self, decodable: kaldi_decoder.DecodableCtc) -> list[Hypothesis]:
         narrow, wide = self._options.lattice_search_beam, self._options.beam
@@ -120,16 +120,12 @@ class Recogniser:
         if lattice is None:
             return []
         (best,) = kaldifst.lattice_to_nbest(lattice, 1.0, 1.0, 1)
-        path = path_of(best)
-        spans = self._spans(path)
-        whole = read_lattice(lattice)
-        sure = confidences(path.words, spans, emissions(whole))
-        spans = [replace(span, confidence=c) for span, c in zip(spans, sure, strict=True)]
-        others = [t for t in best_transcripts(whole, self._options.nbest) if t.words != path.words]
-        return [
-            self._hypothesis(path, spans),
-            *map(self._hypothesis, others[: self._options.nbest - 1]),
-        ]
+        path, whole, nbest = path_of(best), read_lattice(lattice), self._options.nbest
+        sure = confidences(path.words, self._symbols.spans(path), emissions(whole))
+        found = self._symbols.hypotheses(
+            path, sure, best_transcripts(whole, nbest), self._options.acoustic_scale
+        )
+        return found[:nbest]
 
     def _lattice(
         self, decodable: kaldi_decoder.DecodableCtc, beam: float
@@ -143,17 +139,42 @@ class Recogniser:
         found, lattice = decoder.get_raw_lattice()
         return lattice if found else None
 
-    def _hypothesis(self, found: Transcript, spans: Sequence[Segment] = ()) -> Hypothesis:
+
+class GraphSymbols:
+    """What the numbers of a decoding graph stand for."""
+
+    def __init__(self, graph: Path) -> None:
+        """Raises InputError naming the file that is missing or damaged."""
+        self._graph = graph
+        self.words = _numbers_of(graph / "words.txt")
+        self.pdf = _pdfs(graph / "pdfs.int")
+
+    def hypotheses(
+        self, path: LatticePath, sure: Sequence[float], others: Sequence[Transcript], scale: float
+    ) -> list[Hypothesis]:
+        """The best transcript, its words with times and confidences, before the others.
+
+        `scale` is the factor on acoustic scores.
+        """
+        spans = zip(self.spans(path), sure, strict=True)
+        best = self.hypothesis(path, scale, [replace(s, confidence=c) for s, c in spans])
+        return [best, *(self.hypothesis(t, scale) for t in others if t.words != path.words)]
+
+    def hypothesis(
+        self, found: Transcript, scale: float, spans: Sequence[Segment] = ()
+    ) -> Hypothesis:
+        """A transcript in words."""
         return Hypothesis(
-            tuple(self._words[word] for word in found.words),
+            tuple(self.words[word] for word in found.words),
             -(found.graph + found.acoustic),
-            -found.acoustic / self._options.acoustic_scale,
+            -found.acoustic / scale,
             tuple(spans),
         )
 
-    def _spans(self, path: LatticePath) -> list[Segment]:
+    def spans(self, path: LatticePath) -> list[Segment]:
+        """When the words of a path were said, in rows of scores."""
         phone_of, lexicon = self._pronounced
-        words = [self._words[word] for word in path.words]
+        words = [self.words[word] for word in path.words]
         spans = word_spans(words, path.labels, phone_of, lexicon)
         if spans is None:
             raise InputError(
@@ -166,7 +187,7 @@ class Recogniser:
     def _pronounced(self) -> tuple[np.ndarray, Lexicon]:
         """The phone that each transition-id begins, and the words' pronunciations."""
         phones = _integers(self._graph / "phones.int")
-        if len(phones) != len(self._pdf) or not 0 <= phones.min() <= phones.max() < len(PHONES):
+        if len(phones) != len(self.pdf) or not 0 <= phones.min() <= phones.max() < len(PHONES):
             raise InputError(
                 f"{self._graph / 'phones.int'}: not of the pdfs.int beside it: run decoding_graph "
                 "again"

@@ -10,10 +10,10 @@ from typing import Literal
 from pyscorer.chain.fst import save_fst
 from pyscorer.chain.tree import FORWARD, SELF_LOOP, ContextTree, read_tree
 from pyscorer.contract.files import atomic_directory, read_table
-from pyscorer.contract.phones import PHONES
 from pyscorer.contract.tables import read_rows
 from pyscorer.corpora.spoken_call import read_grammar
 from pyscorer.errors import InputError, naming
+from pyscorer.kaldi.lang_phones import LangPhones, known_phones
 from pyscorer.kaldi.transition_model import TransitionModel, chain_transition_model
 from pyscorer.kaldi.tree_file import read_kaldi_tree
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon, write_lexicon
@@ -22,10 +22,10 @@ from pyscorer.lexicon.words import TranscriptReader, guess_pronunciations
 from pyscorer.options import option
 from pyscorer.recognition.hclg import (
     ArcLabels,
-    check_phones,
     compose_lexicon_grammar,
     expand,
     lexicon_fst,
+    phones_of,
     word_symbols,
     write_words,
 )
@@ -71,15 +71,16 @@ def decoding_graph(
     language model from, unless `options.arpa`. The accepted responses of a reference `grammar`, a
     table with a column `response` (.csv, .tsv) or the XML of Spoken CALL, count as a sentence each.
     `tree` is a `tree.json` of chain_graphs, or the `tree` of a Kaldi model with its `phones.txt`
-    beside it. Writes `out/HCLG.fst` (transition-ids in, words out), `out/words.txt`,
-    `out/lexicon.txt` (of these words), `out/phones.txt`, `out/lm.arpa`, `out/pdfs.int` (the pdf of
-    each transition-id, -1 first) and `out/phones.int` (the phone that each begins, 0 if none).
+    beside it; its phones may be by place in a word (`kaldi.lang_phones`). Writes `out/HCLG.fst`
+    (transition-ids in, words out), `out/words.txt`, `out/lexicon.txt` (of these words),
+    `out/phones.txt`, `out/lm.arpa`, `out/pdfs.int` (the pdf of each transition-id, -1 first) and
+    `out/phones.int` (the phone of `phones.PHONES` that each begins, 0 if none).
 
     Raises InputError for words of the language model that the lexicon lacks, and for phones that
     the model lacks.
     """
     entries = read_lexicon(lexicon)
-    context = _read_tree(tree, entries)
+    context, known_as = _read_tree(tree, entries)
     transitions = chain_transition_model(context)
     with atomic_directory(out) as part:
         arpa = part / "lm.arpa"
@@ -95,17 +96,17 @@ def decoding_graph(
         known = _known(vocabulary(ngrams), entries, options, source, lexicon)
         symbols = word_symbols(known)
         write_words(part / "words.txt", symbols)
-        lexicon_part, marks = lexicon_fst(known, symbols)
-        phones = [*PHONES, *(f"#{i}" for i in range(marks))]
+        lexicon_part, marks = lexicon_fst(known, symbols, known_as)
+        phones = [*known_as.symbols, *(f"#{i}" for i in range(marks))]
         write_words(part / "phones.txt", phones)
         word_id = {symbol: i for i, symbol in enumerate(symbols)}
         lg = compose_lexicon_grammar(lexicon_part, grammar_fst(ngrams, word_id))
-        hclg = expand(lg, arc_labels(context, transitions))
+        hclg = expand(lg, arc_labels(context, transitions), known_as)
         save_fst(hclg, part / "HCLG.fst")
         pdfs = transitions.transition_table[:, 2].tolist()
         (part / "pdfs.int").write_text("\n".join(map(str, pdfs)) + "\n")
         write_lexicon(part / "lexicon.txt", known)
-        begun = phones_begun(transitions)
+        begun = [known_as.base[phone] for phone in phones_begun(transitions)]
         (part / "phones.int").write_text("\n".join(map(str, begun)) + "\n")
         log.info("%s: %d words, %d states", out, len(known), hclg.num_states)
 
@@ -142,14 +143,17 @@ def _as_spelled(ngrams: Ngrams, lexicon: Lexicon, source: Path) -> Ngrams:
     return {tuple(names.get(word, word) for word in key): ngrams[key] for key in ngrams}
 
 
-def _read_tree(path: Path, lexicon: Lexicon) -> ContextTree:
+def _read_tree(path: Path, lexicon: Lexicon) -> tuple[ContextTree, LangPhones]:
     if path.suffix == ".json":
-        return read_tree(path)
+        tree = read_tree(path)
+        if (phones_known := known_phones(tree.phones)) is None:
+            raise InputError(f"{path}: its phones are not those of docs/contract.md: make it again")
+        return tree, phones_known
     phones = path.parent / "phones.txt"
     if not phones.is_file():
         raise InputError(f"{phones}: no such file; a Kaldi tree needs its phones.txt beside it")
-    check_phones(phones, lexicon)
-    return read_kaldi_tree(path, PHONES)
+    found = phones_of(phones, lexicon)
+    return read_kaldi_tree(path, found.symbols), found
 
 
 def _known(

@@ -16,6 +16,7 @@ from pyscorer.kaldi.model_directory import ModelFiles, find_model
 from pyscorer.kaldi.nnet3 import read_nnet3
 from pyscorer.kaldi.stream import KaldiWriter
 from pyscorer.recognition.decoder import Recogniser, SearchOptions
+from pyscorer.recognition.hclg import phones_of
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ def export_vosk(am: Path, graph: Path, feats: Path, out: Path, options: SearchOp
     along), `graph` one of decoding_graph, `feats` the features (kind mfcc40) that the network was
     trained on. Vosk reads streams and cannot know the mean of an utterance: for a network that
     takes features less the mean it subtracts a running mean, which begins at that of `feats`. Words
-    carry no times of their own, as the phones do not mark where words begin.
+    carry times of their own where the graph's phones are by place in a word.
 
     Raises InputError if the graph was made with another tree, and for a model that takes features
     less the mean, but others than `feats` are.
@@ -42,6 +43,7 @@ def export_vosk(am: Path, graph: Path, feats: Path, out: Path, options: SearchOp
             f"{graph}: made with a tree of {pdfs} pdfs; {files.mdl} has "
             f"{nnet.transition_model.num_pdfs}"
         )
+    phones = phones_of(graph / "phones.txt", {})
     with atomic_directory(out) as part:
         for folder in ("am", "conf", "graph"):
             (part / folder).mkdir()
@@ -55,10 +57,15 @@ def export_vosk(am: Path, graph: Path, feats: Path, out: Path, options: SearchOp
             f"--beam={options.beam}\n--max-active={options.max_active}\n"
             f"--lattice-beam={options.lattice_beam}\n--acoustic-scale={options.acoustic_scale}\n"
             f"--min-active=200\n--frame-subsampling-factor={files.subsampling}\n"
-            "--endpoint.silence-phones=1:2\n"
+            f"--endpoint.silence-phones={':'.join(map(str, phones.silence))}\n"
         )
         for name in ("HCLG.fst", "words.txt", "phones.txt"):
             shutil.copy(graph / name, part / "graph")
+        if phones.marked:
+            (part / "graph" / "phones").mkdir()
+            (part / "graph" / "phones" / "word_boundary.int").write_text(
+                "".join(f"{phone} {place}\n" for phone, place in phones.boundaries)
+            )
         if files.extractor is not None:
             _copy_extractor(files.extractor, part / "ivector")
     log.info("%s: a Vosk model%s", out, "" if files.extractor is None else " with i-vectors")

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import kaldifst
 
-from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE
+from pyscorer.contract.phones import PHONE_ID, SILENCE
 from pyscorer.errors import InputError
 from pyscorer.kaldi.import_kaldi import read_phones
+from pyscorer.kaldi.lang_phones import PLAIN, LangPhones, known_phones
 from pyscorer.lexicon.dictionary import Lexicon
 from pyscorer.recognition.language_model import BACKOFF, END, START
 
@@ -38,9 +39,14 @@ def write_words(path: Path, symbols: Sequence[str]) -> None:
     path.write_text("".join(f"{symbol} {i}\n" for i, symbol in enumerate(symbols)))
 
 
-def check_phones(path: Path, lexicon: Lexicon) -> None:
-    """Raise InputError if a model's phones.txt does not have this package's phones at their ids."""
+def phones_of(path: Path, lexicon: Lexicon) -> LangPhones:
+    """The phones of a model's phones.txt: this package's at their ids, by place in a word or not.
+
+    Raises InputError if it has others.
+    """
     phones = read_phones(path)
+    if (known := known_phones(phones)) is not None:
+        return known
     used = {phone for variants in lexicon.values() for spoken in variants for phone in spoken}
     if unknown := sorted(used - set(phones)):
         raise InputError(
@@ -53,18 +59,26 @@ def check_phones(path: Path, lexicon: Lexicon) -> None:
                 f"{PHONE_ID.get(phone, 'no such phone')}; the model must be trained with the "
                 "phones of docs/contract.md"
             )
+    raise InputError(f"{path}: {len(phones) - 1} phones; pyscorer has {len(PHONE_ID) - 1}")
 
 
-def lexicon_fst(lexicon: Lexicon, symbols: Sequence[str]) -> tuple[kaldifst.StdVectorFst, int]:
+def lexicon_fst(
+    lexicon: Lexicon, symbols: Sequence[str], phones: LangPhones = PLAIN
+) -> tuple[kaldifst.StdVectorFst, int]:
     """L with disambiguation symbols, and how many of these there are.
 
-    Kaldi's make_lexicon_fst.py and add_lex_disambig.pl: phones and disambiguation symbols (from
-    len(PHONES) on; the first is #0, the last follows silence) in, words out; pauses are optional.
+    Kaldi's make_lexicon_fst.py and add_lex_disambig.pl: phones and disambiguation symbols (after
+    the phones; the first is #0, the last follows silence) in, words out; pauses are optional.
     """
     word_id = {word: i for i, word in enumerate(symbols)}
-    entries = [(word, phones) for word in sorted(lexicon) for phones in lexicon[word]]
-    marks, highest = _disambiguate([phones for _, phones in entries])
-    backoff, after_silence = len(PHONES), len(PHONES) + highest + 1
+    entries = [
+        (word, tuple(phones.of_word(spoken)))
+        for word in sorted(lexicon)
+        for spoken in lexicon[word]
+    ]
+    marks, highest = _disambiguate([labels for _, labels in entries])
+    backoff = len(phones.symbols)
+    after_silence = backoff + highest + 1
     fst = kaldifst.StdVectorFst()
     start, loop, pause, paused = (fst.add_state() for _ in range(4))
     fst.start = start
@@ -72,13 +86,11 @@ def lexicon_fst(lexicon: Lexicon, symbols: Sequence[str]) -> tuple[kaldifst.StdV
     no_cost, pause_cost = -math.log(1 - SILENCE_PROBABILITY), -math.log(SILENCE_PROBABILITY)
     fst.add_arc(start, kaldifst.StdArc(0, 0, no_cost, loop))
     fst.add_arc(start, kaldifst.StdArc(0, 0, pause_cost, pause))
-    fst.add_arc(pause, kaldifst.StdArc(PHONE_ID[SILENCE], 0, 0, paused))
+    fst.add_arc(pause, kaldifst.StdArc(phones.number[SILENCE], 0, 0, paused))
     fst.add_arc(paused, kaldifst.StdArc(after_silence, 0, 0, loop))
     fst.add_arc(loop, kaldifst.StdArc(backoff, word_id[BACKOFF], 0, loop))
-    for (word, phones), mark in zip(entries, marks, strict=True):
-        labels = [PHONE_ID[phone] for phone in phones]
-        if mark:
-            labels.append(len(PHONES) + mark)
+    for (word, spoken), mark in zip(entries, marks, strict=True):
+        labels = [*spoken, *([backoff + mark] if mark else [])]
         state, output = loop, word_id[word]
         for label in labels[:-1]:
             following = fst.add_state()
@@ -89,14 +101,14 @@ def lexicon_fst(lexicon: Lexicon, symbols: Sequence[str]) -> tuple[kaldifst.StdV
     return fst, highest + 2
 
 
-def _disambiguate(pronunciations: Sequence[tuple[str, ...]]) -> tuple[list[int], int]:
+def _disambiguate(pronunciations: Sequence[tuple[int, ...]]) -> tuple[list[int], int]:
     """The mark each pronunciation needs to differ from all others and from their beginnings."""
-    counts: dict[tuple[str, ...], int] = {}
+    counts: dict[tuple[int, ...], int] = {}
     prefixes = set()
     for phones in pronunciations:
         counts[phones] = counts.get(phones, 0) + 1
         prefixes |= {phones[:n] for n in range(1, len(phones))}
-    used: dict[tuple[str, ...], int] = {}
+    used: dict[tuple[int, ...], int] = {}
     marks = []
     for phones in pronunciations:
         if counts[phones] == 1 and phones not in prefixes:
@@ -122,7 +134,9 @@ def compose_lexicon_grammar(
     return fst
 
 
-def expand(lg: kaldifst.StdVectorFst, labels: ArcLabels) -> kaldifst.StdVectorFst:
+def expand(
+    lg: kaldifst.StdVectorFst, labels: ArcLabels, phones: LangPhones = PLAIN
+) -> kaldifst.StdVectorFst:
     """HCLG of LG: every phone becomes a forward arc into a state with a self-loop.
 
     As in Kaldi's reordered graphs, the self-loop of a phone stands on the state that its forward
@@ -150,7 +164,7 @@ def expand(lg: kaldifst.StdVectorFst, labels: ArcLabels) -> kaldifst.StdVectorFs
         if math.isfinite(final.value):
             fst.set_final(source, final.value)
         for arc in kaldifst.ArcIterator(lg, lg_state):
-            if 0 < arc.ilabel < len(PHONES):
+            if 0 < arc.ilabel < len(phones.symbols):
                 forward, loop = labels(left, arc.ilabel)
                 target = state(arc.nextstate, arc.ilabel, loop)
                 weight = arc.weight.value + _HALF

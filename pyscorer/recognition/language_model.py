@@ -3,7 +3,7 @@
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import kaldifst
@@ -73,9 +73,22 @@ def read_arpa(path: Path) -> Ngrams:
     Raises InputError naming the line for a file that is garbled, cut short, or whose counts are
     wrong.
     """
+    ngrams: Ngrams = {}
+    for number, ngram, score, weight in each_ngram(path):
+        if ngram in ngrams:
+            raise InputError(f"{path}:{number}: `{shown(' '.join(ngram))}` stands twice")
+        ngrams[ngram] = score * LOG_10, weight * LOG_10
+    return ngrams
+
+
+def each_ngram(path: Path) -> Iterator[tuple[int, tuple[str, ...], float, float]]:
+    """Yield line, n-gram, and the logarithms to base 10 that an ARPA file has of it, streaming.
+
+    Of the probability, and of the back-off weight: 0 where none stands. Raises InputError as
+    `read_arpa` does, but for n-grams that stand twice; what is wrong with counts shows at the end.
+    """
     expected: dict[int, int] = {}
     found: Counter[int] = Counter()
-    ngrams: Ngrams = {}
     section, number, ended = 0, 0, False
     for number, line in read_lines(path):
         line = line.strip()
@@ -97,10 +110,7 @@ def read_arpa(path: Path) -> Ngrams:
             weight = _number(fields[section + 1]) if len(fields) == section + 2 else 0.0
             if len(fields) not in (section + 1, section + 2) or score is None or weight is None:
                 raise InputError(f"{path}:{number}: not a {section}-gram of an ARPA file: {line}")
-            ngram = tuple(fields[1 : section + 1])
-            if ngram in ngrams:
-                raise InputError(f"{path}:{number}: `{shown(' '.join(ngram))}` stands twice")
-            ngrams[ngram] = score * LOG_10, weight * LOG_10
+            yield number, tuple(fields[1 : section + 1]), score, weight
     if not expected:
         raise InputError(f"{path}: no \\data\\ section: not an ARPA file")
     if not ended:
@@ -109,7 +119,6 @@ def read_arpa(path: Path) -> Ngrams:
         announced = expected.get(order, 0)
         if found[order] != announced:
             raise InputError(f"{path}: {found[order]} {order}-grams, {announced} announced")
-    return ngrams
 
 
 def _number(text: str) -> float | None:

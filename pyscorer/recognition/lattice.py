@@ -2,8 +2,10 @@
 
 import heapq
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, islice
 from typing import NamedTuple
 
 import kaldifst
@@ -248,7 +250,6 @@ def read_lattice(lattice: kaldifst.Lattice) -> Lattice:
     """Read a lattice of kaldi-decoder."""
     lines = lattice.to_str(show_weight_one=True, fst_field_separator=" ").splitlines()
     arcs: dict[int, list[Arc]] = {}
-    entering: dict[int, int] = {}
     final = {}
     for fields in map(str.split, lines):
         state = int(fields[0])
@@ -259,7 +260,62 @@ def read_lattice(lattice: kaldifst.Lattice) -> Lattice:
             continue
         target, label, word = map(int, fields[1:4])
         arcs[state].append(Arc(state, target, label, word, graph + acoustic, graph))
-        entering[target] = entering.get(target, 0) + 1
+    return Lattice(_in_order(arcs), final)
+
+
+def read_compact_lattice(lines: Iterable[str]) -> Lattice:
+    """Read a compact lattice of Kaldi's, as text: on its arcs words with their transition-ids.
+
+    A word may stand before the rows in which it is said, and a transcript has one path. Acoustic
+    costs are taken as they stand. Raises ValueError for what is no such lattice.
+    """
+    arcs: dict[int, list[Arc]] = {}
+    final: dict[int, float] = {}
+    inner = count(-1, -1)  # states within an arc, whose transition-ids are arcs of their own here
+    for fields in map(str.split, lines):
+        source, ends = int(fields[0]), len(fields) < 3
+        weight = fields.pop() if len(fields) in (2, 4) else "0,0,"
+        costs, ids = weight.rsplit(",", 1)
+        graph, acoustic = map(float, costs.split(","))
+        labels = [int(label) for label in ids.split("_")] if ids else [0]
+        if ends and not ids:
+            final[source] = graph + acoustic
+            continue
+        target, word = (next(inner), 0) if ends else map(int, fields[1:3])
+        if ends:
+            final[target] = 0.0
+        cost = graph + acoustic
+        for label, to in zip(labels, [*islice(inner, len(labels) - 1), target], strict=True):
+            arcs.setdefault(source, []).append(Arc(source, to, label, word, cost, graph))
+            source, word, cost, graph = to, 0, 0.0, 0.0
+    return Lattice(_in_order(arcs), final)
+
+
+def best_path(lattice: Lattice) -> LatticePath | None:
+    """The path of a lattice that costs least; None: no path reaches an end."""
+    reached: dict[int, tuple[float, Arc | None]] = {}
+    for arc in lattice.arcs:
+        before = reached.setdefault(arc.source, (0.0, None))[0]
+        if arc.target not in reached or before + arc.cost < reached[arc.target][0]:
+            reached[arc.target] = before + arc.cost, arc
+    ends = {end: reached[end][0] + cost for end, cost in lattice.final.items() if end in reached}
+    if not ends:
+        return None
+    end = state = min(ends, key=lambda one: ends[one])
+    path = list[Arc]()
+    while (last := reached[state][1]) is not None:
+        path.append(last)
+        state = last.source
+    path.reverse()
+    graph = sum((arc.graph for arc in path), lattice.final[end])
+    words = tuple(arc.word for arc in path if arc.word)
+    labels = tuple(arc.label for arc in path if arc.label)
+    return LatticePath(words, graph, ends[end] - graph, labels)
+
+
+def _in_order(arcs: dict[int, list[Arc]]) -> list[Arc]:
+    """Each after all those that lead to its source; `arcs` has the first state first."""
+    entering = Counter(arc.target for leaving in arcs.values() for arc in leaving)
     ready = [state for state in list(arcs)[:1] if not entering.get(state)]
     ordered = []
     while ready:
@@ -268,7 +324,7 @@ def read_lattice(lattice: kaldifst.Lattice) -> Lattice:
             entering[arc.target] -= 1
             if not entering[arc.target]:
                 ready.append(arc.target)
-    return Lattice(ordered, final)
+    return ordered
 
 
 def _add(one: float, two: float) -> float:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,6 +22,8 @@ from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.kaldi.binaries import programs
+from pyscorer.kaldi.import_kaldi import read_phones
+from pyscorer.kaldi.lang_phones import POSITIONS, known_phones
 from pyscorer.measures import posteriors as gop
 
 
@@ -88,6 +91,30 @@ def test_a_network_with_ivectors_is_taken_as_a_published_model(tmp_path: Path):
     assert "which only our own wiring lets" in refused.text or "paper1" in refused.text
 
 
+def test_word_positions_are_told_to_all_that_reads_phones(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    planned = dry_run(tmp_path, "report", engine="kaldi", kaldi={"jobs": 1, "word_positions": True})
+    for stage in ("kaldi_lang", "kaldi_alignment"):
+        said = [c for c in planned.commands if f"pyscorer {stage} " in c]
+        assert said and all("--word-positions" in c for c in said)
+    plain = dry_run(tmp_path, "report", engine="kaldi", kaldi={"jobs": 1})
+    assert all("--no-word-positions" in c for c in plain.commands if "pyscorer kaldi_lang" in c)
+
+
+def test_recognition_may_be_kaldis_own_with_a_larger_language_model(tmp_path: Path):
+    fake_programs(tmp_path / "bin")
+    (tmp_path / "big.arpa").touch()
+    ask = {"rescore_arpa": str(tmp_path / "big.arpa"), "nbest": 3}
+    planned = dry_run(tmp_path, "recognition", engine="kaldi", kaldi={"ivectors": True},
+                      kaldi_decode=ask)  # fmt: skip
+    assert planned.counts["kaldi_decode"] == 1 and "decode" not in planned.counts
+    (command,) = [c for c in planned.commands if "pyscorer kaldi_decode" in c]
+    assert "/mfcc40/sample/test/003.scp" in command and "/ivectors/sample/test/003.scp" in command
+    assert f"--rescore-arpa {tmp_path}/big.arpa" in command and "--nbest 3" in command
+    refused = dry_run(tmp_path, "recognition", kaldi_decode={}, fails=True)
+    assert "kaldi_decode: only the network that engine kaldi trains" in refused.text
+
+
 def test_a_missing_program_stops_the_run_at_its_start(tmp_path: Path):
     there = [name for name in programs(ROOT / "kaldi_recipes") if name != "gmm-est"]
     fake_programs(tmp_path / "bin", there)
@@ -100,8 +127,8 @@ SCRIPTS = sorted(
 )
 NUMBERS = {
     "train_chain": (3, 4, 5, 6, 7, 8, 9, 10), "combine_chain": (4, 5), "export": (2, 3),
-    "average_chain": (2,), "ubm_init": (3, 4), "ubm_est": (1,), "ivector_init": (1,),
-    "ivector_est": (1,),
+    "average_chain": (2,), "const_arpa": (1, 2, 3), "latgen": (3, 4, 5, 6),
+    "ubm_init": (3, 4), "ubm_est": (1,), "ivector_init": (1,), "ivector_est": (1,),
 }  # fmt: skip
 UGLY = "a b&c 'd\" $HOME;é%"
 LISTS = {"chain_graphs": 3, "combine_chain": 1}
@@ -112,7 +139,10 @@ LISTS = {"chain_graphs": 3, "combine_chain": 1}
 def test_a_folder_may_be_called_anything(script: str, tmp_path: Path):
     """Kaldi gives its pipes to a shell of their own, which knows less than bash."""
     folder, said = tmp_path / UGLY, tmp_path / "said"
-    folder.mkdir()
+    for number in range(2):  # where scripts read what kaldi_lang wrote
+        (folder / str(number)).mkdir(parents=True)
+        for name in ("silence.csl", "extra_questions.int"):
+            (folder / str(number) / name).write_text("1:2\n")
     fake_programs(tmp_path / "bin", says=f"""printf '%s\\n' "$@" >> {said}""")
     path = os.pathsep.join([str(tmp_path / "bin"), "/usr/bin", "/bin"])
     environment = {"LC_ALL": "C", "PATH": path, "LDA": f"{folder}/lda", "FMLLR": f"{folder}/fmllr"}
@@ -131,7 +161,7 @@ def test_a_folder_may_be_called_anything(script: str, tmp_path: Path):
         assert any(UGLY in word for word in words) or str(tmp_path) not in pipe, pipe
 
 
-SMALL = {
+SMALL: dict[str, Any] = {
     "corpus": "sample",
     "download": {"sample_speakers": 12, "sample_natives": 8, "sample_utterances": 5},
     "train_gmm": {"iterations": 10, "gaussians": 150, "canonical": True},
@@ -146,26 +176,43 @@ SMALL = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The work folders of a small run on either engine, up to pooled vectors."""
+MADE = (
+    "mfcc13/sample/test/feats.scp", "mfcc40/sample/test/feats.scp", "pool/sample/test/phones.scp",
+    "gop/sample/test/phones.scp",
+)  # fmt: skip
+
+
+def small_run(folder: Path, **config: Any) -> Path:
+    """The work folder of a small run, up to pooled vectors and GOP."""
     if shutil.which("nnet3-chain-train") is None:
         pytest.skip("Kaldi's programs are not on PATH")
-    folder = tmp_path_factory.mktemp("engines")
     scripts = Path(sys.executable).parent
     environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}"}
-    made = {}
-    for engine in ("torch", "kaldi"):
-        made[engine] = folder / engine / "sample"
-        roots = {"work_root": str(folder / engine), "results_root": str(folder / "results")}
-        (folder / "config.yaml").write_text(yaml.safe_dump(SMALL | roots | {"engine": engine}))
-        done = subprocess.run(
-            [scripts / "snakemake", "--cores", "2", made[engine] / "pool/sample/test/phones.scp",
-             "--configfile", folder / "config.yaml"],
-            cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    return made
+    roots = {"work_root": str(folder / "work"), "results_root": str(folder / "results")}
+    (folder / "config.yaml").write_text(yaml.safe_dump(SMALL | roots | config))
+    done = subprocess.run(
+        [scripts / "snakemake", "--cores", "2", *(folder / "work" / "sample" / one for one in MADE),
+         "--configfile", folder / "config.yaml"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return folder / "work" / "sample"
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The work folders of a small run on either engine."""
+    return {
+        engine: small_run(tmp_path_factory.mktemp(engine), engine=engine)
+        for engine in ("torch", "kaldi")
+    }
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The work folder of a small run on word-position phones."""
+    kaldi = SMALL["kaldi"] | {"word_positions": True}
+    return small_run(tmp_path_factory.mktemp("marked"), engine="kaldi", kaldi=kaldi)
 
 
 @pytest.mark.slow
@@ -224,6 +271,30 @@ def test_torch_computes_what_nnet3_compute_did(engines: dict[str, Path], tmp_pat
 
 
 @pytest.mark.slow
+def test_word_position_phones_end_where_the_contract_begins(
+    engines: dict[str, Path], marked: Path, tmp_path: Path
+):
+    data = Path("ali") / "sample" / "test"
+    for name in ("phones.ctm", "words.ctm"):
+        plain, stripped = (
+            {k: [s.label for s in v if s.label != "SIL"] for k, v in read_ctm(work / data / name)}
+            for work in (engines["kaldi"], marked)
+        )
+        assert plain == stripped
+    symbols = read_phones(marked / "kaldi" / "chain" / "model" / "phones.txt")
+    assert tuple(symbols) == POSITIONS.symbols
+    for name in ("deep/sample/test/post.scp", "pool/sample/test/phones.scp"):
+        shapes = [{k: m.shape[1] for k, m in read_matrices(work / name)}
+                  for work in (engines["kaldi"], marked)]  # fmt: skip
+        assert shapes[0] == shapes[1]
+    for _, matrix in read_matrices(marked / "deep" / "sample" / "test" / "post.scp"):
+        np.testing.assert_allclose(np.exp(matrix).sum(axis=1), 1, atol=1e-3)
+    if shutil.which("compute-gop") is not None:
+        posteriors = marked / "deep" / "sample" / "test" / "post.scp"
+        check_gop(marked / "kaldi", "sample/test/000", posteriors, tmp_path)
+
+
+@pytest.mark.slow
 def test_goodness_of_pronunciation_is_that_of_compute_gop(engines: dict[str, Path], tmp_path: Path):
     if shutil.which("compute-gop") is None:
         pytest.skip("compute-gop is not on PATH")
@@ -235,7 +306,10 @@ def check_gop(kaldi: Path, shard: str, posteriors: Path, folder: Path) -> None:
     """Compare our GOP with compute-gop's on the alignment of a shard, phone by phone."""
     model = kaldi / "chain" / "model" / "final.mdl"
     said: dict[str, list[list[str]]] = {}
-    (folder / "map").write_text("".join(f"{i} {i}\n" for i in range(1, len(PHONES))))
+    known = known_phones(read_phones(model.with_name("phones.txt")))
+    assert known is not None
+    bases = known.base
+    (folder / "map").write_text("".join(f"{i} {b}\n" for i, b in enumerate(bases) if i))
     export_sh = [ROOT / "kaldi_recipes" / "export.sh", model, kaldi / "mfcc40" / f"{shard}.scp"]
     for command in (
         [*export_sh, "output-xent", "no", folder / "computed"],
@@ -259,8 +333,9 @@ def check_gop(kaldi: Path, shard: str, posteriors: Path, folder: Path) -> None:
         start, segments = 0, []
         for part in lengths[key].split(";"):
             phone, length = map(int, part.split())
-            if PHONES[phone] in ARPABET:
-                segments.append(PhoneSegment(0, 0, PHONES[phone], start, length, 0, 0))
+            name = PHONES[bases[phone]]
+            if name in ARPABET:
+                segments.append(PhoneSegment(0, 0, name, start, length, 0, 0))
             start += length
         lpp = gop.log_phone_posteriors(matrix, segments, 0.01)  # rows as frames
         ours = gop.log_posterior_ratio(lpp, gop.canonical_columns(segments))

@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from pyscorer.chain.tdnnf import Tdnnf, TdnnfConfig
+from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
+from pyscorer.kaldi.import_kaldi import pdf_owners, read_phones
 from pyscorer.kaldi.nnet3 import read_nnet3, write_nnet3
 from pyscorer.kaldi.nnet3_tdnnf import nnet3_from_tdnnf, tdnnf_from_nnet3
 
@@ -64,24 +66,22 @@ def test_every_field_of_the_binary_is_read_as_the_text_says(conformance: Path):
 
 
 def test_pdf_to_phone_of_the_transition_model(conformance: Path):
-    nnet = read_nnet3(conformance / "e_tdnnf" / "final.mdl")
-    phones = dict(
-        line.split()[::-1]
-        for line in (conformance / "c_gop" / "phones.txt").read_text().splitlines()
-    )
+    path = conformance / "e_tdnnf" / "final.mdl"
+    phones = read_phones(conformance / "c_gop" / "phones.txt")
     expected = [
         line.split()[1]
         for line in (conformance / "c_gop" / "pdf_to_phone.txt").read_text().splitlines()
     ]
-    found = [phones[str(phone)] for phone in nnet.transition_model.pdf_to_phone()]
-    assert found == expected
+    owners = pdf_owners(path, read_nnet3(path).transition_model, phones)
+    assert [PHONES[phone] for phone in owners] == expected
 
 
 def test_shared_pdf_is_refused(conformance: Path):
-    model = read_nnet3(conformance / "e_tdnnf" / "final.mdl").transition_model
+    path = conformance / "e_tdnnf" / "final.mdl"
+    model = read_nnet3(path).transition_model
     model.tuples[-1, 3] = 0
-    with pytest.raises(InputError, match="pdf 0 is shared"):
-        model.pdf_to_phone()
+    with pytest.raises(InputError, match="pdf 0 is shared by phones SIL and ZH"):
+        pdf_owners(path, model, PHONES)
 
 
 @pytest.mark.parametrize(

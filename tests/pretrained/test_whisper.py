@@ -75,6 +75,20 @@ def test_states_do_not_depend_on_the_batch(directory: Path):
     torch.testing.assert_close(model.encode(mel[1:2])[0], together[0][1:2])
 
 
+def test_an_encoder_alone_has_the_states_of_the_whole_model(directory: Path):
+    whole, alone = load_whisper(directory), load_whisper(directory, decoder=False)
+    mel = torch.randn(1, 40, MELS)
+    assert all(map(torch.equal, alone.encode(mel), whole.encode(mel)))
+    assert set(alone.state_dict()) == {
+        name for name in whole.state_dict() if not name.startswith(("decoder", "embedding"))
+    }
+    arrays = {n: a for n, a in tiny().items() if n != "decoder/layer_0/ffn/linear_0/weight"}
+    lacking = write_model(directory.with_name("lacking"), arrays)
+    load_whisper(lacking, decoder=False)  # what it does not need is not read
+    with pytest.raises(InputError, match="not the Whisper that is known"):
+        load_whisper(lacking)
+
+
 @pytest.mark.parametrize("frames", [39, 26, 7])
 def test_a_shorter_recording_in_a_batch_has_the_states_it_has_alone(directory: Path, frames: int):
     model = load_whisper(directory)

@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,22 @@ def test_nothing_is_locked():
     assert release() is None
     hold()
     assert release() is None  # the holder alone is no lock
+
+
+HOLD = "from pyscorer.project.locks import hold; hold(); input()"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_holder_stays_only_when_its_run_was_killed(killed: bool):
+    run = subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE)
+    holder = LOCKS / f"{run.pid}@{socket.gethostname()}"
+    while not holder.exists():
+        assert run.poll() is None
+        time.sleep(0.05)
+    if killed:
+        run.kill()
+    run.communicate(b"\n")
+    assert holder.exists() == killed
 
 
 def test_the_lock_of_a_killed_run_is_removed(capsys):

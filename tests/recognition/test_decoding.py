@@ -16,6 +16,7 @@ from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.corpora.spoken_call import PromptUnit, write_grammar
 from pyscorer.errors import InputError
 from pyscorer.evaluation.word_errors import WordErrors, count_errors
+from pyscorer.kaldi.lang_phones import POSITIONS
 from pyscorer.kaldi.tree_file import write_kaldi_tree
 from pyscorer.recognition.decode import DecodeOptions, decode
 from pyscorer.recognition.decoder import Recogniser, SearchOptions
@@ -332,3 +333,34 @@ def test_an_arpa_file_in_small_letters_has_the_words_of_the_lexicon(folder: Path
     arpa.write_text(arpa.read_text().replace("SEE", "Bee"))
     with pytest.raises(InputError, match=r"[bB]ee and [bB]ee are one word to the lexicon, BEE"):
         decoding_graph(*arguments, GraphOptions(arpa=arpa))
+
+
+def test_a_graph_of_phones_by_place_in_a_word_recognises_the_same(folder: Path, tmp_path: Path):
+    """Every version of a phone has pdfs of its own here: only right marks find a way."""
+    tree = monophone_tree(POSITIONS.symbols)
+    write_tree(tmp_path / "tree.json", tree)
+    (tmp_path / "lexicon.txt").write_text(LEXICON + "EH EH\n")
+    (tmp_path / "text").write_text(TEXT + "u4 EH SEES EH\n")
+    decoding_graph(
+        [tmp_path / "text"], tmp_path / "lexicon.txt", tmp_path / "tree.json", tmp_path / "graph"
+    )
+    write_kaldi_tree(tmp_path / "tree", tree)
+    symbols = enumerate(POSITIONS.symbols)
+    (tmp_path / "phones.txt").write_text("".join(f"{phone} {i}\n" for i, phone in symbols))
+    decoding_graph(
+        [tmp_path / "text"], tmp_path / "lexicon.txt", tmp_path / "tree", tmp_path / "kaldis"
+    )
+    said = ["SIL", "EH_S", "S_B", "IY_I", "Z_E", "SIL", "EH_S"]
+    rows = np.zeros((2 * len(said), tree.num_pdfs), dtype=np.float32)
+    for frame in range(len(rows)):
+        rows[frame, tree.pdf[0, POSITIONS.number[said[frame // 2]], frame % 2]] = 20.0
+    for graph in ("graph", "kaldis"):
+        recogniser = Recogniser(tmp_path / graph, SearchOptions(nbest=2))
+        best, *_ = recogniser.decode(rows)
+        assert best.words == ("EH", "SEES", "EH")
+        assert [(span.start, span.length) for span in best.spans] == [(2, 2), (4, 6), (12, 2)]
+    (tmp_path / "phones.txt").write_text("<eps> 0\nSIL 1\nSPN 2\n")
+    with pytest.raises(InputError, match=r"phones\.txt: the lexicon has phones that the model has"):
+        decoding_graph(
+            [tmp_path / "text"], tmp_path / "lexicon.txt", tmp_path / "tree", tmp_path / "no"
+        )

@@ -5,7 +5,10 @@ KALDI = PLAN.kaldi
 ENGINE = KALDI.settings
 K = WORK / "kaldi"
 LANG, LEARNT = K / "lang" / "{dataset}", K / "lang" / KALDI.learnt
-CANONICAL = {"canonical": config.get("align", {}).get("canonical", False)}
+SPOKEN = {
+    "canonical": config.get("align", {}).get("canonical", False),
+    "word_positions": ENGINE["word_positions"],
+}
 GPU = int(ENGINE["gpu"] != "no")
 
 
@@ -53,7 +56,7 @@ rule kaldi_lang:
     params:
         folders=folders("data", out=0),
         lexicon=files("lexicon"),
-        options=lambda w: flags(CANONICAL | {"volumes": KALDI.volumes(w.dataset)}),
+        options=lambda w: flags(SPOKEN | {"volumes": KALDI.volumes(w.dataset)}),
     resources:
         **NEEDS.resources("kaldi_lang"),
     log:
@@ -123,3 +126,7 @@ include: "kaldi_gmm.smk"
 if "acoustic_model" not in config:
 
     include: "kaldi_chain.smk"
+
+    if "kaldi_decode" in config:
+
+        include: "kaldi_decode.smk"

@@ -67,7 +67,7 @@ rule kaldi_alignment:
     params:
         folders=folders("data", out=0),
         files=files("lexicon", "lengths"),
-        options=flags(CANONICAL),
+        options=flags(SPOKEN),
     resources:
         **NEEDS.resources("kaldi_alignment"),
     log:
