@@ -98,8 +98,8 @@ UNKNOWN = 5000
 """Utterances of a dataset that is not there yet."""
 _LISTS = ("utt2spk", "feats.scp")
 _BUSY = 120
-"""CPU seconds that a thread must have to do, or there is one less: a short job has only one to do in
-its start, and much of a small network's training."""
+"""CPU seconds that a thread must have to do, or there is one less: one alone has work while a job
+starts, and much of the time that a small network trains."""
 _MILLIONS = {"paper": 8.2, "medium": 2.4, "small": 0.72}
 _ONE_ON_GPU = {"export", "encode"}
 """Stages that are one process on a GPU."""
