@@ -142,6 +142,7 @@ def test_every_stage_that_the_rules_run_has_a_section():
         "scale_alignment",
         "judge_model",
         "split_data",
+        "chain_statistics",
     }  # all that they have the rules settle
     for stage in all_options().keys() - on_demand - settled:
         if not STAGES[stage].startswith("kaldi."):

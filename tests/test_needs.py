@@ -49,7 +49,7 @@ def test_data_that_are_yet_to_come_are_counted_where_they_were_prepared(tmp_path
 
 
 def test_a_small_corpus_asks_for_one_thread_and_a_large_one_for_more(tmp_path):
-    small, large = dataset(tmp_path, 100), dataset(tmp_path, 300_000, split="test")
+    small, large = dataset(tmp_path, 100), dataset(tmp_path, 400_000, split="test")
     assert asked("features", small)[0] == 1
     for stage in ("features", "align", "export", "train_scorer", "train_gmm"):
         (threads, mb, minutes), (more, more_mb, longer) = asked(stage, small), asked(stage, large)

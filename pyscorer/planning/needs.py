@@ -97,9 +97,9 @@ NEEDS = {
 UNKNOWN = 5000
 """Utterances of a dataset that is not there yet."""
 _LISTS = ("utt2spk", "feats.scp")
-_BUSY = 60
-"""CPU seconds that a thread must have to do, or there is one less: half of that of a short job goes
-into its start, with one thread."""
+_BUSY = 120
+"""CPU seconds that a thread must have to do, or there is one less: one alone has work while a job
+starts, and much of the time that a small network trains."""
 _MILLIONS = {"paper": 8.2, "medium": 2.4, "small": 0.72}
 _ONE_ON_GPU = {"export", "encode"}
 """Stages that are one process on a GPU."""

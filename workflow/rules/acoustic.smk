@@ -134,6 +134,26 @@ rule egs:
         "pyscorer egs {params.folders} {params.options} 2>&1 | tee {log:q}"
 
 
+rule chain_statistics:
+    """What chain_graphs sums of datasets that go in parts (shards.smk)."""
+    input:
+        ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
+        feats=WORK / "mfcc13" / "{corpus}" / "{split}" / "feats.scp",
+    output:
+        temp(WORK / "statistics" / "{corpus}" / "{split}" / "statistics.npz"),
+    params:
+        folders=folders("ali", "feats", out=0),
+        options=options("chain_statistics", PLAN.parts.counted),
+    resources:
+        **NEEDS.resources("chain_statistics"),
+    log:
+        LOGS / "chain_statistics" / "{corpus}" / "{split}.log",
+    benchmark:
+        BENCHMARKS / "chain_statistics" / "{corpus}" / "{split}.tsv"
+    shell:
+        "pyscorer chain_statistics {params.folders} {params.options} 2>&1 | tee {log:q}"
+
+
 rule export:
     input:
         model=WORK / "tdnnf" / "final.pt",

@@ -54,24 +54,6 @@ if "encode" in config:
 
 if PLAN.parts.egs:
 
-    rule chain_statistics:
-        input:
-            ali=WORK / "ali" / "{corpus}" / "{split}" / "phones.ctm",
-            feats=WORK / "mfcc13" / "{corpus}" / "{split}" / "feats.scp",
-        output:
-            temp(WORK / "statistics" / "{corpus}" / "{split}" / "statistics.npz"),
-        params:
-            folders=folders("ali", "feats", out=0),
-            options=options("chain_statistics", PLAN.parts.counted),
-        resources:
-            **NEEDS.resources("chain_statistics"),
-        log:
-            LOGS / "chain_statistics" / "{corpus}" / "{split}.log",
-        benchmark:
-            BENCHMARKS / "chain_statistics" / "{corpus}" / "{split}.tsv"
-        shell:
-            "pyscorer chain_statistics {params.folders} {params.options} 2>&1 | tee {log:q}"
-
     use rule chain_graphs as chain_graphs_of_parts with:
         input:
             statistics=[
