@@ -34,7 +34,7 @@ sample: $(INSTALLED)  ## The generated sample corpus, whatever corpora are at ha
 	$(SNAKEMAKE) --config corpus=sample
 
 test: $(INSTALLED)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED)
 	$(BIN)/ruff format --check .

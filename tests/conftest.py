@@ -7,6 +7,14 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+LONGEST = ("test_pipeline.py", "test_own_corpus_page.py", "test_wheel.py", "test_bad_input.py")
+"""Files of which one test takes half a minute or more."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first: begun last, they would leave all processes but one without work."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 def _folder(variable: str, default: str) -> Path:
     path = Path(os.environ.get(variable) or REPOSITORY.parent / "shared" / default)

@@ -77,7 +77,7 @@ def test_in_parts_of_whole_speakers_the_run_ends_the_same(whole, tmp_path):
         *(f"results/sample/faults.sample.{split}.csv" for split in ("train", "test")),
         *(f"work/sample/{name}" for name in ("scorers/deep/scores.csv", "tdnnf/final.pt")),
         *(f"work/sample/{folder}/sample/train/segments.csv" for folder in ("pool", "gop")),
-        *(f"work/sample/ali/sample/native/{name}.ctm" for name in ("phones", "words")),
+        *(f"work/sample/ali/sample/train/{name}.ctm" for name in ("phones", "words")),
     ]
     for file in same:
         assert (tmp_path / file).read_bytes() == (whole / file).read_bytes(), file
