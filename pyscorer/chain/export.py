@@ -33,7 +33,7 @@ class ExportOptions:
 def export(model: Path, feats: Path, out: Path, options: ExportOptions) -> None:
     """Compute the deep features and phone log-posteriors of the utterances of `feats`.
 
-    `model` is a `.pt` of train_tdnnf or a Kaldi `.mdl`; `feats` a directory of the stage `features`
+    `model` is a `.pt` of train_tdnnf or import_kaldi; `feats` a directory of the stage `features`
     (kind mfcc40).
     Writes `out/embed.scp` (T' x 256), `out/post.scp` (T' x 41: log-posteriors of phone ids 1..41)
     and `out/frame_shift` (seconds). T' is ceil(T / 3). Streams.

@@ -40,7 +40,7 @@ def decode(
     """Recognise every utterance of `data`.
 
     `feats` is a directory of the stage `features` (kind mfcc40), `model` a `.pt` of train_tdnnf or
-    a Kaldi `.mdl`, `graph` a directory of the stage `decoding_graph`. Writes `out/hyp.text`,
+    import_kaldi, `graph` a directory of the stage `decoding_graph`. Writes `out/hyp.text`,
     `out/words.ctm` (times; confidences, see `lattice.confidences`) and
     `out/nbest.csv`, see `contract.decoded`; where `data` has a text, `out/wer.csv` too. Streams.
 

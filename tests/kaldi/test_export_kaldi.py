@@ -57,13 +57,12 @@ def test_kaldi_computes_what_we_compute(trained: Path):
     features = {f"u{n}": rng.normal(1, 2, size=(n, 40)).astype(np.float32) for n in (20, 101, 300)}
     features = {key: features[key] for key in sorted(features)}
     write_archive(feats, features.items())
-    (trained / "spk2utt").write_text("".join(f"{key} {key}\n" for key in features))
-    run = [RECIPES / "cmvn.sh", feats, trained / "spk2utt", trained / "cmvn"]
+    stem = feats.with_suffix(".utterance")
+    run = ["compute-cmvn-stats", f"scp:{feats}", f"ark,scp:{stem}.ark,{stem}.scp"]
     subprocess.run(run, check=True)
     computed = {node: trained / f"{node}.scp" for node in ("output-xent", "prefinal-l")}
     for node, scp in computed.items():
-        run = [RECIPES / "export.sh", model, feats, trained / "cmvn.scp", node, "no"]
-        run += [scp.with_suffix("")]
+        run = [RECIPES / "export.sh", model, feats, node, "no", scp.with_suffix("")]
         subprocess.run(run, check=True)
     kaldi_posteriors(model, [computed["output-xent"]], [computed["prefinal-l"]], trained / "theirs")
     export(trained / "final.pt", feats.parent, trained / "ours", ExportOptions(jobs=1))
@@ -74,7 +73,7 @@ def test_kaldi_computes_what_we_compute(trained: Path):
         for key in features:
             np.testing.assert_allclose(ours[key], theirs[key], atol=1e-3)
     # The chain output, from the file itself with its transition model.
-    cmvn = f"ark:apply-cmvn --norm-vars=false scp:{trained}/cmvn.scp scp:{feats} ark:- |"
+    cmvn = f"ark:apply-cmvn --norm-vars=false scp:{stem}.scp scp:{feats} ark:- |"
     out = trained / "chain.ark"
     subprocess.run(
         ["nnet3-compute", "--use-gpu=no", "--frame-subsampling-factor=3",

@@ -22,7 +22,7 @@ from pyscorer.contract.files import read_table
 from pyscorer.contract.phones import ARPABET, PHONE_ID, PHONES
 from pyscorer.contract.segments import PhoneSegment
 from pyscorer.kaldi.binaries import programs
-from pyscorer.kaldi.import_kaldi import read_phones
+from pyscorer.kaldi.import_kaldi import import_kaldi, read_phones
 from pyscorer.kaldi.lang_phones import POSITIONS, known_phones
 from pyscorer.measures import posteriors as gop
 
@@ -262,8 +262,10 @@ def test_both_engines_meet_the_same_contract(engines: dict[str, Path]):
 @pytest.mark.slow
 def test_torch_computes_what_nnet3_compute_did(engines: dict[str, Path], tmp_path: Path):
     work = engines["kaldi"]
-    model = work / "kaldi" / "chain" / "model" / "final.mdl"
-    export(model, work / "mfcc40" / "sample" / "test", tmp_path, ExportOptions(jobs=1))
+    import_kaldi(work / "kaldi" / "chain" / "model" / "final.mdl", tmp_path)
+    export(
+        tmp_path / "final.pt", work / "mfcc40" / "sample" / "test", tmp_path, ExportOptions(jobs=1)
+    )
     for name in ("embed.scp", "post.scp"):
         ours = dict(read_matrices(tmp_path / name))
         for key, matrix in read_matrices(work / "deep" / "sample" / "test" / name):
