@@ -147,6 +147,13 @@ def main() -> None:
         total = jobs.pop("total")
         print(f"Plan: {total} jobs in {seconds:.0f} s of CPU and {mb:.0f} MB")
         print(", ".join(f"{rule} {number}" for rule, number in jobs.most_common(12)), "\n")
+    print(
+        "CPU, disk and files: measured on the run; times the ratio of hours: arithmetic. Memory: by"
+    )
+    print(
+        "what the run took and the bytes an utterance that were measured: arithmetic. In brackets:"
+    )
+    print("measured, of the run itself.\n")
     print("| stage | CPU | a part: time | memory | memory in one part | disk | files |")
     print("| --- | --: | --: | --: | --: | --: | --: |")
     for c in costs(given.run, given.dataset, growth):
