@@ -225,20 +225,15 @@ def check_labels(
             faults.append(Fault(str(path), 0, "", fault))
         elif path.exists():
             try:
-                _check_label_table(path, level, aspects, text, canonical, faults)
+                rows = _labelled(path, level, aspects, text, canonical, faults)
+                _check_all_labelled(path, level, rows, text, faults)
             except InputError as error:
                 faults.append(unreadable(path, error))
 
 
-def _check_label_table(
-    path: Path,
-    level: str,
-    aspects: dict[str, Range],
-    text: RawTable,
-    canonical: Mapping[str, dict[int, tuple[str, ...]]],
-    faults: list[Fault],
+def _check_all_labelled(
+    path: Path, level: str, rows: Iterator[str], text: RawTable, faults: list[Fault]
 ) -> None:
-    rows = _labelled(path, level, aspects, text, canonical, faults)
     labelled = compact_table((key, "") for key, _ in groupby(rows))
     for key in text.values:
         if key not in labelled and level in ("utterance", "word"):  # others may be of a part

@@ -115,19 +115,13 @@ use rule gop as gop_fold with:
         BENCHMARKS / "gop" / CORPUS / "train-fold{fold}.tsv"
 
 
-rule gather_folds:
-    """What the graders read as GOP: of the train split by the folds, of the test split as it is."""
+# What the graders read as GOP: of the train split by the folds, of the test split as it is.
+use rule others_data as gather_folds with:
     input:
         parts=FOLDED.measured,
     output:
         WORK / "cross_fit" / "gop" / CORPUS / "{split}" / "phones.scp",
-    params:
-        folders=folders("parts", out=0),
-    resources:
-        **NEEDS.resources("gather"),
     log:
         LOGS / "gather_folds" / "{split}.log",
     benchmark:
         BENCHMARKS / "gather_folds" / "{split}.tsv"
-    shell:
-        "pyscorer gather {params.folders} 2>&1 | tee {log:q}"
