@@ -33,8 +33,8 @@ PHONE_NAMES = (UNKNOWN_PHONE, *ARPABET)
 """The entries of PooledSet.phones."""
 
 _FIRST = PHONE_ID[UNKNOWN_PHONE]
-_LARGE = 1 << 28
-"""Bytes of features that are memory's matter still."""
+_LARGE = 1 << 26
+"""Bytes of features that are memory's matter still, and that are computed with at a time."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,14 @@ def concatenate(parts: list[PooledSet]) -> PooledSet:
     if len(parts) == 1:
         return parts[0]
     first = parts[0].features
-    rows = sum(len(part.features) for part in parts)
-    features = _room(rows, first.shape[1], first.dtype)
+    features = room(sum(len(part.features) for part in parts), first.shape[1], first.dtype)
     np.concatenate([part.features for part in parts], out=features)
     fields = ("phones", "word_index", "phone_index", "phone_counts", "word_counts")
     joined = [np.concatenate([getattr(part, name) for part in parts]) for name in fields]
     return PooledSet([key for part in parts for key in part.keys], features, *joined)
 
 
-def _room(rows: int, columns: int, kind: np.dtype) -> np.ndarray:
+def room(rows: int, columns: int, kind: np.dtype) -> np.ndarray:
     """Room for features of a `kind`: numbers, or places in a table of frames.
 
     Much of it is a file of TMPDIR without a name: forked processes share it, and memory need not
@@ -95,6 +94,41 @@ def _room(rows: int, columns: int, kind: np.dtype) -> np.ndarray:
         return np.empty((rows, columns), kind)
     with tempfile.TemporaryFile() as file:
         return np.asarray(np.memmap(file, kind, "w+", shape=(rows, columns)))
+
+
+def gathered(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """The rows of all `parts`, one part after the other, in a file of TMPDIR as those of `room`."""
+    with tempfile.TemporaryFile() as file:
+        first = None
+        for part in parts:
+            first = part[:0] if first is None else first
+            file.write(np.ascontiguousarray(part, first.dtype).data)
+        assert first is not None
+        if not file.tell():
+            return first
+        file.flush()
+        return np.asarray(np.memmap(file, first.dtype, "r+")).reshape(-1, first.shape[1])
+
+
+def pieces(rows: int, row: np.ndarray) -> list[slice]:
+    """Slices of so many rows as `row`, one after the other: of 64 MB, so that a single column, of
+    which NumPy adds numbers in pairs, is whole."""
+    size = max(1, _LARGE // max(1, row.nbytes))
+    return [slice(at, at + size) for at in range(0, max(rows, 1), size)]
+
+
+def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each column, as NumPy's, which would hold all a second time.
+
+    NumPy adds row by row, so that sums of pieces go on where the last one ended, to the byte.
+    """
+    mean = features.mean(axis=0)
+    total = np.zeros_like(mean)
+    for rows in pieces(len(features), features[0]):
+        squares = np.square(features[rows] - mean)
+        squares[0] += total
+        total = squares.sum(axis=0)
+    return mean, np.sqrt(total / len(features))
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -209,7 +243,7 @@ def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
         raise InputError(f"{pool / 'columns.txt'}: no column {shown(lacking[0])}")
     chosen = [place[name] for name in columns]
     table = read_segment_table(pool)
-    features = _room(len(table), len(columns), np.dtype(np.float32))
+    features = room(len(table), len(columns), np.dtype(np.float32))
     keys: list[str] = []
     counts: list[int] = []
     done = 0

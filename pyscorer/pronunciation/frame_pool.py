@@ -1,6 +1,6 @@
 """Deep features of phones, or of their frames, from activations: what enters trained layers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pyscorer.chain.acoustic_model import SUBSAMPLING
 from pyscorer.contract.archives import Matrices
-from pyscorer.contract.pooled import PooledSet
+from pyscorer.contract.pooled import PooledSet, gathered
 from pyscorer.errors import InputError
 from pyscorer.pronunciation.activations import UpperLayers
 from pyscorer.pronunciation.frame_table import FrameTable, join_spans, numbered, read_spans
@@ -117,22 +117,25 @@ class FramePool:
     def means(self, layers: UpperLayers) -> np.ndarray:
         """Deep features of all phones of all utterances: means, if not `by_frame`."""
         with torch.no_grad():
-            parts = [self.features(layers, *piece)[0].numpy() for piece in self._pieces()]
-        return np.concatenate(parts)
+            return gathered(self.features(layers, *p)[0].numpy() for p in self._pieces())
 
     def table(self, layers: UpperLayers) -> FrameTable:
         """Deep features of all frames of all utterances."""
-        values, base, last, total = [], [], [], 0
-        with torch.no_grad():
+        base: list[np.ndarray] = []
+        last: list[np.ndarray] = []
+
+        def parts() -> Iterator[np.ndarray]:
+            total = 0
             for piece in self._pieces():
                 frames, offset, ends = self._run(layers, *piece)
-                values.append(layers.prefinal_l(frames))
                 base.append(offset + total)
                 last.append(ends)
                 total += len(frames)
-        return FrameTable(
-            torch.cat(values), self._spans, np.concatenate(base), np.concatenate(last)
-        )
+                yield layers.prefinal_l(frames).numpy()
+
+        with torch.no_grad():
+            values = torch.from_numpy(gathered(parts()))
+        return FrameTable(values, self._spans, np.concatenate(base), np.concatenate(last))
 
     def batches(self, layers: UpperLayers, mean: np.ndarray, deviation: np.ndarray) -> Batches:
         """Batches of all utterances, as the layers are now."""

@@ -1,5 +1,6 @@
 """Frames of deep features by phone, for a scoring module that transforms frames, not means."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,7 +10,12 @@ from torch import Tensor
 
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.pooled import PooledSet, places_within, read_segment_table
+from pyscorer.contract.pooled import (
+    PooledSet,
+    gathered,
+    places_within,
+    read_segment_table,
+)
 from pyscorer.contract.segments import check_keys, read_frame_shift
 
 
@@ -97,17 +103,19 @@ def read_frames(pool: Path, pooled: PooledSet, frames: Path) -> FrameTable:
     spans = read_spans(pool, round(read_frame_shift(frames) / FRAME_SHIFT, 6))
     counts = pooled.phone_counts
     firsts = np.cumsum(counts) - counts
-    parts: list[np.ndarray] = []
     base, last = np.zeros(len(spans.start), np.int64), np.zeros(len(spans.start), np.int64)
-    total = 0
-    for key, first, count in zip(pooled.keys, firsts, counts, strict=True):
-        matrix, mine = matrices[key], slice(first, first + count)
-        begin = min(int(spans.start[mine].min()), len(matrix) - 1)
-        part = matrix[begin : int(np.ceil(spans.end[mine].max()))]
-        parts.append(part)
-        base[mine], last[mine] = total - begin, begin + len(part) - 1
-        total += len(part)
-    return FrameTable(torch.from_numpy(np.concatenate(parts)), spans, base, last)
+
+    def parts() -> Iterator[np.ndarray]:
+        total = 0
+        for key, first, count in zip(pooled.keys, firsts, counts, strict=True):
+            matrix, mine = matrices[key], slice(first, first + count)
+            begin = min(int(spans.start[mine].min()), len(matrix) - 1)
+            part = matrix[begin : int(np.ceil(spans.end[mine].max()))]
+            base[mine], last[mine] = total - begin, begin + len(part) - 1
+            total += len(part)
+            yield part
+
+    return FrameTable(torch.from_numpy(gathered(parts())), spans, base, last)
 
 
 def numbered(pooled: PooledSet, first: int = 0) -> PooledSet:
@@ -117,9 +125,11 @@ def numbered(pooled: PooledSet, first: int = 0) -> PooledSet:
 
 def join_frames(tables: list[FrameTable]) -> FrameTable:
     """The phones of all `tables`, one table after the other."""
+    if len(tables) == 1:
+        return tables[0]
     offsets = np.cumsum([0, *(len(table.values) for table in tables[:-1])])
     return FrameTable(
-        torch.cat([table.values for table in tables]),
+        torch.from_numpy(gathered(table.values.numpy() for table in tables)),
         join_spans([table.spans for table in tables]),
         np.concatenate([t.base + offset for t, offset in zip(tables, offsets, strict=True)]),
         np.concatenate([table.last for table in tables]),

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pyscorer.contract.files import atomic_open
-from pyscorer.contract.pooled import PooledSet, places_within, ranges
+from pyscorer.contract.pooled import PooledSet, gathered, pieces, places_within, ranges
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.scoring.statistics import utterance_of_phone
@@ -72,7 +72,7 @@ def splice(pooled: PooledSet, splices: Splices) -> PooledSet:
     word = places_within(splices.counts)
     return PooledSet(
         splices.keys,
-        pooled.features[rows],
+        gathered(pooled.features[rows[piece]] for piece in pieces(len(rows), pooled.features[0])),
         pooled.phones[rows],
         np.repeat(word, counts),
         pooled.phone_index[rows],

@@ -9,6 +9,7 @@ import torch
 from pyscorer.contract.pooled import (
     PooledSet,
     concatenate,
+    moments,
     read_columns,
     read_pooled,
     read_targets,
@@ -112,7 +113,8 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
     aspect = scales.chosen(options.aspect, sources.data)
     scores, speakers = read_targets(sources.data, aspect, pooled.keys)
     folds = speaker_folds(speakers, scores, options.folds)
-    mean, deviation = pooled.features.mean(axis=0), pooled.features.std(axis=0) + 1e-5
+    mean, deviation = moments(pooled.features)
+    deviation += 1e-5
     targets = np.repeat(scores[:, None], options.folds, axis=1)
     parts, frames = [pooled], None
     if sources.synthetic is not None:
