@@ -6,10 +6,11 @@ in 10 ms frames). The stages `pool` and `gop` write such directories; every scor
 """
 
 import csv
+import math
 import shutil
 import tempfile
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -76,24 +77,26 @@ def concatenate(parts: list[PooledSet]) -> PooledSet:
     """The utterances of all `parts`, one part after the other."""
     if len(parts) == 1:
         return parts[0]
-    first = parts[0].features
-    features = room(sum(len(part.features) for part in parts), first.shape[1], first.dtype)
-    np.concatenate([part.features for part in parts], out=features)
-    fields = ("phones", "word_index", "phone_index", "phone_counts", "word_counts")
-    joined = [np.concatenate([getattr(part, name) for part in parts]) for name in fields]
-    return PooledSet([key for part in parts for key in part.keys], features, *joined)
+    names = [field.name for field in fields(PooledSet)[1:]]
+    joined = [_joined([getattr(part, name) for part in parts]) for name in names]
+    return PooledSet([key for part in parts for key in part.keys], *joined)
 
 
-def room(rows: int, columns: int, kind: np.dtype) -> np.ndarray:
-    """Room for features of a `kind`: numbers, or places in a table of frames.
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    first = parts[0]
+    return np.concatenate(parts, out=room((sum(map(len, parts)), *first.shape[1:]), first.dtype))
+
+
+def room(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+    """Room for features, or numbers, of phones.
 
     Much of it is a file of TMPDIR without a name: forked processes share it, and memory need not
     hold all.
     """
-    if rows * columns * kind.itemsize < _LARGE:
-        return np.empty((rows, columns), kind)
+    if math.prod(shape) * kind.itemsize < _LARGE:
+        return np.empty(shape, kind)
     with tempfile.TemporaryFile() as file:
-        return np.asarray(np.memmap(file, kind, "w+", shape=(rows, columns)))
+        return np.asarray(np.memmap(file, kind, "w+", shape=shape))
 
 
 def gathered(parts: Iterable[np.ndarray]) -> np.ndarray:
@@ -107,7 +110,7 @@ def gathered(parts: Iterable[np.ndarray]) -> np.ndarray:
         if not file.tell():
             return first
         file.flush()
-        return np.asarray(np.memmap(file, first.dtype, "r+")).reshape(-1, first.shape[1])
+        return np.asarray(np.memmap(file, first.dtype, "r+")).reshape(-1, *first.shape[1:])
 
 
 def pieces(rows: int, row: np.ndarray) -> list[slice]:
@@ -243,7 +246,7 @@ def read_pooled(pool: Path, columns: list[str]) -> PooledSet:
         raise InputError(f"{pool / 'columns.txt'}: no column {shown(lacking[0])}")
     chosen = [place[name] for name in columns]
     table = read_segment_table(pool)
-    features = room(len(table), len(columns), np.dtype(np.float32))
+    features = room((len(table), len(columns)), np.dtype(np.float32))
     keys: list[str] = []
     counts: list[int] = []
     done = 0

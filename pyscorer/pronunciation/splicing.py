@@ -1,10 +1,12 @@
 """Spliced utterances: words of a speaker's recordings in new company, as more unlabelled speech."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.pooled import PooledSet, gathered, pieces, places_within, ranges
@@ -22,8 +24,10 @@ class Splices:
     keys: list[str]
     counts: np.ndarray
     """Words of each."""
+    names: Sequence[str]
+    """Utterances that words are of."""
     sources: np.ndarray
-    """Utterance that each word is of, flat."""
+    """Index into `names` of each word, flat."""
     words: np.ndarray
     """The word's index there, flat."""
 
@@ -45,8 +49,8 @@ def draw_splices(pooled: PooledSet, speakers: np.ndarray, each: int) -> Splices:
             keys.append(f"splice{copy}-{key}")
             drawn.append(generator.choice(of_speaker[speaker], count, replace=False))
     flat = np.concatenate(drawn) if drawn else np.zeros(0, dtype=np.int64)
-    sources = np.array(pooled.keys)[utterance[flat]]
-    return Splices(keys, np.tile(pooled.word_counts, each), sources, word[flat])
+    counts = np.tile(pooled.word_counts, each)
+    return Splices(keys, counts, pooled.keys, utterance[flat], word[flat])
 
 
 def splice(pooled: PooledSet, splices: Splices) -> PooledSet:
@@ -55,13 +59,15 @@ def splice(pooled: PooledSet, splices: Splices) -> PooledSet:
     Raises InputError for a word that `pooled` does not have.
     """
     place = {key: i for i, key in enumerate(pooled.keys)}
+    source = np.array([place.get(key, -1) for key in splices.names], np.int64)[splices.sources]
+    strange = (source < 0) | (splices.words >= pooled.word_counts[source])
+    if strange.any():
+        at = np.flatnonzero(strange)[0]
+        raise InputError(
+            f"splices: no word {splices.words[at]} of utterance "
+            f"{splices.names[splices.sources[at]]}; run synthetic_scores on the same data"
+        )
     first = np.cumsum(pooled.word_counts) - pooled.word_counts
-    for key, word in zip(splices.sources, splices.words, strict=True):
-        if key not in place or word >= pooled.word_counts[place[key]]:
-            raise InputError(
-                f"splices: no word {word} of utterance {key}; run synthetic_scores on the same data"
-            )
-    source = np.array([place[key] for key in splices.sources], dtype=np.int64)
     utterance = utterance_of_phone(pooled)
     lengths = np.bincount(first[utterance] + pooled.word_index, minlength=pooled.word_counts.sum())
     starts = np.cumsum(lengths) - lengths
@@ -70,12 +76,16 @@ def splice(pooled: PooledSet, splices: Splices) -> PooledSet:
     rows = ranges(starts[chosen], counts)
     made_up = np.repeat(np.arange(len(splices.keys)), splices.counts)
     word = places_within(splices.counts)
+
+    def of_rows(values: np.ndarray) -> np.ndarray:
+        return gathered(values[rows[piece]] for piece in pieces(len(rows), values[0]))
+
     return PooledSet(
         splices.keys,
-        gathered(pooled.features[rows[piece]] for piece in pieces(len(rows), pooled.features[0])),
-        pooled.phones[rows],
+        of_rows(pooled.features),
+        of_rows(pooled.phones),
         np.repeat(word, counts),
-        pooled.phone_index[rows],
+        of_rows(pooled.phone_index),
         np.bincount(made_up, weights=counts, minlength=len(splices.keys)).astype(np.int64),
         splices.counts,
     )
@@ -87,7 +97,8 @@ def write_splices(path: Path, splices: Splices) -> None:
         table = csv.writer(stream, lineterminator="\n")
         table.writerow(_COLUMNS)
         keys = np.repeat(splices.keys, splices.counts)
-        table.writerows(zip(keys, splices.sources, splices.words, strict=True))
+        sources = (splices.names[source] for source in splices.sources)
+        table.writerows(zip(keys, sources, splices.words, strict=True))
 
 
 def read_splices(path: Path) -> Splices:
@@ -95,10 +106,7 @@ def read_splices(path: Path) -> Splices:
     if not path.exists():
         raise InputError(f"{path}: no such file; run synthetic_scores with --splices")
     table = read_frame(path, _COLUMNS, text=["utterance", "source"])
-    keys, counts = [], []
-    for key, part in table.groupby("utterance", sort=False):
-        keys.append(str(key))
-        counts.append(len(part))
-    return Splices(
-        keys, np.array(counts), table["source"].to_numpy(str), table["word_index"].to_numpy()
-    )
+    made_up, keys = pd.factorize(table["utterance"])
+    sources, names = pd.factorize(table["source"])
+    words = table["word_index"].to_numpy()
+    return Splices(list(keys), np.bincount(made_up), list(names), sources, words)
