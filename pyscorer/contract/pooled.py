@@ -6,9 +6,7 @@ in 10 ms frames). The stages `pool` and `gop` write such directories; every scor
 """
 
 import csv
-import math
 import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,6 +17,7 @@ import pandas as pd
 from pyscorer.contract.archives import archive_writer, read_matrices, write_archive
 from pyscorer.contract.datadir import read_labels
 from pyscorer.contract.files import atomic_open, atomic_path, read_lines, read_table, shown
+from pyscorer.contract.large import joined, room
 from pyscorer.contract.phones import ARPABET, PHONE_ID, UNKNOWN_PHONE
 from pyscorer.contract.scales import read_scales, told
 from pyscorer.contract.segments import PhoneSegment
@@ -34,8 +33,6 @@ PHONE_NAMES = (UNKNOWN_PHONE, *ARPABET)
 """The entries of PooledSet.phones."""
 
 _FIRST = PHONE_ID[UNKNOWN_PHONE]
-_LARGE = 1 << 26
-"""Bytes of features that are memory's matter still, and that are computed with at a time."""
 
 
 @dataclass(frozen=True)
@@ -78,60 +75,8 @@ def concatenate(parts: list[PooledSet]) -> PooledSet:
     if len(parts) == 1:
         return parts[0]
     names = [field.name for field in fields(PooledSet)[1:]]
-    joined = [_joined([getattr(part, name) for part in parts]) for name in names]
-    return PooledSet([key for part in parts for key in part.keys], *joined)
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    first = parts[0]
-    return np.concatenate(parts, out=room((sum(map(len, parts)), *first.shape[1:]), first.dtype))
-
-
-def room(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
-    """Room for features, or numbers, of phones.
-
-    Much of it is a file of TMPDIR without a name: forked processes share it, and memory need not
-    hold all.
-    """
-    if math.prod(shape) * kind.itemsize < _LARGE:
-        return np.empty(shape, kind)
-    with tempfile.TemporaryFile() as file:
-        return np.asarray(np.memmap(file, kind, "w+", shape=shape))
-
-
-def gathered(parts: Iterable[np.ndarray]) -> np.ndarray:
-    """The rows of all `parts`, one part after the other, in a file of TMPDIR as those of `room`."""
-    with tempfile.TemporaryFile() as file:
-        first = None
-        for part in parts:
-            first = part[:0] if first is None else first
-            file.write(np.ascontiguousarray(part, first.dtype).data)
-        assert first is not None
-        if not file.tell():
-            return first
-        file.flush()
-        return np.asarray(np.memmap(file, first.dtype, "r+")).reshape(-1, *first.shape[1:])
-
-
-def pieces(rows: int, row: np.ndarray) -> list[slice]:
-    """Slices of so many rows as `row`, one after the other: of 64 MB, so that a single column, of
-    which NumPy adds numbers in pairs, is whole."""
-    size = max(1, _LARGE // max(1, row.nbytes))
-    return [slice(at, at + size) for at in range(0, max(rows, 1), size)]
-
-
-def moments(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each column, as NumPy's, which would hold all a second time.
-
-    NumPy adds row by row, so that sums of pieces go on where the last one ended, to the byte.
-    """
-    mean = features.mean(axis=0)
-    total = np.zeros_like(mean)
-    for rows in pieces(len(features), features[0]):
-        squares = np.square(features[rows] - mean)
-        squares[0] += total
-        total = squares.sum(axis=0)
-    return mean, np.sqrt(total / len(features))
+    arrays = [joined([getattr(part, name) for part in parts]) for name in names]
+    return PooledSet([key for part in parts for key in part.keys], *arrays)
 
 
 def ranges(starts: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from pyscorer.chain.acoustic_model import SUBSAMPLING
 from pyscorer.contract.archives import Matrices
-from pyscorer.contract.pooled import PooledSet, gathered
+from pyscorer.contract.large import gathered
+from pyscorer.contract.pooled import PooledSet
 from pyscorer.errors import InputError
 from pyscorer.pronunciation.activations import UpperLayers
 from pyscorer.pronunciation.frame_table import FrameTable, join_spans, numbered, read_spans

@@ -10,12 +10,8 @@ from torch import Tensor
 
 from pyscorer.contract.archives import Matrices
 from pyscorer.contract.ctm import FRAME_SHIFT
-from pyscorer.contract.pooled import (
-    PooledSet,
-    gathered,
-    places_within,
-    read_segment_table,
-)
+from pyscorer.contract.large import gathered, joined
+from pyscorer.contract.pooled import PooledSet, places_within, read_segment_table
 from pyscorer.contract.segments import check_keys, read_frame_shift
 
 
@@ -129,7 +125,7 @@ def join_frames(tables: list[FrameTable]) -> FrameTable:
         return tables[0]
     offsets = np.cumsum([0, *(len(table.values) for table in tables[:-1])])
     return FrameTable(
-        torch.from_numpy(gathered(table.values.numpy() for table in tables)),
+        torch.from_numpy(joined([table.values.numpy() for table in tables])),
         join_spans([table.spans for table in tables]),
         np.concatenate([t.base + offset for t, offset in zip(tables, offsets, strict=True)]),
         np.concatenate([table.last for table in tables]),

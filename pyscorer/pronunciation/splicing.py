@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from pyscorer.contract.files import atomic_open
-from pyscorer.contract.pooled import PooledSet, gathered, pieces, places_within, ranges
+from pyscorer.contract.large import taken
+from pyscorer.contract.pooled import PooledSet, places_within, ranges
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.scoring.statistics import utterance_of_phone
@@ -76,16 +77,12 @@ def splice(pooled: PooledSet, splices: Splices) -> PooledSet:
     rows = ranges(starts[chosen], counts)
     made_up = np.repeat(np.arange(len(splices.keys)), splices.counts)
     word = places_within(splices.counts)
-
-    def of_rows(values: np.ndarray) -> np.ndarray:
-        return gathered(values[rows[piece]] for piece in pieces(len(rows), values[0]))
-
     return PooledSet(
         splices.keys,
-        of_rows(pooled.features),
-        of_rows(pooled.phones),
+        taken(pooled.features, rows),
+        taken(pooled.phones, rows),
         np.repeat(word, counts),
-        of_rows(pooled.phone_index),
+        taken(pooled.phone_index, rows),
         np.bincount(made_up, weights=counts, minlength=len(splices.keys)).astype(np.int64),
         splices.counts,
     )

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pyscorer.contract.large import moments_of
 from pyscorer.contract.pooled import (
     PooledSet,
     concatenate,
-    moments,
     read_columns,
     read_pooled,
     read_targets,
@@ -113,7 +113,7 @@ def load_training_data(sources: Sources, options: ScorerOptions) -> TrainingData
     aspect = scales.chosen(options.aspect, sources.data)
     scores, speakers = read_targets(sources.data, aspect, pooled.keys)
     folds = speaker_folds(speakers, scores, options.folds)
-    mean, deviation = moments(pooled.features)
+    mean, deviation = moments_of(pooled.features)
     deviation += 1e-5
     targets = np.repeat(scores[:, None], options.folds, axis=1)
     parts, frames = [pooled], None
