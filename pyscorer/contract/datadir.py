@@ -9,6 +9,7 @@ their `scales.json`, and for answers to prompts what `contract.classes` says.
 
 import math
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -271,26 +272,24 @@ def read_labels(path: Path, level: str) -> pd.DataFrame:
     if not file.exists():
         raise InputError(f"{file}: no such label table; this corpus split has no {level} scores")
     keys, aspects = LABEL_KEYS[level], read_scales(path).level(level)
-    read: dict[str, Callable[[str], Any]] = dict.fromkeys(keys, str) | dict.fromkeys(
+    read: dict[str, Callable[[str], Any]] = dict.fromkeys(keys, sys.intern) | dict.fromkeys(
         ("word_index", "phone_index"), whole
     )
     read |= {aspect: partial(score, own=own) for aspect, own in aspects.items()}
-    rows: list[dict[str, Any]] = []
+    columns: dict[str, list[Any]] = {}  # a dict a row would take five times as much
     seen: set[tuple[str, ...]] = set()
     for line, row in read_rows(file, [c for c in keys if c != "word"]):
         place = f"{file}:{line}: {shown(row['utterance'])}"
-        values = {}
         for column in (c for c in (*keys, *aspects) if c in row):
             try:
-                values[column] = read[column](row[column])
+                columns.setdefault(column, []).append(read[column](row[column]))
             except ValueError as error:
                 raise InputError(f"{place}: {column} {error}") from None
-        identity = tuple(row[c] for c in keys if c not in ("word", "phone"))
+        identity = tuple(sys.intern(row[c]) for c in keys if c not in ("word", "phone"))
         if identity in seen:
             raise InputError(f"{place}: duplicate row")
         seen.add(identity)
-        rows.append(values)
-    if level == "rater" and all(row["rater"].isdecimal() for row in rows):
-        rows = [row | {"rater": int(row["rater"])} for row in rows]
-    table = pd.DataFrame(rows, columns=None if rows else keys)
+    if level == "rater" and all(rater.isdecimal() for rater in columns.get("rater", [])):
+        columns = {c: [*map(int, own)] if c == "rater" else own for c, own in columns.items()}
+    table = pd.DataFrame(columns) if columns else pd.DataFrame(columns=keys)
     return table.reindex(columns=[c for c in (*keys, *aspects) if c != "word" or c in table])

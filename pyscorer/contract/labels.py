@@ -154,19 +154,19 @@ def _phone_scores(data: Path, pooled: PooledSet, aspect: str | None) -> np.ndarr
     carried = np.full(len(pooled.phones), np.nan, dtype=np.float32)
     if aspect is None or not (data / "phone_scores.csv").exists():
         return carried
-    known: dict[tuple[str, int], tuple[list[str], list[float]]] = {}
     table = read_labels(data, "phone").sort_values(["utterance", "word_index", "phone_index"])
-    columns = [table[name] for name in ("utterance", "word_index", "phone", aspect)]
-    for key, word, phone, score in zip(*columns, strict=True):
-        phones, scores = known.setdefault((key, word), ([], []))
-        phones.append(phone)
-        scores.append(score)
+    words = table[["utterance", "word_index"]].drop_duplicates()
+    begins = np.flatnonzero(~table.duplicated(["utterance", "word_index"]))
+    ends = np.append(begins[1:], len(table))
+    phones, scores = table["phone"].to_numpy(object), table[aspect].to_numpy(float)
     starts = word_starts(pooled)
-    ends = np.append(starts[1:], len(pooled.phones))
-    names = np.repeat(pooled.keys, pooled.word_counts)
-    for key, start, end in zip(names, starts, ends, strict=True):
-        place = (str(key), int(pooled.word_index[start]))
-        if place in known:
+    places = pd.MultiIndex.from_arrays(
+        [np.repeat(np.array(pooled.keys, object), pooled.word_counts), pooled.word_index[starts]]
+    )
+    known = pd.MultiIndex.from_frame(words).get_indexer(places)
+    for word, start, end in zip(known, starts, np.append(starts[1:], len(carried)), strict=True):
+        if word >= 0:
+            own = slice(begins[word], ends[word])
             aligned = [PHONE_NAMES[p] for p in pooled.phones[start:end]]
-            carried[start:end] = carry_over(*known[place], aligned)
+            carried[start:end] = carry_over(list(phones[own]), list(scores[own]), aligned)
     return carried

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from pyscorer.contract.labels import Labels
+from pyscorer.contract.large import filled, moments, moments_of
 from pyscorer.contract.pooled import places_within, select
 from pyscorer.grading.grader_inputs import STATES, GraderInputs, place_in_word
 from pyscorer.grading.grader_trees import tree_inputs
@@ -51,7 +52,10 @@ def _moments(values: np.ndarray) -> torch.Tensor:
         return torch.zeros(2, *values.shape[1:])
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice|Degrees of freedom")
-        mean, deviation = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        return _kept(np.nanmean(values, axis=0), np.nanstd(values, axis=0))
+
+
+def _kept(mean: np.ndarray, deviation: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(np.stack([mean, deviation + 1e-5]).astype(np.float32))
 
 
@@ -95,16 +99,16 @@ def scaling_of(
     `auxiliary` as in `utterance_targets`.
     """
     raters = np.where(np.isnan(labels.raters), labels.utterances, labels.raters)
-    phones = _moments(inputs.pooled.features)
+    phones = _kept(*moments(inputs.shape, np.dtype(np.float32), inputs.phones))
     bases = {
-        name: principal_components(part, components)
-        for name, part in _parts(inputs.pooled.features, phones, inputs.spans)
+        name: principal_components(_states(inputs, phones, name), components)
+        for name, _ in inputs.spans
         if name.endswith(STATES)
     }
     return Scaling(
         phones,
-        _moments(inputs.words),
-        _moments(inputs.utterances),
+        _kept(*moments_of(inputs.words)),
+        _kept(*moments_of(inputs.utterances)),
         _moments(labels.phones),
         _moments(labels.words),
         _moments(utterance_targets(replace(labels, raters=raters), auxiliary)),
@@ -126,18 +130,33 @@ def _parts(
     return zip((name for name, _ in spans), parts, strict=True)
 
 
+def _states(inputs: GraderInputs, by: torch.Tensor, name: str) -> torch.Tensor:
+    """The standardised columns of the span `name`, of all phones."""
+    widths = dict(inputs.spans)
+
+    def states(rows: slice) -> np.ndarray:
+        part: torch.Tensor = dict(_parts(inputs.phones(rows), by, inputs.spans))[name]
+        return part.numpy()
+
+    shape = (inputs.shape[0], widths[name])
+    return torch.from_numpy(filled(shape, np.dtype(np.float32), states))
+
+
 class Batches:
     """Makes batches of any utterances of a GraderInputs, normalised once."""
 
     def __init__(self, inputs: GraderInputs, scaling: Scaling) -> None:
         p = self.pooled = inputs.pooled
-        self.features = torch.cat(
-            [
+
+        def reduced(rows: slice) -> np.ndarray:
+            parts = [
                 part @ scaling.bases[name] if name in scaling.bases else part
-                for name, part in _parts(p.features, scaling.phones, scaling.spans)
-            ],
-            dim=1,
-        )
+                for name, part in _parts(inputs.phones(rows), scaling.phones, scaling.spans)
+            ]
+            return torch.cat(parts, dim=1).numpy()
+
+        shape = (inputs.shape[0], sum(width for _, width in scaling.reduced))
+        self.features = torch.from_numpy(filled(shape, np.dtype(np.float32), reduced))
         self.words = _scaled(inputs.words, scaling.words)
         self.utterances = _scaled(inputs.utterances, scaling.utterances)
         self.phones = torch.from_numpy(p.phones)

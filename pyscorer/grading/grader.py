@@ -26,6 +26,10 @@ from pyscorer.grading.grader_inputs import RawInputs, assemble, join_inputs
 from pyscorer.grading.grader_trees import NETWORK_ALONE, GraderTrees, Scores, Shares, mixed
 from pyscorer.grading.intervals import Calibration, Interval
 from pyscorer.grading.network import PREDICTED, Grader, GraderConfig
+from pyscorer.scoring.fit import in_pieces
+
+_UTTERANCES = 1000
+"""That trees score at a time."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +121,12 @@ def both_scores(
     network = told, grades.words.numpy(), grades.phones.numpy()
     if module.trees is None:
         return network, None
-    chosen = select(batches.pooled, utterances)
-    return network, module.trees(batches.tables.take(chosen, utterances))
+    parts = [
+        module.trees(batches.tables.take(select(batches.pooled, some), some))
+        for some in in_pieces(utterances, _UTTERANCES)
+    ]
+    u, w, p = (np.concatenate(level) for level in zip(*parts, strict=True))
+    return network, (u, w, p)
 
 
 def within(scores: Scores, scales: Scales) -> Scores:

@@ -1,13 +1,14 @@
 """What a grader reads of a set of utterances, from all its sources, as plain arrays."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pyscorer.contract.labels import word_starts
+from pyscorer.contract.large import filled
 from pyscorer.contract.pooled import (
     OF_UTTERANCE,
     OF_WORD,
@@ -93,14 +94,28 @@ class GraderInputs:
     """What a grader reads; not normalised."""
 
     pooled: PooledSet
-    """Its features are the inputs of the phones."""
+    """As in RawInputs."""
+    times: np.ndarray
+    """The first inputs of the phones, see `phone_times`."""
+    places: list[int]
+    """Of the others among the features of `pooled`."""
     spans: tuple[tuple[str, int], ...]
-    """(source, number of columns) of the features of `pooled`, in order; the name of what is deep
+    """(source, number of columns) of the inputs of the phones, in order; the name of what is deep
     features ends in STATES."""
     words: np.ndarray
     """Words x inputs."""
     utterances: np.ndarray
     """Utterances x inputs."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Phones x inputs of phones."""
+        return len(self.times), self.times.shape[1] + len(self.places)
+
+    def phones(self, rows: slice) -> np.ndarray:
+        """Inputs of some phones, float32: all together they are larger than all else."""
+        own = self.pooled.features[rows][:, self.places]
+        return np.concatenate([self.times[rows], own], axis=1).astype(np.float32)
 
 
 def read_inputs(paths: SourcePaths, wanted: Sequence[str] = ()) -> RawInputs:
@@ -128,17 +143,16 @@ def read_inputs(paths: SourcePaths, wanted: Sequence[str] = ()) -> RawInputs:
             raise InputError(f"{path}: its phones are not those of {given[0][1]}; align them alike")
         parts.append(part)
         columns += [(name, c) for c in own]
-    first = parts[0]
-    pooled = PooledSet(
-        first.keys,
-        np.concatenate([part.features for part in parts], axis=1),
-        *(first.phones, first.word_index, first.phone_index),
-        *(first.phone_counts, first.word_counts),
-    )
+    blocks = [part.features for part in parts]
     if paths.recogniser is not None and (not wanted or "recogniser" in wanted):
-        seen = read_view_columns(paths.recogniser, pooled)
-        pooled = _with_features(pooled, np.concatenate([pooled.features, seen], axis=1))
+        blocks.append(read_view_columns(paths.recogniser, parts[0]))
         columns += [("recogniser", name) for name in RecogniserView().columns]
+    features = filled(
+        (len(parts[0].phones), len(columns)),
+        blocks[0].dtype,
+        lambda rows: np.concatenate([block[rows] for block in blocks], axis=1),
+    )
+    pooled = replace(parts[0], features=features)
     return RawInputs(pooled, tuple(columns))
 
 
@@ -161,10 +175,12 @@ def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> Grade
     `norms` are the `duration_norms` of the train split. Without `durations`, times enter by
     `prosody` alone.
     """
-    pooled = raw.pooled
-    blocks = {"durations": phone_times(pooled, norms)} if durations else {}
+    spans, places = [], []
+    times = phone_times(raw.pooled, norms)
+    if durations:
+        spans.append(("durations", times.shape[1]))
     for name in POOLED_SOURCES:
-        for deep, block in ((False, name), (True, name + STATES)):
+        for deep, span in ((False, name), (True, name + STATES)):
             own = [
                 i
                 for i, (source, c) in enumerate(raw.columns)
@@ -173,22 +189,12 @@ def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> Grade
                 and not c.startswith((OF_WORD, OF_UTTERANCE))
             ]
             if own:
-                blocks[block] = pooled.features[:, own]
-    features = np.concatenate([*blocks.values()], axis=1).astype(np.float32)
+                spans.append((span, len(own)))
+                places += own
     return GraderInputs(
-        _with_features(pooled, features),
-        tuple((name, block.shape[1]) for name, block in blocks.items()),
+        *(raw.pooled, times[:, : times.shape[1] * durations], places, tuple(spans)),
         word_inputs(raw, norms, durations).astype(np.float32),
         utterance_inputs(raw, norms, durations)[1].astype(np.float32),
-    )
-
-
-def _with_features(pooled: PooledSet, features: np.ndarray) -> PooledSet:
-    return PooledSet(
-        pooled.keys,
-        features,
-        *(pooled.phones, pooled.word_index, pooled.phone_index),
-        *(pooled.phone_counts, pooled.word_counts),
     )
 
 
@@ -233,7 +239,7 @@ def word_inputs(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> np
     counts = np.diff(np.append(starts, len(values)))[:, None]
     parts = [counts, np.add.reduceat(values, starts) / counts, np.minimum.reduceat(values, starts)]
     whole = [*raw.places("recogniser", VIEW_OF_WORD), *raw.beginning(OF_WORD)]
-    parts.append(raw.pooled.features[starts][:, whole])
+    parts.append(raw.pooled.features[starts[:, None], whole])
     return np.concatenate(parts, axis=1)
 
 
@@ -248,21 +254,21 @@ def utterance_inputs(
     chosen = _measures(raw)
     measures = ["_".join(raw.columns[i]) for i in chosen]
     features = raw.pooled.features[:, [*chosen, *range(at)]]
-    names, table = rich_statistics(_with_features(raw.pooled, features), measures, norms)
+    names, table = rich_statistics(replace(raw.pooled, features=features), measures, norms)
     if not durations:
         kept = [i for i, name in enumerate(names) if name.startswith(tuple(measures))]
         names, table = [names[i] for i in kept], table[:, kept]
     first = np.cumsum(raw.pooled.phone_counts) - raw.pooled.phone_counts
     if seen := raw.places("recogniser", VIEW_OF_UTTERANCE):
         utterance = np.repeat(np.arange(len(raw.pooled.keys)), raw.pooled.word_counts)
-        of_words = raw.pooled.features[word_starts(raw.pooled)]
-        words = pd.DataFrame(of_words[:, raw.places("recogniser", VIEW_OF_WORD)]).groupby(utterance)
-        whole = raw.pooled.features[first][:, seen]
+        starts, of_word = word_starts(raw.pooled), raw.places("recogniser", VIEW_OF_WORD)
+        words = pd.DataFrame(raw.pooled.features[starts[:, None], of_word]).groupby(utterance)
+        whole = raw.pooled.features[first[:, None], seen]
         table = np.column_stack([table, whole, words.mean().to_numpy(), words.min().to_numpy()])
         names = [*names, *VIEW_OF_UTTERANCE]
         names += [f"{c}_{how}" for how in ("mean", "least") for c in VIEW_OF_WORD]
     said = raw.beginning(OF_UTTERANCE)
-    table = np.column_stack([table, raw.pooled.features[first][:, said]])
+    table = np.column_stack([table, raw.pooled.features[first[:, None], said]])
     names = [*names, *("_".join(raw.columns[i]) for i in said)]
     return names, table
 

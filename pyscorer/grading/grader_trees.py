@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from pyscorer.contract.labels import Labels, word_starts
+from pyscorer.contract.large import filled, taken
 from pyscorer.contract.pooled import Selection
 from pyscorer.evaluation.metrics import pearson
 from pyscorer.grading.grader_inputs import STATES, GraderInputs, place_in_word
@@ -34,8 +35,8 @@ class TreeInputs(NamedTuple):
     def take(self, chosen: Selection, utterances: np.ndarray) -> "TreeInputs":
         """Those of some utterances."""
         return TreeInputs(
-            self.phones[chosen.phones],
-            self.words[chosen.words],
+            taken(self.phones, chosen.phones),
+            taken(self.words, chosen.words),
             self.utterances[utterances],
             chosen.utterance_of_word,
         )
@@ -43,23 +44,32 @@ class TreeInputs(NamedTuple):
     @property
     def words_in_utterances(self) -> np.ndarray:
         """Of each word also the inputs of its utterance."""
-        return np.concatenate([self.words, self.utterances[self.utterance_of_word]], axis=1)
+
+        def of(rows: slice) -> np.ndarray:
+            utterances = self.utterances[self.utterance_of_word[rows]]
+            return np.concatenate([self.words[rows], utterances], axis=1)
+
+        shape = (len(self.words), self.words.shape[1] + self.utterances.shape[1])
+        return filled(shape, self.words.dtype, of)
 
 
 def tree_inputs(inputs: GraderInputs) -> TreeInputs:
     """What trees read."""
     pooled = inputs.pooled
     of_word = np.diff(np.append(word_starts(pooled), len(pooled.phones)))
-    blocks, at = [], 0
-    for name, width in inputs.spans:
-        if not name.endswith(STATES):
-            blocks.append(pooled.features[:, at : at + width])
-        at += width
-    blocks += [inputs.words.repeat(of_word, axis=0)]
+    word = np.repeat(np.arange(len(of_word)), of_word)
     places = np.column_stack([pooled.phones, place_in_word(pooled)])
-    phones = np.concatenate([*blocks, places], axis=1, dtype=np.float32)
+    kept = np.repeat(
+        [not name.endswith(STATES) for name, _ in inputs.spans], [w for _, w in inputs.spans]
+    )
+
+    def phones(rows: slice) -> np.ndarray:
+        blocks = [inputs.phones(rows)[:, kept], inputs.words[word[rows]], places[rows]]
+        return np.nan_to_num(np.concatenate(blocks, axis=1, dtype=np.float32))
+
+    shape = (len(word), int(kept.sum()) + inputs.words.shape[1] + places.shape[1])
     return TreeInputs(
-        np.nan_to_num(phones),
+        filled(shape, np.dtype(np.float32), phones),
         np.nan_to_num(inputs.words),
         np.nan_to_num(inputs.utterances),
         np.repeat(np.arange(len(pooled.keys)), pooled.word_counts),
@@ -177,7 +187,7 @@ def fit_trees(
     """Boosted trees of the rows whose `y` is known."""
     known = ~np.isnan(y)
     return boost(
-        *(x[known], y[known], seed, None if weights is None else weights[known]),
+        *(_rows(x, known), y[known], seed, None if weights is None else weights[known]),
         **{
             "max_iter": 200,
             "max_leaf_nodes": 24,
@@ -190,6 +200,11 @@ def fit_trees(
     )
 
 
+def _rows(x: np.ndarray, known: np.ndarray) -> np.ndarray:
+    # In double precision, in which trees are trained: they would make a copy in memory.
+    return taken(x, np.flatnonzero(known), np.dtype(np.float64))
+
+
 def fit_detector(
     x: np.ndarray, y: np.ndarray, usual: float, seed: int, weights: np.ndarray | None = None
 ) -> AspectTrees:
@@ -197,7 +212,7 @@ def fit_detector(
     known = ~np.isnan(y)
     low = y[known] < usual
     trees = boost(
-        *(x[known], low, seed, None if weights is None else weights[known]),
+        *(_rows(x, known), low, seed, None if weights is None else weights[known]),
         max_iter=150,
         max_leaf_nodes=6,
         learning_rate=0.03,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pyscorer.contract.files import atomic_open
 from pyscorer.contract.labels import Labels, word_starts
+from pyscorer.contract.large import pieces
 from pyscorer.contract.pooled import PHONE_NAMES, PooledSet
 from pyscorer.contract.scales import LEVELS
 from pyscorer.contract.tables import read_frame
@@ -32,39 +33,33 @@ def write_levels(
     """
     starts = word_starts(pooled)
     of_phone, of_word = utterance_of_phone(pooled), utterance_of_phone(pooled)[starts]
-    phones = [PHONE_NAMES[p] for p in pooled.phones]
+    places = {"word_index": pooled.word_index, "phone_index": pooled.phone_index}
     units: tuple[tuple[np.ndarray, dict[str, np.ndarray]], ...] = (
         (np.arange(len(pooled.keys)), {}),
         (of_word, {"word_index": pooled.word_index[starts]}),
-        (
-            of_phone,
-            {
-                "word_index": pooled.word_index,
-                "phone_index": pooled.phone_index,
-                "phone": np.array(phones),
-            },
-        ),
+        (of_phone, places | {"phone": np.array(PHONE_NAMES, object)[pooled.phones]}),
     )
+    keys, speakers = np.array(pooled.keys, object), np.array(labels.speakers, object)
     human = (labels.utterances, labels.words, labels.phones[:, None])
-    for level, (owner, places), wanted, scores, seeds in zip(
+    for level, (owner, own), wanted, scores, seeds in zip(
         LEVELS, units, human, levels, by_seed, strict=True
     ):
-        names = ["utterance", "speaker", *places, "aspect", "human", "predicted", "low", "high"]
-        names += [f"seed_{s}" for s in range(len(seeds))]
-        tables = [pd.DataFrame(columns=names)] if not labels.scales.level(level) else []
-        for i, aspect in enumerate(labels.scales.level(level)):
-            columns = {"utterance": np.array(pooled.keys)[owner], "speaker": labels.speakers[owner]}
-            columns |= places
-            columns |= {"aspect": np.full(len(owner), aspect), "human": wanted[:, i]}
-            for column in ("predicted", "low", "high"):
-                values = getattr(scores, "value" if column == "predicted" else column)
-                columns[column] = values.reshape(len(owner), -1)[:, i].round(4)
-            for s, by_module in enumerate(seeds):
-                columns[f"seed_{s}"] = by_module.reshape(len(owner), -1)[:, i].round(4)
-            table = pd.DataFrame(columns)
-            tables.append(table[table["predicted"].notna()])
+        predicted = {"predicted": scores.value, "low": scores.low, "high": scores.high}
+        predicted |= {f"seed_{s}": by_module for s, by_module in enumerate(seeds)}
+        names = ["utterance", "speaker", *own, "aspect", "human", *predicted]
         with atomic_open(out / f"{name}_{level}.csv") as stream:
-            pd.concat(tables).to_csv(stream, index=False, lineterminator="\n", float_format="%.6g")
+            stream.write(",".join(names) + "\n")
+            for i, aspect in enumerate(labels.scales.level(level)):
+                for rows in pieces(len(owner)):  # a table of all would be larger than its scores
+                    columns = {"utterance": keys[owner[rows]], "speaker": speakers[owner[rows]]}
+                    columns |= {column: values[rows] for column, values in own.items()}
+                    columns |= {"aspect": aspect, "human": wanted[rows, i]}
+                    for column, values in predicted.items():
+                        columns[column] = values.reshape(len(owner), -1)[rows, i].round(4)
+                    table = pd.DataFrame(columns)
+                    table[table["predicted"].notna()].to_csv(
+                        stream, index=False, header=False, lineterminator="\n", float_format="%.6g"
+                    )
 
 
 def read_levels(path: Path) -> pd.DataFrame:

@@ -209,8 +209,8 @@ def _collect(data: TrainingData, fitted: Sequence[_Fitted], options: GraderOptio
             if scores is None:
                 return found
             _, held_out = parts_of(data.labels, options, f.module.seed, f.module.fold)
-            _, phones, words = data.batches.take(held_out)
-            rows = (held_out, words.numpy(), phones.numpy())
+            chosen = select(data.inputs.pooled, held_out)
+            rows = (held_out, chosen.words, chosen.phones)
             for level, own, part in zip((u, w, p), rows, scores, strict=True):
                 level[f.module.seed - options.seed][own] = part
         found.append((u, w, p))

@@ -143,5 +143,5 @@ def rich_statistics(
             row.append((sums / np.bincount(word)).min())
         first = np.flatnonzero(pooled.phone_index[start:end] == 0)[1:]
         row += _pauses(np.round(pauses[start:end][first]), spoken[start:end])
-        rows.append([*row, words, end - start])
+        rows.append(np.array([*row, words, end - start]))
     return names, np.array(rows)

@@ -69,6 +69,7 @@ def boost(
     kind = HistGradientBoostingClassifier if y.dtype == bool else HistGradientBoostingRegressor
     boosted = kind(early_stopping=False, random_state=seed, **options)
     # A column without any value cannot be binned; a constant one is never asked.
+    empty = np.isnan(x).all(axis=0)
     with threadpool_limits(1):
-        boosted.fit(np.where(np.isnan(x).all(axis=0), 0, x), y, sample_weight=weights)
+        boosted.fit(np.where(empty, 0, x) if empty.any() else x, y, sample_weight=weights)
     return Trees(treelite.sklearn.import_model(boosted).serialize_bytes())

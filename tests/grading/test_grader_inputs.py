@@ -56,7 +56,7 @@ def test_deep_features_are_a_span_of_their_own() -> None:
     raw = RawInputs(replace(raw.pooled, features=states), (*raw.columns, ("encoder", "deep_0")))
     inputs = assemble(raw, NORMS)
     assert inputs.spans == (("durations", 6), ("gop", 1), ("encoder states", 1))
-    np.testing.assert_array_equal(inputs.pooled.features[:, -1], [7, 8, 9])
+    np.testing.assert_array_equal(inputs.phones(slice(3))[:, -1], [7, 8, 9])
 
 
 def test_columns_of_words_and_utterances_are_read_by_these_alone() -> None:
@@ -67,7 +67,7 @@ def test_columns_of_words_and_utterances_are_read_by_these_alone() -> None:
     whole = RawInputs(replace(raw.pooled, features=features), (*raw.columns, *columns))
     before, after = assemble(raw, NORMS), assemble(whole, NORMS)
     assert after.spans == (*before.spans, ("prosody", 1))
-    np.testing.assert_array_equal(after.pooled.features[:, -1], [1, 2, 3])
+    np.testing.assert_array_equal(after.phones(slice(3))[:, -1], [1, 2, 3])
     np.testing.assert_array_equal(after.words[:, :-1], before.words)
     np.testing.assert_array_equal(after.words[:, -1], [5, 6])
     np.testing.assert_array_equal(after.utterances[:, :-1], before.utterances)
