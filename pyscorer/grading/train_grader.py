@@ -217,6 +217,38 @@ def _collect(data: TrainingData, fitted: Sequence[_Fitted], options: GraderOptio
     return found
 
 
+def _learn(
+    train_data: Path, out: Path, paths: SourcePaths, options: GraderOptions, fit: FitOptions
+) -> TrainedGrader:
+    """Train the ensemble on the train split, of which `paths` are; write what is told of it."""
+    data = load_training_data(train_data, paths, options)
+    work = _Work(data, options, fit)
+    members = places(range(options.seed, options.seed + options.seeds), options.folds)
+    fitted = fit_all(_fit, work, members, options.jobs, "train_grader", _told)
+    by_seed = _collect(data, fitted, options)
+    grader = TrainedGrader(
+        data.raw.columns,
+        "durations" in (options.sources or SOURCES),
+        *(data.norms, data.scaling, data.config),
+        *(tuple(f.module for f in fitted), data.labels.scales),
+        shares=chosen_shares(by_seed, data.labels),
+    )
+    trees = by_seed[1] if options.trees else None
+    out_of_fold = within(mixed(by_seed[0], trees, grader.shares), data.labels.scales)
+    grader, levels = calibrated(grader, out_of_fold, data.labels)
+    write_levels(out, "out_of_fold", data.raw.pooled, data.labels, levels, out_of_fold)
+    places_of = [asdict(place) for place in members]
+    write_rows(
+        out / "modules.csv",
+        [place | f.pcc for place, f in zip(places_of, fitted, strict=True)],
+    )
+    write_rows(
+        out / "train_log.csv",
+        [place | row for place, f in zip(places_of, fitted, strict=True) for row in f.curve],
+    )
+    return grader
+
+
 def train_grader(
     train_data: Path,
     test_data: Path,
@@ -245,22 +277,8 @@ def train_grader(
     """
     scales = check_same(train_data, test_data)
     loss_weights(fit, scales)  # before the work
-    data = load_training_data(train_data, paths.split("train"), options)
-    work = _Work(data, options, fit)
-    members = places(range(options.seed, options.seed + options.seeds), options.folds)
-    fitted = fit_all(_fit, work, members, options.jobs, "train_grader", _told)
-    by_seed = _collect(data, fitted, options)
-    grader = TrainedGrader(
-        data.raw.columns,
-        "durations" in (options.sources or SOURCES),
-        *(data.norms, data.scaling, data.config),
-        *(tuple(f.module for f in fitted), scales),
-        shares=chosen_shares(by_seed, data.labels),
-    )
-    trees = by_seed[1] if options.trees else None
-    out_of_fold = within(mixed(by_seed[0], trees, grader.shares), scales)
-    grader, levels = calibrated(grader, out_of_fold, data.labels)
-    write_levels(out, "out_of_fold", data.raw.pooled, data.labels, levels, out_of_fold)
+    # By another function, so that the train split is gone when the test split is read.
+    grader = _learn(train_data, out, paths.split("train"), options, fit)
     test = read_inputs(paths.split("test"), options.sources)
     test_labels = read_grades(test_data, test.pooled)
     with one_thread():
@@ -271,15 +289,7 @@ def train_grader(
     )
     levels = ensemble_levels(grader, by_module)
     write_levels(out, "scores", test.pooled, test_labels, levels, means)
-    write_rows(
-        out / "modules.csv",
-        [{"seed": f.module.seed, "fold": f.module.fold, **f.pcc} for f in fitted],
-    )
-    write_rows(
-        out / "train_log.csv",
-        [{"seed": f.module.seed, "fold": f.module.fold, **row} for f in fitted for row in f.curve],
-    )
-    parameters = sum(p.numel() for p in Grader(data.config).parameters())
-    log.info("%d graders of %d parameters", len(fitted), parameters)
+    parameters = sum(p.numel() for p in Grader(grader.config).parameters())
+    log.info("%d graders of %d parameters", len(grader.modules), parameters)
     write_scales(out, scales)
     save_grader(grader, out / "model.pt", asdict(options) | asdict(fit))
