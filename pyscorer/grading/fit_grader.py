@@ -170,7 +170,9 @@ def fit_grader(
     shuffle = np.random.default_rng(seed)
     grader, weights = Grader(config), loss_weights(options, scales)
     count = max(1, len(train) // options.batch_size)
-    total = options.epochs * (count + 1)
+    # As many steps as batches, of which rounding may make more than it was asked for.
+    most = max(count + 1, len(_alike(train, batches.pooled.phone_counts, count)))
+    total = options.epochs * most
     steps = one_cycle(grader, options.learning_rate, options.weight_decay, total, clip=1.0)
     average = torch.optim.swa_utils.AveragedModel(
         grader, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(options.averaged)

@@ -196,6 +196,18 @@ def test_learns_what_the_inputs_tell_about_speakers_not_heard() -> None:
     assert torch.equal(grades.utterances, predict(again, batches, new).utterances)
 
 
+def test_any_number_of_utterances_can_be_learned_from() -> None:
+    # 52 batches of 3, sorted among six times 26 utterances, which are 9 batches each: 54.
+    raw, labels, _ = make_utterances(39)
+    inputs = assemble(raw, norms_of(raw))
+    scaling = scaling_of(inputs, labels)
+    batches, targets = Batches(inputs, scaling), targets_of(labels, scaling)
+    config = GraderConfig(inputs.spans, inputs.words.shape[1], inputs.utterances.shape[1], width=16)
+    options = FitOptions(epochs=1, batch_size=3)
+    _, curve = fit_grader(config, options, batches, targets, np.arange(156), [0], labels.scales)
+    assert len(curve) == 1
+
+
 def test_the_full_size_is_below_a_million_parameters() -> None:
     spans = (("durations", 6), ("tdnnf", 258), ("gop", 85), ("encoder", 1536), ("learned_gop", 42))
     assert sum(p.numel() for p in Grader(GraderConfig(spans, 5, 150)).parameters()) < 1e6
