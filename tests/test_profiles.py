@@ -10,7 +10,6 @@ import pytest
 import yaml
 from dry_run import ROOT, SCRIPTS, write_config
 
-PROFILES = sorted(path.name for path in (ROOT / "profiles").iterdir())
 FIRST = "import os, pathlib, subprocess, sys\nhere = pathlib.Path(__file__).parent\n"
 SUBMIT = """
 with (here / "asked").open("a") as stream:
@@ -23,6 +22,18 @@ with (here / "states").open("a") as stream:
     print(number, "FAILED" if done.returncode else "COMPLETED", sep="|", file=stream)
 print(number)
 """
+ONE = ["prepared/sample/train/utt2spk"]
+BOTH = ["mfcc13/sample/train/feats.scp", "mfcc40/sample/train/feats.scp"]
+RUNS = {
+    "default": (ONE, []),
+    "cluster_generic": (ONE, [r"-pe smp 1 -l h_rss=600M,h_rt=900 "]),
+    # validate and two times features are one job, which does them in turn on one processor
+    "slurm": (
+        BOTH,
+        [f" -p short -t {time} --mem 600 --ntasks=1 --cpus-per-task=1 " for time in (15, 45)],
+    ),
+}
+"""By profile: what is made, and what its jobs ask for."""
 PROGRAMS = {
     "sbatch": SUBMIT % 'next(a[7:] for a in sys.argv if a.startswith("--wrap="))',
     "squeue": 'print((here / "states").read_text() if (here / "states").exists() else "")',
@@ -47,14 +58,19 @@ def clusters(folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_is_run():
+    assert {path.name for path in (ROOT / "profiles").iterdir()} == RUNS.keys()
+
+
+@pytest.mark.parametrize("name", RUNS)
 def test_a_run_by_the_profile_comes_to_its_end(name: str, tmp_path: Path):
+    targets, wanted = RUNS[name]
     small = {"sample_speakers": 12, "sample_natives": 2, "sample_utterances": 1}
     written = write_config(tmp_path, {"download": small})
     path = os.pathsep.join([str(clusters(tmp_path / "bin")), str(SCRIPTS), os.environ["PATH"]])
-    target = tmp_path / "work" / "sample" / "prepared" / "sample" / "train" / "utt2spk"
+    made = [tmp_path / "work" / "sample" / target for target in targets]
     own = yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text())
-    command = [SCRIPTS / "snakemake", "--profile", f"profiles/{name}", target]
+    command = [SCRIPTS / "snakemake", "--profile", f"profiles/{name}", *made]
     command += ["--configfile", written, *([] if "cores" in own else ["--cores", "1"])]
     if "executor" in own:
         command += ["--latency-wait", "5", "--seconds-between-status-checks", "1"]
@@ -67,13 +83,8 @@ def test_a_run_by_the_profile_comes_to_its_end(name: str, tmp_path: Path):
     said = tmp_path / "bin" / "said"
     told = done.stderr + (said.read_text() if said.exists() else "")
     assert done.returncode == 0, told[-6000:]
-    assert target.exists()
-    if "executor" in own:
-        (asked,) = (tmp_path / "bin" / "asked").read_text().splitlines()  # the corpus came here
-        assert re.search(ASKED[name], asked)
-
-
-ASKED = {
-    "slurm": r" -p short -t 15 --mem 600 --ntasks=1 --cpus-per-task=1 ",
-    "cluster_generic": r"-pe smp 1 -l h_rss=600M,h_rt=900 ",
-}
+    assert all(file.exists() for file in made)
+    asked = tmp_path / "bin" / "asked"
+    jobs = asked.read_text().splitlines() if asked.exists() else []  # the corpus came here
+    assert len(jobs) == len(wanted)
+    assert all(re.search(each, job) for each, job in zip(wanted, jobs, strict=True))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from pyscorer.contract.files import read_lines, read_table
+from pyscorer.contract.files import entry, read_lines, read_table
 
 
 class Strings:
@@ -176,8 +176,7 @@ class Numbers(Mapping[str, Any]):
 
 def read_sorted_table(path: Path) -> SortedTable | None:
     """What `read_table` reads, of a file that is sorted; None of others, as damaged ones."""
-    lines = (line.replace("\t", " ").partition(" ") for _, line in read_lines(path))
-    return sorted_table((key, value.strip()) for key, _, value in lines)
+    return sorted_table(entry(line) for _, line in read_lines(path))
 
 
 def read_large_table(path: Path) -> Mapping[str, str]:

@@ -220,6 +220,12 @@ def _check_node(node: yaml.Node, sizes: dict[yaml.Node, int]) -> int:
     return sizes[node]
 
 
+def entry(line: str) -> tuple[str, str]:
+    """Key and value of a line of a Kaldi table; a tab parts them as well."""
+    key, _, value = line.replace("\t", " ").partition(" ")
+    return key, value.strip()
+
+
 def read_table(path: Path) -> dict[str, str]:
     """Read a Kaldi table file: `key value...` a line, in file order.
 
@@ -227,12 +233,12 @@ def read_table(path: Path) -> dict[str, str]:
     """
     table: dict[str, str] = {}
     for number, line in read_lines(path):
-        key, _, value = line.replace("\t", " ").partition(" ")
+        key, value = entry(line)
         if not key:
             raise InputError(f"{path}:{number}: empty line or leading space")
         if key in table:
             raise InputError(f"{path}:{number}: duplicate key {shown(key)}")
-        table[key] = value.strip()
+        table[key] = value
     return table
 
 

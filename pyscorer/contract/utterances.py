@@ -12,7 +12,7 @@ from pyscorer.contract.datadir import (
     parse_span,
     read_data_dir,
 )
-from pyscorer.contract.files import read_lines, read_table, shown
+from pyscorer.contract.files import entry, read_lines, read_table, shown
 from pyscorer.contract.phones import PHONE_ID, PHONES
 from pyscorer.errors import naming
 
@@ -108,8 +108,7 @@ def _canonical(path: Path, text: Mapping[str, str]) -> SortedTable | None:
 
     A phone is the character whose code is its id: a byte.
     """
-    lines = (line.replace("\t", " ").partition(" ") for _, line in read_lines(path))
-    rows = canonical_rows(path, ((key, phones.strip()) for key, _, phones in lines))
+    rows = canonical_rows(path, (entry(line) for _, line in read_lines(path)))
 
     def entries() -> Iterator[tuple[str, str]]:
         for utterance, own in groupby(rows, lambda row: row[0]):

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pyscorer.contract.compact import Numbers, SortedTable
-from pyscorer.contract.files import read_lines, shown
+from pyscorer.contract.files import entry, read_lines, shown
 from pyscorer.errors import InputError
 
 _LONGEST_ID = 200
@@ -80,7 +80,7 @@ def raw_rows(
     last = ""
     try:
         for number, line in read_lines(path):
-            key, _, value = line.replace("\t", " ").partition(" ")
+            key, value = entry(line)
             owner = key if key_is_utterance else ""
             if not key:
                 faults.append(Fault(str(path), number, "", "empty line, or a leading space"))
@@ -100,11 +100,11 @@ def raw_rows(
                 )
                 faults.append(Fault(str(path), number, "", fault))
             last = max(last, key)
-            if not (value.strip() or empty):
+            if not (value or empty):
                 faults.append(Fault(str(path), number, owner, f"nothing after {shown(key)}"))
             if seen is not None:
                 seen[key] = number
-            yield number, key, value.strip()
+            yield number, key, value
     except InputError as error:
         faults.append(unreadable(path, error))
 
@@ -112,7 +112,7 @@ def raw_rows(
 def _lines_before(path: Path, end: int) -> dict[str, int]:
     """Line of each key above line `end`."""
     lines = ((number, line) for number, line in read_lines(path) if number < end)
-    return {line.replace("\t", " ").partition(" ")[0]: number for number, line in lines}
+    return {entry(line)[0]: number for number, line in lines}
 
 
 def entries_in_order(path: Path) -> Iterator[tuple[str, str]]:

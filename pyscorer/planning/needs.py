@@ -131,7 +131,10 @@ class Needs:
         return threads
 
     def resources(self, stage: str) -> dict[str, Any]:
-        """`mem_mb` and `runtime` (minutes) of a rule, and `gpu` where the stage takes one."""
+        """`mem_mb` and `runtime` (minutes) of a rule, and `gpu` where the stage takes one.
+
+        `in_turn` has no limit but in a profile whose groups do their steps one after another.
+        """
         need = self._need(stage)
         alike = self._processes(stage)  # each reads all
 
@@ -145,7 +148,8 @@ class Needs:
             return 5 * math.ceil(attempt * (10 + 3 * minutes) / 5)
 
         gpus = self.gpus(stage)
-        return {"mem_mb": mem_mb, "runtime": runtime} | ({"gpu": gpus} if gpus else {})
+        asked = {"mem_mb": mem_mb, "runtime": runtime, "in_turn": 1}
+        return asked | ({"gpu": gpus} if gpus else {})
 
     def gpus(self, stage: str) -> int:
         """GPUs that the configuration has a stage compute on: one for each of its `processes`."""
