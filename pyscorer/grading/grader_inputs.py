@@ -115,7 +115,7 @@ class GraderInputs:
     def phones(self, rows: slice) -> np.ndarray:
         """Inputs of some phones, float32: all together they are larger than all else."""
         own = self.pooled.features[rows][:, self.places]
-        return np.concatenate([self.times[rows], own], axis=1).astype(np.float32)
+        return np.concatenate([self.times[rows], own], axis=1).astype(np.float32, copy=False)
 
 
 def read_inputs(paths: SourcePaths, wanted: Sequence[str] = ()) -> RawInputs:
@@ -176,7 +176,7 @@ def assemble(raw: RawInputs, norms: np.ndarray, durations: bool = True) -> Grade
     `prosody` alone.
     """
     spans, places = [], []
-    times = phone_times(raw.pooled, norms)
+    times = phone_times(raw.pooled, norms).astype(np.float32)
     if durations:
         spans.append(("durations", times.shape[1]))
     for name in POOLED_SOURCES:
