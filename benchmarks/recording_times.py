@@ -67,15 +67,13 @@ def time_many(
             rows = csv.writer(stream)
             rows.writerow(timed.columns)
             rows.writerows(map(timed.row, utterances))
-        wall, before = time.monotonic(), os.times()
+        began = time.monotonic()
         timed.many(model, Path(folder) / "out", table, jobs)
-        wall, after = time.monotonic() - wall, os.times()
-    processor = sum(after[:4]) - sum(before[:4])
+        wall = time.monotonic() - began
     print(
         f"{timed.name}: {len(utterances)} recordings, {seconds:.0f} s of speech, {jobs} processes"
     )
     print(f"wall-clock {wall:.1f} s, {seconds / wall:.1f} times faster than real time")
-    print(f"processor {processor:.1f} s, {processor / len(utterances):.2f} s a recording")
 
 
 def time_each(timed: Timed, model: Path, utterances: list[Utterance]) -> None:

@@ -19,7 +19,7 @@ SCORE = Timed(
     ("wav", "text"),
     lambda u: (u.audio.resolve(), " ".join(u.words)),
     lambda model, out, table, jobs: score_all(
-        model, out, table, options=ScoreAllOptions(jobs=jobs)
+        out, model, table, options=ScoreAllOptions(jobs=jobs)
     ),
     load_bundle,
     lambda bundle, u: grade_file(bundle, u.audio, " ".join(u.words)),

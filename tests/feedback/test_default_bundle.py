@@ -218,3 +218,12 @@ def test_importing_the_package_imports_nothing_else() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
     assert set(pyscorer.__all__) <= {*dir(pyscorer), *pyscorer._LAZY}
+
+
+def test_how_fast_a_bundle_answers_is_measured(run: Path) -> None:
+    script = Path(__file__).resolve().parents[2] / "benchmarks" / "score_speed.py"
+    command = [sys.executable, script, "--model", run / "bundle", "--data", run / "data"]
+    command += ["--many", "3", "--recordings", "1", "--jobs", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    for told in ("score_all: 3 recordings", "times faster than real time", "1 of", "loading:"):
+        assert told in done.stdout
