@@ -137,13 +137,17 @@ def _ratings(given: pd.DataFrame, keys: list[str], aspects: list[str]) -> np.nda
     return values.reshape(len(keys), len(experts), len(aspects))
 
 
+def _words_of(pooled: PooledSet) -> pd.MultiIndex:
+    """Utterance and index of every word."""
+    names = np.repeat(np.array(pooled.keys, object), pooled.word_counts)
+    return pd.MultiIndex.from_arrays([names, pooled.word_index[word_starts(pooled)]])
+
+
 def _word_scores(data: Path, pooled: PooledSet, aspects: list[str]) -> np.ndarray:
     if not (aspects and (data / "word_scores.csv").exists()):
         return np.full((len(word_starts(pooled)), len(aspects)), np.nan, dtype=np.float32)
     table = read_labels(data, "word").set_index(["utterance", "word_index"])[aspects]
-    names = np.repeat(pooled.keys, pooled.word_counts)
-    starts = word_starts(pooled)
-    index = pd.MultiIndex.from_arrays([names, pooled.word_index[starts]])
+    index = _words_of(pooled)
     if not index.isin(table.index).all():
         key, word = index[~index.isin(table.index)][0]
         raise InputError(f"{data}/word_scores.csv: no scores of word {word} of utterance {key}")
@@ -155,15 +159,12 @@ def _phone_scores(data: Path, pooled: PooledSet, aspect: str | None) -> np.ndarr
     if aspect is None or not (data / "phone_scores.csv").exists():
         return carried
     table = read_labels(data, "phone").sort_values(["utterance", "word_index", "phone_index"])
-    words = table[["utterance", "word_index"]].drop_duplicates()
-    begins = np.flatnonzero(~table.duplicated(["utterance", "word_index"]))
+    words = table[["utterance", "word_index"]]
+    begins = np.flatnonzero(~words.duplicated())
     ends = np.append(begins[1:], len(table))
     phones, scores = table["phone"].to_numpy(object), table[aspect].to_numpy(float)
     starts = word_starts(pooled)
-    places = pd.MultiIndex.from_arrays(
-        [np.repeat(np.array(pooled.keys, object), pooled.word_counts), pooled.word_index[starts]]
-    )
-    known = pd.MultiIndex.from_frame(words).get_indexer(places)
+    known = pd.MultiIndex.from_frame(words.iloc[begins]).get_indexer(_words_of(pooled))
     for word, start, end in zip(known, starts, np.append(starts[1:], len(carried)), strict=True):
         if word >= 0:
             own = slice(begins[word], ends[word])

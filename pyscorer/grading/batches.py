@@ -50,9 +50,7 @@ def _moments(values: np.ndarray) -> torch.Tensor:
     """Mean and standard deviation of each column, NaN of one without values."""
     if not len(values):
         return torch.zeros(2, *values.shape[1:])
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Mean of empty slice|Degrees of freedom")
-        return _kept(np.nanmean(values, axis=0), np.nanstd(values, axis=0))
+    return _kept(*moments_of(values))
 
 
 def _kept(mean: np.ndarray, deviation: np.ndarray) -> torch.Tensor:
@@ -107,8 +105,8 @@ def scaling_of(
     }
     return Scaling(
         phones,
-        _kept(*moments_of(inputs.words)),
-        _kept(*moments_of(inputs.utterances)),
+        _moments(inputs.words),
+        _moments(inputs.utterances),
         _moments(labels.phones),
         _moments(labels.words),
         _moments(utterance_targets(replace(labels, raters=raters), auxiliary)),

@@ -9,10 +9,13 @@ import torch
 from made_corpus import make_utterances
 
 from pyscorer.contract.labels import Labels
+from pyscorer.contract.pooled import PooledSet
 from pyscorer.contract.scales import SPEECHOCEAN, make_scales
 from pyscorer.errors import InputError
 from pyscorer.grading.batches import (
     Batches,
+    Scaling,
+    Targets,
     human_scale,
     scaling_of,
     targets_of,
@@ -177,20 +180,26 @@ def test_sources_can_be_off() -> None:
     assert predict(Grader(config), batches, np.arange(8)).utterances.shape == (8, 2, 5)
 
 
-@one_thread()
-def test_learns_what_the_inputs_tell_about_speakers_not_heard() -> None:
-    raw, labels, _ = make_utterances(40)
+def material(speakers: int) -> tuple[PooledSet, Labels, Scaling, Batches, Targets, GraderConfig]:
+    """What `make_utterances` of so many speakers gives a small grader to learn from."""
+    raw, labels, _ = make_utterances(speakers)
     inputs = assemble(raw, norms_of(raw))
     scaling = scaling_of(inputs, labels)
     batches, targets = Batches(inputs, scaling), targets_of(labels, scaling)
     config = GraderConfig(inputs.spans, inputs.words.shape[1], inputs.utterances.shape[1], width=16)
+    return raw.pooled, labels, scaling, batches, targets, config
+
+
+@one_thread()
+def test_learns_what_the_inputs_tell_about_speakers_not_heard() -> None:
+    pooled, labels, scaling, batches, targets, config = material(40)
     heard, new = np.arange(120), np.arange(120, 160)
     options = FitOptions(epochs=12, batch_size=12, learning_rate=5e-3, averaged=0.9)
     grader, curve = fit_grader(config, options, batches, targets, heard, [0, 0], labels.scales)
     again, _ = fit_grader(config, options, batches, targets, heard, [0, 0], labels.scales)
     grades = predict(grader, batches, new)
     scores, _ = both_scores(Module(0, 0, grader), batches, new, scaling)
-    pcc = pcc_of(scores, labels, raw.pooled, new)
+    pcc = pcc_of(scores, labels, pooled, new)
     assert pcc["total"] > 0.9 and pcc["word_total"] > 0.8 and pcc["phone"] > 0.8
     assert curve[-1]["train_loss"] < curve[0]["train_loss"]
     assert torch.equal(grades.utterances, predict(again, batches, new).utterances)
@@ -198,11 +207,7 @@ def test_learns_what_the_inputs_tell_about_speakers_not_heard() -> None:
 
 def test_any_number_of_utterances_can_be_learned_from() -> None:
     # 52 batches of 3, sorted among six times 26 utterances, which are 9 batches each: 54.
-    raw, labels, _ = make_utterances(39)
-    inputs = assemble(raw, norms_of(raw))
-    scaling = scaling_of(inputs, labels)
-    batches, targets = Batches(inputs, scaling), targets_of(labels, scaling)
-    config = GraderConfig(inputs.spans, inputs.words.shape[1], inputs.utterances.shape[1], width=16)
+    _, labels, _, batches, targets, config = material(39)
     options = FitOptions(epochs=1, batch_size=3)
     _, curve = fit_grader(config, options, batches, targets, np.arange(156), [0], labels.scales)
     assert len(curve) == 1
