@@ -16,10 +16,10 @@ from pyscorer.contract.files import atomic_directory
 from pyscorer.kaldi.gmm_alignment import (
     BEAM,
     BEFORE,
-    Place,
     Shard,
     System,
     Trained,
+    alignment,
     graphs_of,
     scratch,
 )
@@ -162,8 +162,7 @@ class Gmm:
 
     def _begin(self, before: Trained) -> None:
         aligned = {s.name: self.work / f"before.{s.name}.gz" for s in self.shards}
-        place = Place(self.lang)
-        self.run([place.alignment(before, s, aligned[s.name], self.work) for s in self.shards])
+        self.run([alignment(self.lang, before, s, aligned[s.name], self.work) for s in self.shards])
         self.ali = aligned
         if self.system == "lda":
             stats = self._over_shards("acc_lda", "lda", before.model)
