@@ -132,7 +132,7 @@ def test_45_spreadsheets(cases: Path, tmp_path: Path) -> None:
     assert "3 utterances are valid" in validated(folder / "bom", tmp_path)
     for name, more in (("comma", ()), ("drop", ()), ("drop", ("--drop-faulty",))):
         said = refusal(validated, folder / name, tmp_path, *more)
-        assert "utterance_scores.csv:2" in said or "utterance_scores.csv" in said, said
+        assert "utterance_scores.csv" in said, said
     rows = pd.read_csv(tmp_path / "r.csv")
     assert {2, 3, 4} <= set(rows["line"][rows["file"].str.contains("utterance_scores")])
 
@@ -197,7 +197,7 @@ def test_14_float_at_16_bit_scale(cases: Path, model: Path, tmp_path: Path) -> N
         refusal(validated, data_of(cases, tmp_path, s00=wav), tmp_path),
         refusal(scored, model, wav),
     ):
-        assert "scale" in said or "full scale" in said, said
+        assert "scale" in said, said
 
 
 # F. refusals

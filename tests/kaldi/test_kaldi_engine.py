@@ -86,9 +86,10 @@ def test_a_network_with_ivectors_is_taken_as_a_published_model(tmp_path: Path):
     assert len(fed) == 3 + 4 and all("IVECTORS=" in c and "kaldi/ivectors/sample" in c for c in fed)
     imported = next(c for c in planned.commands if "pyscorer import_published" in c)
     assert "/kaldi/chain/model --ivectors online" in imported
-    refused = dry_run(tmp_path, "report", engine="kaldi", kaldi=kaldi, fails=True,
-                      paper1={"speeds": [], "unfrozen": {"a": {}}})  # fmt: skip
-    assert "which only our own wiring lets" in refused.text or "paper1" in refused.text
+    rows = {"pretrained": {"ii": {}}, "finetuned": {}, "unfrozen": {"a": {"start": "ii"}}}
+    paper1 = rows | {"speeds": [], "synthetic_scores": {}, "unfreeze_scorer": {"upper": 1}}
+    refused = dry_run(tmp_path, "report", engine="kaldi", kaldi=kaldi, fails=True, paper1=paper1)
+    assert "which only our own wiring lets" in refused.text
 
 
 def test_word_positions_are_told_to_all_that_reads_phones(tmp_path: Path):
