@@ -123,22 +123,13 @@ def report(
     raters = ceiling[(ceiling["group"] == "all") & (ceiling["aspect"] == aspect)]
     human = float(raters[EXPERT].iloc[0]) if len(raters) else None
     best = headline(table)
-    gmm_log = _log(gmm / "log.csv", ["iteration", "log_likelihood"])
     tdnnf_log = _log(tdnnf / "log.csv", ["epoch", "train_objf", "valid_objf"])
     plots = {
         "intervals": figures.intervals(table, human),
         "scores": figures.score_histogram({k: s.scores for k, s in corpus.items()}, aspect, own),
         "durations": figures.duration_histogram({k: a.durations for k, a in alignments.items()}),
-        "gmm": figures.curves(
-            gmm_log, "iteration", {"log_likelihood": "train"}, "log-likelihood a frame"
-        ),
-        "tdnnf": figures.curves(
-            tdnnf_log,
-            "epoch",
-            {"train_objf": "train", "valid_objf": "held-out speakers"},
-            "objective a frame",
-            best="valid_objf",
-        ),
+        "gmm": _gmm_curve(gmm / "log.csv"),
+        "tdnnf": _tdnnf_curve(tdnnf_log),
     }
     scatters = [
         figures.scatter(read_scores(scorer, test_data), name, pcc, own)
@@ -174,6 +165,16 @@ def report(
     with atomic_open(out) as stream:
         stream.write(page)
     log.info("%s: %.1f MB", out, len(page.encode()) / 1e6)
+
+
+def _gmm_curve(path: Path) -> str:
+    table = _log(path, ["iteration", "log_likelihood"])
+    return figures.curves(table, "iteration", {"log_likelihood": "train"}, "log-likelihood a frame")
+
+
+def _tdnnf_curve(table: pd.DataFrame) -> str:
+    lines = {"train_objf": "train", "valid_objf": "held-out speakers"}
+    return figures.curves(table, "epoch", lines, "objective a frame", best="valid_objf")
 
 
 def _scorer_curve(path: Path) -> str:

@@ -115,7 +115,6 @@ def fit_encoders(
     weights = table.counts.sum(axis=1)
     neighbours = units.out_of_fold_neighbours(table)
     prompts = [english_prompt(grammar, p) for p in table.prompts]
-    edits_of = [edits if grammar else None for _, edits in alignments]
     evidence, parts = joined.out_of_fold_parts(table, prompts, references, alignments)
     everything = np.hstack([raw, neighbours, evidence])
     encoders = Encoders(
@@ -149,19 +148,13 @@ def fit_encoders(
     accepted = (r for unit in grammar.values() for r in unit.responses)
     spoken = (table.responses[i] for i in training if table.responses[i])
     encoders.unit_model = units.train_units([*accepted, *spoken], options.unit_vocabulary)
-    processor = units.load_units(encoders.unit_model)
-    found = [
-        units.tokens(processor, prompt, response, edits)
-        for prompt, response, edits in zip(prompts, table.responses, edits_of, strict=True)
-    ]
+    found = _tokens(encoders, prompts, table.responses, alignments)
     vocabulary = bags.choose_vocabulary((sorted(found[i]) for i in training), options.unit_tokens)
     encoders.unit_tokens = {token: i for i, token in enumerate(vocabulary)}
     inputs = {}
     if grammar:
         inputs["fbk"] = Inputs(encoders.scale["fbk"].standardise(raw))
-    scaled = encoders.scale["units"].standardise(neighbours)
-    bag = _token_matrix(found, encoders.unit_tokens)
-    inputs["units"] = Inputs(np.hstack([bag, scaled]))
+    inputs["units"] = _unit_inputs(encoders, found, neighbours)
     inputs["joined"] = Inputs(encoders.scale["joined"].standardise(everything))
     return encoders, inputs
 
@@ -209,6 +202,22 @@ def _processor(model: bytes) -> sentencepiece.SentencePieceProcessor:
     return units.load_units(model)
 
 
+def _tokens(
+    encoders: Encoders, english: list[str], responses: list[str], alignments: list
+) -> list[set[str]]:
+    """See `units.tokens`; edits are known where there is a grammar."""
+    processor = _processor(encoders.unit_model)
+    return [
+        units.tokens(processor, prompt, response, edits if encoders.grammar else None)
+        for prompt, response, (_, edits) in zip(english, responses, alignments, strict=True)
+    ]
+
+
+def _unit_inputs(encoders: Encoders, found: list[set[str]], neighbours: NDArray) -> Inputs:
+    bag = _token_matrix(found, encoders.unit_tokens)
+    return Inputs(np.hstack([bag, encoders.scale["units"].standardise(neighbours)]))
+
+
 def encode(
     encoders: Encoders,
     kind: str,
@@ -221,10 +230,8 @@ def encode(
     alignments: `edits.closest` of each pair, where it is known already.
     """
     english = [encoders.english(p) for p in prompts]
-    prompt_words, words = (
-        [encoders.prompt_words(p) for p in prompts],
-        [r.split() for r in responses],
-    )
+    prompt_words = [encoders.prompt_words(p) for p in prompts]
+    words = [r.split() for r in responses]
     if kind in ("counts", "tfidf"):
         two = [bags.bags(text, encoders.words) for text in (prompt_words, words)]
         if kind == "tfidf":
@@ -256,21 +263,17 @@ def encode(
         ],
         np.float32,
     )
-    triples = zip(prompts, english, responses, alignments, strict=True)
     if kind == "joined":
+        told = zip(prompts, english, responses, alignments, strict=True)
         evidence = np.array(
-            [encoders.parts.features(p, e, r, edits) for p, e, r, (_, edits) in triples], np.float32
+            [encoders.parts.features(p, e, r, edits) for p, e, r, (_, edits) in told],
+            np.float32,
         )
         everything = np.hstack([raw, near, evidence])
         return Inputs(encoders.scale["joined"].standardise(everything))
     if kind == "units":
-        processor = _processor(encoders.unit_model)
-        found = [
-            units.tokens(processor, e, r, edits if encoders.grammar else None)
-            for _, e, r, (_, edits) in triples
-        ]
-        scaled = encoders.scale["units"].standardise(near)
-        return Inputs(np.hstack([_token_matrix(found, encoders.unit_tokens), scaled]))
+        found = _tokens(encoders, english, responses, alignments)
+        return _unit_inputs(encoders, found, near)
     raise InputError(f"no input kind {kind!r}; known: {', '.join(KINDS)}")
 
 

@@ -131,22 +131,35 @@ def prepare_responses(out: Path, options: ResponseOptions, spoken: SpokenPaths =
             f"prepare_responses.untested: {options.untested!r} is no regular expression: {error}"
         ) from None
     found = _typed(options) if spoken == NO_PATHS else _spoken(spoken, options)
-    train, test, grammar = found.train, found.test, found.grammar
-    for name, rows in (("train", train), ("test", test)):
-        lacking = missing_prompts(rows, grammar) if grammar else []
-        if lacking and not options.allow_missing_prompts:
+    _check(found, options.allow_missing_prompts)
+    settings = _folded(found, options)
+    with atomic_directory(out) as part:
+        _write(part, found, options.generic_text)
+        (part / "folds.json").write_text(json.dumps(settings), encoding="utf-8")
+
+
+def _check(found: Found, allow_missing_prompts: bool) -> None:
+    for name, rows in (("train", found.train), ("test", found.test)):
+        lacking = missing_prompts(rows, found.grammar) if found.grammar else []
+        if lacking and not allow_missing_prompts:
             raise InputError(
                 f"{found.names[name]}: response {lacking[0].id}: prompt {lacking[0].prompt!r} is "
                 f"not in the grammar ({len(lacking)} such prompts)"
-                f"{_close(grammar, lacking[0].prompt)}; add it or set allow_missing_prompts"
+                f"{_close(found.grammar, lacking[0].prompt)}; add it or set allow_missing_prompts"
             )
         for response in lacking:
             log.warning("%s: prompt %r is not in the grammar", response.id, response.prompt)
-    shared = {r.id for r in train} & {r.id for r in test}
+    shared = {r.id for r in found.train} & {r.id for r in found.test}
     if shared:
         raise InputError(f"{found.names['test']}: id {min(shared)} is also a training response")
-    if not any(r.recognised for r in train):
+    if not any(r.recognised for r in found.train):
         raise InputError(f"{found.names['train']}: no response has a transcript with words")
+
+
+def _folded(found: Found, options: ResponseOptions) -> dict[str, str | int]:
+    """What the folds are made by; they are made here, to be told of, and to be sure that they can
+    be."""
+    train, test = found.train, found.test
     log.info("train: %s", describe(train, found.classes))
     settings: dict[str, str | int] = {"by": found.by, "folds": options.folds, "seed": options.seed}
     if found.by == "row":
@@ -168,20 +181,22 @@ def prepare_responses(out: Path, options: ResponseOptions, spoken: SpokenPaths =
             log.info("train only: %d responses", np.count_nonzero(~table.tested))
         seen = int(table.test_seen.sum())
         log.info("test: %s; %d of seen pairs", describe(test, found.classes), seen)
-    with atomic_directory(out) as part:
-        write_response_file(part / "train.csv", train, found.classes)
-        write_response_file(part / "test.csv", test, found.classes)
-        write_classes(part, found.classes)
-        if grammar:
-            write_grammar(part / "grammar.xml", grammar)
-        lines = sorted({r for unit in grammar.values() for r in unit.responses})
-        if options.generic_text:
-            lines = [line for _, line in read_lines(options.generic_text)]
-        if lines:
-            (part / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        if found.second:
-            write_response_file(part / "second.csv", found.second, found.classes)
-        (part / "folds.json").write_text(json.dumps(settings), encoding="utf-8")
+    return settings
+
+
+def _write(out: Path, found: Found, generic_text: Path | None) -> None:
+    write_response_file(out / "train.csv", found.train, found.classes)
+    write_response_file(out / "test.csv", found.test, found.classes)
+    write_classes(out, found.classes)
+    if found.grammar:
+        write_grammar(out / "grammar.xml", found.grammar)
+    lines = sorted({r for unit in found.grammar.values() for r in unit.responses})
+    if generic_text:
+        lines = [line for _, line in read_lines(generic_text)]
+    if lines:
+        (out / "generic.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if found.second:
+        write_response_file(out / "second.csv", found.second, found.classes)
 
 
 def _typed(options: ResponseOptions) -> Found:
