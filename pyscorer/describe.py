@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pyscorer.errors import InputError
+from pyscorer.evaluation.markdown import markdown_table
 from pyscorer.stages import PACKAGE, STAGES, load_stage, options_of
 
 START, END = "<!-- options: `make docs` writes what follows -->\n", "<!-- end of options -->\n"
@@ -40,13 +41,13 @@ def _range(schema: dict[str, Any]) -> str:
 
 def options_table(options: Options) -> str:
     """Markdown: every option with default, range and meaning."""
-    lines = ["| option | default | range | meaning |", "| --- | --- | --- | --- |"]
+    rows = []
     for stage, own in options.items():
         for name, schema in own.items():
             default = json.dumps(schema["default"]).replace("null", "")
             meaning = schema.get("description", "").replace("<", "&lt;")
-            lines.append(f"| `{stage}.{name}` | {default} | {_range(schema)} | {meaning} |")
-    return "\n".join(lines) + "\n"
+            rows.append((f"`{stage}.{name}`", default, _range(schema), meaning))
+    return markdown_table(("option", "default", "range", "meaning"), rows)
 
 
 def descriptions(root: Path = PACKAGE.parent) -> dict[Path, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pyscorer.contract.files import atomic_open, read_text
 from pyscorer.contract.tables import column_names, read_rows
 from pyscorer.errors import InputError
+from pyscorer.evaluation.markdown import markdown_table
 
 log = logging.getLogger(__name__)
 
@@ -17,9 +18,8 @@ def _text(source: Path) -> str:
     """A file as a document shows it: CSV as a table."""
     if source.suffix != ".csv":
         return read_text(source).strip()
-    header = column_names(source)
-    rows = [header, ["---"] * len(header), *(list(row.values()) for _, row in read_rows(source))]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    rows = (row.values() for _, row in read_rows(source))
+    return markdown_table(column_names(source), rows).strip()
 
 
 def quote(results: Path, document: Path) -> None:

@@ -1,11 +1,12 @@
 """The tables of evaluate_grader as Markdown, which documents quote."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pyscorer.contract.scales import LEVELS, Scales
+from pyscorer.evaluation.markdown import markdown_table
 
 Rows = list[dict[str, Any]]
 
@@ -37,10 +38,6 @@ def write_grading_tables(out: Path, tables: Mapping[str, Rows], scales: Scales) 
         (out / f"{name}.md").write_text(page, encoding="utf-8")
 
 
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(line)} |\n" for line in (head, ["---"] * len(head), *lines))
-
-
 def _number(value: Any, digits: int = 3) -> str:
     """As papers write it; nothing of what is not known."""
     return "" if value is None or value != value else f"{value:.{digits}f}"
@@ -68,7 +65,9 @@ def summary(results: Rows, scales: Scales, split: str = "test") -> str:
         of_phones = [r for r in results if r["level"] == "phone"]
         cells |= {(r["grader"], "phone", "MSE"): _number(r[mse]) for r in of_phones}
     head = [f"PCC, {split.replace('_', ' ')}", *titles]
-    return _table(head, [[name, *(cells[name, *column] for column in columns)] for name in names])
+    return markdown_table(
+        head, [[name, *(cells[name, *column] for column in columns)] for name in names]
+    )
 
 
 def _ensemble(results: Rows) -> str:
@@ -87,12 +86,12 @@ def _ensemble(results: Rows) -> str:
             *(_number(r["interval_width"], 2), _number(r["out_of_fold_pcc"])),
         ]
 
-    return _table(head, map(line, results))
+    return markdown_table(head, map(line, results))
 
 
 def _experts(ceiling: Rows, first: str) -> str:
     head = ["", "", "utterances", "one expert", first]
-    return _table(
+    return markdown_table(
         head,
         (
             [str(r["group"]), r["aspect"], str(r["utterances"])]
@@ -106,13 +105,13 @@ def _others(speakers: Rows) -> str:
     head = ["", "one recording", "with the speaker's others", "share of the own"]
     columns = ("pcc", "pcc_with_other_recordings", "own_share")
     lines = ([r["aspect"], *(_number(r[column]) for column in columns)] for r in speakers)
-    return _table(head, lines)
+    return markdown_table(head, lines)
 
 
 def _low(low: Rows) -> str:
     head = ["", "", "low", "of", "PCC", "MSE", "that of a constant", "area, ROC", "area, PR"]
     head += ["threshold", "precision", "recall", "F1", "that of a constant"]
-    return _table(
+    return markdown_table(
         head,
         (
             [r["grader"], f"{_title(r)} below {r['below']:g}", str(r["low"]), str(r["scored"])]
@@ -125,7 +124,7 @@ def _low(low: Rows) -> str:
 
 def _wrong(detection: Rows) -> str:
     head = ["precision wanted", "flagged", "precision", "recall", "F1", "false alarms"]
-    return _table(
+    return markdown_table(
         head,
         (
             [_number(r["wanted_precision"], 1), str(r["flagged"])]
@@ -137,7 +136,7 @@ def _wrong(detection: Rows) -> str:
 
 
 def _strings(rates: Rows) -> str:
-    return _table(
+    return markdown_table(
         ["phones", "said", "errors", "phone error rate"],
         ([r["phones"], str(r["said"]), str(r["errors"]), _number(r["error_rate"])] for r in rates),
     )

@@ -8,6 +8,7 @@ import pandas as pd
 
 from pyscorer.contract.classes import Classes
 from pyscorer.contract.files import atomic_open
+from pyscorer.evaluation.markdown import markdown_table
 from pyscorer.proficiency.decisions import METRICS
 from pyscorer.proficiency.proficiency_html import STYLE, html_table
 from pyscorer.proficiency.systems import Systems
@@ -92,8 +93,7 @@ def write_class_markdown(
 
 
 def _markdown(rows: pd.DataFrame) -> str:
-    lines = [list(rows.columns), ["---"] * len(rows.columns), *rows.to_numpy().tolist()]
-    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+    return markdown_table(rows.columns, (map(str, line) for line in rows.to_numpy().tolist()))
 
 
 def write_class_page(

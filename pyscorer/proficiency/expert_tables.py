@@ -11,6 +11,7 @@ import pandas as pd
 
 from pyscorer.contract.files import atomic_directory
 from pyscorer.evaluation.figures import published_and_ours
+from pyscorer.evaluation.markdown import markdown_table
 from pyscorer.evaluation.published import published
 from pyscorer.evaluation.templates import page_template
 from pyscorer.options import option
@@ -229,13 +230,11 @@ def _sections(
 
 
 def _markdown(sizes: pd.DataFrame, tables: Tables, comparisons: pd.DataFrame) -> str:
-    lines = []
-    for section in filter(lambda s: s["quoted"], _sections(sizes, tables, comparisons)):
-        lines += [f"**{section['title']}**", "", f"| {' | '.join(section['header'])} |"]
-        lines.append("| --- " * len(section["header"]) + "|")
-        lines += [f"| {' | '.join(row)} |" for row in section["rows"]]
-        lines.append("")
-    return "\n".join(lines)
+    return "\n".join(
+        f"**{section['title']}**\n\n{markdown_table(section['header'], section['rows'])}"
+        for section in _sections(sizes, tables, comparisons)
+        if section["quoted"]
+    )
 
 
 def _page(

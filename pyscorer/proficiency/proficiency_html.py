@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pyscorer.contract.files import atomic_open, atomic_path
+from pyscorer.evaluation.markdown import markdown_table
 from pyscorer.proficiency.systems import SystemKey
 
 TITLES = {
@@ -84,24 +85,30 @@ def html_table(frame: pd.DataFrame, columns: dict[str, str], text: tuple[str, ..
 
 def write_markdown(path: Path, frame: pd.DataFrame, comparisons: pd.DataFrame) -> None:
     """The tables as Markdown, for documentation."""
-    lines = ["| model | D_full | 95 % | seen | unseen | D | recall | rejection | validation |"]
-    lines += ["| --- " * 9 + "|"]
-    for _, row in frame[frame["table"] > 0].iterrows():
-        numbers = [f"{row[c]:.2f}" for c in ("seen_d_full", "unseen_d_full", "d")]
-        numbers += [f"{row[c]:.3f}" for c in ("recall", "rejection")]
-        lines.append(
-            f"| {row['model']} | {row['d_full']:.2f} ± {row['d_full_sd']:.2f} | "
-            f"{row['d_full_low']:.1f}-{row['d_full_high']:.1f} | {' | '.join(numbers)} | "
-            f"{row['exam_d_full']:.2f} |"
-        )
-    lines += ["", "| model | against | difference | resamples not better |", "| --- " * 4 + "|"]
-    for _, row in comparisons.iterrows():
-        lines.append(
-            f"| {row['model']} | {row['against']} | {row['difference']:+.2f} | "
-            f"{100 * row['p_not_better']:.1f} % |"
-        )
+    header = ("model", "D_full", "95 %", "seen", "unseen", "D", "recall", "rejection", "validation")
+    systems = [
+        [
+            row["model"],
+            f"{row['d_full']:.2f} ± {row['d_full_sd']:.2f}",
+            f"{row['d_full_low']:.1f}-{row['d_full_high']:.1f}",
+            *(f"{row[c]:.2f}" for c in ("seen_d_full", "unseen_d_full", "d")),
+            *(f"{row[c]:.3f}" for c in ("recall", "rejection")),
+            f"{row['exam_d_full']:.2f}",
+        ]
+        for _, row in frame[frame["table"] > 0].iterrows()
+    ]
+    better = [
+        [
+            *(row["model"], row["against"], f"{row['difference']:+.2f}"),
+            f"{100 * row['p_not_better']:.1f} %",
+        ]
+        for _, row in comparisons.iterrows()
+    ]
     with atomic_open(path) as stream:
-        stream.write("\n".join([*lines, ""]))
+        stream.write(markdown_table(header, systems) + "\n")
+        stream.write(
+            markdown_table(("model", "against", "difference", "resamples not better"), better)
+        )
 
 
 def write_page(

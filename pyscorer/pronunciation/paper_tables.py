@@ -12,6 +12,7 @@ from pyscorer.contract.files import atomic_open, read_yaml
 from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import read_scores, seed_columns
+from pyscorer.evaluation.markdown import markdown_table
 from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson
 from pyscorer.evaluation.published import published
 from pyscorer.evaluation.templates import page_template
@@ -175,7 +176,7 @@ def as_text(layout: dict[str, Any]) -> list[list[str]]:
 def markdown(layouts: list[dict[str, Any]], sizes: list[dict[str, Any]]) -> str:
     """The tables for a text file, the reference row in bold."""
     parts = [[row["part"], *(_number(row[c]) for c in ("paper", "parameters"))] for row in sizes]
-    lines = _markdown_table("Table 1: Parameters", [["part", "paper", "here"], *parts])
+    tables = ["**Table 1: Parameters**\n\n" + markdown_table(["part", "paper", "here"], parts)]
     for layout in layouts:
         plural = "s" if "and" in layout["number"] else ""
         (header, *text), cells = as_text(layout), layout["cells"]
@@ -183,13 +184,8 @@ def markdown(layouts: list[dict[str, Any]], sizes: list[dict[str, Any]]) -> str:
             if row["model"] == layout["reference"]:
                 line[:] = [f"**{cell}**" if cell else cell for cell in line]
         title = f"Table{plural} {layout['number']}: {layout['title']}"
-        lines += _markdown_table(title, [header, *text])
-    return "\n".join(lines)
-
-
-def _markdown_table(title: str, rows: list[list[str]]) -> list[str]:
-    header, *lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return [f"**{title}**", "", header, "| --- " * len(rows[0]) + "|", *lines, ""]
+        tables.append(f"**{title}**\n\n{markdown_table(header, text)}")
+    return "\n".join(tables)
 
 
 def paper_tables(
