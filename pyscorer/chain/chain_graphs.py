@@ -17,7 +17,7 @@ from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
 from pyscorer.options import option
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 STAY = 0.5
 """Self-loop probability of Kaldi's chain topology; leaving has the rest."""
@@ -167,4 +167,4 @@ def chain_graphs(
         with atomic_open(part / "summary.txt") as stream:
             for name, value in summary.items():
                 stream.write(f"{name}: {value}\n")
-                logger.info("%s: %s", name, value)
+                log.info("%s: %s", name, value)

@@ -14,7 +14,7 @@ from pyscorer.chain.denominator import LIMIT, DenominatorGraph, denominator_forw
 from pyscorer.chain.supervision import NumeratorBatch
 from pyscorer.errors import InputError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FAILED_OBJECTIVE = -10.0
 """Objective per frame of a sequence that came out as NaN or infinite."""
@@ -139,7 +139,7 @@ def lfmmi_loss(
     ok = den_ok & difference.isfinite()
     if not bool(ok.all()):
         failed = int((~ok).sum())
-        logger.warning(
+        log.warning(
             "LF-MMI: %d of %d sequences are NaN, infinite or inexact (outputs %.1f to %.1f); "
             "they count %.0f a frame and have no gradient",
             failed,

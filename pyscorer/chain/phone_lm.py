@@ -15,7 +15,7 @@ import numpy as np
 from pyscorer.chain.fst import Acceptor
 from pyscorer.errors import InputError
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 BOUNDARY = 0
 """Stands for the start of an utterance in histories and for its end among the counts."""
@@ -201,7 +201,7 @@ class _Estimator:
                     heapq.heappush(self.queue, (-gain, -number))
                 else:
                     active -= self.merge(number)
-        logger.info(
+        log.info(
             "phone LM: %d history states, %d wanted (%d basic + %d), %d after merging",
             initial,
             target,

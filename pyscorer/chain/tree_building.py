@@ -26,7 +26,7 @@ from pyscorer.chain.tree import (
 )
 from pyscorer.contract.ctm import Segment
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 VARIANCE_FLOOR = 0.01
 
@@ -229,7 +229,7 @@ def build_tree(
             offer(child)
         leaves += 1
     if leaves < num_leaves:
-        logger.warning(
+        log.warning(
             "context tree: %d leaves instead of %d: no further split has %.0f frames on both sides",
             leaves,
             num_leaves,

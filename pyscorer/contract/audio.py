@@ -325,6 +325,11 @@ def _checked_rate(path: Path, rate: int, wanted: int | None) -> int:
     return rate
 
 
+def as_int16(samples: np.ndarray) -> np.ndarray:
+    """Samples, full scale 1, as 16-bit PCM."""
+    return np.round(samples * 32768).clip(-32768, 32767).astype(np.int16)
+
+
 def mp3_uri(samples: np.ndarray) -> str:
     """Mono samples at 16 kHz as a data: URI: MP3, which browsers on any device play."""
     mp3 = encoded(samples, "MP3", compression_level=0.7)

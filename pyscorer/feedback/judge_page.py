@@ -1,11 +1,9 @@
 """Judgements as a page: one HTML file without anything outside it."""
 
-import functools
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from pyscorer.contract.audio import mp3_uri
@@ -43,7 +41,7 @@ def page_of(
     `contents` are those of `as_content`, with the `name` of each where there are several; one that
     failed holds name and `error` alone.
     """
-    return _template().generate(
+    return page_template("judge.html.jinja", "{:.2f}".format, Path(__file__).parent).generate(
         contents=contents,
         title=title,
         audio=audio,
@@ -51,8 +49,3 @@ def page_of(
         confidence_level=confidence_level,
         decision_level=decision_level,
     )
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    return page_template("judge.html.jinja", "{:.2f}".format, Path(__file__).parent)

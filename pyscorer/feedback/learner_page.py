@@ -1,11 +1,8 @@
 """The page of a learner: scores over time, recordings told together, sounds that go wrong."""
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
-
-import jinja2
 
 from pyscorer.contract.scales import Range, decimals, told
 from pyscorer.evaluation.templates import page_template
@@ -75,7 +72,7 @@ def told_trend(found: Trend, own: Range) -> str:
 
 def as_learner_page(of: Learner) -> str:
     """One HTML page, which leads to those of the recordings in the folder above."""
-    return _template().render(
+    return page_template("learner.html.jinja", _number, Path(__file__).parent).render(
         of=of,
         ranges=ranges_of(of),
         charts={aspect: chart(of, aspect) for aspect in of.trends},
@@ -87,11 +84,6 @@ def as_learner_page(of: Learner) -> str:
         sentence=sentence,
         link=lambda name: f"../{quote(name)}.html",
     )
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    return page_template("learner.html.jinja", _number, Path(__file__).parent)
 
 
 def _number(value: float, digits: int = 1) -> str:

@@ -1,10 +1,8 @@
 """A grade as a page: one HTML file without anything outside it."""
 
-import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from pyscorer.contract.audio import mp3_uri
@@ -94,7 +92,7 @@ def as_page(grade: RecordingGrade, samples: np.ndarray) -> str:
     Words and phones are coloured by score; a tap on a word plays it and shows its scores with
     intervals and what was said instead of its phones.
     """
-    return _template().render(
+    return page_template("page.html.jinja", _number, Path(__file__).parent).render(
         grade=grade,
         audio=mp3_uri(samples),
         advice=advise(grade),
@@ -119,11 +117,6 @@ def as_page(grade: RecordingGrade, samples: np.ndarray) -> str:
         one_range=one_range,
         sound=sound,
     )
-
-
-@functools.cache
-def _template() -> jinja2.Template:
-    return page_template("page.html.jinja", _number, Path(__file__).parent)
 
 
 def _number(value: float, digits: int = 1) -> str:

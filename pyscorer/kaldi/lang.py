@@ -13,13 +13,12 @@ from itertools import chain
 from pathlib import Path
 
 import kaldifst
-import numpy as np
 
 from pyscorer.alignment.gmm_model import topology_text
 from pyscorer.alignment.lexicon_fst import lexicon_fst
 from pyscorer.alignment.viterbi import report_unknown
 from pyscorer.chain.fst import save_fst
-from pyscorer.contract.audio import encoded
+from pyscorer.contract.audio import as_int16, encoded
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.contract.files import atomic_open, read_table, write_table
 from pyscorer.contract.phones import ARPABET, SILENCE, UNKNOWN_PHONE, UNKNOWN_WORD
@@ -153,10 +152,9 @@ def _write_recordings(utterances: dict[str, Utterance], out: Path) -> dict[str, 
     index = {}
     with atomic_open(out / "wav.ark", "wb") as archive:
         for key in progress_bar(sorted(utterances), desc=f"kaldi_lang {out}"):
-            samples = np.round(read_wav(utterances[key]) * 32768).clip(-32768, 32767)
             archive.write(f"{key} ".encode())
             index[key] = f"{out / 'wav.ark'}:{archive.tell()}"
-            archive.write(encoded(samples.astype(np.int16), "WAV"))
+            archive.write(encoded(as_int16(read_wav(utterances[key])), "WAV"))
     return index
 
 

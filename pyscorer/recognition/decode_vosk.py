@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pyscorer.contract.audio import SAMPLE_RATE
+from pyscorer.contract.audio import SAMPLE_RATE, as_int16
 from pyscorer.contract.ctm import FRAME_SHIFT, Segment
 from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.decoded import Alternative, Decoded, add_words, write_decoder
@@ -96,7 +96,7 @@ def hear_vosk(
     model: Path, key: str, samples: np.ndarray, reader: TranscriptReader, nbest: int
 ) -> Decoded:
     """What Vosk hears in one recording (16 kHz); the model is loaded once in each process."""
-    recording = np.round(samples * 32768).clip(-32768, 32767).astype("<i2").tobytes()
+    recording = as_int16(samples).tobytes()
     best = _result(model, recording, 0)
     others = _result(model, recording, nbest) if nbest > 1 else {}
     return as_decoded(key, best, others, reader)
