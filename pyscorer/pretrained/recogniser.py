@@ -14,6 +14,8 @@ from pyscorer.pretrained.tokens import Tokens, read_tokens
 from pyscorer.pretrained.whisper import Decoding, Memory, Whisper
 from pyscorer.pretrained.whisper_models import load_whisper
 
+_ENCODED = 4
+"""Recordings that are encoded together."""
 _WORDS = re.compile("\u0120?[A-Za-z',.?!-]+")
 """Tokens of English words; U+0120 is written for a space."""
 
@@ -43,10 +45,16 @@ class Recogniser:
         never[[*words, self.tokens.end]] = False
         return never
 
+    def hear(self, mels: Tensor) -> list[Memory]:
+        """The model's `memories` of recordings: their log-mel spectra, N x frames x mels."""
+        # A few at a time, so that what is between the layers fits a processor's cache.
+        encoded = [self.model.encode(part)[-1] for part in mels.split(_ENCODED)]
+        return self.model.memories(torch.cat(encoded))
+
     def likelihoods(self, heard: list[Memory], texts: list[list[int]]) -> list[np.ndarray]:
         """Natural log-probabilities of the tokens of a text, each after those before it.
 
-        `heard` are the model's `memories` of recordings, as many as there are texts. Returns, for
+        `heard` are what `hear` gives of recordings, as many as there are texts. Returns, for
         each text, tokens x 2: of the token itself and of the likeliest token in its place.
         """
         start = self.tokens.text_start

@@ -33,8 +33,6 @@ UTTERANCE_COLUMNS = (
 _WINDOW = 10.0
 """Seconds; on shorter windows Whisper runs away, or hears nothing."""
 _GAP = "*"
-_ENCODED = 4
-"""Recordings that are encoded together."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +107,7 @@ def view_recordings(
         prompts = [[token for word in words for token in word] for words in own]
         limits = [min(len(p) * 3 // 2 + 5, config.longest_text // 2) for p in prompts]
         with torch.inference_mode():
-            # A few at a time, so that what is between the layers fits a processor's cache.
-            encoded = [recogniser.model.encode(part)[-1] for part in mels.split(_ENCODED)]
-            heard = recogniser.model.memories(torch.cat(encoded))
+            heard = recogniser.hear(mels)
             likelihoods = recogniser.likelihoods(heard, prompts)
             transcripts = recogniser.transcribe(heard, limits)
         for k, (i, _) in enumerate(members):

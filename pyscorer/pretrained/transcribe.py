@@ -27,8 +27,6 @@ from pyscorer.pretrained.word_times import token_bounds
 
 _WINDOW = 10.0
 """Seconds; on shorter windows Whisper runs away, or hears nothing. Longer ones go up by a half."""
-_ENCODED = 4
-"""Recordings that are encoded together."""
 _BEFORE = 5
 """Frames of 10 ms before sound is loud in which a word may have begun."""
 _TOKENS, _SPARE = 8, 5
@@ -136,9 +134,7 @@ def _hear(
         for samples in recordings
     ]
     with torch.inference_mode():
-        # A few at a time, so that what is between the layers fits a processor's cache.
-        encoded = [recogniser.model.encode(part)[-1] for part in mels.split(_ENCODED)]
-        memories = recogniser.model.memories(torch.cat(encoded))
+        memories = recogniser.hear(mels)
         found = beam_search(recogniser, memories, limits, options.beam)
         best = [list(one.candidates[0].tokens) for one in found]
         states = [math.ceil(len(s) / SAMPLE_RATE / FRAME_SHIFT) for s in recordings]
