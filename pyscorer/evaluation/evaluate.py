@@ -16,6 +16,7 @@ from pyscorer.evaluation.metrics import (
     bootstrap_pearson,
     mean_squared_error,
     pearson,
+    sd_of_seeds,
     seed_mean_pearson,
 )
 from pyscorer.options import option
@@ -82,7 +83,7 @@ def score_row(name: str, scorer: Path, table: pd.DataFrame, options: EvaluateOpt
         "speakers": len(np.unique(speakers)),
         "seeds": len(values),
         "pcc": np.mean(values),
-        "pcc_sd": np.std(values, ddof=1) if len(values) > 1 else np.nan,
+        "pcc_sd": sd_of_seeds(values),
         "utterance_low": by_utterance[0],
         "utterance_high": by_utterance[1],
         "speaker_low": by_speaker[0],

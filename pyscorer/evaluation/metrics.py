@@ -1,5 +1,7 @@
 """Correlation with human scores, its uncertainty, and what humans themselves reach."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -20,6 +22,12 @@ def mean_squared_error(predicted: np.ndarray, human: np.ndarray) -> float:
     """Mean of the squared differences, in squared units of the scores."""
     difference = np.asarray(predicted, dtype=np.float64) - np.asarray(human, dtype=np.float64)
     return float(np.mean(difference**2))
+
+
+def sd_of_seeds(values: Sequence[float] | np.ndarray) -> float:
+    """Standard deviation of a figure over seeds; NaN of one seed, and where one is not finite."""
+    known = len(values) > 1 and np.isfinite(values).all()
+    return float(np.std(values, ddof=1)) if known else float("nan")
 
 
 def resampled_pearson(

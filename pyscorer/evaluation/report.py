@@ -1,7 +1,6 @@
 """Stage `report`: the run as one self-contained page."""
 
 import logging
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from pyscorer.evaluation import figures
 from pyscorer.evaluation.ceiling import EXPERT
 from pyscorer.evaluation.corpus_statistics import alignment_statistics, split_statistics
 from pyscorer.evaluation.evaluate import read_scores
-from pyscorer.evaluation.templates import page_template
+from pyscorer.evaluation.templates import figure, page_template
 from pyscorer.options import option
 
 log = logging.getLogger(__name__)
@@ -39,12 +38,6 @@ class ReportOptions:
         None, "human score that was learnt; default: that which stands for all"
     )
     synthetic: bool = option(False, "the corpus is generated speech")
-
-
-def _number(value: Any, digits: int = 3) -> str:
-    if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.{digits}f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _table(name: str, results: Path) -> pd.DataFrame:
@@ -143,7 +136,7 @@ def report(
     name = str(table["scorer"][best])
     train_speakers = set(read_table(train_data / "utt2spk").values())
     known = len(train_speakers & set(read_table(test_data / "utt2spk").values()))
-    page = page_template("report.html.jinja", _number, Path(__file__).parent).render(
+    page = page_template("report.html.jinja", figure, Path(__file__).parent).render(
         options=options,
         headline=table.loc[best].to_dict(),
         human=human,

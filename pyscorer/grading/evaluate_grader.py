@@ -15,7 +15,7 @@ from pyscorer.contract.scores import write_rows
 from pyscorer.errors import InputError
 from pyscorer.evaluation.ceiling import ceiling_rows
 from pyscorer.evaluation.evaluate import group_rows, seed_columns
-from pyscorer.evaluation.metrics import bootstrap_pearson, mean_squared_error, pearson
+from pyscorer.evaluation.metrics import bootstrap_pearson, mean_squared_error, pearson, sd_of_seeds
 from pyscorer.grading.detection import (
     confusion_rows,
     curve_rows,
@@ -107,7 +107,7 @@ def result_row(
         "speaker_high": high,
         "seeds": len(values),
         "seed_pcc": np.mean(values),
-        "seed_pcc_sd": np.std(values, ddof=1) if len(values) > 1 else np.nan,
+        "seed_pcc_sd": sd_of_seeds(values),
         "mse": mean_squared_error(predicted, human),
         "seed_mse": np.mean([mean_squared_error(column, human) for column in seeds.T]),
         "speaker_means_pcc": between,

@@ -93,7 +93,7 @@ def write_class_markdown(
 
 
 def _markdown(rows: pd.DataFrame) -> str:
-    return markdown_table(rows.columns, (map(str, line) for line in rows.to_numpy().tolist()))
+    return markdown_table([*rows.columns], (map(str, line) for line in rows.to_numpy().tolist()))
 
 
 def write_class_page(

@@ -11,9 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pyscorer.contract.files import atomic_directory
-from pyscorer.corpora.spoken_call import Grammar
+from pyscorer.corpora.spoken_call import Grammar, Response
 from pyscorer.evaluation.class_metrics import unit_weights
-from pyscorer.evaluation.metrics import percentile_interval
+from pyscorer.evaluation.metrics import percentile_interval, sd_of_seeds
 from pyscorer.proficiency import fbk
 from pyscorer.proficiency.class_pages import write_class_markdown, write_class_page
 from pyscorer.proficiency.decisions import METRICS, Decisions, metrics_of
@@ -21,7 +21,7 @@ from pyscorer.proficiency.edits import closest, marked
 from pyscorer.proficiency.pairs import PairTable, average_members
 from pyscorer.proficiency.proficiency_html import write_plot
 from pyscorer.proficiency.systems import SystemKey, Systems
-from pyscorer.proficiency.task import CRITERIA
+from pyscorer.proficiency.task import CRITERIA, Rule
 
 SMOOTHING = 0.5
 """What every count of D_full gets in resamples (`decisions.metrics_of`)."""
@@ -79,9 +79,8 @@ def class_rows(systems: Systems, measured: Mapping[SystemKey, Measured]) -> pd.D
         row: dict[str, Any] = {"table": system["table"], "model": key.shown}
         row |= {"seeds": len(system["validation"]), "members": " ".join(system["members"])}
         for name, values in measured[key].seeds.items():
-            spread = len(values) > 1 and np.isfinite(values).all()
             row[name] = float(values.mean())
-            row[f"{name}_sd"] = float(values.std(ddof=1)) if spread else math.nan
+            row[f"{name}_sd"] = sd_of_seeds(values)
             row[f"{name}_low"], row[f"{name}_high"] = percentile_interval(
                 measured[key].resampled[name]
             )
@@ -166,15 +165,28 @@ def explain(
             "score": round(float(scores[n]), 3),
         }
         if grammar:
-            known = references.responses.get(response.prompt)
-            cost, edits = closest(tuple(response.recognised.split()), known)
-            row["closest_accepted"] = " ".join(e.reference for e in edits if e.reference)
-            row |= {"edits": marked(edits), "edit_cost": round(cost, 2)}
-        for k, (name, outputs) in enumerate(experts.items()):
-            row[f"{name} says"] = round(float(rule.score(outputs[item])), 3)
-            row[f"{name} credit"] = round(float(credits[item, k]), 3)
-        rows.append(row)
+            row |= nearest(references, response)
+        rows.append(row | words_of(experts, credits, item, rule))
     return pd.DataFrame(rows)
+
+
+def nearest(references: fbk.References, response: Response) -> dict[str, Any]:
+    """What explanations say of the accepted response that is closest."""
+    known = references.responses.get(response.prompt)
+    cost, edits = closest(tuple(response.recognised.split()), known)
+    accepted = " ".join(e.reference for e in edits if e.reference)
+    return {"closest_accepted": accepted, "edits": marked(edits), "edit_cost": round(cost, 2)}
+
+
+def words_of(
+    experts: Mapping[str, NDArray], credits: NDArray, item: int, rule: Rule
+) -> dict[str, float]:
+    """What explanations say of each expert: its score of an item, and its credit there."""
+    said: dict[str, float] = {}
+    for k, (name, outputs) in enumerate(experts.items()):
+        said[f"{name} says"] = round(float(rule.score(outputs[item])), 3)
+        said[f"{name} credit"] = round(float(credits[item, k]), 3)
+    return said
 
 
 def class_tables(

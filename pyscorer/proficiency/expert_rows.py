@@ -14,7 +14,7 @@ from pyscorer.contract.files import read_json
 from pyscorer.contract.weights import load_arrays
 from pyscorer.errors import InputError
 from pyscorer.evaluation.acceptance import count_decisions, mean_metrics, resample
-from pyscorer.evaluation.metrics import percentile_interval
+from pyscorer.evaluation.metrics import percentile_interval, sd_of_seeds
 from pyscorer.evaluation.published import neurons, published, rows
 from pyscorer.proficiency.crossed_decisions import learnt_pairs
 from pyscorer.proficiency.pairs import PairTable, speaker_of
@@ -111,8 +111,7 @@ def result(combined: Combined, name: str, tested: Tested) -> dict[str, float]:
         for metric in METRICS:
             values = counts[metric].to_numpy()
             found[f"{prefix}{metric}"] = float(values.mean())
-            spread = len(values) > 1 and np.isfinite(values).all()
-            found[f"{prefix}{metric}_sd"] = float(values.std(ddof=1)) if spread else np.nan
+            found[f"{prefix}{metric}_sd"] = sd_of_seeds(values)
             low, high = percentile_interval(resampled[metric])
             found |= {f"{prefix}{metric}_low": low, f"{prefix}{metric}_high": high}
         for rate in ("recall", "rejection"):

@@ -1,7 +1,6 @@
 """Stage `proficiency_tables`: Tables 1 to 3 of Papi et al. on the test rows, with explanations."""
 
 import logging
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from pyscorer.contract.files import atomic_directory
 from pyscorer.contract.tables import read_frame
 from pyscorer.contract.weights import load_array, load_arrays
 from pyscorer.evaluation.acceptance import count_decisions, mean_d_full_interval, paired_bootstrap
+from pyscorer.evaluation.metrics import sd_of_seeds
 from pyscorer.options import option
 from pyscorer.proficiency import fbk
 from pyscorer.proficiency.build_systems import GRAMMAR, VOTE
-from pyscorer.proficiency.class_tables import class_tables
-from pyscorer.proficiency.edits import closest, marked
+from pyscorer.proficiency.class_tables import class_tables, nearest, words_of
 from pyscorer.proficiency.pairs import PairTable, average_members, load_data
 from pyscorer.proficiency.proficiency_html import (
     PUBLISHED_BEST,
@@ -68,8 +67,7 @@ def summarise(accepted: NDArray, labels: NDArray, prefix: str = "") -> dict[str,
     for name in METRICS:
         values = rows[name].to_numpy()
         summary[f"{prefix}{name}"] = float(values.mean())
-        spread = len(values) > 1 and np.isfinite(values).all()
-        summary[f"{prefix}{name}_sd"] = float(values.std(ddof=1)) if spread else math.nan
+        summary[f"{prefix}{name}_sd"] = sd_of_seeds(values)
     return summary | {f"{prefix}{name}": float(rows[name].mean()) for name in COUNTS}
 
 
@@ -118,8 +116,6 @@ def explanations(
     rule = Rule(table.classes)
     for n, response in enumerate(table.test):
         pair = table.test_rows[n]
-        known = references.responses.get(response.prompt)
-        cost, edits = closest(tuple(response.recognised.split()), known)
         row: dict[str, Any] = {
             "id": response.id,
             "prompt": response.prompt,
@@ -127,16 +123,11 @@ def explanations(
             "decision": "accept" if accepted[n] else "reject",
             "right": bool(accepted[n] == (response.label == 0)),
             "score": round(float(score[n]), 3),
-            "closest_accepted": " ".join(e.reference for e in edits if e.reference),
-            "edits": marked(edits),
-            "edit_cost": round(cost, 2),
-            "rows_in_training": int(table.counts[pair].sum()),
-            "accepted_in_training": int(table.counts[pair, 0]),
         }
-        for k, (name, outputs) in enumerate(experts.items()):
-            row[f"{name} says"] = round(float(rule.score(outputs[pair])), 3)
-            row[f"{name} credit"] = round(float(credits[pair, k]), 3)
-        rows.append(row)
+        row |= nearest(references, response)
+        row["rows_in_training"] = int(table.counts[pair].sum())
+        row["accepted_in_training"] = int(table.counts[pair, 0])
+        rows.append(row | words_of(experts, credits, pair, rule))
     return pd.DataFrame(rows)
 
 

@@ -13,9 +13,9 @@ from pyscorer.contract.tables import read_frame
 from pyscorer.errors import InputError
 from pyscorer.evaluation.evaluate import read_scores, seed_columns
 from pyscorer.evaluation.markdown import markdown_table
-from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson
+from pyscorer.evaluation.metrics import pearson, percentile_interval, resampled_pearson, sd_of_seeds
 from pyscorer.evaluation.published import published
-from pyscorer.evaluation.templates import page_template
+from pyscorer.evaluation.templates import figure, page_template
 from pyscorer.options import option
 
 log = logging.getLogger(__name__)
@@ -117,7 +117,7 @@ def table_rows(
             continue
         pccs, values = model.pccs(), resamples(model)
         low, high = percentile_interval(values)
-        cells |= {"test_pcc": pccs.mean(), "sd": pccs.std(ddof=1) if len(pccs) > 1 else np.nan}
+        cells |= {"test_pcc": pccs.mean(), "sd": sd_of_seeds(pccs)}
         cells |= {"seeds": len(pccs), "low": low, "high": high}
         cells["averaged_pcc"] = pearson(model.by_seed.mean(axis=1), model.human)
         columns = {"train_pcc": "train_pcc", "held_out_pcc": "valid_pcc"}
@@ -145,25 +145,19 @@ def parameter_rows(parts: dict[str, int]) -> list[dict[str, Any]]:
     return rows
 
 
-def _number(value: Any, digits: int = 3) -> str:
-    if value is None or isinstance(value, float):
-        return "–" if pd.isna(value) else f"{value:.{digits}f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
-
-
 def as_text(layout: dict[str, Any]) -> list[list[str]]:
     """A table for people: its header, then a line a row. Training PCC of the paper where it has."""
     cells = layout["cells"]
     sets = [name for name in SETS if any(pd.notna(row[f"paper_{name}"]) for row in cells)]
     lines = [["system", *(_HEADINGS[name] for name in sets), *_OURS]]
     for row in cells:
-        number = {name: _number(value) for name, value in row.items()}
+        number = {name: figure(value) for name, value in row.items()}
         interval = f"{number['low']} to {number['high']}"
         apart = f"{number['difference_low']} to {number['difference_high']}"
         lines.append(
             [
                 f"ours: {row['system']}" if row["ours"] else row["system"],
-                *(_number(row[f"paper_{name}"], 2) for name in sets),
+                *(figure(row[f"paper_{name}"], 2) for name in sets),
                 *(number["test_pcc"], number["sd"]),
                 "not run" if pd.isna(row["seeds"]) else interval,
                 *(number["averaged_pcc"], number["held_out_pcc"], number["train_pcc"]),
@@ -175,7 +169,7 @@ def as_text(layout: dict[str, Any]) -> list[list[str]]:
 
 def markdown(layouts: list[dict[str, Any]], sizes: list[dict[str, Any]]) -> str:
     """The tables for a text file, the reference row in bold."""
-    parts = [[row["part"], *(_number(row[c]) for c in ("paper", "parameters"))] for row in sizes]
+    parts = [[row["part"], *(figure(row[c]) for c in ("paper", "parameters"))] for row in sizes]
     tables = ["**Table 1: Parameters**\n\n" + markdown_table(["part", "paper", "here"], parts)]
     for layout in layouts:
         plural = "s" if "and" in layout["number"] else ""
@@ -237,10 +231,10 @@ def paper_tables(
         frame.to_csv(_table(out, layout["number"]), index=False, float_format="%.4f")
         layout["cells"] = frame.to_dict("records")
         for row in layout["cells"]:
-            log.info("Table %s: %s: %s", layout["number"], row["system"], _number(row["test_pcc"]))
+            log.info("Table %s: %s: %s", layout["number"], row["system"], figure(row["test_pcc"]))
     with atomic_open(out / "tables.md") as stream:
         stream.write(markdown(layouts, sizes))
-    template = page_template("paper_tables.html.jinja", _number, Path(__file__).parent)
+    template = page_template("paper_tables.html.jinja", figure, Path(__file__).parent)
     tables = [(layout, as_text(layout)) for layout in layouts]
     with atomic_open(out / "paper1.html") as stream:
         stream.write(template.render(tables=tables, sizes=sizes, options=options))
