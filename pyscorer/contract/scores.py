@@ -1,4 +1,4 @@
-"""What every scorer shares: speaker-disjoint folds, and the table of scores that it writes."""
+"""Tables that scorers write: scores, and rows of any kind."""
 
 import csv
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pyscorer.contract.files import atomic_open
+from pyscorer.contract.tables import write_csv
 
 
 def write_scores(
@@ -16,13 +17,12 @@ def write_scores(
 
     `by_seed` is utterances x seeds, in units of the human scores.
     """
-    with atomic_open(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        seeds = [f"seed_{i}" for i in range(by_seed.shape[1])]
-        writer.writerow(["utterance", "speaker", "human", "predicted", *seeds])
-        for i, key in enumerate(keys):
-            row = [by_seed[i].mean(), *by_seed[i]]
-            writer.writerow([key, speakers[i], f"{human[i]:g}", *(f"{value:.4f}" for value in row)])
+    seeds = [f"seed_{i}" for i in range(by_seed.shape[1])]
+    rows = (
+        [key, speaker, f"{own:g}", *(f"{value:.4f}" for value in (said.mean(), *said))]
+        for key, speaker, own, said in zip(keys, speakers, human, by_seed, strict=True)
+    )
+    write_csv(path, ["utterance", "speaker", "human", "predicted", *seeds], rows)
 
 
 def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:

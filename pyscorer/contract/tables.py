@@ -1,16 +1,16 @@
-"""Tables in: CSV and TSV as spreadsheets, other programs and our own stages write them."""
+"""Tables in: CSV and TSV as spreadsheets, other programs and our own stages write them; and out."""
 
 import csv
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.files import opened_text, shown
+from pyscorer.contract.files import atomic_open, opened_text, shown
 from pyscorer.errors import InputError
 
 Row = tuple[int, dict[str, str]]
@@ -40,6 +40,14 @@ def read_rows(
     _, header = next(rows)
     for number, cells in rows:
         yield number, dict(zip(header, cells, strict=True))
+
+
+def write_csv(path: Path, header: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
+    """Write a comma-separated table, streaming."""
+    with atomic_open(path) as stream:
+        table = csv.writer(stream, lineterminator="\n")
+        table.writerow(header)
+        table.writerows(rows)
 
 
 def column_names(path: Path) -> list[str]:

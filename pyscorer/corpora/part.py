@@ -1,6 +1,5 @@
 """One split of a corpus in memory: what every reader returns, and how it is written."""
 
-import csv
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pyscorer.contract.classes import LABELS, Classes, write_classes
 from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.contract.files import atomic_open, write_table
 from pyscorer.contract.scales import SPEECHOCEAN, Scales, write_scales
+from pyscorer.contract.tables import write_csv
 from pyscorer.lexicon.dictionary import Lexicon, write_lexicon
 from pyscorer.lexicon.syllables import Stresses, write_stresses
 
@@ -102,12 +102,8 @@ def write_part(path: Path, part: CorpusPart) -> None:
             table.to_csv(stream, index=False, lineterminator="\n")
     if part.classes:
         write_classes(path, part.classes)
-        names = part.classes.names
-        with atomic_open(path / LABELS) as stream:
-            rows = csv.writer(stream, lineterminator="\n")
-            rows.writerow(["utterance", "class"])
-            rows.writerows(
-                [k, names[part.response_labels[k]]] for k in sorted(part.response_labels)
-            )
+        names, labels = part.classes.names, sorted(part.response_labels.items())
+        rows = ([key, names[label]] for key, label in labels)
+        write_csv(path / LABELS, ["utterance", "class"], rows)
     if part.rows:
         write_table(path / ROWS, part.rows)

@@ -1,14 +1,13 @@
 """Checks of classes and judgements of a data directory, and of which rows it is."""
 
-import csv
 from collections.abc import Container, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from pyscorer.contract import classes
 from pyscorer.contract.compact import read_large_table
-from pyscorer.contract.files import atomic_open, shown
-from pyscorer.contract.tables import read_rows
+from pyscorer.contract.files import shown
+from pyscorer.contract.tables import read_rows, write_csv
 from pyscorer.corpora.part import ROWS
 from pyscorer.corpora.raw_tables import Fault, unreadable
 from pyscorer.errors import InputError
@@ -55,14 +54,10 @@ def write_responses_of(data: Path, folder: Path, whole: Container[str]) -> None:
     if not (data / classes.LABELS).exists():
         return
     classes.write_classes(folder, classes.read_classes(data))
-    with atomic_open(folder / classes.LABELS) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["utterance", "class"])
-        for _, row in read_rows(
-            data / classes.LABELS, ["utterance", "class"], wrong=lambda *_: None
-        ):
-            if row["utterance"] in whole:
-                writer.writerow([row["utterance"], row["class"]])
+    columns = ["utterance", "class"]
+    rows = read_rows(data / classes.LABELS, columns, wrong=lambda *_: None)
+    kept = ([row[name] for name in columns] for _, row in rows if row["utterance"] in whole)
+    write_csv(folder / classes.LABELS, columns, kept)
 
 
 def with_rows(data: Path, faults: Iterable[Fault]) -> list[Fault]:

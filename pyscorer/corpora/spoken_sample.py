@@ -8,7 +8,6 @@ by its sound alone. Nobody wrote down what was said: the learners' splits have n
 for the acoustic and the language model.
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,8 @@ import numpy as np
 
 from pyscorer.contract.classes import LANGUAGE_MEANING, read_classes, read_response_labels
 from pyscorer.contract.datadir import DataDir, Utterance, read_data_dir
-from pyscorer.contract.files import atomic_directory, atomic_open
+from pyscorer.contract.files import atomic_directory
+from pyscorer.contract.tables import write_csv
 from pyscorer.corpora.mispronunciation import Delivery, SpokenWord, habits, speak_word
 from pyscorer.corpora.part import CorpusPart, write_part
 from pyscorer.corpora.spoken_sample_text import (
@@ -193,7 +193,7 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
             (part / split / "lexicon.txt").unlink()
         write_lexicon(part / "lexicon.txt", without_stress(STRESSED))
         accepted = [(p, r.lower()) for p, responses in ACCEPTED.items() for r in responses]
-        _write_csv(part / "grammar.csv", ("prompt", "response"), accepted)
+        write_csv(part / "grammar.csv", ("prompt", "response"), accepted)
         truth = [
             (
                 *(a.spoken.key, a.reason, " ".join(w.word for w in a.spoken.words)),
@@ -202,15 +202,8 @@ def generate(folder: Path, options: SampleOptions, jobs: int = 1) -> None:
             for a in answers
             if a.reason
         ]
-        _write_csv(part / "truth.csv", ("utterance", "reason", "words", "phones"), truth)
+        write_csv(part / "truth.csv", ("utterance", "reason", "words", "phones"), truth)
         write_complete(part, options)
-
-
-def _write_csv(path: Path, header: Sequence[str], rows: Sequence[Sequence[str | None]]) -> None:
-    with atomic_open(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
 
 
 def _tables(answers: Sequence[Answer]) -> CorpusPart:

@@ -16,7 +16,7 @@ from pyscorer.contract.datadir import LABEL_KEYS
 from pyscorer.contract.durable import part_of
 from pyscorer.contract.files import atomic_directory, atomic_open, write_entries, write_table
 from pyscorer.contract.scales import read_scales, write_scales
-from pyscorer.contract.tables import read_rows
+from pyscorer.contract.tables import read_rows, write_csv
 from pyscorer.corpora.audio_faults import AudioLimits, CheckedAudio, check_audio, placed
 from pyscorer.corpora.faults import (
     attribute_fault,
@@ -194,11 +194,8 @@ def _fewest_phones(
 
 
 def _write_report(report: Path, actions: Iterable[tuple[Fault, str]]) -> None:
-    with atomic_open(report) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["file", "line", "utterance", "fault", "action"])
-        for fault, action in actions:
-            writer.writerow([fault.file, fault.line, fault.utterance, fault.fault, action])
+    rows = ([f.file, f.line, f.utterance, f.fault, action] for f, action in actions)
+    write_csv(report, ["file", "line", "utterance", "fault", "action"], rows)
 
 
 def _message(data: Path, faults: list[Fault], report: Path, drop: bool) -> str:

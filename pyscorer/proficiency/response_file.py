@@ -1,12 +1,11 @@
 """The responses that `prepare_responses` has read and checked, as a table: a line a response."""
 
-import csv
 import json
 from pathlib import Path
 
 from pyscorer.contract.classes import Classes
-from pyscorer.contract.files import atomic_open, shown
-from pyscorer.contract.tables import read_rows
+from pyscorer.contract.files import shown
+from pyscorer.contract.tables import read_rows, write_csv
 from pyscorer.corpora.spoken_call import Response
 from pyscorer.errors import InputError
 
@@ -15,11 +14,8 @@ COLUMNS = ("id", "speaker", "prompt", "response", "class")
 
 def write_response_file(path: Path, responses: list[Response], classes: Classes) -> None:
     """Write the columns `COLUMNS`; the class by its name."""
-    with atomic_open(path) as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for r in responses:
-            writer.writerow([r.id, r.speaker, r.prompt, r.recognised, classes.names[r.label]])
+    rows = ([r.id, r.speaker, r.prompt, r.recognised, classes.names[r.label]] for r in responses)
+    write_csv(path, COLUMNS, rows)
 
 
 def read_response_file(path: Path, classes: Classes) -> list[Response]:

@@ -1,6 +1,5 @@
 """Spliced utterances: words of a speaker's recordings in new company, as more unlabelled speech."""
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pyscorer.contract.files import atomic_open
 from pyscorer.contract.large import taken
 from pyscorer.contract.pooled import PooledSet, places_within, ranges
-from pyscorer.contract.tables import read_frame
+from pyscorer.contract.tables import read_frame, write_csv
 from pyscorer.errors import InputError
 from pyscorer.scoring.statistics import utterance_of_phone
 
@@ -90,12 +88,9 @@ def splice(pooled: PooledSet, splices: Splices) -> PooledSet:
 
 def write_splices(path: Path, splices: Splices) -> None:
     """Write a CSV table with a row a word: utterance, source, word_index."""
-    with atomic_open(path) as stream:
-        table = csv.writer(stream, lineterminator="\n")
-        table.writerow(_COLUMNS)
-        keys = np.repeat(splices.keys, splices.counts)
-        sources = (splices.names[source] for source in splices.sources)
-        table.writerows(zip(keys, sources, splices.words, strict=True))
+    keys = np.repeat(splices.keys, splices.counts)
+    sources = (splices.names[source] for source in splices.sources)
+    write_csv(path, _COLUMNS, zip(keys, sources, splices.words, strict=True))
 
 
 def read_splices(path: Path) -> Splices:

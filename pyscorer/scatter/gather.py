@@ -11,6 +11,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from pyscorer.contract.files import atomic_directory, atomic_open, opened_text, read_lines, shown
+from pyscorer.contract.tables import write_csv
 from pyscorer.errors import InputError
 from pyscorer.evaluation.word_errors import WordErrors
 from pyscorer.progress import progress_bar
@@ -52,10 +53,7 @@ def gather(
                     for (line,) in _merged(files, _lines):
                         stream.write(f"{line}\n")
     if reports and report:
-        with atomic_open(report) as stream:
-            table = csv.writer(stream, lineterminator="\n")
-            table.writerow(_header(reports))
-            table.writerows(row for file in reports for row in _rows(file))
+        write_csv(report, _header(reports), (row for file in reports for row in _rows(file)))
     log.info("%s: put together of %d parts", out, len(parts))
 
 
