@@ -6,6 +6,7 @@ so that the same audio always gives the same features.
 
 import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -57,20 +58,42 @@ def mfcc(samples: np.ndarray, kind: Kind) -> np.ndarray:
 
     Raises InputError if the recording is shorter than one window of 25 ms.
     """
+    check_window(samples)
+    return np.stack(mfcc_frames(_mfcc_options(kind), samples))
+
+
+def check_window(samples: np.ndarray) -> None:
+    """Raise InputError if a recording is shorter than one window."""
     if len(samples) < WINDOW:
         raise InputError(
             f"{len(samples) / SAMPLE_RATE * 1000:.0f} ms of audio, shorter than one analysis "
             "window of 25 ms; leave the recording out"
         )
-    return np.stack(mfcc_frames(_mfcc_options(kind), samples))
 
 
 def mfcc_frames(options: knf.MfccOptions, samples: np.ndarray) -> list[np.ndarray]:
     """Frame after frame of MFCC by any options, of `samples` in [-1, 1); none if they are few."""
-    computer = knf.OnlineMfcc(options)
-    computer.accept_waveform(options.frame_opts.samp_freq, (samples * _INT16_RANGE).tolist())
+    return frames_of(knf.OnlineMfcc(options), options.frame_opts.samp_freq, samples)
+
+
+def frames_of(
+    computer: knf.OnlineMfcc | knf.OnlinePitch, rate: float, samples: np.ndarray
+) -> list[np.ndarray]:
+    """Frame after frame of what a `computer` makes of `samples` in [-1, 1)."""
+    computer.accept_waveform(rate, (samples * _INT16_RANGE).tolist())
     computer.input_finished()
     return [computer.get_frame(t) for t in range(computer.num_frames_ready)]
+
+
+@contextmanager
+def naming_recording(utterance: Utterance) -> Iterator[None]:
+    """An InputError of the block names the utterance and its audio, if it does not already."""
+    try:
+        yield
+    except InputError as error:
+        if utterance.key in str(error):
+            raise
+        raise InputError(f"utterance {utterance.key} ({utterance.audio}): {error}") from None
 
 
 def cmvn_stats(features: np.ndarray) -> np.ndarray:
@@ -154,12 +177,8 @@ class _Extracted:
 def _extract(utterances: list[Utterance], kind: Kind) -> list[_Extracted]:
     result = []
     for utterance in utterances:
-        try:
+        with naming_recording(utterance):
             matrix = mfcc(read_wav(utterance), kind)
-        except InputError as error:
-            if utterance.key in str(error):
-                raise
-            raise InputError(f"utterance {utterance.key} ({utterance.audio}): {error}") from None
         result.append(_Extracted(utterance.key, utterance.speaker, matrix))
     return result
 

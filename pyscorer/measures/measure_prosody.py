@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 
+from pyscorer.alignment.features import naming_recording
 from pyscorer.contract.archives import write_archive
 from pyscorer.contract.datadir import Utterance, read_wav
 from pyscorer.contract.pooled import write_pooled
@@ -100,12 +101,8 @@ def _tracks(utterances: Mapping[str, Utterance], jobs: int) -> Iterator[tuple[st
 def _track(utterances: list[Utterance]) -> list[tuple[str, np.ndarray]]:
     found = []
     for utterance in utterances:
-        try:
+        with naming_recording(utterance):
             found.append((utterance.key, prosody_tracks(read_wav(utterance))))
-        except InputError as error:
-            if utterance.key in str(error):
-                raise
-            raise InputError(f"utterance {utterance.key} ({utterance.audio}): {error}") from None
     return found
 
 

@@ -8,9 +8,8 @@ where nothing is voiced; how voiced a frame is, its NCCF tells.
 import kaldi_native_fbank as knf
 import numpy as np
 
-from pyscorer.alignment.features import WINDOW
+from pyscorer.alignment.features import WINDOW, check_window, frames_of
 from pyscorer.contract.audio import SAMPLE_RATE
-from pyscorer.errors import InputError
 
 TRACKS = "tracks"
 """The output of a recording that `prosody_tracks` is."""
@@ -18,7 +17,6 @@ TRACK_COLUMNS = ("nccf", "pitch", "loudness")
 """Normalised cross-correlation, -1 to 1; Hz; level in dB, 0 that of a square wave of full scale."""
 
 _SHIFT = SAMPLE_RATE // 100
-_INT16_RANGE = 32768.0
 _SILENT = 1e-10
 """Power that stands for digital silence: -100 dB."""
 
@@ -29,11 +27,7 @@ def prosody_tracks(samples: np.ndarray) -> np.ndarray:
     Frame i is of the 25 ms from 10 i ms on, as of MFCC. Raises InputError for a recording that is
     shorter than one.
     """
-    if len(samples) < WINDOW:
-        raise InputError(
-            f"{len(samples) / SAMPLE_RATE * 1000:.0f} ms of audio, shorter than one analysis "
-            "window of 25 ms; leave the recording out"
-        )
+    check_window(samples)
     pitch, power = kaldi_pitch(samples), _power(samples)
     # Kaldi's pitch may have one frame less or more at the end.
     rows = np.minimum(np.arange(len(power)), len(pitch) - 1)
@@ -46,9 +40,7 @@ def kaldi_pitch(samples: np.ndarray) -> np.ndarray:
         pov_scale=1.0, add_normalized_log_pitch=False, add_delta_pitch=False, add_raw_log_pitch=True
     )
     computer = knf.OnlinePitch(knf.PitchExtractionOptions(samp_freq=SAMPLE_RATE), features)
-    computer.accept_waveform(SAMPLE_RATE, (samples * _INT16_RANGE).tolist())
-    computer.input_finished()
-    frames = np.stack([computer.get_frame(i) for i in range(computer.num_frames_ready)])
+    frames = np.stack(frames_of(computer, SAMPLE_RATE, samples))
     # process-kaldi-pitch-feats says (1.0001 - nccf)^0.15 - 1.
     nccf = 1.0001 - (frames[:, 0].astype(np.float64) + 1) ** (1 / 0.15)
     return np.column_stack([nccf, np.exp(frames[:, 1])])
