@@ -87,10 +87,15 @@ def read_phones(path: Path) -> list[str]:
     return [by_id[i] for i in range(len(by_id))]
 
 
+def phone_names(symbol: str) -> tuple[str, str, str]:
+    """A Kaldi symbol such as `AH0_B`; it without its place in a word; without its stress, too."""
+    without = re.sub(r"_[BEIS]$", "", symbol)
+    return symbol, without, re.sub(r"(?<=[A-Za-z])[0-2]$", "", without)
+
+
 def base_phone(symbol: str) -> str | None:
     """The phone of `phones.PHONES` behind a Kaldi symbol such as `AH0_B` or `sil`, if any."""
-    name = re.sub(r"_[BEIS]$", "", symbol).upper()
-    name = re.sub(r"(?<=[A-Z])[0-2]$", "", name)
+    name = phone_names(symbol)[-1].upper()
     name = _NOISES.get(name, name)
     return name if name in PHONE_ID else None
 

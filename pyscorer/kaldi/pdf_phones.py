@@ -4,7 +4,6 @@ Source of the sums: Kaldi's bin/compute-gop.cc (ComputePhoneLogPosteriors).
 """
 
 import logging
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 from pyscorer.contract.files import read_yaml, shown
 from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
 from pyscorer.errors import InputError
-from pyscorer.kaldi.import_kaldi import base_phone, read_phones
+from pyscorer.kaldi.import_kaldi import base_phone, phone_names, read_phones
 from pyscorer.kaldi.transition_model import TransitionModel
 
 log = logging.getLogger(__name__)
@@ -111,20 +110,15 @@ def _symbols(phones: Path, transitions: TransitionModel) -> list[str]:
     return symbols
 
 
-def _names(symbol: str) -> tuple[str, str, str]:
-    without = re.sub(r"_[BEIS]$", "", symbol)
-    return symbol, without, re.sub(r"(?<=[A-Za-z])[0-2]$", "", without)
-
-
 def _meant(symbol: str, phone_map: PhoneMap | None) -> tuple[str, ...]:
     if phone_map is None:
         name = base_phone(symbol)
         return () if name in (None, "<eps>") else (str(name),)
-    return next((phone_map[name] for name in _names(symbol) if name in phone_map), ())
+    return next((phone_map[name] for name in phone_names(symbol) if name in phone_map), ())
 
 
 def _check_entries(phones: Path, symbols: Sequence[str], phone_map: PhoneMap) -> None:
-    known = {name for symbol in symbols[1:] for name in _names(symbol)}
+    known = {name for symbol in symbols[1:] for name in phone_names(symbol)}
     if unknown := [name for name in phone_map if name not in known]:
         close = get_close_matches(unknown[0], known, 1)
         raise InputError(
@@ -135,7 +129,7 @@ def _check_entries(phones: Path, symbols: Sequence[str], phone_map: PhoneMap) ->
 
 def _unlike(symbols: Iterable[str]) -> list[str]:
     """Symbols without word position and stress, each once."""
-    return list(dict.fromkeys(_names(symbol)[2] for symbol in symbols))
+    return list(dict.fromkeys(phone_names(symbol)[2] for symbol in symbols))
 
 
 def phone_log_posteriors(pdfs: np.ndarray, columns: np.ndarray) -> np.ndarray:
