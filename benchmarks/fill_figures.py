@@ -2,8 +2,8 @@
 
     python benchmarks/fill_figures.py --results results --commit 1a2b3c4 --labels 2021
 
-writes every docs/figures/NAME.csv anew for which there is a NAME.yaml, which says where the figures of
-each row stand: rows whose tables `--results` has are filled, others are left as they are, and
+writes every docs/figures/NAME.csv anew that has a NAME.yaml beside it, which says where the figures
+of each row stand: rows whose tables `--results` has are filled, others are left as they are, and
 named. Then `make docs` copies the tables into the pages.
 """
 

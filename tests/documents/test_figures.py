@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from markdown_pages import DOCS, ROOT
 from fill_figures import EVERY_ROW, fill
+from markdown_pages import DOCS, ROOT
 
 from pyscorer.contract.tables import read_rows
 from pyscorer.errors import InputError
