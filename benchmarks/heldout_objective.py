@@ -21,7 +21,7 @@ from tqdm import tqdm
 from pyscorer.chain.acoustic_model import load_model
 from pyscorer.chain.chain_graphs import denominator_fst, write_graphs
 from pyscorer.chain.chain_statistics import phone_counts
-from pyscorer.chain.egs import EgsSource, plan_epoch, prepare, read_utterances
+from pyscorer.chain.egs import EgsSource, plan_epoch, prepare, read_aligned
 from pyscorer.chain.lfmmi import DenominatorGraph, lfmmi_loss
 from pyscorer.chain.phone_lm import phone_lm
 from pyscorer.chain.supervision import batch_numerators
@@ -43,7 +43,7 @@ def main() -> None:
     else:
         network = load_model(arguments.model).network.eval()
     tree = read_tree(arguments.tree)
-    utterances = read_utterances([arguments.data], [arguments.feats], [arguments.ali])
+    utterances = read_aligned([arguments.data], [arguments.feats], [arguments.ali])
     objective: dict[str, float] = defaultdict(float)
     frames: dict[str, int] = defaultdict(int)
     left_out = 0

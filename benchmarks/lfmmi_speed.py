@@ -27,7 +27,7 @@ import torch
 
 from pyscorer.chain.augment import Augmentation
 from pyscorer.chain.chain_graphs import GraphOptions, chain_graphs
-from pyscorer.chain.egs import EgsSource, Examples, Utterance, plan_epoch, prepare, read_utterances
+from pyscorer.chain.egs import Aligned, EgsSource, Examples, plan_epoch, prepare, read_aligned
 from pyscorer.chain.lfmmi import DenominatorGraph, lfmmi_loss
 from pyscorer.chain.orthonormal import constrain_orthonormal, orthonormal_weights
 from pyscorer.chain.schedule import TrainingOptions
@@ -55,7 +55,7 @@ class Stopwatch:
         self.seconds[name] += time.process_time() - start
 
 
-def synthetic_corpus(root: Path, utterances: int) -> list[Utterance]:
+def synthetic_corpus(root: Path, utterances: int) -> list[Aligned]:
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(len(PHONES), 40)) * 5
     follows = rng.dirichlet(np.full(len(PHONES) - 1, 0.25), size=len(PHONES))
@@ -72,7 +72,7 @@ def synthetic_corpus(root: Path, utterances: int) -> list[Utterance]:
         )
         frames = np.repeat(centres[phones], lengths, axis=0)
         feats.append((f"u{number:04}", frames + rng.normal(size=frames.shape)))
-        corpus.append(Utterance(f"u{number:04}", "s", root / "feats" / "feats.scp", segments))
+        corpus.append(Aligned(f"u{number:04}", "s", root / "feats" / "feats.scp", segments))
     write_archive(root / "feats" / "feats.scp", ((k, f.astype(np.float32)) for k, f in feats))
     write_ctm(root / "ali" / "phones.ctm", ((u.key, list(u.segments)) for u in corpus))
     return corpus
@@ -116,7 +116,7 @@ def measure(
 
 
 def planned(
-    corpus: list[Utterance], graphs: Path, context: int, minibatch: int, width: int
+    corpus: list[Aligned], graphs: Path, context: int, minibatch: int, width: int
 ) -> Callable[[int], Examples]:
     source = EgsSource.read(graphs, corpus, context)
     plan = [
@@ -232,7 +232,7 @@ def main() -> None:
                 graphs = root / "graphs"
                 chain_graphs(graphs, GraphOptions(), [root / "ali"], [root / "feats"])
             else:
-                corpus = read_utterances([arguments.data], [arguments.feats], [arguments.ali])
+                corpus = read_aligned([arguments.data], [arguments.feats], [arguments.ali])
                 graphs = arguments.graphs
             pdfs = read_tree(graphs / "tree.json").num_pdfs
             model = Tdnnf(TdnnfConfig(pdfs, **SIZES[arguments.network])).train()  # type: ignore[arg-type]

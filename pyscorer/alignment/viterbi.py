@@ -7,7 +7,6 @@ code below does not know which it has.
 
 import itertools
 import logging
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ import kaldifst
 import numpy as np
 
 from pyscorer.alignment.gmm_model import KaldiModel, transition_tables
+from pyscorer.alignment.lexicon_fst import lexicon_fst
 from pyscorer.contract.ctm import Segment
 from pyscorer.contract.datadir import Utterance
 from pyscorer.contract.phones import PHONE_ID, PHONES, SILENCE, UNKNOWN_PHONE
@@ -27,8 +27,6 @@ log = logging.getLogger(__name__)
 
 Pronunciation = tuple[tuple[str, ...], ...]
 
-SILENCE_PROBABILITY = 0.5
-"""Of a pause at the start, at the end and between words."""
 TRANSITION_SCALE, SELF_LOOP_SCALE, ACOUSTIC_SCALE = 1.0, 0.1, 0.1
 WIDEST_BEAM = 1e5
 
@@ -71,35 +69,6 @@ def min_frames(words: Sequence[Pronunciation]) -> int:
     )
 
 
-def lexicon_fst(words: Sequence[Pronunciation]) -> kaldifst.StdVectorFst:
-    """Phones in, words out, with optional silence; the word with index i has label i + 1.
-
-    The layout is that of Kaldi's make_lexicon_fst: state 0 starts, state 1 stands between words,
-    state 2 is about to pause.
-    """
-    fst = kaldifst.StdVectorFst()
-    start, loop, pause = fst.add_state(), fst.add_state(), fst.add_state()
-    fst.start = start
-    fst.set_final(loop, 0)
-    silence = PHONE_ID[SILENCE]
-    no_cost = -math.log(1 - SILENCE_PROBABILITY)
-    pause_cost = -math.log(SILENCE_PROBABILITY)
-    fst.add_arc(start, kaldifst.StdArc(0, 0, no_cost, loop))
-    fst.add_arc(start, kaldifst.StdArc(0, 0, pause_cost, pause))
-    fst.add_arc(pause, kaldifst.StdArc(silence, 0, 0, loop))
-    for label, word in enumerate(words, 1):
-        for variant in word:
-            state, output = loop, label
-            for phone in variant[:-1]:
-                following = fst.add_state()
-                fst.add_arc(state, kaldifst.StdArc(PHONE_ID[phone], output, 0, following))
-                state, output = following, 0
-            last = PHONE_ID[variant[-1]]
-            fst.add_arc(state, kaldifst.StdArc(last, output, no_cost, loop))
-            fst.add_arc(state, kaldifst.StdArc(last, output, pause_cost, pause))
-    return fst
-
-
 class GraphCompiler:
     """Compiles HCLG-like training graphs (compile-train-graphs) of utterances.
 
@@ -110,7 +79,12 @@ class GraphCompiler:
         self.labels = {word: label for label, word in enumerate(dict.fromkeys(words), 1)}
         # The compiler keeps bare references to all of these.
         self._model = model
-        self._lexicon = lexicon_fst(list(self.labels))
+        spoken = [
+            (label, [PHONE_ID[phone] for phone in variant])
+            for word, label in self.labels.items()
+            for variant in word
+        ]
+        self._lexicon = lexicon_fst(spoken, [PHONE_ID[SILENCE]])
         self._options = khg.TrainingGraphCompilerOptions(0.0, 0.0, True)
         self._compiler = khg.TrainingGraphCompiler(
             model.transitions, model.tree, self._lexicon, [], self._options

@@ -30,7 +30,7 @@ SHIFTS = SUBSAMPLING - 1
 
 
 @dataclass(frozen=True)
-class Utterance:
+class Aligned:
     """An aligned utterance."""
 
     key: str
@@ -57,14 +57,12 @@ class Chunk:
     A chunk may reach over either end: there the first or last frame is repeated, with its phone.
     """
 
-    utterance: Utterance
+    utterance: Aligned
     start: int
     width: int
 
 
-def read_utterances(
-    data: Sequence[Path], feats: Sequence[Path], ali: Sequence[Path]
-) -> list[Utterance]:
+def read_aligned(data: Sequence[Path], feats: Sequence[Path], ali: Sequence[Path]) -> list[Aligned]:
     """Join data directories with their features and alignments, in the order of the keys.
 
     Raises InputError for lists of different length, for an utterance without features or
@@ -74,7 +72,7 @@ def read_utterances(
         raise InputError(
             f"{len(data)} data directories, {len(feats)} feats, {len(ali)} ali: give one each"
         )
-    utterances: dict[str, Utterance] = {}
+    utterances: dict[str, Aligned] = {}
     for data_dir, feats_dir, ali_dir in zip(data, feats, ali, strict=True):
         scp = feats_dir / "feats.scp"
         matrices = Matrices(scp)
@@ -96,7 +94,7 @@ def read_utterances(
                     f"{ali_dir / 'phones.ctm'}: {key}: a gap before frame {at}: phones, with SIL, "
                     "must cover the utterance"
                 )
-            utterances[key] = Utterance(key, utterance.speaker, scp, segments)
+            utterances[key] = Aligned(key, utterance.speaker, scp, segments)
     if not utterances:
         raise InputError(f"{', '.join(map(str, data))}: no utterances")
     return [utterances[key] for key in sorted(utterances)]
@@ -112,8 +110,8 @@ def choose_speakers(speakers: Iterable[str], proportion: float, seed: int) -> se
 
 
 def hold_out(
-    utterances: Sequence[Utterance], proportion: float, seed: int
-) -> tuple[list[Utterance], list[Utterance]]:
+    utterances: Sequence[Aligned], proportion: float, seed: int
+) -> tuple[list[Aligned], list[Aligned]]:
     """Split into (training, held out) by speaker; at least one speaker is held out.
 
     Raises InputError if there is but one speaker.
@@ -125,7 +123,7 @@ def hold_out(
     )
 
 
-def cut(utterance: Utterance, max_width: int, shift: int = 0) -> list[Chunk]:
+def cut(utterance: Aligned, max_width: int, shift: int = 0) -> list[Chunk]:
     """Cover an utterance, `shift` frames of repeated edge before it, with chunks of one width.
 
     As few chunks as `max_width` allows, as narrow as that number allows, evenly spread.
@@ -137,7 +135,7 @@ def cut(utterance: Utterance, max_width: int, shift: int = 0) -> list[Chunk]:
     return [Chunk(utterance, int(start), width) for start in starts]
 
 
-def change_tempo(utterance: Utterance, factor: float) -> Utterance:
+def change_tempo(utterance: Aligned, factor: float) -> Aligned:
     """The utterance spoken `factor` times as slowly; its features are interpolated.
 
     A phone keeps at least the frames that it needs to have an output frame of its own.
@@ -155,7 +153,7 @@ def change_tempo(utterance: Utterance, factor: float) -> Utterance:
 
 
 def plan_epoch(
-    utterances: Sequence[Utterance],
+    utterances: Sequence[Aligned],
     max_width: int,
     minibatch: int,
     rng: np.random.Generator | None,
@@ -172,7 +170,7 @@ def plan_epoch(
 
 
 def plan_windows(
-    windows: Iterable[tuple[Sequence[Utterance], bool]],
+    windows: Iterable[tuple[Sequence[Aligned], bool]],
     max_width: int,
     minibatch: int,
     rng: np.random.Generator | None,
@@ -231,7 +229,7 @@ class EgsSource:
 
     @classmethod
     def read(
-        cls, graphs: Path, utterances: Iterable[Utterance], context: int, numerators: bool = True
+        cls, graphs: Path, utterances: Iterable[Aligned], context: int, numerators: bool = True
     ) -> "EgsSource":
         """Of a directory of the stage chain_graphs, for chunks of `utterances`.
 
@@ -308,13 +306,13 @@ def _repeat_edges(chunk: Chunk) -> tuple[list[Segment], int]:
     return segments, chunk.start + before
 
 
-def _matrix(source: EgsSource, utterance: Utterance) -> np.ndarray:
+def _matrix(source: EgsSource, utterance: Aligned) -> np.ndarray:
     if utterance.offset is not None:
         return read_matrix_at(utterance.feats, utterance.offset, utterance.key)
     return source.features[utterance.feats][utterance.key]
 
 
-def check_length(utterance: Utterance, matrix: np.ndarray) -> None:
+def check_length(utterance: Aligned, matrix: np.ndarray) -> None:
     """Raise InputError if the features of `utterance` are not as long as its alignment."""
     aligned = utterance.recorded or utterance.frames
     if len(matrix) != aligned:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pyscorer.chain.egs import Utterance, check_length, choose_speakers, read_utterances
+from pyscorer.chain.egs import Aligned, check_length, choose_speakers, read_aligned
 from pyscorer.contract.archives import Matrices, archive_writer
 from pyscorer.contract.ctm import Segment
 from pyscorer.contract.files import atomic_open, read_lines
@@ -35,10 +35,10 @@ def egs(data: Path, feats: Path, ali: Path, out: Path, seed: int = 0) -> None:
 
     `out/feats.scp`, `.ark`: the features (kind mfcc40), in an order drawn by `seed`; `out/egs.npz`:
     alignments, speakers and places in the archive, written last. Raises InputError where features
-    and alignment differ in length, and as `read_utterances`.
+    and alignment differ in length, and as `read_aligned`.
     """
     (out / "egs.npz").unlink(missing_ok=True)  # an old index must not point into the new archive
-    listed = read_utterances([data], [feats], [ali])
+    listed = read_aligned([data], [feats], [ali])
     order = np.random.default_rng([seed, 3]).permutation(len(listed))
     utterances = [listed[place] for place in order]
     matrices = Matrices(feats / "feats.scp")
@@ -56,7 +56,7 @@ def egs(data: Path, feats: Path, ali: Path, out: Path, seed: int = 0) -> None:
     log.info("%s: %d utterances (%.2f h)", out, len(utterances), frames / 360_000)
 
 
-def _arrays(utterances: Sequence[Utterance], places: Sequence[int]) -> dict[str, np.ndarray]:
+def _arrays(utterances: Sequence[Aligned], places: Sequence[int]) -> dict[str, np.ndarray]:
     speakers = sorted({u.speaker for u in utterances})
     labels = sorted({s.label for u in utterances for s in u.segments})
     number = {name: i for i, name in enumerate(speakers)}
@@ -93,7 +93,7 @@ class EgsFile:
             raise InputError(f"{path}: not of the stage egs ({error}); run egs again") from None
         self.archive = folder / "feats.ark"
 
-    def utterance(self, row: int) -> Utterance:
+    def utterance(self, row: int) -> Aligned:
         """The utterance at a place of the file."""
         own = slice(self.first[row], self.first[row + 1])
         lengths = self.length[own].tolist()
@@ -102,7 +102,7 @@ class EgsFile:
         for phone, length in zip(phones, lengths, strict=True):
             segments.append(Segment(phone, start, length))
             start += length
-        return Utterance(
+        return Aligned(
             self.keys[row].decode(),
             self.speakers[self.speaker[row]],
             self.archive,
@@ -115,7 +115,7 @@ class EgsFile:
 class Listed:
     """Utterances in memory, all in one window."""
 
-    utterances: list[Utterance]
+    utterances: list[Aligned]
 
     def __len__(self) -> int:
         return len(self.utterances)
@@ -130,9 +130,7 @@ class Listed:
         """Names of all speakers."""
         return {u.speaker for u in self.utterances}
 
-    def windows(
-        self, rng: np.random.Generator | None
-    ) -> Iterator[tuple[Sequence[Utterance], bool]]:
+    def windows(self, rng: np.random.Generator | None) -> Iterator[tuple[Sequence[Aligned], bool]]:
         """All utterances, and that no others come."""
         yield self.utterances, True
 
@@ -165,9 +163,7 @@ class Stored:
         pairs = zip(self.files, self.rows, strict=True)
         return {f.speakers[number] for f, r in pairs for number in np.unique(f.speaker[r])}
 
-    def windows(
-        self, rng: np.random.Generator | None
-    ) -> Iterator[tuple[Sequence[Utterance], bool]]:
+    def windows(self, rng: np.random.Generator | None) -> Iterator[tuple[Sequence[Aligned], bool]]:
         """Utterances by the window, each sorted by their keys, and whether it is the last one.
 
         With `rng` a window is of blocks drawn from all files; without, one file follows the other.

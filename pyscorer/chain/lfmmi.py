@@ -107,11 +107,6 @@ class LfmmiResult:
     frames: int
     """B * T, the weight of this minibatch."""
 
-    @property
-    def objective_per_frame(self) -> float:
-        """Mean of numerator - denominator per output frame, without regularisers."""
-        return float(self.per_sequence.sum()) / self.frames
-
 
 def lfmmi_loss(
     output: torch.Tensor,

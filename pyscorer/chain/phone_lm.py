@@ -234,30 +234,14 @@ class _Estimator:
         return PhoneLm(acceptor, math.exp(-log_probability / instances))
 
 
-def estimate_phone_lm(
-    sentences: Iterable[Sequence[int]],
-    order: int = 4,
-    no_prune_order: int = 3,
-    extra_states: int = 2000,
-) -> PhoneLm:
-    """Estimate a phone n-gram from phone id sequences (ids > 0, SIL included).
-
-    Histories of `no_prune_order` - 1 phones are all kept; of the longer ones, up to `order` - 1
-    phones, those whose merging costs the least likelihood go, until `extra_states` more states
-    than that are left. Kaldi's LanguageModelEstimator, its tie-breaking included.
-
-    Raises InputError for no data, a phone id of 0 or less, or impossible orders.
-    """
-    counts = PhoneCounts(order)
-    for number, sentence in enumerate(sentences, 1):
-        if min(sentence, default=1) <= BOUNDARY:
-            raise InputError(f"phone LM: sequence {number} has a phone id below 1")
-        counts.add("", sentence)
-    return phone_lm(counts, no_prune_order, extra_states)
-
-
 def phone_lm(counts: PhoneCounts, no_prune_order: int, extra_states: int) -> PhoneLm:
-    """`estimate_phone_lm` of counts."""
+    """The phone n-gram of counts (Kaldi's LanguageModelEstimator, its tie-breaking included).
+
+    Histories of `no_prune_order` - 1 phones are all kept; of the longer ones those whose merging
+    costs the least likelihood go, until `extra_states` more states than that are left.
+
+    Raises InputError for no data, or impossible orders.
+    """
     if not 2 <= no_prune_order <= counts.order:
         raise InputError(
             f"phone LM: need 2 <= no_prune_order <= order, not {no_prune_order}, {counts.order}"

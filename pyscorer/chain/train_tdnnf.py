@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from pyscorer.chain.egs import hold_out, read_utterances
+from pyscorer.chain.egs import hold_out, read_aligned
 from pyscorer.chain.egs_files import Corpus, Listed, read_egs
 from pyscorer.chain.ranks import joined, spread, under_launcher
 from pyscorer.chain.schedule import TrainingOptions
@@ -64,7 +64,7 @@ def _train(
         if egs:
             training, heldout = read_egs(egs, options.heldout, options.seed)
         else:
-            utterances = read_utterances(data, feats, ali)
+            utterances = read_aligned(data, feats, ali)
             training, heldout = map(Listed, hold_out(utterances, options.heldout, options.seed))
         log.info(
             "%d utterances to train on (%.2f h), %d of %d speakers held out (%.2f h)",

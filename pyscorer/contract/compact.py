@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
+from zlib import crc32
 
 from pyscorer.contract.files import entry, read_lines, read_table
 
@@ -39,13 +40,13 @@ class Strings:
         )
 
     @property
-    def size(self) -> tuple[int, int]:
-        """Number of strings and of bytes."""
-        return len(self), len(self._bytes)
+    def sum(self) -> tuple[int, int]:
+        """Number of strings, and a checksum: other strings hardly have the same."""
+        return len(self), crc32(self._bytes)
 
 
 _ALIVE: WeakValueDictionary[tuple[int, int], Strings] = WeakValueDictionary()
-"""Keys of the tables that there are, by their size: those with the same keys have them once."""
+"""Keys of the tables that there are, by their checksum."""
 
 
 class SortedTable(Mapping[str, str]):
@@ -73,12 +74,14 @@ class SortedTable(Mapping[str, str]):
         self._folder.append(number)
         self._names.append(name)
 
-    def share(self, other: "SortedTable") -> bool:
-        """Hold the keys of another table in common with it, if they are the same."""
-        if self.keys_in_order != other.keys_in_order:
-            return False
-        self.keys_in_order = other.keys_in_order
-        return True
+    def share_keys(self) -> None:
+        """Hold the keys in common with the table that has the same, if there is one.
+
+        To be called when all entries are there.
+        """
+        found = _ALIVE.setdefault(self.keys_in_order.sum, self.keys_in_order)
+        if found == self.keys_in_order:
+            self.keys_in_order = found
 
     def find(self, key: str) -> int:
         """The place of a key; -1 if it is not there. Who asks in order, once or often, is answered
@@ -122,14 +125,8 @@ def sorted_table(entries: Iterable[tuple[str, str]]) -> SortedTable | None:
             return None
         table.append(key, value)
         last = key
-    table.keys_in_order = _held_once(table.keys_in_order)
+    table.share_keys()
     return table
-
-
-def _held_once(keys: Strings) -> Strings:
-    """The same strings, which another table may have already."""
-    found = _ALIVE.setdefault(keys.size, keys)
-    return found if found == keys else keys
 
 
 def compact_table(entries: Iterable[tuple[str, str]], between: str = "\n") -> Mapping[str, str]:
@@ -145,7 +142,7 @@ def compact_table(entries: Iterable[tuple[str, str]], between: str = "\n") -> Ma
         else:
             rest = rest or dict(table)
             rest[key] = f"{rest[key]}{between}{value}" if key in rest else value
-    table.keys_in_order = _held_once(table.keys_in_order)
+    table.share_keys()
     return rest or table
 
 

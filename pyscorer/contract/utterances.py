@@ -87,9 +87,11 @@ def _in_order(path: Path) -> _Utterances | None:
     tables: dict[str, SortedTable] = {}
     for name in names:
         table = read_sorted_table(path / name)
-        if table is None or not table.share(tables.get(names[0], table)):
+        if table is None:
             return None
         tables[name] = table
+        if table.keys_in_order != tables["utt2spk"].keys_in_order:
+            return None
     if segments:
         recordings = read_table(path / "wav.scp")
         spans = tables["segments"]
@@ -98,8 +100,6 @@ def _in_order(path: Path) -> _Utterances | None:
     canonical: SortedTable | None = SortedTable()
     if (path / "canonical").exists():
         canonical = _canonical(path / "canonical", tables.get("text", {}))
-        if canonical is not None:
-            canonical.share(tables[names[0]])
     return None if canonical is None else _Utterances(path, tables, canonical)
 
 

@@ -68,7 +68,8 @@ def _lacking(tables: Mapping[str, RawTable]) -> list[tuple[str, str]]:
     """Table and key of all that one has, and another lacks."""
     first, *others = (table.values for table in tables.values())
     if isinstance(first, SortedTable) and all(
-        isinstance(other, SortedTable) and other.share(first) for other in others
+        isinstance(other, SortedTable) and other.keys_in_order == first.keys_in_order
+        for other in others
     ):
         return []
     everything = sorted({key for table in tables.values() for key in table.values})

@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pyscorer.contract.datadir import find_audio
-from pyscorer.contract.files import read_table, shown
+from pyscorer.contract.files import shown
 from pyscorer.contract.scales import Range
 from pyscorer.contract.tables import number, read_rows, whole
 from pyscorer.corpora.manifest_parts import OwnSource
@@ -90,23 +89,6 @@ def named_rows(
     for line, row in read_rows(path, list(dict.fromkeys(needed)), wrong=faults.add):
         cells = {key: row[name] for key, name in columns.items() if name in row}
         yield TableRow(line, cells, faults)
-
-
-def named_files(own: OwnSource, folder: Path) -> list[Path]:
-    """What the corpus in `folder` is read from beside its tables: audio, files of data directories.
-
-    They need not be there. Raises InputError if a table cannot be read.
-    """
-    files = []
-    if own.table is not None and "audio" in own.columns:
-        column = own.columns["audio"]
-        cells = {row[column] for _, row in read_rows(folder / own.table, [column]) if row[column]}
-        files += [audio_file(own, folder, cell) for cell in sorted(cells)]
-    for path in own.data.values():
-        data = folder / path
-        files += [data / name for name in ("text", "utt2spk", "segments", "prompts")]
-        files += [find_audio(name, data) for name in read_table(data / "wav.scp").values()]
-    return files
 
 
 def audio_file(own: OwnSource, folder: Path, cell: str) -> Path:

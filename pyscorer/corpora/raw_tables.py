@@ -65,6 +65,7 @@ def read_raw_table(
             rest[key], lines[key] = value, number
     if rest:
         return RawTable(rest, lines)
+    table.share_keys()
     plain = not numbers or numbers[-1] == len(numbers)
     return RawTable(table, Numbers(table, range(1, len(numbers) + 1) if plain else numbers))
 

@@ -206,35 +206,6 @@ def choose_threshold(
     return threshold, float(np.exp(value[best]))
 
 
-def bootstrap_counts(
-    accepted: ArrayLike, labels: ArrayLike, samples: int = 1000, seed: int = 0
-) -> NDArray:
-    """Counts (ca, fr, cr, pfa, gfa) of `samples` resamples of the items: samples x 5."""
-    yes, label = np.asarray(accepted, bool), np.asarray(labels, np.int64)
-    # Resampling items with replacement is a multinomial over the five outcomes.
-    count = count_decisions(yes, label)
-    outcome = np.array([count.ca, count.fr, count.cr, count.pfa, count.gfa], float)
-    draws = np.random.default_rng(seed).multinomial(len(label), outcome / len(label), samples)
-    return draws.astype(float)
-
-
-def d_full_interval(
-    accepted: ArrayLike, labels: ArrayLike, samples: int = 1000, seed: int = 0, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of D_full over the items."""
-    ca, fr, cr, pfa, gfa = bootstrap_counts(accepted, labels, samples, seed).T
-    value = d_full_of(ca, fr, cr, pfa + GROSS_WEIGHT * gfa)
-    value = value[~np.isnan(value)]
-    if not len(value):
-        return math.nan, math.nan
-    # "lower" and "higher" keep infinite values from turning into NaN by interpolation.
-    tail = (1 - level) / 2
-    return (
-        float(np.quantile(value, tail, method="lower")),
-        float(np.quantile(value, 1 - tail, method="higher")),
-    )
-
-
 def paired_bootstrap(
     accepted: ArrayLike, other: ArrayLike, labels: ArrayLike, samples: int = 2000, seed: int = 0
 ) -> tuple[float, float]:

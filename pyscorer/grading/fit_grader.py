@@ -8,12 +8,13 @@ import numpy as np
 import torch
 
 from pyscorer.contract.files import shown
+from pyscorer.contract.large import pieces
 from pyscorer.contract.scales import Scales
 from pyscorer.errors import InputError
 from pyscorer.grading.batches import Batches, Targets
 from pyscorer.grading.network import PREDICTED, Grader, GraderConfig, Grades
 from pyscorer.options import option
-from pyscorer.scoring.fit import fit, in_pieces, one_cycle
+from pyscorer.scoring.fit import fit, one_cycle
 
 _PREDICTION_BATCH = 128
 _SORTED_TOGETHER = 8
@@ -135,8 +136,8 @@ def predict(grader: Grader, batches: Batches, utterances: np.ndarray) -> Grades:
     """Standardised scores of the utterances at these indices, phones and words flat."""
     grader.eval()
     with torch.no_grad():
-        pieces = in_pieces(utterances, _PREDICTION_BATCH)
-        parts = [grader(batches.take(part)[0]) for part in pieces]
+        some = pieces(len(utterances), _PREDICTION_BATCH)
+        parts = [grader(batches.take(utterances[piece])[0]) for piece in some]
     return Grades(*(torch.cat(level) for level in zip(*parts, strict=True)))
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from pyscorer.contract.large import pieces
 from pyscorer.contract.pooled import select
 from pyscorer.contract.recording import Recording, one_pooled
 from pyscorer.contract.scales import (
@@ -26,7 +27,6 @@ from pyscorer.grading.grader_inputs import RawInputs, assemble, join_inputs
 from pyscorer.grading.grader_trees import NETWORK_ALONE, GraderTrees, Scores, Shares, mixed
 from pyscorer.grading.intervals import Calibration, Interval
 from pyscorer.grading.network import PREDICTED, Grader, GraderConfig
-from pyscorer.scoring.fit import in_pieces
 
 _UTTERANCES = 1000
 """That trees score at a time."""
@@ -123,7 +123,7 @@ def both_scores(
         return network, None
     parts = [
         module.trees(batches.tables.take(select(batches.pooled, some), some))
-        for some in in_pieces(utterances, _UTTERANCES)
+        for some in (utterances[piece] for piece in pieces(len(utterances), _UTTERANCES))
     ]
     u, w, p = (np.concatenate(level) for level in zip(*parts, strict=True))
     return network, (u, w, p)

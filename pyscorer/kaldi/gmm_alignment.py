@@ -54,52 +54,49 @@ def graphs_of(lang: Path, shard: Shard, model: Path, tree: Path, out: Path) -> S
     return Script("graphs", [lang, lang, shard.feats, model, tree, out])
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where the data lie that a finished system aligns."""
+def alignment(lang: Path, trained: Trained, shard: Shard, out: Path, work: Path) -> list[Script]:
+    """Scripts that align a shard with a system that needs no transforms of speakers."""
+    graphs = work / f"graphs.{trained.system}.{shard.name}.gz"
+    return [
+        graphs_of(lang, shard, trained.folder / "start.mdl", trained.folder / "tree", graphs),
+        _align(lang, trained, shard, graphs, out, trained.view),
+    ]
 
-    lang: Path
 
-    def alignment(self, trained: Trained, shard: Shard, out: Path, work: Path) -> list[Script]:
-        """Scripts that align a shard with a system that needs no transforms of speakers."""
-        graphs = work / f"graphs.{trained.system}.{shard.name}.gz"
-        return [
-            graphs_of(
-                self.lang, shard, trained.folder / "start.mdl", trained.folder / "tree", graphs
-            ),
-            self._align(trained, shard, graphs, out, trained.view),
-        ]
+def adapted_alignment(
+    lang: Path,
+    trained: Trained,
+    first: Trained,
+    shard: Shard,
+    out: Path,
+    fmllr: Path,
+    work: Path,
+) -> list[Script]:
+    """Scripts that align a shard with system sat.
 
-    def adapted(
-        self, trained: Trained, first: Trained, shard: Shard, out: Path, fmllr: Path, work: Path
-    ) -> list[Script]:
-        """Scripts that align a shard with system sat.
+    The speakers get their transforms by the alignment of `first`, then by the one that these
+    transforms give.
+    """
+    stem = work / shard.name
+    graphs, once = Path(f"{stem}.graphs.gz"), Path(f"{stem}.once.gz")
+    early, rough = Path(f"{stem}.early"), Path(f"{stem}.rough.gz")
+    lda = trained.view
+    given = [lang, shard.feats, shard.spk2utt]
+    return [
+        *alignment(lang, first, shard, rough, work),
+        Script("fmllr", [*given, rough, first.model, early], lda),
+        graphs_of(lang, shard, trained.folder / "start.mdl", trained.folder / "tree", graphs),
+        _align(lang, trained, shard, graphs, once, lda | {"FMLLR": early}),
+        Script("fmllr", [*given, once, trained.model, fmllr], lda | {"FMLLR": early}),
+        _align(lang, trained, shard, graphs, out, lda | {"FMLLR": fmllr}),
+    ]
 
-        The speakers get their transforms by the alignment of `first`, then by the one that these
-        transforms give.
-        """
-        stem = work / shard.name
-        graphs, once = Path(f"{stem}.graphs.gz"), Path(f"{stem}.once.gz")
-        early, rough = Path(f"{stem}.early"), Path(f"{stem}.rough.gz")
-        lda = trained.view
-        given = [self.lang, shard.feats, shard.spk2utt]
-        graph = graphs_of(
-            self.lang, shard, trained.folder / "start.mdl", trained.folder / "tree", graphs
-        )
-        return [
-            *self.alignment(first, shard, rough, work),
-            Script("fmllr", [*given, rough, first.model, early], lda),
-            graph,
-            self._align(trained, shard, graphs, once, lda | {"FMLLR": early}),
-            Script("fmllr", [*given, once, trained.model, fmllr], lda | {"FMLLR": early}),
-            self._align(trained, shard, graphs, out, lda | {"FMLLR": fmllr}),
-        ]
 
-    def _align(
-        self, trained: Trained, shard: Shard, graphs: Path, out: Path, view: dict[str, Path]
-    ) -> Script:
-        given = [self.lang, shard.feats, graphs, trained.model]
-        return Script("align_gmm", [*given, BEAM, _WIDEST, out], view)
+def _align(
+    lang: Path, trained: Trained, shard: Shard, graphs: Path, out: Path, view: dict[str, Path]
+) -> Script:
+    given = [lang, shard.feats, graphs, trained.model]
+    return Script("align_gmm", [*given, BEAM, _WIDEST, out], view)
 
 
 @contextmanager
@@ -129,13 +126,13 @@ def kaldi_align(
     """
     shard, trained = Shard(feats, speakers), Trained(model, system)
     with atomic_directory(out) as part, scratch(part) as work:
-        place, ali, view = Place(lang), part / "ali.gz", trained.view
+        ali, view = part / "ali.gz", trained.view
         if system == "sat" and before is not None:
             view = view | {"FMLLR": part / "fmllr"}
             first = Trained(before, BEFORE[system])
-            chain = place.adapted(trained, first, shard, ali, part / "fmllr", work)
+            chain = adapted_alignment(lang, trained, first, shard, ali, part / "fmllr", work)
         else:
-            chain = place.alignment(trained, shard, ali, work)
+            chain = alignment(lang, trained, shard, ali, work)
         stats = [lang, lang, feats, trained.model, ali, part / "tree_stats"]
         chain += [
             Script("phones", [trained.model, part / "lengths", ali]),

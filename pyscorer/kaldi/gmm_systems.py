@@ -16,10 +16,10 @@ from pyscorer.contract.files import atomic_directory
 from pyscorer.kaldi.gmm_alignment import (
     BEAM,
     BEFORE,
-    Place,
     Shard,
     System,
     Trained,
+    alignment,
     graphs_of,
     scratch,
 )
@@ -116,7 +116,7 @@ class Gmm:
             if iteration in realigned(self.system, last):
                 self._realign(iteration)
 
-    def _each(self, name: str, work: dict[str, Script]) -> dict[str, Path]:
+    def _each(self, work: dict[str, Script]) -> dict[str, Path]:
         """One script for every shard, whose last argument is what it writes."""
         self.run([[script] for script in work.values()])
         return {shard: Path(str(script.arguments[-1])) for shard, script in work.items()}
@@ -134,7 +134,7 @@ class Gmm:
             made[shard.name] = Script(
                 script, [*arguments, model or self.model, out], self._view(shard)
             )
-        return list(self._each(script, made).values())
+        return list(self._each(made).values())
 
     def _begin_mono(self) -> None:
         first = self.shards[0].feats
@@ -146,7 +146,7 @@ class Gmm:
             start[shard.name] = Script(
                 "align_equal", [*arguments, self.work / f"start.{shard.name}.gz"]
             )
-        self.ali = self._each("align_equal", start)
+        self.ali = self._each(start)
 
     def _graphs(self) -> dict[str, Path]:
         made = {
@@ -155,15 +155,14 @@ class Gmm:
             )
             for shard in self.shards
         }
-        return self._each("graphs", made)
+        return self._each(made)
 
     def _graph(self, shard: Shard) -> Path:
         return self.work / f"graphs.{shard.name}.gz"
 
     def _begin(self, before: Trained) -> None:
         aligned = {s.name: self.work / f"before.{s.name}.gz" for s in self.shards}
-        place = Place(self.lang)
-        self.run([place.alignment(before, s, aligned[s.name], self.work) for s in self.shards])
+        self.run([alignment(self.lang, before, s, aligned[s.name], self.work) for s in self.shards])
         self.ali = aligned
         if self.system == "lda":
             stats = self._over_shards("acc_lda", "lda", before.model)
@@ -179,7 +178,7 @@ class Gmm:
         for s in self.shards:
             models = [before.model, self.first, self.work / "tree", self.ali[s.name]]
             converted[s.name] = Script("convert_ali", [*models, self.work / f"start.{s.name}.gz"])
-        self.ali = self._each("convert_ali", converted)
+        self.ali = self._each(converted)
         self._graphs()
 
     def _estimate(self, iteration: int) -> None:
@@ -212,7 +211,7 @@ class Gmm:
             made[shard.name] = Script(
                 "fmllr", [*arguments, model or self.model, out], self._view(shard)
             )
-        self.fmllr = self._each("fmllr", made)
+        self.fmllr = self._each(made)
 
     def _realign(self, iteration: int) -> None:
         beam = 6 if (self.system, iteration) == ("mono", 1) else BEAM
@@ -226,7 +225,7 @@ class Gmm:
             ]
             out = self.work / f"{iteration}.{shard.name}.gz"
             made[shard.name] = Script("align_gmm", [*given, beam, _RETRY, out], self._view(shard))
-        self.ali = self._each("align_gmm", made)
+        self.ali = self._each(made)
 
 
 def realigned(system: str, iterations: int) -> Sequence[int]:

@@ -6,7 +6,6 @@ Kaldi's programs take them.
 
 import hashlib
 import logging
-import math
 import shlex
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,20 +16,19 @@ import kaldifst
 import numpy as np
 
 from pyscorer.alignment.gmm_model import topology_text
-from pyscorer.alignment.viterbi import SILENCE_PROBABILITY, report_unknown
+from pyscorer.alignment.lexicon_fst import lexicon_fst
+from pyscorer.alignment.viterbi import report_unknown
 from pyscorer.chain.fst import save_fst
 from pyscorer.contract.audio import encoded
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
 from pyscorer.contract.files import atomic_open, read_table, write_table
-from pyscorer.contract.phones import ARPABET, SILENCE, UNKNOWN_PHONE
+from pyscorer.contract.phones import ARPABET, SILENCE, UNKNOWN_PHONE, UNKNOWN_WORD
 from pyscorer.errors import InputError
 from pyscorer.kaldi.lang_phones import PLAIN, LangPhones, lang_phones
 from pyscorer.lexicon.dictionary import Lexicon, read_lexicon
 from pyscorer.progress import progress_bar
 
 log = logging.getLogger(__name__)
-
-UNKNOWN_WORD = "<UNK>"
 
 
 def kaldi_lang(
@@ -74,7 +72,7 @@ def kaldi_lang(
     word_id = {word: i for i, word in enumerate(words)}
     out.mkdir(parents=True, exist_ok=True)
     phones = lang_phones(word_positions)
-    save_fst(lexicon_fst(entries, word_id, phones), out / "L.fst")
+    save_fst(_lexicon_fst(entries, word_id, phones), out / "L.fst")
     unknown: Counter[str] = Counter()
     texts = {}
     for key, said in spoken.items():
@@ -169,29 +167,13 @@ def _louder(key: str, place: str) -> str:
     return f"wav-reverberate --volume={factor:.4f} {shlex.quote(place)} - |"
 
 
-def lexicon_fst(
-    lexicon: Lexicon, word_id: dict[str, int], phones: LangPhones = PLAIN
+def _lexicon_fst(
+    lexicon: Lexicon, word_id: dict[str, int], phones: LangPhones
 ) -> kaldifst.StdVectorFst:
-    """L: phones in, words out, optional silence (Kaldi's make_lexicon_fst.py --sil-prob=0.5)."""
-    no_cost, pause_cost = -math.log(1 - SILENCE_PROBABILITY), -math.log(SILENCE_PROBABILITY)
-    fst = kaldifst.StdVectorFst()
-    start, loop, pause = (fst.add_state() for _ in range(3))
-    fst.start = start
-    fst.set_final(loop, 0)
-    fst.add_arc(start, kaldifst.StdArc(0, 0, no_cost, loop))
-    fst.add_arc(start, kaldifst.StdArc(0, 0, pause_cost, pause))
-    fst.add_arc(pause, kaldifst.StdArc(phones.number[SILENCE], 0, 0, loop))
     variants: list[tuple[str, tuple[str, ...]]] = [(UNKNOWN_WORD, (UNKNOWN_PHONE,))]
     variants += [(word, spoken) for word in sorted(lexicon) for spoken in lexicon[word]]
-    for word, spoken in variants:
-        state, output = loop, word_id[word]
-        *others, last = phones.of_word(spoken)
-        for phone in others:
-            following = fst.add_state()
-            fst.add_arc(state, kaldifst.StdArc(phone, output, 0, following))
-            state, output = following, 0
-        fst.add_arc(state, kaldifst.StdArc(last, output, no_cost, loop))
-        fst.add_arc(state, kaldifst.StdArc(last, output, pause_cost, pause))
+    entries = [(word_id[word], phones.of_word(spoken)) for word, spoken in variants]
+    fst = lexicon_fst(entries, [phones.number[SILENCE]])
     kaldifst.arcsort(fst, "olabel")
     return fst
 

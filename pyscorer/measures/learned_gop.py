@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from pyscorer.contract.labels import read_grades
+from pyscorer.contract.large import filled, moments_of, pieces
 from pyscorer.contract.phones import ARPABET, PHONE_ID
 from pyscorer.contract.pooled import PooledSet, read_columns, read_pooled, write_columns
 from pyscorer.contract.recording import Recording
@@ -110,7 +111,9 @@ def train_learned_gop(
     learned = _train(pooled, good, folds, options)
     posteriors = np.empty((len(folds), len(ARPABET)), np.float32)
     for fold in range(options.folds):
-        posteriors[folds == fold] = learned.log_posteriors(pooled.features[folds == fold], fold)
+        rows = np.flatnonzero(folds == fold)
+        for some in (rows[piece] for piece in pieces(len(rows))):
+            posteriors[some] = learned.log_posteriors(pooled.features[some], fold)
     right = posteriors.argmax(axis=1) == pooled.phones - 1
     log.info(
         "of %d phones pronounced well, %.1f %% are recognised; of %d others %.1f %%",
@@ -133,7 +136,12 @@ def learned_gop(model: Path, pool: Path, out: Path) -> None:
             f"{pool}: {pooled.features.shape[1]} states a phone where {model} takes "
             f"{len(learned.mean)}: they are of another encoder, or of other layers"
         )
-    _write(pool, out, pooled, learned.log_posteriors(pooled.features))
+    posteriors = filled(
+        (len(pooled.features), len(ARPABET)),
+        np.dtype(np.float32),
+        lambda piece: learned.log_posteriors(pooled.features[piece]),
+    )
+    _write(pool, out, pooled, posteriors)
 
 
 def gop_columns(log_posteriors: np.ndarray, phones: np.ndarray) -> np.ndarray:
@@ -207,8 +215,8 @@ def _train(
     pooled: PooledSet, well: np.ndarray, folds: np.ndarray, options: LearnedGopOptions
 ) -> LearnedGop:
     """A network a fold, of the phones that are pronounced `well` (a mask) in the other folds."""
-    mean = torch.from_numpy(pooled.features.mean(axis=0))
-    scale = torch.from_numpy(pooled.features.std(axis=0) + 1e-3)
+    mean, deviation = map(torch.from_numpy, moments_of(pooled.features))
+    scale = deviation + 1e-3
     # Phone 0 is that of unknown words.
     good = well & (pooled.phones > 0)
     networks = []

@@ -19,9 +19,6 @@ from pyscorer.planning.hearing import Hearing
 from pyscorer.planning.rows import Rows
 from pyscorer.pretrained.packaged import PACKAGED, model_path
 
-_NAMED = ("phones", "extractor", "mfcc_conf")
-"""Paths in section import_published: what is not found beside the model."""
-
 
 @dataclass(frozen=True)
 class Acoustic:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pyscorer.contract.files import atomic_open, opened, shown
+from pyscorer.contract.files import opened, shown
 from pyscorer.contract.tables import whole
 from pyscorer.errors import InputError
 
@@ -122,15 +122,6 @@ def read_vectors(path: Path, wanted: set[str]) -> Vectors:
     if not vectors:
         raise InputError(f"{path}: has none of the corpus's words")
     return vectors
-
-
-def write_vectors(path: Path, vectors: Vectors) -> None:
-    """Write a word2vec text file."""
-    dimension = len(next(iter(vectors.values()))) if vectors else 0
-    with atomic_open(path) as stream:
-        stream.write(f"{len(vectors)} {dimension}\n")
-        for word, vector in sorted(vectors.items()):
-            stream.write(f"{word} {' '.join(f'{v:.6g}' for v in vector)}\n")
 
 
 def sequences(

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from pyscorer.contract.large import pieces
 from pyscorer.contract.pooled import PooledSet
 from pyscorer.contract.scales import (
     SPEECHOCEAN,
@@ -25,7 +26,7 @@ from pyscorer.pronunciation.frame_table import FrameTable
 from pyscorer.pronunciation.module import ModuleConfig, ScoringModule
 from pyscorer.pronunciation.module_batches import Batches
 from pyscorer.scoring.ensemble import Place, places
-from pyscorer.scoring.fit import Best, Epoch, fit, in_pieces, one_cycle, shuffled
+from pyscorer.scoring.fit import Best, Epoch, fit, one_cycle, shuffled
 
 _PREDICTION_BATCH = 256
 
@@ -135,8 +136,8 @@ def predict(
     """Scores, of the range `own`, of the utterances at these indices."""
     module.eval()
     with torch.no_grad():
-        pieces = in_pieces(utterances, _PREDICTION_BATCH)
-        shares = np.concatenate([module(batches.take(p)).numpy() for p in pieces])
+        some = pieces(len(utterances), _PREDICTION_BATCH)
+        shares = np.concatenate([module(batches.take(utterances[p])).numpy() for p in some])
         return from_unit(shares, own)
 
 

@@ -24,7 +24,7 @@ from pyscorer.recognition.hclg import (
     ArcLabels,
     compose_lexicon_grammar,
     expand,
-    lexicon_fst,
+    marked_lexicon_fst,
     phones_of,
     word_symbols,
     write_words,
@@ -96,7 +96,7 @@ def decoding_graph(
         known = _known(vocabulary(ngrams), entries, options, source, lexicon)
         symbols = word_symbols(known)
         write_words(part / "words.txt", symbols)
-        lexicon_part, marks = lexicon_fst(known, symbols, known_as)
+        lexicon_part, marks = marked_lexicon_fst(known, symbols, known_as)
         phones = [*known_as.symbols, *(f"#{i}" for i in range(marks))]
         write_words(part / "phones.txt", phones)
         word_id = {symbol: i for i, symbol in enumerate(symbols)}

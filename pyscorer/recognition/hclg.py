@@ -13,6 +13,7 @@ from pathlib import Path
 
 import kaldifst
 
+from pyscorer.alignment.lexicon_fst import lexicon_fst
 from pyscorer.contract.phones import PHONE_ID, SILENCE
 from pyscorer.errors import InputError
 from pyscorer.kaldi.import_kaldi import read_phones
@@ -21,9 +22,6 @@ from pyscorer.lexicon.dictionary import Lexicon
 from pyscorer.recognition.language_model import BACKOFF, END, START
 
 log = logging.getLogger(__name__)
-
-SILENCE_PROBABILITY = 0.5
-"""Of a pause at the start, at the end and between words."""
 
 ArcLabels = Callable[[int, int], tuple[int, int]]
 """(left phone, phone) -> input labels of the forward arc and of the self-loop."""
@@ -62,42 +60,29 @@ def phones_of(path: Path, lexicon: Lexicon) -> LangPhones:
     raise InputError(f"{path}: {len(phones) - 1} phones; pyscorer has {len(PHONE_ID) - 1}")
 
 
-def lexicon_fst(
+def marked_lexicon_fst(
     lexicon: Lexicon, symbols: Sequence[str], phones: LangPhones = PLAIN
 ) -> tuple[kaldifst.StdVectorFst, int]:
     """L with disambiguation symbols, and how many of these there are.
 
-    Kaldi's make_lexicon_fst.py and add_lex_disambig.pl: phones and disambiguation symbols (after
-    the phones; the first is #0, the last follows silence) in, words out; pauses are optional.
+    Kaldi's add_lex_disambig.pl: they come after the phones; the first, #0, takes the words' loop to
+    the grammar's backoff, the last follows silence.
     """
     word_id = {word: i for i, word in enumerate(symbols)}
     entries = [
-        (word, tuple(phones.of_word(spoken)))
+        (word_id[word], tuple(phones.of_word(spoken)))
         for word in sorted(lexicon)
         for spoken in lexicon[word]
     ]
     marks, highest = _disambiguate([labels for _, labels in entries])
     backoff = len(phones.symbols)
-    after_silence = backoff + highest + 1
-    fst = kaldifst.StdVectorFst()
-    start, loop, pause, paused = (fst.add_state() for _ in range(4))
-    fst.start = start
-    fst.set_final(loop, 0)
-    no_cost, pause_cost = -math.log(1 - SILENCE_PROBABILITY), -math.log(SILENCE_PROBABILITY)
-    fst.add_arc(start, kaldifst.StdArc(0, 0, no_cost, loop))
-    fst.add_arc(start, kaldifst.StdArc(0, 0, pause_cost, pause))
-    fst.add_arc(pause, kaldifst.StdArc(phones.number[SILENCE], 0, 0, paused))
-    fst.add_arc(paused, kaldifst.StdArc(after_silence, 0, 0, loop))
-    fst.add_arc(loop, kaldifst.StdArc(backoff, word_id[BACKOFF], 0, loop))
-    for (word, spoken), mark in zip(entries, marks, strict=True):
-        labels = [*spoken, *([backoff + mark] if mark else [])]
-        state, output = loop, word_id[word]
-        for label in labels[:-1]:
-            following = fst.add_state()
-            fst.add_arc(state, kaldifst.StdArc(label, output, 0, following))
-            state, output = following, 0
-        fst.add_arc(state, kaldifst.StdArc(labels[-1], output, no_cost, loop))
-        fst.add_arc(state, kaldifst.StdArc(labels[-1], output, pause_cost, pause))
+    marked = [
+        (word, (*spoken, backoff + mark) if mark else spoken)
+        for (word, spoken), mark in zip(entries, marks, strict=True)
+    ]
+    fst = lexicon_fst(marked, [phones.number[SILENCE], backoff + highest + 1])
+    between_words = 1
+    fst.add_arc(between_words, kaldifst.StdArc(backoff, word_id[BACKOFF], 0, between_words))
     return fst, highest + 2
 
 

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from pyscorer.contract.large import pieces
 from pyscorer.contract.pooled import PHONE_NAMES, PooledSet
-from pyscorer.scoring.fit import Best, cosine, fit, in_pieces, shuffled
+from pyscorer.scoring.fit import Best, cosine, fit, shuffled
 
 
 @dataclass(frozen=True)
@@ -141,8 +142,8 @@ class FittedBlstm:
 def _predict(network: BlstmScorer, batches: PhoneBatches, utterances: np.ndarray) -> np.ndarray:
     network.eval()
     with torch.no_grad():
-        pieces = in_pieces(utterances, 256)
-        return np.concatenate([network(batches.take(piece)).numpy() for piece in pieces])
+        some = pieces(len(utterances), 256)
+        return np.concatenate([network(batches.take(utterances[p])).numpy() for p in some])
 
 
 def fit_blstm(

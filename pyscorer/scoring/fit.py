@@ -116,8 +116,3 @@ def shuffled(
 ) -> Callable[[], list[np.ndarray]]:
     """`items` in random order, cut into `steps` batches, for `fit`."""
     return lambda: np.array_split(shuffle.permutation(items), steps)
-
-
-def in_pieces(items: np.ndarray, size: int) -> list[np.ndarray]:
-    """Cut indices into pieces of `size`, for predictions in bounded memory."""
-    return np.split(items, range(size, len(items), size))

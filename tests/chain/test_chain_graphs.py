@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from made_phone_lm import make_phone_lm
 
 from pyscorer.chain.chain_graphs import (
     GraphOptions,
@@ -18,7 +19,6 @@ from pyscorer.chain.denominator import (
     initial_probabilities,
 )
 from pyscorer.chain.fst import Acceptor, read_fst, write_fst
-from pyscorer.chain.phone_lm import estimate_phone_lm
 from pyscorer.chain.supervision import Normalization
 from pyscorer.chain.tree import ContextTree, monophone_tree, read_tree
 from pyscorer.contract.archives import write_archive
@@ -45,7 +45,7 @@ def score(graph: Acceptor, pdfs: list[int]) -> float:
 
 
 def test_a_path_costs_its_language_model_and_half_a_frame() -> None:
-    lm = estimate_phone_lm([[1, 2, 1], [1, 3]], order=2, no_prune_order=2).acceptor
+    lm = make_phone_lm([[1, 2, 1], [1, 3]], order=2, no_prune_order=2).acceptor
     graph = denominator_fst(lm, TREE)
     # SIL SIL SIL A SIL: start -> SIL 1, SIL -> A 1/3, A -> SIL 1, SIL -> end 1/3; 5 frames, each
     # with a decision to stay or to leave after it.
@@ -55,7 +55,7 @@ def test_a_path_costs_its_language_model_and_half_a_frame() -> None:
 
 
 def test_every_state_sums_to_one() -> None:
-    lm = estimate_phone_lm([[1, 2, 1, 3, 2], [1, 3], [3, 3, 2]], 3, 2, 4).acceptor
+    lm = make_phone_lm([[1, 2, 1, 3, 2], [1, 3], [3, 3, 2]], 3, 2, 4).acceptor
     graph = denominator_fst(lm, TREE)
     total = np.exp(graph.final) + np.bincount(
         graph.source, np.exp(graph.weight), minlength=graph.num_states
@@ -66,14 +66,14 @@ def test_every_state_sums_to_one() -> None:
 def test_the_pdf_depends_on_the_phone_to_the_left() -> None:
     pdf = np.arange(4 * 4 * 2).reshape(4, 4, 2)
     tree = ContextTree(TREE.phones, TREE.root, (), pdf, pdf.size)
-    graph = denominator_fst(estimate_phone_lm([[1, 2, 3]], 2, 2).acceptor, tree)
+    graph = denominator_fst(make_phone_lm([[1, 2, 3]], 2, 2).acceptor, tree)
     pdfs = [pdf[0, 1, 0], pdf[1, 2, 0], pdf[1, 2, 1], pdf[2, 3, 0]]
     assert score(graph, pdfs) == pytest.approx(4 * np.log(0.5))
     assert set(graph.label - 1) == {*pdf[0, 1], *pdf[1, 2], *pdf[2, 3]}
 
 
 def test_normalization_starts_and_ends_anywhere() -> None:
-    graph = denominator_fst(estimate_phone_lm([[1, 2]], 2, 2).acceptor, TREE)
+    graph = denominator_fst(make_phone_lm([[1, 2]], 2, 2).acceptor, TREE)
     initial = initial_probabilities(graph)
     normalization = normalization_fst(graph)
     # States: start, in SIL, in A. The self-loop of A can only begin in A.
@@ -83,7 +83,7 @@ def test_normalization_starts_and_ends_anywhere() -> None:
 
 
 def test_phones_without_a_pdf_are_refused() -> None:
-    lm = estimate_phone_lm([[1, 5]], 2, 2).acceptor
+    lm = make_phone_lm([[1, 5]], 2, 2).acceptor
     with pytest.raises(InputError, match="phone id 5, but the tree has only 3 phones"):
         denominator_fst(lm, TREE)
 
@@ -186,7 +186,7 @@ def test_faulty_input_is_named_and_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_an_fst_file_is_read_as_it_was_written(tmp_path: Path) -> None:
-    graph = denominator_fst(estimate_phone_lm([[1, 2], [1, 3]], 2, 2).acceptor, TREE)
+    graph = denominator_fst(make_phone_lm([[1, 2], [1, 3]], 2, 2).acceptor, TREE)
     write_fst(tmp_path / "den.fst", graph)
     again = read_fst(tmp_path / "den.fst")
     order = np.argsort(graph.source, kind="stable")

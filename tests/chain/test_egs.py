@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyscorer.chain.egs import Chunk, Utterance, change_tempo, cut, hold_out, plan_epoch
+from pyscorer.chain.egs import Aligned, Chunk, change_tempo, cut, hold_out, plan_epoch
 from pyscorer.chain.egs import _features as features_of
 from pyscorer.contract.ctm import Segment
 
 
-def utterance(frames: int, speaker: str = "s") -> Utterance:
+def utterance(frames: int, speaker: str = "s") -> Aligned:
     half = frames // 2
     segments = (Segment("SIL", 0, half), Segment("AA", half, frames - half))
-    return Utterance(f"{speaker}-{frames}", speaker, Path("feats.scp"), segments)
+    return Aligned(f"{speaker}-{frames}", speaker, Path("feats.scp"), segments)
 
 
 @pytest.mark.parametrize("frames", [1, 14, 15, 149, 150, 151, 300, 301, 3333])
@@ -103,7 +103,7 @@ def test_another_tempo_stretches_phones_and_features():
     """A ramp stays a ramp: frame t of the stretched utterance is frame t / factor of the old."""
     ramp = np.arange(40, dtype=np.float32)[:, None] * np.ones(3, np.float32)
     segments = (Segment("SIL", 0, 10), Segment("AA", 10, 20), Segment("B", 30, 10))
-    slow = change_tempo(Utterance("u", "s", Path("feats.scp"), segments), 1.5)
+    slow = change_tempo(Aligned("u", "s", Path("feats.scp"), segments), 1.5)
     assert slow.segments == (Segment("SIL", 0, 15), Segment("AA", 15, 30), Segment("B", 45, 15))
     assert (slow.frames, slow.recorded) == (60, 40)
     rows = features_of(ramp, Chunk(slow, 0, 60), 20, 0)
@@ -117,7 +117,7 @@ def test_a_phone_keeps_the_frames_of_an_output_frame(lengths: list[int], factor:
     segments = tuple(
         Segment("AA", end - length, length) for end, length in zip(ends, lengths, strict=True)
     )
-    changed = change_tempo(Utterance("u", "s", Path("feats.scp"), segments), factor).segments
+    changed = change_tempo(Aligned("u", "s", Path("feats.scp"), segments), factor).segments
     assert all(a.end == b.start for a, b in pairwise(changed)) and changed[0].start == 0
     assert all(
         after.length >= min(before.length, 3)

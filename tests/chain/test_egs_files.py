@@ -3,14 +3,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyscorer.chain.egs import EgsSource, Utterance, hold_out, plan_windows, prepare
-from pyscorer.chain.egs import read_utterances as read_listed
+from pyscorer.chain.egs import Aligned, EgsSource, hold_out, plan_windows, prepare, read_aligned
 from pyscorer.chain.egs_files import EgsFile, Listed, Stored, egs, read_egs
 from pyscorer.chain.tree import monophone_tree, write_tree
 from pyscorer.contract.archives import Matrices, write_archive
 from pyscorer.contract.ctm import Segment, write_ctm
-from pyscorer.contract.datadir import DataDir, write_data_dir
-from pyscorer.contract.datadir import Utterance as Recording
+from pyscorer.contract.datadir import DataDir, Utterance, write_data_dir
 from pyscorer.contract.phones import PHONES
 from pyscorer.errors import InputError
 
@@ -30,7 +28,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
         alignments.append((key, [Segment(p, start, end - start) for p, start, end in phones]))
         rows = np.stack([np.arange(ends[-1]), np.full(ends[-1], number)], axis=1)
         feats.append((key, rows.astype(np.float32)))
-        data.utterances[key] = Recording(key, speaker, Path("none.wav"), ("A",))
+        data.utterances[key] = Utterance(key, speaker, Path("none.wav"), ("A",))
     write_data_dir(root / "data", data)
     write_ctm(root / "ali" / "phones.ctm", sorted(alignments))
     write_archive(root / "feats" / "feats.scp", sorted(feats, key=lambda pair: pair[0]))
@@ -38,8 +36,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def listed(corpus: Path) -> list[Utterance]:
-    return read_listed([corpus / "data"], [corpus / "feats"], [corpus / "ali"])
+def listed(corpus: Path) -> list[Aligned]:
+    return read_aligned([corpus / "data"], [corpus / "feats"], [corpus / "ali"])
 
 
 def test_egs_hold_every_utterance_once_in_an_order_of_their_own(corpus: Path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from pyscorer.chain.egs import Chunk, EgsSource, Utterance, prepare
+from pyscorer.chain.egs import Aligned, Chunk, EgsSource, prepare
 from pyscorer.chain.frame_labels import frame_labels
 from pyscorer.chain.tree import FORWARD, SELF_LOOP, Branch, Split, make_tree, write_tree
 from pyscorer.contract.archives import write_archive
@@ -73,7 +73,7 @@ def test_examples_without_numerators_carry_labels_and_need_no_graph(tmp_path: Pa
     write_tree(tmp_path / "tree.json", TREE)
     features = np.random.default_rng(0).normal(size=(21, 4)).astype(np.float32)
     write_archive(tmp_path / "feats.scp", [("u", features)])
-    utterance = Utterance("u", "s", tmp_path / "feats.scp", SEGMENTS)
+    utterance = Aligned("u", "s", tmp_path / "feats.scp", SEGMENTS)
     source = EgsSource.read(tmp_path, [utterance], context=2, numerators=False)
     examples = prepare(source, [Chunk(utterance, 6, 15), Chunk(utterance, -2, 15)])
     assert examples.numerators == []

@@ -9,11 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_phone_lm import make_phone_lm
 
 from pyscorer.chain.chain_graphs import denominator_fst, normalization_fst
 from pyscorer.chain.fst import Acceptor
 from pyscorer.chain.lfmmi import DenominatorGraph, lfmmi_loss
-from pyscorer.chain.phone_lm import estimate_phone_lm
 from pyscorer.chain.supervision import (
     Normalization,
     NumeratorGraph,
@@ -180,7 +180,7 @@ SENTENCES = [[1, 2, 3, 1], [1, 3, 2, 2, 1], [1, 2, 1], [3, 1, 2, 3]]
 
 
 def graphs_of(sentences: list[list[int]], tree: ContextTree) -> tuple[Acceptor, Acceptor]:
-    lm = estimate_phone_lm(sentences, order=3, no_prune_order=2, extra_states=2)
+    lm = make_phone_lm(sentences, order=3, no_prune_order=2, extra_states=2)
     denominator = denominator_fst(lm.acceptor, tree)
     return denominator, normalization_fst(denominator)
 

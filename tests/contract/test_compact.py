@@ -51,6 +51,8 @@ def test_tables_of_the_same_keys_hold_them_once():
     one, two, other = (sorted_table((key, "") for key in keys) for keys in ("ab", "ab", "ac"))
     assert one.keys_in_order is two.keys_in_order
     assert one.keys_in_order is not other.keys_in_order and list(other) == ["a", "c"]
+    again = sorted_table((key, "") for key in "ac")
+    assert again.keys_in_order is other.keys_in_order
 
 
 def test_numbers_are_found_and_changed_by_key():

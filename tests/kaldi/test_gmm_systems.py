@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pyscorer.kaldi.gmm_alignment import Place, Shard, Trained
+from pyscorer.kaldi.gmm_alignment import Shard, Trained, adapted_alignment
 from pyscorer.kaldi.gmm_systems import Gmm, GmmOptions, gaussians_at, realigned
 from pyscorer.kaldi.scripts import Script
 
@@ -93,9 +93,9 @@ def test_gaussians_grow_in_a_straight_line_over_three_quarters():
 
 
 def test_speakers_are_adapted_twice_before_sat_aligns_them():
-    place, out = Place(Path("lang")), Path("out")
+    lang, out = Path("lang"), Path("out")
     sat, lda = Trained(Path("sat"), "sat"), Trained(Path("lda"), "lda")
-    chain = place.adapted(sat, lda, SHARDS[0], out / "ali.gz", out / "fmllr", Path("w"))
+    chain = adapted_alignment(lang, sat, lda, SHARDS[0], out / "ali.gz", out / "fmllr", Path("w"))
     assert [s.name for s in chain] == [
         "graphs", "align_gmm", "fmllr", "graphs", "align_gmm", "fmllr", "align_gmm",
     ]  # fmt: skip

@@ -119,7 +119,7 @@ def test_skipgram_puts_words_of_like_context_together():
 
 def test_word2vec_files_text_and_binary(tmp_path):
     table = {"tea": np.array([1.5, -2], np.float32), "a": np.array([0, 1], np.float32)}
-    vectors.write_vectors(tmp_path / "v.txt", table)
+    (tmp_path / "v.txt").write_text("2 2\na 0 1\ntea 1.5 -2\n")
     binary = b"2 2\n" + b"".join(
         w.encode() + b" " + struct.pack("<2f", *v) + b"\n" for w, v in table.items()
     )
