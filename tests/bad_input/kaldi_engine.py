@@ -15,7 +15,7 @@ from pyscorer.kaldi.lang_phones import POSITIONS
 from pyscorer.planning.plan import make_plan
 from pyscorer.recognition.const_arpa import number_arpa
 
-R = "R. the kaldi engine"
+R = "S. the kaldi engine"
 ARPA = """\\data\\
 ngram 1=4
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from fill_figures import EVERY_ROW, fill
 from markdown_pages import DOCS, ROOT
-from reached import fill
 
 from pyscorer.contract.tables import read_rows
 from pyscorer.errors import InputError
@@ -33,29 +33,44 @@ def test_a_figure_says_its_labels_its_commit_and_its_seeds(row: dict[str, str]):
     assert all(row.values())
 
 
-def test_sources_are_of_rows_that_are_there():
-    assert not yaml.safe_load((FIGURES / "reached.yaml").read_text()).keys() - {
-        row["what"] for row in ROWS
-    }
+@pytest.mark.parametrize("sources", sorted(FIGURES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_sources_are_of_rows_that_are_there(sources: Path):
+    rows = [row for _, row in read_rows(sources.with_suffix(".csv"), delimiters=",")]
+    known = {next(iter(row.values())) for row in rows}
+    assert not yaml.safe_load(sources.read_text()).keys() - known - {EVERY_ROW}
 
 
 def test_figures_come_from_the_tables_of_runs(tmp_path: Path):
-    figures, results = tmp_path / "figures", tmp_path / "results"
-    figures.mkdir()
+    table, results = tmp_path / "reached.csv", tmp_path / "results"
     (results / "run").mkdir(parents=True)
     cells = {"pcc": ["run/t.csv", "pcc", {"scorer": "deep"}]}
     sources = {"ours": {"cells": cells, "reached": "{pcc:.2f}"}}
-    (figures / "reached.yaml").write_text(yaml.safe_dump(sources))
-    table = 'what,reached,of\n{0}\nother,0.9,"labels 2020, commit 0000000, 5 seeds"\n'
+    table.with_suffix(".yaml").write_text(yaml.safe_dump(sources))
+    text = 'what,reached,of\n{0}\nother,0.9,"labels 2020, commit 0000000, 5 seeds"\n'
     before = 'ours,0.1,"labels 2020, commit 0000000, 5 seeds"'
-    (figures / "reached.csv").write_text(table.format(before))
+    table.write_text(text.format(before))
 
-    assert fill(figures, results, "1a2b3c4", "2021") == ["ours", "other"], "no run is there"
-    assert (figures / "reached.csv").read_text() == table.format(before)
+    assert fill(table, results, "1a2b3c4", "2021") == ["ours", "other"], "no run is there"
+    assert table.read_text() == text.format(before)
     (results / "run" / "t.csv").write_text("scorer,pcc\ndeep,0.6525\ntrees,0.7\n")
-    assert fill(figures, results, "1a2b3c4", "2021") == ["other"]
+    assert fill(table, results, "1a2b3c4", "2021") == ["other"]
     after = 'ours,0.65,"labels 2021, commit 1a2b3c4, 5 seeds"'
-    assert (figures / "reached.csv").read_text() == table.format(after)
+    assert table.read_text() == text.format(after)
     (results / "run" / "t.csv").write_text("scorer,pcc\ntrees,0.7\n")
     with pytest.raises(InputError, match=r"0 rows with .*deep.*, not one"):
-        fill(figures, results, "1a2b3c4", "2021")
+        fill(table, results, "1a2b3c4", "2021")
+
+
+def test_rows_of_one_shape_share_the_texts_of_their_columns(tmp_path: Path):
+    """A row's own text goes before that of every row; all numbers of a run's row are at hand."""
+    table = tmp_path / "systems.csv"
+    table.write_text("system,AUC,members\ntext,,\nprompt,,\n")
+    sources = {
+        EVERY_ROW: {"AUC": "{auc:.3f} ± {auc_sd:.1f}", "members": "{n:.0f}"},
+        "text": {"row": ["t.csv", {"model": "fbk1"}]},
+        "prompt": {"row": ["t.csv", {"model": "match"}], "AUC": "{auc:.1f}", "members": ""},
+    }
+    table.with_suffix(".yaml").write_text(yaml.safe_dump(sources))
+    (tmp_path / "t.csv").write_text("model,auc,auc_sd,n\nfbk1,0.77761,6e-1,2\nmatch,0.5,,\n")
+    assert fill(table, tmp_path, "1a2b3c4", "2021") == []
+    assert table.read_text() == "system,AUC,members\ntext,0.778 ± 0.6,2\nprompt,0.5,\n"
