@@ -72,18 +72,18 @@ def min_frames(words: Sequence[Pronunciation]) -> int:
 class GraphCompiler:
     """Compiles HCLG-like training graphs (compile-train-graphs) of utterances.
 
-    Transition probabilities are left out; `add_probabilities` puts those of a model in.
+    Transition probabilities are left out; `viterbi` puts those of a model in.
     """
 
     def __init__(self, model: KaldiModel, words: Iterable[Pronunciation]) -> None:
         self.labels = {word: label for label, word in enumerate(dict.fromkeys(words), 1)}
-        # The compiler keeps bare references to all of these.
-        self._model = model
         spoken = [
             (label, [PHONE_ID[phone] for phone in variant])
             for word, label in self.labels.items()
             for variant in word
         ]
+        # The compiler keeps bare references to all of these.
+        self._model = model
         self._lexicon = lexicon_fst(spoken, [PHONE_ID[SILENCE]])
         self._options = khg.TrainingGraphCompilerOptions(0.0, 0.0, True)
         self._compiler = khg.TrainingGraphCompiler(

@@ -191,7 +191,7 @@ def describe_answer(answer: HeardAnswer) -> dict[str, float]:
     Of every answer: FLAGS, seconds, words, prompt_words, words_to_prompt (log ratio of their
     numbers), and second_words, agreement and disagreement (a rate, at most 1) where another
     recogniser heard it. Of one in which something was heard:
-    `answer_fluency.fluency`, spread of word durations and confidences, unsure (share of words of a
+    `fluency.fluency`, spread of word durations and confidences, unsure (share of words of a
     confidence below UNSURE), `nbest` figures. Of one that is aligned: phones, spread of each column
     of `phone_table`, low_1, low_2, low_4 (share of phones whose log posterior ratio is below that),
     rivalled (share whose best rival is likelier), vowels and consonants (mean log posterior ratio),
