@@ -33,7 +33,7 @@ class Runnable:
     """Of `offsets`, those without which a time cannot be computed; others default to zero."""
 
 
-def runnable(component: Component, device: str = "cpu") -> Runnable:
+def runnable(component: Component) -> Runnable:
     """The component ready to run. Raises InputError saying what it lacks."""
     fields = component.fields
 
@@ -41,7 +41,7 @@ def runnable(component: Component, device: str = "cpu") -> Runnable:
         value = needed(name)
         if not np.isfinite(value).all():
             raise InputError(f"{component.type}: {name} has what is no number")
-        return torch.from_numpy(np.array(value, dtype=np.float32)).to(device)
+        return torch.from_numpy(np.array(value, dtype=np.float32))
 
     def needed(name: str) -> Any:
         if name not in fields:
@@ -73,7 +73,7 @@ def runnable(component: Component, device: str = "cpu") -> Runnable:
             kept = 1.0 - needed("DropoutProportion")
             return _elementwise(lambda x: x * kept, needed("Dim"))
         case "PermuteComponent":
-            columns = torch.tensor(needed("ColumnMap"), device=device)
+            columns = torch.tensor(needed("ColumnMap"))
             if sorted(columns.tolist()) != list(range(len(columns))):
                 raise InputError("PermuteComponent whose column map is no permutation")
             return _elementwise(lambda x: x[:, columns], len(columns))

@@ -34,7 +34,6 @@ class Network:
     """In an order in which they can be computed."""
     components: Mapping[str, Runnable]
     dims: Mapping[str, int]
-    device: str
 
     @property
     def ivector_dim(self) -> int:
@@ -42,7 +41,7 @@ class Network:
         return self.dims.get("ivector", 0)
 
 
-def load_network(nnet: Nnet3, device: str = "cpu") -> Network:
+def load_network(nnet: Nnet3) -> Network:
     """Make a parsed network ready to run.
 
     Raises InputError naming the node that cannot be run: an unknown descriptor or component, a
@@ -60,7 +59,7 @@ def load_network(nnet: Nnet3, device: str = "cpu") -> Network:
                 if node.component not in components:
                     if node.component not in nnet.components:
                         raise InputError(f"there is no component {node.component}")
-                    components[node.component] = runnable(nnet.components[node.component], device)
+                    components[node.component] = runnable(nnet.components[node.component])
                 component = components[node.component]
                 if found != component.input_dim:
                     raise InputError(
@@ -72,7 +71,7 @@ def load_network(nnet: Nnet3, device: str = "cpu") -> Network:
                     raise InputError(f"columns {node.columns} of {found}")
                 found = node.columns[1] - node.columns[0]
             dims[name] = found
-    return Network(nnet.path, nodes, components, dims, device)
+    return Network(nnet.path, nodes, components, dims)
 
 
 def _source_dim(node: Node, dims: Mapping[str, int]) -> int:
@@ -129,9 +128,7 @@ def _plan(
         "ivector": np.zeros(1, np.int64),
     }
     with naming(network.path):
-        return Window(network.nodes, network.components, given, times).plan(
-            outputs, times, network.device
-        )
+        return Window(network.nodes, network.components, given, times).plan(outputs, times)
 
 
 def compute(
@@ -157,18 +154,16 @@ def compute(
     left, right = reach
     total = -(-len(features) // subsampling)
     rows = total if frames_per_chunk is None else max(1, frames_per_chunk // subsampling)
-    frames = torch.from_numpy(features.astype(np.float32)).to(network.device)
+    frames = torch.from_numpy(features.astype(np.float32))
     parts = []
     for first in range(0, total, rows):
         count = min(rows, total - first)
         start, span = first * subsampling, (count - 1) * subsampling
-        at = torch.arange(start - left, start + span + right + 1, device=network.device)
+        at = torch.arange(start - left, start + span + right + 1)
         inputs = {"input": frames[at.clamp(0, len(frames) - 1)]}
         if ivectors is not None:
             row = min((start + span // 2) // ivector_period, len(ivectors) - 1)
-            inputs["ivector"] = torch.from_numpy(ivectors[row : row + 1].astype(np.float32)).to(
-                network.device
-            )
+            inputs["ivector"] = torch.from_numpy(ivectors[row : row + 1].astype(np.float32))
         plan = _plan(network, tuple(outputs), count, subsampling, (left, right))
         parts.append(run(network, plan, inputs))
     return {name: np.concatenate([p[name].cpu().numpy() for p in parts]) for name in outputs}
@@ -200,7 +195,7 @@ def run(network: Network, plan: Plan, inputs: Mapping[str, Tensor]) -> dict[str,
     values = {name: rows(inputs[name]) for name, rows in plan.inputs.items()}
     for step in plan.steps:
         node = step.node
-        source = _source(step, values, network.device)
+        source = _source(step, values)
         if node.kind == "component":
             source = network.components[node.component].compute(
                 lambda offset, x=source, at=step.at: at[offset](x)  # type: ignore[misc]
@@ -213,14 +208,14 @@ def run(network: Network, plan: Plan, inputs: Mapping[str, Tensor]) -> dict[str,
     return {name: rows(values[name]) for name, rows in plan.outputs.items()}
 
 
-def _source(step: Step, values: Mapping[str, Tensor], device: str) -> Tensor:
+def _source(step: Step, values: Mapping[str, Tensor]) -> Tensor:
     """The input of a node: appended parts, each a sum of scaled rows."""
     parts = []
     for part, takes in zip(step.node.source, step.terms, strict=True):
         total: Tensor | None = None
         for term, rows in zip(part, takes, strict=True):
             if rows is None:
-                value = torch.full((step.rows, term.dim), term.scale, device=device)
+                value = torch.full((step.rows, term.dim), term.scale)
             elif total is not None:
                 total = torch.add(total, rows(values[str(term.node)]), alpha=term.scale)
                 continue

@@ -33,16 +33,16 @@ class Take:
         return matrix[self.rows]
 
 
-def take(rows: np.ndarray, device: str) -> Take:
+def take(rows: np.ndarray) -> Take:
     """Of `rows`, numbers of rows or -1; without copying where they are evenly spaced."""
     if (rows < 0).any():
-        return Take(torch.from_numpy(rows).to(device), len(rows), True)
+        return Take(torch.from_numpy(rows), len(rows), True)
     steps = np.diff(rows)
     if not steps.any():
         return Take(slice(int(rows[0]), int(rows[0]) + 1), len(rows))
     if steps[0] > 0 and (steps == steps[0]).all():
         return Take(slice(int(rows[0]), int(rows[-1]) + 1, int(steps[0])), len(rows))
-    return Take(torch.from_numpy(rows).to(device), len(rows))
+    return Take(torch.from_numpy(rows), len(rows))
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Window:
         inside = (place >= 0) & (place < len(mask))
         return inside & mask[np.clip(place, 0, len(mask) - 1)]
 
-    def plan(self, outputs: Sequence[str], times: np.ndarray, device: str) -> Plan:
+    def plan(self, outputs: Sequence[str], times: np.ndarray) -> Plan:
         """Compute `outputs` at `times`. Raises InputError if the inputs do not reach so far."""
         needed = {name: np.zeros(len(self.all), dtype=bool) for name in self.nodes}
         for name in outputs:
@@ -135,7 +135,7 @@ class Window:
                 at = term.times(rows)
                 at = at[self.known(self.defined[str(term.node)], at)]
                 needed[str(term.node)][at - self.low] = True
-        return self._laid_out(outputs, times, needed, asked, device)
+        return self._laid_out(outputs, times, needed, asked)
 
     def _laid_out(
         self,
@@ -143,11 +143,10 @@ class Window:
         times: np.ndarray,
         needed: Mapping[str, np.ndarray],
         asked: Mapping[str, np.ndarray],
-        device: str,
     ) -> Plan:
         def rows_of(mask: np.ndarray, times: np.ndarray) -> Take:
             number = np.where(self.known(mask, times), np.cumsum(mask)[times - self.low] - 1, -1)
-            return take(number, device)
+            return take(number)
 
         def term_rows(term: Term, times: np.ndarray) -> Take | None:
             return None if term.node is None else rows_of(needed[term.node], term.times(times))
@@ -167,7 +166,7 @@ class Window:
             free = tuple(s for s, reader in last.items() if reader == name and s not in outputs)
             steps.append(Step(node, len(rows), terms, at, free))
         inputs = {
-            name: take(np.cumsum(self.defined[name])[needed[name]] - 1, device)
+            name: take(np.cumsum(self.defined[name])[needed[name]] - 1)
             for name, node in self.nodes.items()
             if node.kind == "input" and needed[name].any()
         }

@@ -84,14 +84,14 @@ CHUNK = 51
 """Frames that share an i-vector: Kaldi's default of 50, as a multiple of its subsampling of 3."""
 
 
-def load_published(files: ModelFiles, device: str = "cpu", **changes: Any) -> PublishedModel:
+def load_published(files: ModelFiles, **changes: Any) -> PublishedModel:
     """Make a model ready to listen; `changes` are those of `read_ivector_extractor`.
 
     Raises InputError naming what is missing, damaged or cannot be run, features of another
     dimension than the network's input, and an extractor of another dimension.
     """
     nnet = read_nnet3(files.mdl)
-    network = load_network(nnet, device)
+    network = load_network(nnet)
     mfcc = read_mfcc_conf(files.mfcc_conf)
     if mfcc["num-ceps"] != network.dims.get("input"):
         raise InputError(

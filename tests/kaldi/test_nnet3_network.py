@@ -109,7 +109,7 @@ def test_only_the_times_that_the_output_needs_are_computed():
     )
     times = np.arange(0, 30, 3)
     window = Window(net.nodes, net.components, {"input": np.arange(-4, 34)}, times)
-    plan = window.plan(("output",), times, "cpu")
+    plan = window.plan(("output",), times)
     assert {step.node.name: step.rows for step in plan.steps} == {"a": 12, "b": 10, "output": 10}
     assert plan.inputs["input"].count == 24
 
