@@ -7,7 +7,7 @@ numbers are those of Kaldi's steps/train_{mono,deltas,lda_mllt,sat}.sh.
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -116,10 +116,11 @@ class Gmm:
             if iteration in realigned(self.system, last):
                 self._realign(iteration)
 
-    def _each(self, work: dict[str, Script]) -> dict[str, Path]:
+    def _each(self, script: Callable[[Shard], Script]) -> dict[str, Path]:
         """One script for every shard, whose last argument is what it writes."""
-        self.run([[script] for script in work.values()])
-        return {shard: Path(str(script.arguments[-1])) for shard, script in work.items()}
+        made = {shard.name: script(shard) for shard in self.shards}
+        self.run([[one] for one in made.values()])
+        return {name: Path(str(one.arguments[-1])) for name, one in made.items()}
 
     def _view(self, shard: Shard) -> dict[str, Path]:
         seen = {"LDA": self.lda} if self.lda else {}
@@ -127,35 +128,27 @@ class Gmm:
 
     def _over_shards(self, script: str, stem: str, model: Path | None = None) -> list[Path]:
         """Statistics of every shard by a script that reads an alignment and a model."""
-        made = {}
-        for shard in self.shards:
-            arguments = [self.lang, shard.feats, self.ali[shard.name]]
-            out = self.work / f"{stem}.{shard.name}"
-            made[shard.name] = Script(
-                script, [*arguments, model or self.model, out], self._view(shard)
-            )
-        return list(self._each(made).values())
+
+        def over(shard: Shard) -> Script:
+            given = [self.lang, shard.feats, self.ali[shard.name], model or self.model]
+            return Script(script, [*given, self.work / f"{stem}.{shard.name}"], self._view(shard))
+
+        return list(self._each(over).values())
 
     def _begin_mono(self) -> None:
         first = self.shards[0].feats
         self.run([[Script("mono_init", [self.lang, self.lang, first, self.work])]])
-        graphs = self._graphs()
-        start = {}
-        for shard in self.shards:
-            arguments = [self.lang, shard.feats, graphs[shard.name]]
-            start[shard.name] = Script(
-                "align_equal", [*arguments, self.work / f"start.{shard.name}.gz"]
-            )
+        self._graphs()
+
+        def start(shard: Shard) -> Script:
+            given = [self.lang, shard.feats, self._graph(shard)]
+            return Script("align_equal", [*given, self.work / f"start.{shard.name}.gz"])
+
         self.ali = self._each(start)
 
-    def _graphs(self) -> dict[str, Path]:
-        made = {
-            shard.name: graphs_of(
-                self.lang, shard, self.first, self.work / "tree", self._graph(shard)
-            )
-            for shard in self.shards
-        }
-        return self._each(made)
+    def _graphs(self) -> None:
+        tree = self.work / "tree"
+        self._each(lambda s: graphs_of(self.lang, s, self.first, tree, self._graph(s)))
 
     def _graph(self, shard: Shard) -> Path:
         return self.work / f"graphs.{shard.name}.gz"
@@ -174,10 +167,11 @@ class Gmm:
         stats = self._over_shards("tree_stats", "tree_stats", before.model)
         arguments: list[Path | str | float] = [self.lang, self.options.leaves, self.work, *stats]
         self.run([[Script("tri_init", arguments)]])
-        converted = {}
-        for s in self.shards:
-            models = [before.model, self.first, self.work / "tree", self.ali[s.name]]
-            converted[s.name] = Script("convert_ali", [*models, self.work / f"start.{s.name}.gz"])
+
+        def converted(shard: Shard) -> Script:
+            given = [before.model, self.first, self.work / "tree", self.ali[shard.name]]
+            return Script("convert_ali", [*given, self.work / f"start.{shard.name}.gz"])
+
         self.ali = self._each(converted)
         self._graphs()
 
@@ -204,28 +198,22 @@ class Gmm:
         self.lda = matrix
 
     def _adapt(self, iteration: int | str, model: Path | None = None) -> None:
-        made = {}
-        for shard in self.shards:
-            arguments = [self.lang, shard.feats, shard.spk2utt, self.ali[shard.name]]
+        def transforms(shard: Shard) -> Script:
+            given = [self.lang, shard.feats, shard.spk2utt, self.ali[shard.name]]
             out = self.work / f"fmllr.{iteration}.{shard.name}"
-            made[shard.name] = Script(
-                "fmllr", [*arguments, model or self.model, out], self._view(shard)
-            )
-        self.fmllr = self._each(made)
+            return Script("fmllr", [*given, model or self.model, out], self._view(shard))
+
+        self.fmllr = self._each(transforms)
 
     def _realign(self, iteration: int) -> None:
         beam = 6 if (self.system, iteration) == ("mono", 1) else BEAM
-        made = {}
-        for shard in self.shards:
-            given: list[Path | str | float] = [
-                self.lang,
-                shard.feats,
-                self._graph(shard),
-                self.model,
-            ]
+
+        def aligned(shard: Shard) -> Script:
+            given = [self.lang, shard.feats, self._graph(shard), self.model]
             out = self.work / f"{iteration}.{shard.name}.gz"
-            made[shard.name] = Script("align_gmm", [*given, beam, _RETRY, out], self._view(shard))
-        self.ali = self._each(made)
+            return Script("align_gmm", [*given, beam, _RETRY, out], self._view(shard))
+
+        self.ali = self._each(aligned)
 
 
 def realigned(system: str, iterations: int) -> Sequence[int]:
