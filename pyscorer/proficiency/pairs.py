@@ -13,9 +13,10 @@ speakers.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -263,6 +264,23 @@ def build_rows(
     )
 
 
+def build_table(
+    train: list[Response],
+    test: list[Response],
+    second: list[Response],
+    classes: Classes,
+    settings: Mapping[str, Any],
+) -> PairTable:
+    """The table that folds.json says: `by`, `folds`, `seed` and, of other splits than of pairs,
+    `split` and `untested`. Errors as of `build_rows`, `build_pairs` and `build_crossed`."""
+    folds, seed = settings["folds"], settings["seed"]
+    if settings["by"] == "row":
+        return build_rows(train, test, classes, folds, seed)
+    if (split := settings.get("split", "pairs")) == "pairs":
+        return build_pairs(train, test, folds, seed)
+    return build_crossed(train, (test, second), split, settings["untested"], folds, seed)
+
+
 def load_data(data: Path) -> tuple[PairTable, Grammar]:
     """Read what `prepare_responses` wrote to `data`; without a grammar it is empty.
 
@@ -275,15 +293,9 @@ def load_data(data: Path) -> tuple[PairTable, Grammar]:
     options = read_json(settings, ["by", "folds", "seed"])
     classes = read_classes(data)
     train, test = (read_response_file(data / f"{s}.csv", classes) for s in ("train", "test"))
-    folds, seed = options["folds"], options["seed"]
-    if options["by"] == "row":
-        table = build_rows(train, test, classes, folds, seed)
-    elif (split := options.get("split", "pairs")) == "pairs":
-        table = build_pairs(train, test, folds, seed)
-    else:
-        heard = data / "second.csv"
-        second = read_response_file(heard, classes) if heard.exists() else []
-        table = build_crossed(train, (test, second), split, options["untested"], folds, seed)
+    heard = data / "second.csv"
+    second = read_response_file(heard, classes) if heard.exists() else []
+    table = build_table(train, test, second, classes, options)
     grammar = data / "grammar.xml"
     return table, read_grammar(grammar) if grammar.exists() else {}
 

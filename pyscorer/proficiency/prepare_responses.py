@@ -25,7 +25,7 @@ from pyscorer.errors import InputError
 from pyscorer.lexicon.normalise import transcript_text
 from pyscorer.options import option
 from pyscorer.proficiency.grammar_table import read_any_grammar
-from pyscorer.proficiency.pairs import By, Split, build_crossed, build_pairs, build_rows
+from pyscorer.proficiency.pairs import By, Split, build_table
 from pyscorer.proficiency.response_file import describe, write_response_file
 from pyscorer.proficiency.sample_responses import make_sample
 from pyscorer.proficiency.spoken_responses import NO_PATHS, SpokenPaths, check_speakers, read_spoken
@@ -159,28 +159,18 @@ def _check(found: Found, allow_missing_prompts: bool) -> None:
 def _folded(found: Found, options: ResponseOptions) -> dict[str, str | int]:
     """What the folds are made by; they are made here, to be told of, and to be sure that they can
     be."""
-    train, test = found.train, found.test
-    log.info("train: %s", describe(train, found.classes))
+    log.info("train: %s", describe(found.train, found.classes))
     settings: dict[str, str | int] = {"by": found.by, "folds": options.folds, "seed": options.seed}
-    if found.by == "row":
-        table = build_rows(train, test, found.classes, options.folds, options.seed)
-        log.info("test: %s", describe(test, found.classes))
-    else:
-        if options.split == "pairs":
-            table = build_pairs(train, test, options.folds, options.seed)
-        else:
-            settings |= {"split": options.split, "untested": options.untested}
-            table = build_crossed(
-                train,
-                (test, found.second),
-                options.split,
-                options.untested,
-                options.folds,
-                options.seed,
-            )
-            log.info("train only: %d responses", np.count_nonzero(~table.tested))
-        seen = int(table.test_seen.sum())
-        log.info("test: %s; %d of seen pairs", describe(test, found.classes), seen)
+    crossed = found.by == "pair" and options.split != "pairs"
+    if crossed:
+        settings |= {"split": options.split, "untested": options.untested}
+    table = build_table(found.train, found.test, found.second, found.classes, settings)
+    if crossed:
+        log.info("train only: %d responses", np.count_nonzero(~table.tested))
+    told = describe(found.test, found.classes)
+    if found.by == "pair":
+        told += f"; {table.test_seen.sum()} of seen pairs"
+    log.info("test: %s", told)
     return settings
 
 
