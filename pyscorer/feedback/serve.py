@@ -28,7 +28,7 @@ def serve(model: Path | None = None, options: ServeOptions = ServeOptions()) -> 
     """
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
-            raise InputError(f"{package} is not installed: pip install pyscorer[serve]")
+            raise InputError(f"{package} is not installed: pip install 'pyscorer[serve]'")
     with (
         _listening(options) as listening,
         tempfile.TemporaryDirectory(prefix="pyscorer-") as folder,

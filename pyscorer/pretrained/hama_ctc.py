@@ -40,7 +40,7 @@ def load_hama(path: Path) -> HamaCtc:
     try:
         from hama import asr
     except ImportError:
-        raise InputError(f"{path}: a model of hama: pip install pyscorer[hama]") from None
+        raise InputError(f"{path}: a model of hama: pip install 'pyscorer[hama]'") from None
     file = path / HAMA if path.is_dir() else path
     try:
         model = _model(file)

@@ -45,7 +45,7 @@ def import_transformers(directory: Path) -> Any:
         import transformers
     except ImportError:
         raise InputError(
-            f"{directory}: a model that is read by transformers: pip install pyscorer[hf]"
+            f"{directory}: a model that is read by transformers: pip install 'pyscorer[hf]'"
         ) from None
     return transformers
 

@@ -167,7 +167,7 @@ def _session(path: Path, process: int) -> Any:
         import onnxruntime
     except ImportError:
         raise InputError(
-            f"{path}: a model that is read by onnxruntime: pip install pyscorer[onnx]"
+            f"{path}: a model that is read by onnxruntime: pip install 'pyscorer[onnx]'"
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -59,7 +59,7 @@ def model_directory(model: Path) -> Path:
     for package, _, folder in (place.partition("/") for place in places):
         found = importlib.util.find_spec(package)
         if found is None or found.origin is None:
-            raise InputError(f"the model {model} is not installed: pip install pyscorer[{extra}]")
+            raise InputError(f"the model {model} is not installed: pip install 'pyscorer[{extra}]'")
         folders.append(Path(found.origin).parent / folder)
     if len(folders) == 1:
         return folders[0]

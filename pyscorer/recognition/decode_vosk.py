@@ -71,7 +71,7 @@ def _load(model: Path) -> Any:
         import vosk
     except ImportError as error:
         raise InputError(
-            f"vosk is not installed ({error}): pip install pyscorer[vosk], or choose another "
+            f"vosk is not installed ({error}): pip install 'pyscorer[vosk]', or choose another "
             "decoder (decode, transcribe)"
         ) from None
     if not any((model / place).is_file() for place in ("am/final.mdl", "final.mdl")):

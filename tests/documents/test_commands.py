@@ -109,9 +109,11 @@ def test_commands_are_read_by_their_programs(page: Path, program: str):
 def test_runs_of_configurations_plan(words: str, corpora: Path, tmp_path: Path):
     """On real corpora; `test_workflow.py` plans everything on the generated sample."""
     path = os.pathsep.join([str(fake_programs(tmp_path / "bin")), str(SCRIPTS), "/usr/bin", "/bin"])
-    roots = [f"{name}_root={tmp_path / name}" for name in ("work", "results")]
+    given = shlex.split(words)
+    given += [] if "--config" in given else ["--config"]  # a second one would take its place
+    given += [f"{name}_root={tmp_path / name}" for name in ("work", "results")]
     done = subprocess.run(
-        [SCRIPTS / "snakemake", "--dry-run", *shlex.split(words), "--config", *roots],
+        [SCRIPTS / "snakemake", "--dry-run", *given],
         cwd=ROOT, env=os.environ | {"PATH": path, "PYSCORER_CORPORA": str(corpora)},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

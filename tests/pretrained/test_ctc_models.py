@@ -116,7 +116,7 @@ def test_hama_hears_phones(tmp_path: Path) -> None:
 def test_without_hama_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "asr_waveform.hama").touch()
     monkeypatch.setitem(sys.modules, "hama", None)
-    with pytest.raises(InputError, match=r"pip install pyscorer\[hama\]"):
+    with pytest.raises(InputError, match=r"pip install 'pyscorer\[hama\]'"):
         load_ctc(tmp_path)
 
 

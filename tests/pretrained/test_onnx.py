@@ -152,7 +152,7 @@ def test_a_damaged_graph_and_a_missing_package_are_named(
     with pytest.raises(InputError, match=r"a\.onnx: not readable by onnxruntime"):
         load_encoder(tmp_path)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(InputError, match=r"pip install pyscorer\[onnx\]"):
+    with pytest.raises(InputError, match=r"pip install 'pyscorer\[onnx\]'"):
         load_encoder(tmp_path)
 
 

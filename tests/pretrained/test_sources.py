@@ -181,7 +181,7 @@ def test_a_directory_that_is_no_model_is_refused_by_name(tmp_path: Path):
 def test_other_encoders_need_transformers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_config(tmp_path / "model", model_type="hubert")
     monkeypatch.setitem(sys.modules, "transformers", None)
-    with pytest.raises(InputError, match=r"pip install pyscorer\[hf\]"):
+    with pytest.raises(InputError, match=r"pip install 'pyscorer\[hf\]'"):
         load_encoder(tmp_path / "model")
 
 
@@ -226,7 +226,7 @@ def test_a_packaged_model_is_found_by_its_name(tmp_path: Path, monkeypatch: pyte
     assert isinstance(encoder, WhisperEncoder)
     assert encoder.layers == LAYERS
     assert model_directory(tmp_path) == tmp_path
-    with pytest.raises(InputError, match=r"pip install pyscorer\[made\]"):
+    with pytest.raises(InputError, match=r"pip install 'pyscorer\[made\]'"):
         model_directory(Path("none"))
     with pytest.raises(InputError, match=r"neither a model directory nor one of tiny\.en"):
         model_directory(Path("no-such"))

@@ -238,7 +238,7 @@ def test_what_is_no_vosk_model_is_refused(trained: Path, tmp_path: Path):
 
 def test_without_vosk_another_decoder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "vosk", None)
-    with pytest.raises(InputError, match=r"vosk is not installed .*pip install pyscorer\[vosk\]"):
+    with pytest.raises(InputError, match=r"vosk is not installed .*pip install 'pyscorer\[vosk\]'"):
         decode_vosk(tmp_path, tmp_path, tmp_path / "out", VoskOptions())
 
 
