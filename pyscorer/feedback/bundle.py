@@ -55,7 +55,7 @@ from pyscorer.measures.prosody import Prosody
 from pyscorer.options import option
 from pyscorer.pretrained.encoder_layers import Ivectors, Layer, layer_numbers, with_ivectors
 from pyscorer.pretrained.heard_phones import HeardPhones
-from pyscorer.pretrained.packaged import copy_model
+from pyscorer.pretrained.packaged import copy_model, packaged_model
 from pyscorer.pretrained.recogniser import Recogniser
 from pyscorer.pretrained.registry import (
     CtcModel,
@@ -324,7 +324,7 @@ def load_bundle(model: Path) -> Bundle:
         measures.append(Prosody(read_stresses(stresses) if stresses.exists() else {}))
     if "learned_gop" in sources:
         measures.append(load_learned_gop(model / _LEARNED))
-    own_ctc = Path(settings.packaged_ctc) if settings.packaged_ctc else model / CTC
+    own_ctc = packaged_model(settings.packaged_ctc) if settings.packaged_ctc else model / CTC
     ctc = load_ctc(own_ctc) if "ctc_gop" in sources else None
     if ctc is not None:
         own = model / _PHONE_MAP

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
-from pyscorer.pretrained.packaged import model_directory
+from pyscorer.pretrained.packaged import packaged_model
 from pyscorer.pretrained.recogniser import Recogniser, load_recogniser
 from pyscorer.pretrained.registry import Encoder, load_encoders
 from pyscorer.pretrained.whisper_encoder import WhisperEncoder
@@ -25,7 +25,7 @@ def load_encoder(
     `sources` are what the grader reads; `packaged` name models that packages bring, in the place of
     copies. Raises InputError for one that is not there.
     """
-    encoder, encoders = None, [model_directory(Path(name)) for name in packaged]
+    encoder, encoders = None, [packaged_model(name) for name in packaged]
     if not encoders:
         encoders = list(itertools.takewhile(Path.exists, encoder_folders(model)))
     if encoders or {"encoder", "learned_gop"} & set(sources):
@@ -34,7 +34,7 @@ def load_encoder(
     wanted = bool({"recogniser", "heard"} & set(sources))
     recogniser = model / RECOGNISER
     if packaged_recogniser is not None:
-        recogniser = model_directory(Path(packaged_recogniser))
+        recogniser = packaged_model(packaged_recogniser)
     if recogniser.exists() or (wanted and not whisper):
         return encoder, load_recogniser(recogniser)
     return encoder, load_recogniser(encoders[0]) if whisper else None

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pyscorer.errors import InputError, attempt
 from pyscorer.feedback.bundle import grader_settings
-from pyscorer.pretrained.packaged import model_directory
+from pyscorer.pretrained.packaged import packaged_model
 from pyscorer.shipped import BUNDLES
 
 SHIPPED = ("encoder", "small")
@@ -38,5 +38,5 @@ def lacking(folder: Path) -> tuple[str, ...]:
     """
     settings = grader_settings(folder)
     named = [*settings.packaged, settings.packaged_recogniser, settings.packaged_ctc]
-    tried = [attempt(model_directory, Path(name)) for name in named if name is not None]
+    tried = [attempt(packaged_model, name) for name in named if name is not None]
     return tuple(dict.fromkeys(str(each) for each in tried if isinstance(each, InputError)))

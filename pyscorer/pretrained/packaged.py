@@ -46,25 +46,31 @@ def copy_model(model: Path, folder: Path) -> None:
 def model_directory(model: Path) -> Path:
     """The directory of a model: `model` itself, or where the packaged model of that name is.
 
-    A model that comes in parts is put together, once, in the user's cache. Raises InputError for
-    what is neither a directory nor the name of an installed model.
+    Raises InputError for what is neither a directory nor the name of an installed model.
     """
-    if model.is_dir():
-        return model
-    if str(model) not in PACKAGED:
+    return model if model.is_dir() else packaged_model(str(model))
+
+
+def packaged_model(name: str) -> Path:
+    """Where the packaged model of this name is, whatever lies in the working directory.
+
+    A model that comes in parts is put together, once, in the user's cache. Raises InputError for a
+    name that no package has, and if the package is not installed.
+    """
+    if name not in PACKAGED:
         known = ", ".join(PACKAGED)
-        raise InputError(f"{model}: neither a model directory nor one of {known}")
-    extra, places = PACKAGED[str(model)]
+        raise InputError(f"{name}: neither a model directory nor one of {known}")
+    extra, places = PACKAGED[name]
     folders = []
     for package, _, folder in (place.partition("/") for place in places):
         found = importlib.util.find_spec(package)
         if found is None or found.origin is None:
-            raise InputError(f"the model {model} is not installed: pip install 'pyscorer[{extra}]'")
+            raise InputError(f"the model {name} is not installed: pip install 'pyscorer[{extra}]'")
         folders.append(Path(found.origin).parent / folder)
     if len(folders) == 1:
         return folders[0]
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    joined = cache / "pyscorer" / f"whisper-{model}"
+    joined = cache / "pyscorer" / f"whisper-{name}"
     if not joined.exists():
         _join(folders, joined)
     return joined

@@ -141,12 +141,12 @@ def test_the_better_bundle_is_chosen_where_its_packages_are(
     write_grader_settings(bundles / "encoder", named)
     there: set[str] = {"tiny.en"}
 
-    def model_directory(model: Path) -> Path:
-        if str(model) not in there:
-            raise InputError(f"{model} is not installed")
-        return model
+    def packaged_model(name: str) -> Path:
+        if name not in there:
+            raise InputError(f"{name} is not installed")
+        return Path(name)
 
-    monkeypatch.setattr(default_bundle, "model_directory", model_directory)
+    monkeypatch.setattr(default_bundle, "packaged_model", packaged_model)
     assert default_bundle.chosen_model(None) == bundles / "small"
     lacking = [f"{name} is not installed" for name in ("base", "hama")]
     assert [*default_bundle.lacking(bundles / "encoder")] == lacking

