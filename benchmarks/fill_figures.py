@@ -8,14 +8,13 @@ named. Then `make docs` copies the tables into the pages.
 """
 
 import argparse
-import csv
 import re
 from pathlib import Path
 from typing import Any
 
-from pyscorer.contract.files import atomic_open, read_yaml
-from pyscorer.contract.tables import read_rows
-from pyscorer.errors import InputError
+from pyscorer.contract.files import read_yaml
+from pyscorer.contract.tables import number, read_rows, write_csv
+from pyscorer.errors import InputError, attempt
 
 FIGURES = Path(__file__).resolve().parents[1] / "docs" / "figures"
 EVERY_ROW = "every row"
@@ -33,7 +32,8 @@ def one_row(table: Path, where: dict[str, str]) -> Row:
 
 def numbers(row: Row) -> dict[str, float]:
     """The cells of a row that are numbers."""
-    return {name: float(text) for name, text in row.items() if re.fullmatch(r"[-+\d.e]+", text)}
+    cells = {name: attempt(number, text) for name, text in row.items()}
+    return {name: cell for name, cell in cells.items() if not isinstance(cell, Exception)}
 
 
 def tables(source: dict[str, Any], results: Path) -> set[Path]:
@@ -50,7 +50,7 @@ def filled(row: Row, source: dict[str, Any], results: Path, commit: str, labels:
         file, where = source["row"]
         cells |= numbers(one_row(results / file, where))
     for name, (file, column, where) in source.get("cells", {}).items():
-        cells[name] = float(one_row(results / file, where)[column])
+        cells[name] = number(one_row(results / file, where)[column])
     new = {column: source[column].format(**cells) for column in row if column in source}
     if "of" in row:
         new["of"] = re.sub("commit [0-9a-f]+", f"commit {commit}", row["of"])
@@ -77,10 +77,7 @@ def fill(table: Path, results: Path, commit: str, labels: str) -> list[str]:
             rows[at] = filled(row, source, results, commit, labels)
         else:
             left.append(name)
-    with atomic_open(table) as stream:
-        writer = csv.DictWriter(stream, rows[0], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_csv(table, [*rows[0]], (row.values() for row in rows))
     return left
 
 

@@ -1,7 +1,6 @@
 """What `score_speed` and `judge_speed` share: which recordings are timed, how, and what is told."""
 
 import argparse
-import csv
 import os
 import tempfile
 import time
@@ -15,6 +14,7 @@ import torch
 
 from pyscorer.contract.audio import SAMPLE_RATE
 from pyscorer.contract.datadir import Utterance, read_data_dir, read_wav
+from pyscorer.contract.tables import write_csv
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,7 @@ def time_many(
     """Print the time of the command for many, of `seconds` of speech."""
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "list.csv"
-        with table.open("w") as stream:
-            rows = csv.writer(stream)
-            rows.writerow(timed.columns)
-            rows.writerows(map(timed.row, utterances))
+        write_csv(table, timed.columns, map(timed.row, utterances))
         began = time.monotonic()
         timed.many(model, Path(folder) / "out", table, jobs)
         wall = time.monotonic() - began

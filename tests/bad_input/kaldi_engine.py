@@ -15,7 +15,7 @@ from pyscorer.kaldi.lang_phones import POSITIONS
 from pyscorer.planning.plan import make_plan
 from pyscorer.recognition.const_arpa import number_arpa
 
-R = "S. the kaldi engine"
+KIND = "S. the kaldi engine"
 ARPA = """\\data\\
 ngram 1=4
 
@@ -38,63 +38,63 @@ def planned(**config: Any) -> str:
     return f"{plan.kaldi.schedule.iterations} iterations"
 
 
-@tried(R, "eight jobs an iteration at the end, on four archives of egs")
+@tried(KIND, "eight jobs an iteration at the end, on four archives of egs")
 def jobs(folder: Path) -> str:
     return planned(kaldi={"num_jobs_final": 8})
 
 
-@tried(R, "three to eight jobs an iteration, on eight archives")
+@tried(KIND, "three to eight jobs an iteration, on eight archives")
 def many_jobs(folder: Path) -> str:
     return planned(kaldi={"jobs": 8, "num_jobs_initial": 3, "num_jobs_final": 8, "epochs": 4})
 
 
-@tried(R, "GMMs of more shards than there are")
+@tried(KIND, "GMMs of more shards than there are")
 def gmm_shards(folder: Path) -> str:
     return planned(kaldi={"gmm_shards": 9})
 
 
-@tried(R, "a dropout schedule that begins at a place")
+@tried(KIND, "a dropout schedule that begins at a place")
 def dropout_place(folder: Path) -> str:
     return planned(kaldi={"dropout": "0@0.2,0.5"})
 
 
-@tried(R, "a dropout schedule above 1")
+@tried(KIND, "a dropout schedule above 1")
 def dropout_high(folder: Path) -> str:
     return planned(kaldi={"dropout": "0,1.5@0.5,0"})
 
 
-@tried(R, "a dropout schedule in words")
+@tried(KIND, "a dropout schedule in words")
 def dropout_words(folder: Path) -> str:
     return planned(kaldi={"dropout": "linear"})
 
 
-@tried(R, "a dropout schedule whose places go back")
+@tried(KIND, "a dropout schedule whose places go back")
 def dropout_back(folder: Path) -> str:
     return planned(kaldi={"dropout": "0,0.3@0.6,0.5@0.2,0"})
 
 
-@tried(R, "copies at three times the speed")
+@tried(KIND, "copies at three times the speed")
 def speeds(folder: Path) -> str:
     return planned(kaldi={"speeds": [3]})
 
 
-@tried(R, "an option that there is not")
+@tried(KIND, "an option that there is not")
 def unknown(folder: Path) -> str:
     return planned(kaldi={"word_position": True})
 
 
-@tried(R, "rows that measure states, on word-position phones")
+@tried(KIND, "rows that measure states, on word-position phones")
 def states(folder: Path) -> str:
     tables = yaml.safe_load((ROOT / "config" / "paper1.yaml").read_text())
     return planned(**tables | {"corpus": "sample", "kaldi": {"word_positions": True}})
 
 
-@tried(R, "Kaldi's decoder without the kaldi engine")
+@tried(KIND, "Kaldi's decoder without the kaldi engine")
 def decoder(folder: Path) -> str:
     return planned(engine="torch", kaldi_decode={})
 
 
-@tried(R, "a larger language model that is not there")
+@tried(KIND, "a larger language model that is not there")
 def no_arpa(folder: Path) -> str:
     return planned(kaldi_decode={"rescore_arpa": "big.arpa"})
 
@@ -111,14 +111,14 @@ def corpus(name: str, key: str, speaker: str) -> str:
     return name
 
 
-@tried(R, "two corpora to learn from, each with an utterance of the same name")
+@tried(KIND, "two corpora to learn from, each with an utterance of the same name")
 def same_name(folder: Path) -> str:
     folders = [corpus("data/one/train", "u1", "a"), corpus("data/two/train", "u1", "b")]
     lexicon = ["--lexicon", "data/one/train/lexicon.txt"]
     return command("kaldi_lang", "--data", *folders, *lexicon, "--out", "lang")
 
 
-@tried(R, "a dataset without utterances to learn from")
+@tried(KIND, "a dataset without utterances to learn from")
 def empty(folder: Path) -> str:
     data = Path(corpus("data/one/train", "u1", "a"))
     for name in ("text", "utt2spk", "spk2utt", "wav.scp"):
@@ -138,17 +138,17 @@ def shards(count: int, *more: str) -> str:
     return command("kaldi_shards", "--lang", "lang", "--out", "out", "--jobs", str(count), *more)
 
 
-@tried(R, "three speakers for four shards")
+@tried(KIND, "three speakers for four shards")
 def few_speakers(folder: Path) -> str:
     return shards(4)
 
 
-@tried(R, "speakers to hold out, of a last shard that has one")
+@tried(KIND, "speakers to hold out, of a last shard that has one")
 def none_left(folder: Path) -> str:
     return shards(3, "--heldout", "0.3")
 
 
-@tried(R, "too little speech for the Gaussians of the i-vector extractor")
+@tried(KIND, "too little speech for the Gaussians of the i-vector extractor")
 def little_speech(folder: Path) -> str:
     """A stand-in fails where Kaldi's program does."""
     fake_programs(folder / "bin", says=":")
@@ -171,19 +171,19 @@ def alignment(lengths: str, *more: str) -> str:
     return Path("out/phones.ctm").read_text().replace("\n", "; ")
 
 
-@tried(R, "an alignment in word-position phones, read as such")
+@tried(KIND, "an alignment in word-position phones, read as such")
 def positions(folder: Path) -> str:
     said = alignment(MARKED, "--word-positions")
     assert [line.split()[4] for line in said.split("; ") if line] == ["SIL", "S", "IY"]
     return said
 
 
-@tried(R, "the same, read as plain phones")
+@tried(KIND, "the same, read as plain phones")
 def plain(folder: Path) -> str:
     return alignment(MARKED)
 
 
-@tried(R, "an alignment with phones of another word")
+@tried(KIND, "an alignment with phones of another word")
 def other_word(folder: Path) -> str:
     return alignment(f"u1 1 20 ; {PHONE_ID['S']} 9 ; {PHONE_ID['AH']} 12\n")
 
@@ -196,7 +196,7 @@ def graph() -> None:
     command("decoding_graph", *given, "--out", "graph")
 
 
-@tried(R, "a larger language model, its words in small letters")
+@tried(KIND, "a larger language model, its words in small letters")
 def small_letters(folder: Path) -> str:
     graph()
     Path("big.arpa").write_text(ARPA)
@@ -204,14 +204,14 @@ def small_letters(folder: Path) -> str:
     return "words as the graph's lexicon spells them"
 
 
-@tried(R, "a larger language model that lacks a word of the graph")
+@tried(KIND, "a larger language model that lacks a word of the graph")
 def lacking(folder: Path) -> str:
     graph()
     Path("big.arpa").write_text(ARPA.replace("bee", "bees"))
     return str(number_arpa(Path("big.arpa"), Path("graph"), Path("numbers")))
 
 
-@tried(R, "a larger language model that was cut short")
+@tried(KIND, "a larger language model that was cut short")
 def cut(folder: Path) -> str:
     graph()
     Path("big.arpa").write_text(ARPA[:-8])
